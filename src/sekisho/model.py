@@ -1,0 +1,189 @@
+"""Frozen values that travel between the office and the gate.
+
+Nothing here does anything: no sockets, no clock, no files. A value that crosses machines in a
+fleet is built from these types only, so all of them are plain and comparable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple
+
+Network = IPv4Network | IPv6Network
+
+
+class Mode(StrEnum):
+    """What a class's limit does: count only, or limit."""
+
+    OBSERVE = "observe"
+    ENFORCE = "enforce"
+
+
+class Excess(StrEnum):
+    """What happens to a session beyond the cap."""
+
+    DROP = "drop"
+    RESET = "reset"
+
+
+class Policy(StrEnum):
+    """What happens to packets the gate has no rule for."""
+
+    PASS = "pass"
+    DROP = "drop"
+
+
+class View(StrEnum):
+    """Which directions of a session the gate sees."""
+
+    FULL = "full"
+    HALF = "half"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The limit of a class or of one line: cap in sessions, delay in milliseconds."""
+
+    mode: Mode
+    cap: int
+    delay_ms: int
+    excess: Excess = Excess.DROP
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A prefix whose addresses are handed to lines of one class.
+
+    `line_length` is the prefix length in bits of one line (IPv4: 32).
+    """
+
+    prefix: Network
+    line_length: int
+    class_name: str
+    arm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLine:
+    """A line known by name: its class, and its own limit where it has one."""
+
+    class_name: str
+    limit: Limit | None = None
+    arm: int = 0
+
+
+class Address(NamedTuple):
+    """What a line holds: a whole address or prefix, or one port set of an IPv4 address.
+
+    `network` is the packed address (4 or 16 bytes), `length` its prefix length in bits,
+    `port_set` None or the number of the set.
+    """
+
+    network: bytes
+    length: int
+    port_set: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortPlan:
+    """How an IPv4 address is divided among lines by port.
+
+    MAP-E (RFC 7597 §5.1): `offset` bits, then `length` bits of port-set id. Blocks (CGN):
+    `size` ports each, counted from `first`. `class_name` judges packets without a readable port.
+    """
+
+    class_name: str
+    offset: int = 0
+    length: int = 0
+    first: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a slot waits in silence, in milliseconds."""
+
+    syn_ms: int = 30_000
+    idle_ms: int = 900_000  # above the 10 minutes RFC 5321 §4.5.3.2.6 gives the end of DATA
+    half_closed_ms: int = 120_000
+    linger_ms: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """All that the office wants from a gate; `Wanted` in, kernel tables out.
+
+    Lines are numbered below 2**48; `addresses` and `lines` use these numbers.
+    """
+
+    classes: Mapping[str, Limit]
+    pools: tuple[Pool, ...] = ()
+    exempt: tuple[Network, ...] = ()
+    lines: Mapping[int, KnownLine] = field(default_factory=dict)
+    addresses: Mapping[Address, int] = field(default_factory=dict)
+    port_plans: Mapping[bytes, PortPlan] = field(default_factory=dict)
+    timeouts: Timeouts = Timeouts()
+    view: View = View.FULL
+    unknown_source: Policy = Policy.PASS
+    unknown_ethertype: Policy = Policy.PASS
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCounters:
+    """Sums and histograms of one class and arm since the gate was attached.
+
+    `concurrency` and `length` are bucket counts; `sekisho.gate.abi` gives the bucket edges.
+    """
+
+    attempted: int = 0
+    admitted: int = 0
+    refused: int = 0
+    over_cap: int = 0
+    untracked: int = 0
+    held: int = 0
+    retransmissions_dropped: int = 0
+    adopted: int = 0
+    without_slot_passed: int = 0
+    without_slot_dropped: int = 0
+    closed_fin: int = 0
+    closed_rst: int = 0
+    closed_time: int = 0
+    unjudgeable: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
+    concurrency: tuple[int, ...] = ()
+    length: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums of what belongs to no class."""
+
+    unknown_source: int = 0
+    unknown_ethertype: int = 0
+    exempt: int = 0
+    resets_sent: int = 0
+    lines_full: int = 0
+    slots_full: int = 0
+    busy: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a gate has counted: per (class name, arm), and in total."""
+
+    classes: Mapping[tuple[str, int], ClassCounters]
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one sweep found: live sessions left, and what it removed."""
+
+    sessions: int
+    expired: int
+    slots_removed: int
+    lines_removed: int
