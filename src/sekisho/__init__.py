@@ -1,0 +1,1 @@
+"""A checkpoint for outbound mail from a provider's own subscriber lines."""
