@@ -1,25 +1,58 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make help` lists the others.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
+export PATH := $(PATH):/usr/sbin:/sbin
 
-PY := .venv/bin/python
+BIN := .venv/bin
 OBJECT := src/sekisho/gate/gate.bpf.o
 
-.PHONY: venv bpf check lock
+.PHONY: help demo test check bench wheel kernel-test venv bpf lock clean
 
-venv: .venv/ready
+help: ## list these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
 
-.venv/ready: requirements-dev.lock pyproject.toml
-	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip install --quiet --require-hashes -r requirements-dev.lock
-	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+demo: ## a small Internet on this machine, with a spam run that meets the gate
+	@tools/setup.sh demo
+	@$(MAKE) --no-print-directory bpf
+	@$(BIN)/sekisho lab run
 
-bpf: $(OBJECT)
+test: ## every test but those on other kernels
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory bpf
+	$(BIN)/pytest
 
-# The newest clang there is: Debian 12 has 14, Debian 13 has 19.
-newest = $(shell ls /usr/bin/$(1) /usr/bin/$(1)-[0-9]* 2>/dev/null | sort -V | tail -n 1)
+check: ## ruff, mypy, import-linter
+	@tools/setup.sh check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: ## figures beside those of plain forwarding, conntrack, nftables and HAProxy
+	@tools/setup.sh bench
+	@$(MAKE) --no-print-directory bpf
+	$(BIN)/python -m bench
+
+wheel: ## dist/sekisho-*.whl, with the kernel program in it
+	@tools/setup.sh wheel
+	@$(MAKE) --no-print-directory bpf
+	rm -rf build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
+
+kernel-test: ## the kernel tests inside other kernels, under qemu
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory bpf
+	tests/kernels/run.sh
+
+venv: ## .venv alone
+	@tools/setup.sh check
+
+bpf: $(OBJECT) ## the kernel program alone
+
+# Debian 12 has clang-14, Debian 13 clang-19: the newest there is.
+newest = $(lastword $(1) $(shell ls /usr/bin/$(1)-[0-9]* 2>/dev/null | sort -V))
 
 $(OBJECT): bpf/gate.bpf.c bpf/gate.h bpf/parse.h
 	mkdir -p $(@D)
@@ -27,15 +60,14 @@ $(OBJECT): bpf/gate.bpf.c bpf/gate.h bpf/parse.h
 	    -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
 	$(call newest,llvm-strip) -g $@
 
-check: venv
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-	.venv/bin/lint-imports
-
-lock: venv
-	$(PY) -m pip install --quiet uv
+lock: venv ## pin the newest versions of what requirements*.in name
+	$(BIN)/python -m pip install --quiet uv
 	for list in requirements requirements-dev; do \
-	    $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --custom-compile-command 'make lock' $$list.in -o $$list.lock; \
 	done
+
+clean: ## everything that was made here; the machine's packages stay
+	rm -rf .venv build dist src/*.egg-info $(OBJECT)
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# Make this machine ready for one of sekisho's make targets: say what is missing, install that and nothing else.
+#
+#   tools/setup.sh check|demo|test|bench|wheel
+#
+# Debian packages come by apt-get, Python's into .venv by pip from requirements-dev.lock; both as this machine is set up
+# for them. Installing starts no service and removes no package. When nothing is missing it takes a fraction of a second.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin # not there after a plain `su`
+LOG=build/setup.log
+
+say() { printf 'sekisho: %s\n' "$*"; }
+die() {
+    printf 'sekisho: %s\n' "$*" >&2
+    exit 1
+}
+
+# One line a need: how to see that it is there, and the Debian package that brings it.
+python_needs() {
+    need python3-venv python3 -c 'import ensurepip, venv'
+}
+build_needs() {
+    need clang compgen -G '/usr/bin/clang*([-0-9])'
+    need llvm compgen -G '/usr/bin/llvm-strip*([-0-9])'
+    need libbpf-dev test -e /usr/include/bpf/bpf_helpers.h
+    need linux-libc-dev test -e /usr/include/linux/bpf.h
+}
+gate_needs() {
+    need libbpf1 compgen -G '/usr/lib/*/libbpf.so.1'
+    need iproute2 type ip tc
+    need iptables type iptables ip6tables
+    need nftables type nft
+    need kmod type modprobe
+    need procps type sysctl
+    need util-linux type nsenter unshare
+}
+lab_needs() {
+    need postfix type postfix smtp-sink
+    need swaks type swaks
+    need msmtp type msmtp
+}
+bench_needs() {
+    need haproxy type haproxy
+}
+
+missing=()
+need() {
+    local package=$1
+    shift
+    (shopt -s extglob && "$@") >/dev/null 2>&1 || missing+=("$package")
+}
+
+require_root() {
+    [ "$(id -u)" -eq 0 ] || die "needs root, for the kernel program, network namespaces and apt-get. Run it as root (sudo make …)."
+}
+
+require_kernel() {
+    local release major minor
+    release=$(uname -r)
+    IFS=.- read -r major minor _ <<<"$release"
+    ((major > 6 || (major == 6 && minor >= 1))) ||
+        die "needs Linux 6.1 or newer, and this is $release. Debian 12 and 13 have one that is new enough."
+    grep -qw bpf /proc/filesystems || die "this kernel ($release) has no BPF (CONFIG_BPF_SYSCALL). Debian's own kernels have it."
+    [ -e /sys/kernel/btf/vmlinux ] ||
+        die "this kernel ($release) gives no type information at /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF; is /sys mounted?). Debian's own kernels have it."
+    unshare --net --mount true 2>/dev/null ||
+        die "may not make network namespaces here. In a container, start it with CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF, or use a virtual machine."
+}
+
+mount_bpffs() {
+    [ "$(stat -f -c %T /sys/fs/bpf 2>/dev/null)" = bpf_fs ] && return
+    say "mounting the BPF file system on /sys/fs/bpf, where it belongs"
+    mount -t bpf bpf /sys/fs/bpf ||
+        die "cannot mount the BPF file system on /sys/fs/bpf. Try it by hand: mount -t bpf bpf /sys/fs/bpf"
+}
+
+# No service starts while packages are installed; a policy that stood there before comes back afterwards.
+POLICY=/usr/sbin/policy-rc.d
+SAVED_POLICY=$POLICY.before-sekisho
+forbid_services() {
+    trap allow_services EXIT
+    trap 'exit 130' INT TERM HUP
+    [ -e "$SAVED_POLICY" ] || [ ! -e "$POLICY" ] || mv "$POLICY" "$SAVED_POLICY"
+    printf '#!/bin/sh\n# Put here by sekisho/tools/setup.sh while it installs packages.\nexit 101\n' >"$POLICY"
+    chmod 755 "$POLICY"
+}
+allow_services() {
+    rm -f "$POLICY"
+    [ ! -e "$SAVED_POLICY" ] || mv "$SAVED_POLICY" "$POLICY"
+}
+
+install_packages() {
+    local plan removed
+    say "missing Debian packages: ${missing[*]}"
+    type apt-get >/dev/null 2>&1 || die "there is no apt-get here. Install what ${missing[*]} are called on this system, then try again."
+    require_root
+    export DEBIAN_FRONTEND=noninteractive
+    say "reading the package lists (apt-get update)"
+    apt-get -qq update || die "apt-get update failed: no way to Debian's packages? Mend /etc/apt or the network, then try again."
+    plan=$(LC_ALL=C apt-get -s install --no-install-recommends "${missing[@]}") ||
+        die "apt-get cannot install ${missing[*]}; the reason is above."
+    removed=$(awk '$1 == "Remv" { print $2 }' <<<"$plan" | paste -sd' ')
+    [ -z "$removed" ] ||
+        die "installing ${missing[*]} would remove $removed, and sekisho removes nothing. Use a machine without another mail server, or remove it yourself."
+    say "installing $(grep -c '^Inst ' <<<"$plan") Debian packages with what they depend on; no service is started"
+    forbid_services
+    if [[ " ${missing[*]} " == *" postfix "* ]]; then
+        # Only its programs are wanted: without a main.cf it stays off, now and at the next boot.
+        echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+    fi
+    mkdir -p build
+    apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}" >"$LOG" 2>&1 || {
+        tail -n 20 "$LOG" >&2
+        die "apt-get could not install ${missing[*]}; the end of $LOG is above."
+    }
+    allow_services
+    trap - EXIT
+}
+
+make_venv() {
+    [ .venv/ready -nt requirements-dev.lock ] && [ .venv/ready -nt pyproject.toml ] && .venv/bin/python -c '' 2>/dev/null && return
+    say "installing $(grep -c '==' requirements-dev.lock) Python packages into .venv (pip, requirements-dev.lock)"
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        die "needs Python 3.11 or newer, and python3 is $(python3 -V). Debian 12 and 13 have one that is new enough."
+    .venv/bin/python -c '' 2>/dev/null || python3 -m venv --clear .venv ||
+        die "python3 -m venv failed: is python3-venv installed for this python3?"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock ||
+        die "pip could not install requirements-dev.lock: no way to the Python package registry? Mend pip's settings or the network, then try again."
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . ||
+        die "pip could not install sekisho itself into .venv; the reason is above."
+    touch .venv/ready
+}
+
+main() {
+    case ${1-} in
+    check) python_needs ;;
+    wheel) python_needs && build_needs ;;
+    demo | test) python_needs && build_needs && gate_needs && lab_needs ;;
+    bench) python_needs && build_needs && gate_needs && lab_needs && bench_needs ;;
+    *) die "usage: tools/setup.sh check|wheel|demo|test|bench" ;;
+    esac
+    case $1 in demo | test | bench) require_root && require_kernel ;; esac
+    # Two runs at once would fight for apt's lock and for .venv.
+    exec 9<"$PWD"
+    flock 9
+    [ ${#missing[@]} -eq 0 ] || install_packages
+    make_venv
+    case $1 in demo | test | bench) mount_bpffs ;; esac
+}
+
+main "$@"
