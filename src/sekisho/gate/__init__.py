@@ -1,0 +1,25 @@
+"""The gate: what the office wants, as bytes in kernel tables, and the door through which they go.
+
+`tables` computes (pure), `kernel` applies, `hold` releases what waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Tables = Mapping[str, Mapping[bytes, bytes]]
+"""Map name → key → value, the exact bytes in the kernel; an array's entries of zeros are left out."""
+
+
+class GateError(Exception):
+    """Something the gate needs is missing or in the way: who, which value, and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to delete from one map and then to write into it, by key."""
+
+    map_name: str
+    deletes: tuple[bytes, ...] = ()
+    updates: tuple[tuple[bytes, bytes], ...] = ()
