@@ -64,7 +64,7 @@ require_kernel() {
     grep -qw bpf /proc/filesystems || die "this kernel ($release) has no BPF (CONFIG_BPF_SYSCALL). Debian's own kernels have it."
     [ -e /sys/kernel/btf/vmlinux ] ||
         die "this kernel ($release) gives no type information at /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF; is /sys mounted?). Debian's own kernels have it."
-    unshare --net --mount true 2>/dev/null ||
+    unshare --net true 2>/dev/null ||
         die "may not make network namespaces here. In a container, start it with CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF, or use a virtual machine."
 }
 
