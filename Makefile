@@ -54,7 +54,7 @@ bpf: $(OBJECT) ## the kernel program alone
 # Debian 12 has clang-14, Debian 13 clang-19: the newest there is.
 newest = $(lastword $(1) $(shell ls /usr/bin/$(1)-[0-9]* 2>/dev/null | sort -V))
 
-$(OBJECT): bpf/gate.bpf.c bpf/gate.h bpf/parse.h
+$(OBJECT): bpf/gate.bpf.c $(wildcard bpf/*.h)
 	mkdir -p $(@D)
 	$(call newest,clang) -O2 -g -target bpf -mcpu=v3 -Wall -Werror \
 	    -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
