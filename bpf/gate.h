@@ -137,7 +137,8 @@ enum slot_flag {
 	SLOT_LINE_FIN = 1 << 0,
 	SLOT_SERVER_FIN = 1 << 1,
 	SLOT_SERVER_SEEN = 1 << 2, /* server_end and line_ack are known */
-	SLOT_REOPENING = 1 << 3,   /* a new SYN came on a live session */
+	SLOT_SYN_SEEN = 1 << 3,    /* syn and syn_end are known */
+	SLOT_REOPENING = 1 << 4,   /* a new SYN came on a live session */
 };
 
 /* slots: key slot_key */
@@ -173,6 +174,7 @@ struct counters {
 	__u64 untracked; /* passed while observing, without a slot for want of room */
 	__u64 held;
 	__u64 retransmissions_dropped;
+	__u64 early_dropped; /* a held session's packets other than its SYN */
 	__u64 adopted;
 	__u64 without_slot_passed;
 	__u64 without_slot_dropped;
@@ -197,7 +199,7 @@ struct totals {
 	__u64 busy; /* lost a race and was treated as refused */
 };
 
-/* context of the sweep program; all out */
+/* swept[0]: what the last sweep found */
 struct sweep {
 	__u32 sessions; /* live slots left */
 	__u32 expired;

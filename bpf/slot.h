@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * slot.h: what one packet means for the slot of its session.
+ *
+ * A slot is the right to pass. It goes SYN → OPEN → HALF → CLOSED; a CLOSED slot is no
+ * longer charged to its line and only lets the last acknowledgements through until it
+ * is swept. judge_line() and judge_server() run under the slot's lock, call no helper
+ * and change nothing but the slot; what they answer is carried out by the caller.
+ */
+#ifndef SEKISHO_SLOT_H
+#define SEKISHO_SLOT_H
+
+#include "line.h"
+
+/* How far back an acknowledgement may lie and still be the session's (bytes). */
+#define STALE_ACK 65536
+
+enum outcome {
+	NO_SLOT,        /* none, or closed: take one or be treated as without */
+	GO,             /* on with it */
+	HOLD,           /* a SYN to be held from now */
+	RETRANSMISSION, /* a SYN that is held already: drop */
+	EARLY,          /* anything else of a held session: drop */
+	LINGER,         /* a last acknowledgement: on with it, uncounted */
+	REFUSED_OPEN,   /* a SYN from the server that no slot waits for: drop */
+};
+
+enum closing { STAYS, BY_FIN, BY_RST, BY_TIME };
+
+/* What the judges need to know besides slot and packet. */
+struct moment {
+	__u64 now;
+	__u64 delay; /* nanoseconds */
+	__u64 fingerprint;
+	__u64 syn_timeout;
+	__u64 idle_timeout;
+	__u64 half_closed_timeout;
+	__u64 linger;
+	bool enforcing;
+	bool half_view;
+	enum closing closing; /* out: how the slot came free, if it did */
+};
+
+static __always_inline bool after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) > 0;
+}
+
+/* first <= n <= last, in sequence space */
+static __always_inline bool within(__u32 n, __u32 first, __u32 last)
+{
+	return n - first <= last - first;
+}
+
+static __always_inline bool is_syn(const struct packet *p)
+{
+	return p->flags == TCP_SYN;
+}
+
+/* Data that may take a slot: payload of a session, not of a handshake or a reset. */
+static __always_inline bool may_adopt(const struct packet *p)
+{
+	return p->payload && !(p->flags & (TCP_SYN | TCP_RST));
+}
+
+static __always_inline __u32 end_of(const struct packet *p)
+{
+	return p->seq + p->payload + !!(p->flags & TCP_FIN);
+}
+
+static __always_inline __u64 fingerprint_of(const struct slot_key *key)
+{
+	const __u32 *words = (const __u32 *)key;
+	__u64 hash = 0;
+
+	for (int i = 0; i < sizeof(*key) / 4; i++) {
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ull;
+		hash ^= hash >> 32;
+	}
+	return hash;
+}
+
+static __always_inline void close(struct slot *slot, struct moment *m, enum closing how)
+{
+	slot->state = SLOT_CLOSED;
+	slot->until = how == BY_TIME ? m->now : m->now + m->linger;
+	m->closing = how;
+}
+
+static __always_inline bool held(const struct slot *slot, const struct moment *m)
+{
+	return slot->state == SLOT_SYN && m->enforcing && m->now < slot->release_at;
+}
+
+/* Is this the slot's packet, and is the slot live? Ends slots whose time has come. */
+static __always_inline bool is_live(struct slot *slot, struct moment *m)
+{
+	if (slot->fingerprint != m->fingerprint || slot->state == SLOT_DEAD)
+		return false;
+	if (slot->state != SLOT_CLOSED && m->now >= slot->until)
+		close(slot, m, BY_TIME);
+	return slot->state != SLOT_CLOSED;
+}
+
+static __always_inline enum outcome judge_closed(const struct slot *slot, const struct packet *p,
+						 const struct moment *m)
+{
+	if (slot->fingerprint != m->fingerprint || slot->state != SLOT_CLOSED)
+		return NO_SLOT;
+	return m->now < slot->until && !p->payload && !(p->flags & TCP_SYN) ? LINGER : NO_SLOT;
+}
+
+static __always_inline void stay(struct slot *slot, const struct moment *m)
+{
+	slot->until = m->now + (slot->state == SLOT_HALF ? m->half_closed_timeout : m->idle_timeout);
+}
+
+static __always_inline void close_if_finished(struct slot *slot, struct moment *m)
+{
+	__u8 both = SLOT_LINE_FIN | SLOT_SERVER_FIN;
+
+	if ((slot->flags & both) == both && !after(slot->line_fin, slot->server_ack) &&
+	    !after(slot->server_fin, slot->line_ack))
+		close(slot, m, BY_FIN);
+	else if (m->half_view && (slot->flags & SLOT_LINE_FIN))
+		close(slot, m, BY_FIN);
+}
+
+static __always_inline void note_syn(struct slot *slot, const struct packet *p,
+				     const struct moment *m)
+{
+	slot->syn = p->seq;
+	slot->syn_end = p->seq + 1 + p->payload;
+	slot->release_at = m->now + m->delay;
+}
+
+/* The slot of a new session, begun by its SYN. */
+static __always_inline void begin(struct slot *slot, const struct packet *p, const struct moment *m)
+{
+	note_syn(slot, p, m);
+	slot->state = SLOT_SYN;
+	slot->flags = SLOT_SYN_SEEN;
+	slot->line_end = slot->syn_end;
+	slot->server_ack = slot->syn + 1;
+	slot->until = slot->release_at + m->syn_timeout;
+}
+
+/* A SYN for a live slot: the copy of a known one, or a new one. */
+static __always_inline enum outcome judge_syn(struct slot *slot, const struct packet *p,
+					      struct moment *m)
+{
+	if ((slot->flags & SLOT_SYN_SEEN) && slot->syn == p->seq) {
+		if (m->enforcing && m->now < slot->release_at)
+			return RETRANSMISSION;
+		if (slot->state == SLOT_SYN)
+			slot->until = m->now + m->syn_timeout;
+		return GO;
+	}
+	if (slot->state == SLOT_SYN) {
+		begin(slot, p, m);
+	} else {
+		note_syn(slot, p, m);
+		slot->flags |= SLOT_SYN_SEEN | SLOT_REOPENING;
+		if (slot->until < slot->release_at + m->syn_timeout)
+			slot->until = slot->release_at + m->syn_timeout;
+	}
+	return m->delay ? HOLD : GO;
+}
+
+static __always_inline void note_line_ack(struct slot *slot, const struct packet *p, bool half_view)
+{
+	if (!(slot->flags & SLOT_SERVER_SEEN)) {
+		slot->flags |= SLOT_SERVER_SEEN;
+		slot->server_end = slot->line_ack = p->ack;
+		return;
+	}
+	if (half_view && after(p->ack, slot->server_end))
+		slot->server_end = p->ack;
+	if (after(p->ack, slot->line_ack) && !after(p->ack, slot->server_end))
+		slot->line_ack = p->ack;
+}
+
+/* RFC 5961 would want the exact number; a gate sees only the bounds of what it may be. */
+static __always_inline bool resets_server(const struct slot *slot, const struct packet *p,
+					  const struct moment *m)
+{
+	if (m->half_view)
+		return true;
+	if (slot->state == SLOT_SYN)
+		return within(p->seq, slot->syn + 1, slot->syn_end);
+	return within(p->seq, slot->server_ack, slot->line_end);
+}
+
+static __always_inline enum outcome judge_line(struct slot *slot, const struct packet *p,
+					       struct moment *m)
+{
+	if (!is_live(slot, m))
+		return judge_closed(slot, p, m);
+	if (is_syn(p))
+		return judge_syn(slot, p, m);
+	if (held(slot, m)) /* a reset too: else a line could fill the queue without slots */
+		return EARLY;
+	if (p->flags & TCP_RST) {
+		if (resets_server(slot, p, m))
+			close(slot, m, BY_RST);
+		return GO;
+	}
+	if (p->flags & TCP_SYN) /* SYN-ACK of a simultaneous open */
+		return GO;
+	if (slot->state == SLOT_SYN)
+		slot->state = SLOT_OPEN;
+	if (after(end_of(p), slot->line_end))
+		slot->line_end = end_of(p);
+	note_line_ack(slot, p, m->half_view);
+	if (p->flags & TCP_FIN) {
+		slot->flags |= SLOT_LINE_FIN;
+		slot->line_fin = end_of(p);
+		slot->state = SLOT_HALF;
+	}
+	stay(slot, m);
+	close_if_finished(slot, m);
+	return GO;
+}
+
+/* The server's answer to the latest SYN begins the session (anew). */
+static __always_inline void establish(struct slot *slot, const struct packet *p,
+				      const struct moment *m)
+{
+	slot->state = SLOT_OPEN;
+	slot->flags = SLOT_SYN_SEEN | SLOT_SERVER_SEEN;
+	slot->line_end = slot->syn_end;
+	slot->server_end = slot->line_ack = p->seq + 1;
+	slot->server_ack = p->ack;
+	slot->until = m->now + m->syn_timeout;
+}
+
+static __always_inline bool answers_syn(const struct slot *slot, const struct packet *p)
+{
+	return (slot->flags & SLOT_SYN_SEEN) &&
+	       (slot->state == SLOT_SYN || (slot->flags & SLOT_REOPENING)) &&
+	       within(p->ack, slot->syn + 1, slot->syn_end);
+}
+
+static __always_inline bool resets_line(const struct slot *slot, const struct packet *p)
+{
+	if ((p->flags & TCP_ACK) && answers_syn(slot, p))
+		return true;
+	return slot->state != SLOT_SYN && within(p->seq, slot->line_ack, slot->server_end);
+}
+
+/* Proof of being on the path: the packet acknowledges what the line has sent lately. */
+static __always_inline bool is_plausible(const struct slot *slot, const struct packet *p)
+{
+	return within(p->ack, slot->server_ack - STALE_ACK, slot->line_end);
+}
+
+static __always_inline enum outcome judge_server(struct slot *slot, const struct packet *p,
+						 struct moment *m)
+{
+	if (!is_live(slot, m))
+		return judge_closed(slot, p, m);
+	if (held(slot, m)) /* its SYN slipped past a lost rule: the delay holds all the same */
+		return EARLY;
+	if (is_syn(p))
+		return slot->state == SLOT_SYN ? GO : REFUSED_OPEN;
+	if (p->flags & TCP_SYN) {
+		if (m->enforcing && m->now < slot->release_at)
+			return EARLY;
+		if (answers_syn(slot, p))
+			establish(slot, p, m);
+		return GO;
+	}
+	if (p->flags & TCP_RST) {
+		if (resets_line(slot, p))
+			close(slot, m, BY_RST);
+		return GO;
+	}
+	if (slot->state == SLOT_SYN || !is_plausible(slot, p))
+		return GO; /* a challenge, or somebody else's guess */
+	if (after(end_of(p), slot->server_end))
+		slot->server_end = end_of(p);
+	if (after(p->ack, slot->server_ack))
+		slot->server_ack = p->ack;
+	if (p->flags & TCP_FIN) {
+		slot->flags |= SLOT_SERVER_FIN;
+		slot->server_fin = end_of(p);
+		slot->state = SLOT_HALF;
+	}
+	stay(slot, m);
+	close_if_finished(slot, m);
+	return GO;
+}
+
+/* The slot of a session that runs already. */
+static __always_inline void adopt(struct slot *slot, const struct packet *p, const struct moment *m,
+				  bool from_line)
+{
+	__u8 fin = from_line ? SLOT_LINE_FIN : SLOT_SERVER_FIN;
+
+	slot->state = p->flags & TCP_FIN ? SLOT_HALF : SLOT_OPEN;
+	slot->flags = SLOT_SERVER_SEEN | (p->flags & TCP_FIN ? fin : 0);
+	slot->release_at = m->now;
+	if (from_line) {
+		slot->line_end = slot->line_fin = end_of(p);
+		slot->server_ack = p->seq;
+		slot->server_end = slot->line_ack = p->ack;
+	} else {
+		slot->server_end = slot->server_fin = end_of(p);
+		slot->line_ack = p->seq;
+		slot->line_end = slot->server_ack = p->ack;
+	}
+	stay(slot, m);
+}
+
+#endif
