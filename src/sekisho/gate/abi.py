@@ -47,6 +47,12 @@ SLOT_OPEN: Final = 2
 SLOT_HALF: Final = 3
 SLOT_CLOSED: Final = 4
 
+SLOT_LINE_FIN: Final = 1 << 0
+SLOT_SERVER_FIN: Final = 1 << 1
+SLOT_SERVER_SEEN: Final = 1 << 2
+SLOT_SYN_SEEN: Final = 1 << 3
+SLOT_REOPENING: Final = 1 << 4
+
 PASS: Final = -1  # TC_ACT_UNSPEC: the next program, else onward
 DROP: Final = 2  # TC_ACT_SHOT
 REPLY: Final = 7  # TC_ACT_REDIRECT: the packet has become a reset to the line
@@ -67,10 +73,12 @@ class Layout:
 
     @property
     def format(self) -> str:
+        """Return the struct format of all fields, little endian and without implicit padding."""
         return "<" + "".join(code for _, code in self.fields)
 
     @property
     def size(self) -> int:
+        """Return the struct's size in bytes."""
         return struct.calcsize(self.format)
 
 
@@ -97,9 +105,7 @@ CONTROL: Final = Layout(
     ),
 )
 LINE: Final = Layout("line", (("lock", "I"), ("sessions", "I"), ("owner", "Q")))
-SLOT_KEY: Final = Layout(
-    "slot_key", (("line", "16s"), ("server", "16s"), ("port", "H"), ("pad", "2x"))
-)
+SLOT_KEY: Final = Layout("slot_key", (("line", "16s"), ("server", "16s"), ("port", "H"), ("pad", "2x")))
 SLOT: Final = Layout(
     "slot",
     (
@@ -133,6 +139,7 @@ COUNTER_SUMS: Final = (
     "untracked",
     "held",
     "retransmissions_dropped",
+    "early_dropped",
     "adopted",
     "without_slot_passed",
     "without_slot_dropped",
@@ -182,7 +189,6 @@ LAYOUTS: Final = (
     SWEEP,
 )
 
-# map name → (key layout or struct format, value layout or struct format)
 U32: Final = "<I"
 U64: Final = "<Q"
 
