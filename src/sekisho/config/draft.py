@@ -1,0 +1,131 @@
+"""The tables of the file, each read on its own, so that a fault in one hides none in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
+
+from sekisho.config.explain import explain, unknown_key
+from sekisho.config.problems import Finding, Path
+from sekisho.config.schema import ClassTable, Config, GateTable, LineTable, PoolTable, Table
+from sekisho.config.values import read_name, toml
+
+_TOP_KEYS = ("class", "gate", "line", "pool")
+_T = TypeVar("_T", bound=Table)
+_Key = TypeVar("_Key", str, int)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The tables that could be read.
+
+    `declared` also names the classes that could not; `users` are the keys that name a class, with
+    the name; `told` are the keys with which something is wrong already.
+    """
+
+    gate: GateTable | None
+    classes: Mapping[str, ClassTable]
+    declared: frozenset[str]
+    pools: Mapping[int, PoolTable]
+    lines: Mapping[int, LineTable]
+    users: tuple[tuple[Path, str], ...]
+    told: frozenset[Path]
+
+
+def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
+    """Read what tomllib made of the file; return what is readable, and what is wrong with the rest."""
+    reader = _Reader()
+    reader.findings += (unknown_key((key,), _TOP_KEYS) for key in data if key not in _TOP_KEYS)
+    classes = reader.mapping(data, "class")
+    pools, lines = reader.array(data, "pool"), reader.array(data, "line")
+    draft = Draft(
+        gate=reader.gate(data),
+        classes=reader.tables(ClassTable, "class", classes.items()),
+        declared=frozenset(classes),
+        pools=reader.tables(PoolTable, "pool", enumerate(pools)),
+        lines=reader.tables(LineTable, "line", enumerate(lines)),
+        users=(*_users("pool", pools), *_users("line", lines)),
+        told=frozenset(finding.path for finding in reader.findings),
+    )
+    return draft, tuple(reader.findings)
+
+
+def finish(draft: Draft) -> Config:
+    """Make the configuration of a draft in which nothing is wrong."""
+    if draft.gate is None:
+        raise ValueError("a draft without [gate] has an error")
+    return Config(
+        gate=draft.gate,
+        classes=dict(draft.classes),
+        pools=tuple(draft.pools.values()),
+        lines=tuple(draft.lines.values()),
+    )
+
+
+def _users(key: str, entries: Iterable[Any]) -> Iterator[tuple[Path, str]]:
+    for index, entry in enumerate(entries):
+        if isinstance(entry, dict) and isinstance(name := entry.get("class"), str):
+            yield (key, index, "class"), name
+
+
+@dataclass
+class _Reader:
+    findings: list[Finding] = field(default_factory=list)
+
+    def gate(self, data: Mapping[str, Any]) -> GateTable | None:
+        if "gate" not in data:
+            way_out = "add one that names the interfaces: `subscriber` and `uplink`"
+            self.findings.append(Finding((), "there is no [gate]", way_out))
+            return None
+        return self.table(GateTable, data["gate"], ("gate",))
+
+    def mapping(self, data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        value = data.get(key, {})
+        if not isinstance(value, dict):
+            self.findings.append(Finding((key,), f"{toml(value)} is no table", f"write it as [{key}.NAME]"))
+            return {}
+        for name in value:
+            self.name(name, (key, name))
+        return value
+
+    def name(self, name: str, path: Path) -> None:
+        try:
+            read_name(name)
+        except PydanticCustomError as fault:
+            context = fault.context or {}
+            self.findings.append(Finding(path, str(context["what"]), str(context["way_out"])))
+
+    def array(self, data: Mapping[str, Any], key: str) -> Sequence[Any]:
+        value = data.get(key, [])
+        if not isinstance(value, list):
+            self.findings.append(
+                Finding((key,), f"{key} is a list of tables", f"write its header as [[{key}]]")
+            )
+            return ()
+        return value
+
+    def tables(self, model: type[_T], key: str, entries: Iterable[tuple[_Key, Any]]) -> dict[_Key, _T]:
+        read = ((at, self.table(model, entry, (key, at))) for at, entry in entries)
+        return {at: table for at, table in read if table is not None}
+
+    def table(self, model: type[_T], entry: Any, path: Path) -> _T | None:
+        """Read one table; what is wrong is told, and the rest read without it."""
+        try:
+            return model.model_validate(entry)
+        except ValidationError as error:
+            self.findings += explain(model, error, path)
+            if not isinstance(entry, dict):
+                return None
+            wrong = {fault["loc"][0] for fault in error.errors()}
+            return _readable(model, {key: value for key, value in entry.items() if key not in wrong})
+
+
+def _readable(model: type[_T], entry: Mapping[str, Any]) -> _T | None:
+    try:
+        return model.model_validate(entry)
+    except ValidationError:
+        return None  # what is wrong has been told

@@ -1,0 +1,99 @@
+"""The configuration as frozen values: one model for each kind of table in the file.
+
+A model judges its own values one by one; what concerns several of them is in `checks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sekisho.config.values import Cap, Delay, Duration, ExemptField, HeldField, Interface, Name, NetworkField
+from sekisho.model import Excess, Mode, Policy, View
+
+_LARGEST_MAP = 1 << 26  # elements; beyond it one map alone takes gigabytes
+_LONGEST_TIMEOUT_MS = 24 * 3_600_000
+
+Size = Annotated[int, Field(strict=True, ge=1, le=_LARGEST_MAP)]
+Timeout = Annotated[Duration, Field(ge=1, le=_LONGEST_TIMEOUT_MS)]
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, and without a key that is not known here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TimeoutsTable(Table):
+    """[gate.timeouts]: how long a slot waits in silence (ms)."""
+
+    syn_ms: Timeout = Field(30_000, alias="syn")
+    idle_ms: Timeout = Field(900_000, alias="idle")
+    half_closed_ms: Timeout = Field(120_000, alias="half_closed")
+    linger_ms: Timeout = Field(5_000, alias="linger")
+
+
+class GateTable(Table):
+    """[gate]: where the gate stands, what it never limits, and its sizes."""
+
+    name: Name = "gate"
+    subscriber: tuple[Interface, ...] = ()
+    uplink: tuple[Interface, ...] = ()
+    exempt: tuple[ExemptField, ...] = ()
+    view: View = View.FULL
+    learn_ms: Annotated[Duration, Field(le=3_600_000)] = Field(60_000, alias="learn")
+    unknown_source: Policy = Policy.PASS
+    unknown_ethertype: Policy = Policy.PASS
+    lines: Size = 65_536
+    slots: Size = 262_144
+    known: Size = 65_536
+    addresses: Size = 131_072
+    timeouts: TimeoutsTable = TimeoutsTable.model_validate({})
+
+
+class PoolTable(Table):
+    """[[pool]]: a prefix whose addresses are handed to lines of one class."""
+
+    prefix: NetworkField = Field(examples=['"100.64.0.0/16"'])
+    class_name: Name = Field(alias="class", examples=['"dynamic"'])
+    line: Annotated[int, Field(strict=True)] | None = None
+
+    @property
+    def line_length(self) -> int:
+        """Return the prefix length in bits of one line."""
+        return self.prefix.max_prefixlen if self.line is None else self.line
+
+
+class ClassTable(Table):
+    """[class.NAME]: the limit of a class."""
+
+    mode: Mode = Field(examples=['"enforce"'])
+    cap: Cap = Field(examples=["5"])
+    delay_ms: Delay = Field(alias="delay", examples=['"1s"'])
+    excess: Excess = Excess.DROP
+
+
+class LineTable(Table):
+    """[[line]]: a line that is known by name, with all that it holds."""
+
+    name: Annotated[str, Field(strict=True, min_length=1, max_length=200)] = Field(examples=['"office-17"'])
+    class_name: Name = Field(alias="class", examples=['"fixed"'])
+    addresses: tuple[HeldField, ...] = Field(examples=['["192.0.2.7"]'])
+
+
+class Config(BaseModel):
+    """A configuration without errors. Equal files give equal values."""
+
+    model_config = ConfigDict(frozen=True)
+
+    gate: GateTable
+    classes: dict[str, ClassTable]
+    pools: tuple[PoolTable, ...]
+    lines: tuple[LineTable, ...]
+
+
+def digest(config: Config) -> str:
+    """Return the SHA-256 by which two configurations are told apart, in hexadecimal."""
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
