@@ -88,6 +88,16 @@ forbid_services() {
 allow_services() {
     rm -f "$POLICY"
     [ ! -e "$SAVED_POLICY" ] || mv "$SAVED_POLICY" "$POLICY"
+    trap - EXIT INT TERM HUP
+}
+
+# Nor at the next boot: only the programs of these packages are wanted.
+disable_services() {
+    local package
+    type systemctl >/dev/null 2>&1 || return 0
+    for package in "${missing[@]}"; do
+        case $package in postfix | haproxy) systemctl --quiet disable "$package.service" ;; esac
+    done
 }
 
 install_packages() {
@@ -106,7 +116,6 @@ install_packages() {
     say "installing $(grep -c '^Inst ' <<<"$plan") Debian packages with what they depend on; no service is started"
     forbid_services
     if [[ " ${missing[*]} " == *" postfix "* ]]; then
-        # Only its programs are wanted: without a main.cf it stays off, now and at the next boot.
         echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
     fi
     mkdir -p build
@@ -114,8 +123,8 @@ install_packages() {
         tail -n 20 "$LOG" >&2
         die "apt-get could not install ${missing[*]}; the end of $LOG is above."
     }
+    disable_services
     allow_services
-    trap - EXIT
 }
 
 make_venv() {
