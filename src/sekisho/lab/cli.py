@@ -1,0 +1,50 @@
+"""`sekisho lab`: the laboratory on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sekisho.lab import report
+from sekisho.lab.phases import DEFAULT_SECONDS
+from sekisho.lab.progress import Screen
+from sekisho.lab.run import Interrupted, run
+from sekisho.lab.topology import LabError
+
+app = typer.Typer(help="A small Internet in network namespaces, where real mail programs meet the gate.")
+
+
+@app.callback()
+def lab() -> None:
+    """Hold the commands of the laboratory."""
+
+
+@app.command("run")
+def run_command(
+    seconds: Annotated[float, typer.Option(help="How long the run may take in all.")] = DEFAULT_SECONDS,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there as JSON too.")
+    ] = None,
+) -> None:
+    """Run spam and honest mail through a real gate: observe, enforce, a raised cap; print the figures."""
+    console = Console()
+    errors = Console(stderr=True)
+    try:
+        with Screen(console) as screen:
+            result = run(seconds, screen)
+    except (LabError, ValueError) as error:
+        errors.print(f"sekisho lab: {error}", markup=False, highlight=False)
+        raise typer.Exit(2) from error
+    except Interrupted as stop:
+        errors.print(f"sekisho lab: {stop}; everything is cleaned up")
+        raise typer.Exit(128 + stop.number) from stop
+    if json_file is not None:
+        json_file.write_text(json.dumps(report.as_json(result), indent=2) + "\n")
+    for part in report.render(result, console.width):
+        console.print(part)
+    if not (result.spam_holds and result.honest_holds):
+        raise typer.Exit(1)

@@ -1,0 +1,62 @@
+"""Programs started inside the laboratory's namespaces, and their end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+
+_GRACE_SECONDS = 2.0
+_POLL_SECONDS = 0.02
+
+
+def start(namespace: str, argv: Sequence[str], output: Path, text: str = "") -> subprocess.Popen[bytes]:
+    """Start a program in a namespace, `text` on its stdin, its stdout and stderr appended to `output`.
+
+    It leads a process group of its own, so that Ctrl-C reaches the laboratory alone.
+    `nsenter --net`, unlike `ip netns exec`, leaves the BPF file system in sight.
+    """
+    with output.open("ab") as sink, TemporaryFile() as source:
+        source.write(text.encode())
+        source.seek(0)
+        return subprocess.Popen(
+            ("nsenter", f"--net=/run/netns/{namespace}", "--", *argv),
+            stdin=source,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+        )
+
+
+def end(pids: Iterable[int]) -> None:
+    """End processes by pid: SIGTERM first, SIGKILL to those that stay."""
+    remaining = list(pids)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        remaining = _signal(remaining, number)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while remaining and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            remaining = [pid for pid in remaining if _alive(pid)]
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> list[int]:
+    reached = []
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+        reached.append(pid)
+    return reached
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

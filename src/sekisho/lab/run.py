@@ -1,0 +1,314 @@
+"""One run of the laboratory: build, observe, enforce, raise the cap, measure, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from sekisho.durations import format_ms
+from sekisho.lab import gate, measure, office, processes, programs, receipts, topology
+from sekisho.lab.phases import AFTER_SECONDS, MINIMUM_SECONDS, SETUP_SECONDS, Phase, plan
+from sekisho.lab.progress import Screen
+from sekisho.lab.topology import LabError, Topology
+from sekisho.lab.traffic import Bots, Writers, outstanding
+from sekisho.model import Mode
+
+_TICK_SECONDS = 0.1
+_COLLECT_SECONDS = 0.5
+_RATE_SECONDS = 10.0  # the rates on the screen are those of the last seconds
+_BIN_SECONDS = 1.0
+_SAID_CHARACTERS = 1_000  # of what a program said last, in an error
+_START_SECONDS = 20.0  # what a program may take to start on a busy machine
+# Letters under way when the sending ends: Postfix gives a connect 30 s, then its queue is flushed.
+_DRAIN_SECONDS = 45.0
+
+
+class Interrupted(Exception):  # noqa: N818 - no error: somebody wants the run to end
+    """A signal asked the laboratory to end; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.number = number
+
+
+@dataclass
+class Interrupts:
+    """Signals are only noted, and raised between two steps: no step is torn in half."""
+
+    number: int | None = None
+
+    def note(self, number: int, _frame: FrameType | None) -> None:
+        """Remember a signal."""
+        self.number = number
+
+    def check(self) -> None:
+        """Raise Interrupted when a signal came."""
+        if self.number is not None:
+            raise Interrupted(self.number)
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Catch SIGINT, SIGTERM and SIGHUP for as long as there is something to clean up."""
+    found = Interrupts()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, found.note) for number in numbers}
+    try:
+        yield found
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class Lab:
+    """A built laboratory: what runs in it and what it has recorded."""
+
+    net: Topology
+    directory: Path
+    stopping: Interrupts
+    screen: Screen
+    bots: Bots
+    writers: Writers
+    servers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    arrived: list[receipts.Receipt] = field(default_factory=list)
+    collected: float = 0.0  # monotonic
+
+    @property
+    def config(self) -> Path:
+        """The gate's config file."""
+        return self.directory / "sekisho.toml"
+
+    def sink(self, sink: programs.Sink) -> Path:
+        """Name the directory of a receiver's messages."""
+        return self.directory / "sinks" / sink.name
+
+    def log(self, name: str) -> Path:
+        """Name the file of what a program says."""
+        return self.directory / f"{name}.log"
+
+    def serve(self, name: str, namespace: str, argv: tuple[str, ...]) -> None:
+        """Start a program that has to run until the end."""
+        self.servers[name] = processes.start(namespace, argv, self.log(name))
+
+    def tick(self) -> None:
+        """Let everything go on for a moment. Raises LabError when a server has ended."""
+        self.stopping.check()
+        for name, process in self.servers.items():
+            if process.poll() is not None:
+                said = self.log(name).read_text(errors="replace")[-_SAID_CHARACTERS:].strip()
+                raise LabError(f"{name} ended with status {process.returncode}: {said}")
+        self.bots.tick()
+        self.writers.tick(time.time())
+        if time.monotonic() - self.collected >= _COLLECT_SECONDS:
+            self.collect()
+        time.sleep(_TICK_SECONDS)
+
+    def collect(self) -> None:
+        """Take in what has arrived."""
+        self.collected = time.monotonic()
+        lines = topology.line_of_address(self.net)
+        for sink in programs.SINKS:
+            self.arrived += receipts.collect(self.sink(sink), lines)
+
+    def until(self, done: Callable[[], bool], seconds: float, what: str) -> None:
+        """Go on until something is done. Raises LabError, which names it, after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                raise LabError(f"{what} within {seconds:g} s on this machine; is it very busy?")
+            self.tick()
+
+    def command(self, argv: tuple[str, ...], what: str) -> str:
+        """Run a command in the gate's namespace while everything goes on; return its stdout.
+
+        Raises LabError with the command's own message when it fails.
+        """
+        output = self.log(f"command-{time.monotonic_ns()}")
+        process = processes.start(self.net.gate, argv, output)
+        self.until(lambda: process.poll() is not None, _START_SECONDS, f"{what} did not end")
+        if process.returncode:
+            raise LabError(f"{what} failed: {output.read_text().strip()}")
+        return output.read_text()
+
+    def reading(self) -> measure.Reading:
+        """Read all counters."""
+        counts = gate.counts(self.command(gate.status_argv(self.config), "`sekisho gate status`"))
+        sinks = (sink for sink in programs.SINKS if sink.name in programs.SPAM_SINKS)
+        sessions = sum(receipts.sessions(self.log(sink.name)) for sink in sinks)
+        return measure.Reading(time.time(), sessions, counts)
+
+    def rates(self) -> tuple[float, float]:
+        """Compute spam and honest messages a minute over the last seconds."""
+        since = time.time() - _RATE_SECONDS
+        recent = deque[receipts.Receipt]()
+        for receipt in reversed(self.arrived):
+            if receipt.at < since - _RATE_SECONDS:
+                break
+            if receipt.at >= since:
+                recent.append(receipt)
+        honest = sum(1 for receipt in recent if receipt.letter is not None)
+        minutes = _RATE_SECONDS / 60
+        return (len(recent) - honest) / minutes, honest / minutes
+
+
+def preflight() -> None:
+    """Raise LabError unless this machine and user can run the laboratory."""
+    if os.geteuid() != 0:
+        raise LabError("the laboratory makes network namespaces: run it as root")
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    missing = sorted({deb for name, deb in programs.PACKAGES.items() if shutil.which(name) is None})
+    if missing:
+        raise LabError(f"programs of these Debian packages are missing: apt-get install {' '.join(missing)}")
+    if not gate.COMMAND.exists():
+        raise LabError(f"{gate.COMMAND} is missing: install the package sekisho into this Python")
+
+
+def run(seconds: float, screen: Screen) -> measure.Result:
+    """Run the laboratory for about `seconds` in all and return its figures.
+
+    Raises LabError, ValueError for too few seconds, Interrupted after a signal; whatever happens,
+    nothing is left behind.
+    """
+    plan(seconds)
+    preflight()
+    began = time.monotonic()
+    with interrupts() as stopping, ExitStack() as stack:
+        lab = _lab(stack, stopping, screen)
+        _build(lab, stack)
+        spent = time.monotonic() - began
+        phases = plan(max(seconds + SETUP_SECONDS - spent, MINIMUM_SECONDS))
+        spans, begins = _phases(lab, phases)
+        ended = time.time()
+        _drain(lab)
+        etc = lab.writers.postfix
+        found = measure.figures(
+            spans,
+            lab.arrived,
+            lab.writers.letters,
+            lab.writers.failed,
+            {bot.line: bot.sessions for bot in programs.BOTS},
+        )
+        letters = measure.letters_in_all(
+            lab.writers.letters, lab.arrived, lab.writers.failed, office.log(etc), office.queued(etc)
+        )
+        timeline = measure.timeline(lab.arrived, begins, ended, _BIN_SECONDS)
+        screen.step("clean up")
+    return measure.Result(lab.net.run, time.monotonic() - began, found, letters, timeline)
+
+
+def _lab(stack: ExitStack, stopping: Interrupts, screen: Screen) -> Lab:
+    net = topology.topology(secrets.token_hex(3), programs.LINE_NAMES)
+    directory = Path(tempfile.mkdtemp(prefix=f"sekisho-lab-{net.run}-"))
+    stack.callback(shutil.rmtree, directory)
+    directory.chmod(0o755)  # Postfix and the receivers' user look inside
+    bots = Bots(net, directory / "bots.log")
+    writers = Writers(net, directory / "office" / "etc", directory / "letters.log")
+    return Lab(net, directory, stopping, screen, bots, writers)
+
+
+def _build(lab: Lab, stack: ExitStack) -> None:
+    lab.screen.step("build a network of namespaces")
+    stack.callback(topology.remove, lab.net)
+    stack.callback(_end_all, lab.net)
+    topology.build(lab.net)
+    lab.stopping.check()
+    lab.screen.step("start the receivers and the office's Postfix")
+    for sink in programs.SINKS:
+        directory = lab.sink(sink)
+        directory.mkdir(parents=True)
+        shutil.chown(directory, programs.SINK_USER)
+        lab.serve(sink.name, lab.net.internet, programs.sink_argv(sink, directory))
+    etc = office.lay_out(lab.directory / "office")
+    lab.serve("postfix", lab.net.line("office").namespace, office.start_argv(etc))
+    lab.until(lambda: office.is_up(etc), _START_SECONDS, "Postfix did not start")
+    lab.screen.step("attach the gate")
+    _attach(lab, stack)
+
+
+def _end_all(net: Topology) -> None:
+    """End whatever runs in the namespaces: all of it is this run's, and Postfix's children too."""
+    processes.end(topology.pids(net))
+
+
+def _attach(lab: Lab, stack: ExitStack) -> None:
+    lab.config.write_text(gate.config(lab.net.run, plan(MINIMUM_SECONDS)[0].limit))
+    stack.callback(_detach, lab)
+    lab.serve("sekisho gate up", lab.net.gate, gate.up_argv(lab.config))
+
+    def answers() -> bool:
+        status = processes.start(lab.net.gate, gate.status_argv(lab.config), lab.log("waiting"))
+        lab.until(lambda: status.poll() is not None, _START_SECONDS, "`sekisho gate status` did not end")
+        return status.returncode == 0
+
+    lab.until(answers, _START_SECONDS, "the gate did not answer")
+
+
+def _detach(lab: Lab) -> None:
+    """Take the gate down; in the namespace, since a clsact filter lives there."""
+    processes.end([lab.servers["sekisho gate up"].pid])
+    argv = ("nsenter", f"--net=/run/netns/{lab.net.gate}", "--", *gate.down_argv(lab.config))
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, start_new_session=True)
+    if done.returncode:
+        raise LabError(f"`sekisho gate down` failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _phases(lab: Lab, phases: tuple[Phase, ...]) -> tuple[list[measure.Span], list[tuple[str, float]]]:
+    lab.bots.start()
+    lab.writers.start(time.time())
+    spans: list[measure.Span] = []
+    begins: list[tuple[str, float]] = []
+    for phase in phases:
+        lab.screen.step(_describe(phase))
+        began = time.monotonic()
+        if spans:  # the gate came up with the first phase's limit
+            lab.command(gate.set_argv(lab.config, phase.limit), "`sekisho gate set`")
+        begins.append((phase.name, time.time()))
+        _pass(lab, began, phase.seconds, phase.washout_seconds)
+        start = lab.reading()
+        _pass(lab, began, phase.seconds, phase.seconds)
+        spans.append(measure.Span(phase, start, lab.reading()))
+    return spans, begins
+
+
+def _pass(lab: Lab, began: float, total: float, until: float) -> None:
+    while (elapsed := time.monotonic() - began) < until:
+        lab.tick()
+        lab.screen.show(elapsed, total, *lab.rates())
+
+
+def _describe(phase: Phase) -> str:
+    if phase.limit.mode is Mode.OBSERVE:
+        return f"{phase.name}: the gate counts only"
+    return f"{phase.name}: cap {phase.limit.cap}, delay {format_ms(phase.limit.delay_ms)}"
+
+
+def _drain(lab: Lab) -> None:
+    """Stop the sending and wait for letters under way; the office's deferred ones are tried again."""
+    lab.screen.step("wait for letters under way")
+    lab.bots.stop()
+    lab.writers.stop()
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    flushed = False
+    while _under_way(lab) and time.monotonic() < deadline:
+        lab.tick()
+        if not flushed and time.monotonic() > deadline - _DRAIN_SECONDS + AFTER_SECONDS:
+            flushed = True
+            lab.command(office.flush_argv(lab.writers.postfix), "`postqueue -f`")
+
+
+def _under_way(lab: Lab) -> bool:
+    arrived = {receipt.letter for receipt in lab.arrived if receipt.letter is not None}
+    waiting = outstanding(lab.writers.letters, arrived, lab.writers.failed)
+    return bool(waiting or lab.writers.sending or office.queued(lab.writers.postfix))

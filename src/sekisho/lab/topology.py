@@ -1,0 +1,183 @@
+"""The laboratory's network: namespaces, links and addresses.
+
+::
+
+    office ────┐
+    home-own ──┤                       gate                        internet
+    home-4 ────┤   access    ┌──────────────────────┐          ┌─ victims    198.51.100.10, 2001:db8:f::10
+    home-6 ────┼── bridge ── bng0    router     up0 ─── eth0 ──┼─ mx         198.51.100.25, 2001:db8:f::25
+    elsewhere ─┤             │   sekisho gate up    │          ├─ elsewhere  198.51.100.26
+    bot-1 … 4 ─┘             └──────────────────────┘          └─ own        203.0.113.25, exempt
+
+Each line, the bridge, the gate and the receivers are a namespace. Lines live in 100.64.0.0/16 and
+2001:db8:4000::/36 (a /56 each), receivers in 198.51.100.0/24 and 2001:db8:f::/64, the provider's
+own mail servers in 203.0.113.0/24. Every link joins two of these namespaces and none of them has a
+route to the machine, so no packet can leave.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+IPV4_POOL = "100.64.0.0/16"
+IPV6_POOL = "2001:db8:4000::/36"
+IPV6_LINE_LENGTH = 56
+OWN_SERVERS = "203.0.113.0/24"
+
+GATE_SUBSCRIBER = "bng0"
+GATE_UPLINK = "up0"
+
+_FORWARDING = "echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"
+
+
+class LabError(Exception):
+    """What keeps the laboratory from running: who is at fault, the value, the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A subscriber line: its name, its namespace and what it holds."""
+
+    name: str
+    namespace: str
+    ipv4: str
+    ipv6: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The namespaces of one run; every name carries the run's own."""
+
+    run: str
+    access: str
+    gate: str
+    internet: str
+    lines: tuple[Line, ...]
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """All namespaces, in the order in which they are made."""
+        return (self.access, self.gate, self.internet, *(line.namespace for line in self.lines))
+
+    def line(self, name: str) -> Line:
+        """Return the line of this name."""
+        return next(line for line in self.lines if line.name == name)
+
+
+def topology(run: str, line_names: tuple[str, ...]) -> Topology:
+    """Name and number everything for the run called `run`."""
+    prefix = f"sekisho-lab-{run}"
+    lines = tuple(
+        Line(
+            name=name,
+            namespace=f"{prefix}-{name}",
+            ipv4=f"100.64.0.{10 + number}",
+            ipv6=f"2001:db8:4000:{number << 8:x}::2",
+        )
+        for number, name in enumerate(line_names, 1)
+    )
+    return Topology(run, f"{prefix}-access", f"{prefix}-gate", f"{prefix}-internet", lines)
+
+
+def line_of_address(net: Topology) -> Mapping[str, str]:
+    """Map each address of a line to the line's name."""
+    return {address: line.name for line in net.lines for address in (line.ipv4, line.ipv6)}
+
+
+def commands(net: Topology) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """List what `ip -batch` is told in each namespace, in order."""
+    return (
+        (net.access, _access(net)),
+        (net.gate, _gate(net)),
+        (net.internet, _internet()),
+        *((line.namespace, _line(line)) for line in net.lines),
+    )
+
+
+def _access(net: Topology) -> tuple[str, ...]:
+    ports = [(f"port{number}", line.namespace, "eth0") for number, line in enumerate(net.lines, 1)]
+    ports.append(("uplink", net.gate, GATE_SUBSCRIBER))
+    rows = ["link set lo up", "link add bridge type bridge mcast_snooping 0", "link set bridge up"]
+    for port, namespace, peer in ports:
+        rows += [
+            f"link add {port} type veth peer name {peer} netns {namespace}",
+            f"link set {port} master bridge up",
+        ]
+    return tuple(rows)
+
+
+def _gate(net: Topology) -> tuple[str, ...]:
+    return (
+        "link set lo up",
+        f"link add {GATE_UPLINK} type veth peer name eth0 netns {net.internet}",
+        f"address add 100.64.0.1/16 dev {GATE_SUBSCRIBER}",
+        f"address add fe80::1/64 dev {GATE_SUBSCRIBER} nodad",
+        f"address add 198.51.100.1/24 dev {GATE_UPLINK}",
+        f"address add 203.0.113.1/24 dev {GATE_UPLINK}",
+        f"address add 2001:db8:f::1/64 dev {GATE_UPLINK} nodad",
+        f"link set {GATE_SUBSCRIBER} up",
+        f"link set {GATE_UPLINK} up",
+        f"route add {IPV6_POOL} dev {GATE_SUBSCRIBER}",
+    )
+
+
+def _internet() -> tuple[str, ...]:
+    ipv4 = ("198.51.100.10/24", "198.51.100.25/24", "198.51.100.26/24", "203.0.113.25/24")
+    ipv6 = ("2001:db8:f::10/64", "2001:db8:f::25/64")
+    return (
+        "link set lo up",
+        *(f"address add {address} dev eth0" for address in ipv4),
+        *(f"address add {address} dev eth0 nodad" for address in ipv6),
+        "link set eth0 up",
+        "route add default via 198.51.100.1",
+        "route add default via 2001:db8:f::1",
+    )
+
+
+def _line(line: Line) -> tuple[str, ...]:
+    return (
+        "link set lo up",
+        f"address add {line.ipv4}/16 dev eth0",
+        f"address add {line.ipv6}/{IPV6_LINE_LENGTH} dev eth0 nodad",
+        "link set eth0 up",
+        "route add default via 100.64.0.1",
+        "route add default via fe80::1 dev eth0",
+    )
+
+
+def build(net: Topology) -> None:
+    """Make the namespaces and join them. Raises LabError; `remove` cleans up after either."""
+    for namespace in net.namespaces:
+        _run(("ip", "netns", "add", namespace))
+    for namespace, rows in commands(net):
+        _run(("ip", "-n", namespace, "-batch", "-"), "\n".join(rows) + "\n")
+    _run(("nsenter", f"--net=/run/netns/{net.gate}", "--", "sh", "-c", _FORWARDING))
+
+
+def remove(net: Topology) -> None:
+    """Remove the namespaces that exist, and with them all links."""
+    listed = _run(("ip", "netns", "list")).split()
+    for namespace in net.namespaces:
+        if namespace in listed:
+            _run(("ip", "netns", "delete", namespace))
+
+
+def pids(net: Topology) -> tuple[int, ...]:
+    """List the processes in the run's namespaces, whoever started them there."""
+    listed = _run(("ip", "netns", "list")).split()
+    inside = [_run(("ip", "netns", "pids", name)) for name in net.namespaces if name in listed]
+    return tuple(int(pid) for text in inside for pid in text.split())
+
+
+def _run(argv: tuple[str, ...], text: str = "") -> str:
+    done = subprocess.run(
+        argv, input=text, capture_output=True, text=True, check=False, start_new_session=True
+    )
+    if done.returncode:
+        raise LabError(
+            f"this machine refused `{' '.join(argv)}`: {done.stderr.strip()}; "
+            "the laboratory needs network namespaces, veth and bridges in the kernel"
+        )
+    return done.stdout
