@@ -1,0 +1,100 @@
+"""Keeps the rules that fill the queues, whoever flushes them."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from typing import Final
+
+import structlog
+
+from sekisho.gate.flushes import FlushWatch, generation
+from sekisho.gate.rules import Backend, RulesError
+from sekisho.gate.ruleset import QueueRule
+
+LOOK_MS: Final = 5_000  # between looks at the ruleset's generation, should an event be lost
+REPAIR_SECONDS: Final = 0.25  # at least between two looks, should somebody delete rules without end
+
+log = structlog.get_logger()
+
+
+class RuleGuard:
+    """A thread that restores rules as soon as they are gone.
+
+    Until then the delay is kept by retransmission.
+    """
+
+    def __init__(self, rules: Backend) -> None:
+        self._rules = rules
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="sekisho-rules", daemon=True)
+        self._wanted: frozenset[QueueRule] = frozenset()
+        self._missing: frozenset[QueueRule] = frozenset()
+        self.restored = 0
+        """How often rules were found missing and restored."""
+
+    def start(self, wanted: frozenset[QueueRule]) -> None:
+        """Install these rules in the caller's network namespace and watch over them there.
+
+        Errors: RulesError when one is refused.
+        """
+        self.change(wanted)
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC)
+        self._thread.start()
+
+    def change(self, wanted: frozenset[QueueRule]) -> None:
+        """Have these rules from now on; called where `start` was.
+
+        Errors: RulesError when one is refused.
+        """
+        with self._lock:
+            self._wanted = wanted
+            self._rules.change(wanted)
+            self._missing = frozenset()
+
+    def present(self) -> frozenset[QueueRule]:
+        """Return the rules that were there when last looked at."""
+        return self._wanted - self._missing
+
+    def is_alive(self) -> bool:
+        """Tell whether somebody watches."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End the thread; the rules stay."""
+        self._stopping.set()
+        os.eventfd_write(self._wake, 1)
+        self._thread.join()
+        os.close(self._wake)
+
+    def _watch(self) -> None:
+        watch = FlushWatch()
+        poll = select.poll()
+        poll.register(watch.fileno(), select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        seen = None  # the first look is at once: something may have happened before the watch began
+        while not self._stopping.is_set():
+            flushed, now = watch.drain(), generation()
+            if flushed or now != seen:
+                self._repair()
+                seen = now
+                self._stopping.wait(REPAIR_SECONDS)
+            poll.poll(LOOK_MS)
+        watch.close()
+
+    def _repair(self) -> None:
+        with self._lock:
+            try:
+                restored = self._rules.change(self._wanted)
+            except RulesError as error:
+                self._missing = self._wanted
+                log.error("hold_rules_unknown", error=str(error))  # noqa: TRY400 - the message says it all
+                return
+            self._missing = frozenset()
+        if restored:
+            self.restored += 1
+            log.warning(
+                "hold_rules_restored", banks=sorted(rule.bank for rule in restored), times=self.restored
+            )

@@ -1,0 +1,234 @@
+"""The thread that releases what is due.
+
+While packets arrive it samples every queue each tick. A tick that saw nothing new arms the socket's wake-up
+instead and sleeps until the next release or the next arrival, so that a quiet gate costs next to nothing
+and a busy one the same at any rate.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from sekisho.gate import GateError
+from sekisho.gate.nfqueue import QueueRow, QueueSocket, QueueTable
+from sekisho.gate.releases import TICK_NS, Lateness, Schedule, pause_ns
+
+RETRY_SECONDS: Final = 1.0  # between attempts to own the queues again
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One queue: packets held now, let go, and dropped since it was bound (no room; not told to us)."""
+
+    delay_ns: int
+    held: int
+    released: int
+    full_drops: int
+    user_drops: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaserState:
+    """The queues, packets per lateness bucket, how often the queues were lost, how the thread is."""
+
+    queues: Mapping[int, QueueState]
+    lateness: tuple[int, ...]
+    reopened: int
+    alive: bool
+    realtime: bool
+
+
+class Releaser:
+    """Owns queues and releases what they hold when it is due.
+
+    One lock covers the socket and the schedule; the thread gives it up whenever it waits.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sekisho-hold", daemon=True)
+        self._schedule = Schedule()
+        self._lateness = Lateness()
+        self._released: dict[int, int] = {}
+        self._retiring: set[int] = set()
+        self._armed: dict[int, int] = {}
+        self._reopened = 0
+        self._realtime = False
+
+    def start(self, delays_ns: Mapping[int, int]) -> None:
+        """Own these queues (queue → delay in ns) in the caller's network namespace and start the thread.
+
+        Errors: GateError when a queue is another's, or for want of CAP_NET_ADMIN.
+        """
+        self._table = QueueTable()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            self._open()
+            self.set_delays(delays_ns)
+        except GateError:
+            self._close()
+            raise
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and give the queues up; what they hold is dropped."""
+        self._stopping.set()
+        os.eventfd_write(self._wake, 1)
+        self._thread.join()
+        self._close()
+
+    def set_delays(self, delays_ns: Mapping[int, int]) -> None:
+        """Own these queues too, and let what arrives from now on wait this long (queue → ns)."""
+        with self._lock:
+            self._sample()  # what has arrived until now keeps the old delay
+            for queue, delay_ns in delays_ns.items():
+                if queue not in self._released:
+                    self._socket.bind(queue)
+                    self._released[queue] = 0
+                self._schedule.set_delay(queue, delay_ns)
+                self._retiring.discard(queue)
+        os.eventfd_write(self._wake, 1)
+
+    def retire_others(self, queues: Collection[int]) -> None:
+        """Give up all queues but these as soon as they are empty; no rule fills them any more."""
+        with self._lock:
+            self._retiring = self._released.keys() - queues
+        os.eventfd_write(self._wake, 1)
+
+    def state(self) -> ReleaserState:
+        """Return how the work goes."""
+        with self._lock:
+            rows = self._table.read()
+            return ReleaserState(
+                queues={
+                    queue: self._queue_state(queue, rows[queue]) for queue in self._released if queue in rows
+                },
+                lateness=self._lateness.counts(),
+                reopened=self._reopened,
+                alive=self._thread.is_alive(),
+                realtime=self._realtime,
+            )
+
+    def _queue_state(self, queue: int, row: QueueRow) -> QueueState:
+        return QueueState(
+            self._schedule.delay_ns(queue), row.held, self._released[queue], row.full_drops, row.user_drops
+        )
+
+    def _run(self) -> None:
+        self._realtime = _ask_realtime()
+        while not self._stopping.is_set():
+            try:
+                with self._lock:
+                    armed, due_ns = self._turn()
+                self._wait(armed, due_ns)
+            except OSError as error:  # the socket or a queue is gone, and what was held with it
+                log.error("hold_queues_lost", error=str(error))  # noqa: TRY400 - the message says it all
+                self._reopen()
+
+    def _turn(self) -> tuple[bool, int | None]:
+        """Sample, release for a tick at most, and arm the wake-up when nothing arrives."""
+        self._socket.drain()
+        arrived = self._sample()
+        end_ns = self._clock() + TICK_NS
+        while (now_ns := self._clock()) < end_ns and (batch := self._schedule.next_batch(now_ns)):
+            self._socket.release(batch.queue, batch.last_id)
+            self._released[batch.queue] += batch.packets
+            self._lateness.add(self._clock() - batch.due_ns, batch.packets)
+        self._unbind_emptied()
+        return not arrived and self._arm(), self._schedule.next_due_ns()
+
+    def _sample(self) -> bool:
+        rows = self._table.read()
+        now_ns = self._clock()  # after the reading: never early
+        return self._schedule.sample(((queue, row.last_id) for queue, row in rows.items()), now_ns)
+
+    def _arm(self) -> bool:
+        """Ask to be woken by the next arrival; False when something arrived meanwhile."""
+        last_ids = self._schedule.last_ids()
+        if last_ids == self._armed:
+            return True
+        self._socket.wake_after(last_ids)
+        self._armed = last_ids
+        return not self._sample()
+
+    def _unbind_emptied(self) -> None:
+        for queue in tuple(self._retiring):
+            if self._schedule.held(queue) == 0:
+                self._socket.unbind(queue)
+                self._schedule.forget(queue)
+                self._retiring.remove(queue)
+                del self._released[queue]
+
+    def _wait(self, quiet: bool, due_ns: int | None) -> None:
+        nanoseconds = pause_ns(quiet, None if due_ns is None else due_ns - self._clock())
+        milliseconds = nanoseconds // 1_000_000
+        if quiet and milliseconds:  # poll knows no finer steps: the next turn sleeps the rest
+            self._poll.poll(milliseconds)
+            _clear(self._wake)
+        else:
+            time.sleep(nanoseconds / 1e9)
+
+    def _open(self) -> None:
+        self._socket = QueueSocket()
+        self._armed = {}
+        self._poll = select.poll()
+        self._poll.register(self._socket.fileno(), select.POLLIN)
+        self._poll.register(self._wake, select.POLLIN)
+
+    def _close(self) -> None:
+        self._socket.close()
+        self._table.close()
+        os.close(self._wake)
+
+    def _reopen(self) -> None:
+        """Own the same queues again, however often it takes; nothing is held in them any more."""
+        while not self._stopping.is_set():
+            try:
+                with self._lock:
+                    self._bind_again()
+            except (GateError, OSError) as error:
+                log.error("hold_queues_unavailable", error=str(error))  # noqa: TRY400 - as above
+                self._stopping.wait(RETRY_SECONDS)
+            else:
+                log.info("hold_queues_owned_again", queues=sorted(self._released))
+                return
+
+    def _bind_again(self) -> None:
+        self._socket.close()
+        self._open()
+        self._schedule.restart()
+        for queue in self._released:
+            self._socket.bind(queue)
+        self._reopened += 1
+
+
+def _clear(eventfd: int) -> None:
+    try:
+        os.eventfd_read(eventfd)
+    except BlockingIOError:
+        return
+
+
+def _ask_realtime() -> bool:
+    """Ask for real-time scheduling of this thread; False where that is not permitted.
+
+    Every millisecond the thread waits for a core or its turn is held longer than wanted, and it needs
+    little of either.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        return False
+    return True
