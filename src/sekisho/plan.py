@@ -1,0 +1,189 @@
+"""What the office wants of the gate, computed from the configuration and what operators have set since.
+
+An override is a limit that `gate set` has given a class while the daemon runs. It lasts until the file
+gives that class another limit than before, the class is gone, or the daemon starts anew: the file is
+what survives. Until then it is shown beside the file's limit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from sekisho.config import ClassTable, Config, Held, LineTable
+from sekisho.gate import Tables, abi
+from sekisho.gate.tables import class_names
+from sekisho.model import (
+    Address,
+    Excess,
+    KnownLine,
+    Limit,
+    Mode,
+    Network,
+    Pool,
+    PortPlan,
+    Timeouts,
+    Wanted,
+)
+
+Overrides = Mapping[str, Limit]
+
+_LINE_NUMBERS = 1 << 48
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChange:
+    """What of a class's limit is to be another; None leaves it as it is."""
+
+    mode: Mode | None = None
+    cap: int | None = None
+    delay_ms: int | None = None
+    excess: Excess | None = None
+
+    def of(self, limit: Limit) -> Limit:
+        """Return the limit with the changes made."""
+        return Limit(
+            mode=limit.mode if self.mode is None else self.mode,
+            cap=limit.cap if self.cap is None else self.cap,
+            delay_ms=limit.delay_ms if self.delay_ms is None else self.delay_ms,
+            excess=limit.excess if self.excess is None else self.excess,
+        )
+
+
+def wanted(config: Config, overrides: Overrides) -> Wanted:
+    """Return what the gate shall do by a configuration without errors and the overrides."""
+    gate = config.gate
+    numbers = line_numbers(line.name for line in config.lines)
+    return Wanted(
+        classes={**file_limits(config), **overrides},
+        pools=tuple(Pool(pool.prefix, pool.line_length, pool.class_name) for pool in config.pools),
+        exempt=gate.exempt,
+        lines={numbers[line.name]: KnownLine(line.class_name) for line in config.lines},
+        addresses=_addresses(config.lines, numbers),
+        port_plans=_port_plans(config),
+        timeouts=Timeouts(
+            syn_ms=gate.timeouts.syn_ms,
+            idle_ms=gate.timeouts.idle_ms,
+            half_closed_ms=gate.timeouts.half_closed_ms,
+            linger_ms=gate.timeouts.linger_ms,
+        ),
+        view=gate.view,
+        unknown_source=gate.unknown_source,
+        unknown_ethertype=gate.unknown_ethertype,
+    )
+
+
+def file_limits(config: Config) -> dict[str, Limit]:
+    """Return the limit that the file gives each class."""
+    return {name: _limit(table) for name, table in config.classes.items()}
+
+
+def installed_limits(tables: Tables) -> dict[str, Limit]:
+    """Return the limit that the kernel applies to each class."""
+    limits = tables.get("limits", {})
+    # All zeros are no entry of an array: a class in the making, which no packet reaches yet.
+    by_index = {int.from_bytes(key, "little"): _unpacked(value) for key, value in limits.items()}
+    return {name: by_index[index] for name, index in class_names(tables).items() if index in by_index}
+
+
+def surviving(overrides: Overrides, old: Config, new: Config) -> dict[str, Limit]:
+    """Return the overrides that outlive a reload: those of classes whose limit in the file is unchanged."""
+    before, after = file_limits(old), file_limits(new)
+    return {
+        name: limit
+        for name, limit in overrides.items()
+        if name in after and after[name] == before.get(name) and limit != after[name]
+    }
+
+
+def needs_down(old: Config, new: Config) -> tuple[str, ...]:
+    """Name the keys whose change a running gate cannot follow."""
+    fixed = ("name", "subscriber", "uplink", "lines", "slots", "known", "addresses")
+    return tuple(key for key in fixed if getattr(old.gate, key) != getattr(new.gate, key))
+
+
+def line_numbers(names: Iterable[str]) -> dict[str, int]:
+    """Give each line a number below 2**48 made of its name, which it keeps whatever stands around it.
+
+    Two names that meet in one number (a chance of 1 in 500 among a million lines) are told apart in
+    the order of the names.
+    """
+    numbers: dict[str, int] = {}
+    taken: set[int] = set()
+    for name in sorted(set(names)):
+        number = int.from_bytes(blake2b(name.encode(), digest_size=6).digest(), "big")
+        while number in taken:
+            number = (number + 1) % _LINE_NUMBERS
+        taken.add(number)
+        numbers[name] = number
+    return numbers
+
+
+def _limit(table: ClassTable) -> Limit:
+    return Limit(mode=table.mode, cap=table.cap, delay_ms=table.delay_ms, excess=table.excess)
+
+
+def _unpacked(value: bytes) -> Limit:
+    cap, delay_ms, _bank, mode, excess = abi.unpack_limit(value)
+    return Limit(
+        mode=Mode.ENFORCE if mode == abi.MODE_ENFORCE else Mode.OBSERVE,
+        cap=cap,
+        delay_ms=delay_ms,
+        excess=Excess.RESET if excess == abi.EXCESS_RESET else Excess.DROP,
+    )
+
+
+def _addresses(lines: Sequence[LineTable], numbers: Mapping[str, int]) -> dict[Address, int]:
+    lowest = {network: ranges[0][0] for network, ranges in _ranges(lines).items()}
+    return {
+        address: numbers[line.name]
+        for line in lines
+        for held in line.addresses
+        for address in _held_addresses(held, lowest)
+    }
+
+
+def _held_addresses(held: Held, lowest: Mapping[Network, int]) -> Iterator[Address]:
+    network, ports = held
+    packed = network.network_address.packed
+    if ports is not None:
+        first, last = ports
+        yield Address(packed, network.prefixlen, (first - lowest[network]) // (last - first + 1))
+    elif network.version == 6:
+        yield Address(packed, network.prefixlen)
+    else:
+        for address in network:
+            yield Address(address.packed, network.max_prefixlen)
+
+
+def _ranges(lines: Sequence[LineTable]) -> dict[Network, list[tuple[int, int]]]:
+    """Return the port ranges of each shared address, in order."""
+    ranges: defaultdict[Network, list[tuple[int, int]]] = defaultdict(list)
+    for line in lines:
+        for network, ports in line.addresses:
+            if ports is not None:
+                ranges[network].append(ports)
+    return {network: sorted(found) for network, found in ranges.items()}
+
+
+def _port_plans(config: Config) -> dict[bytes, PortPlan]:
+    """Return how shared addresses are divided; their pool's class judges what has no port, else a line's."""
+    users = {
+        held.network: line.class_name
+        for line in reversed(config.lines)
+        for held in line.addresses
+        if held.ports is not None
+    }
+    plans = {}
+    for network, ranges in _ranges(config.lines).items():
+        first, last = ranges[0]
+        pool = next((pool.class_name for pool in config.pools if _within(network, pool.prefix)), None)
+        class_name = pool or users[network]
+        plans[network.network_address.packed] = PortPlan(class_name, first=first, size=last - first + 1)
+    return plans
+
+
+def _within(network: Network, prefix: Network) -> bool:
+    return network.version == prefix.version and network.network_address in prefix
