@@ -109,7 +109,7 @@ install_packages() {
     say "reading the package lists (apt-get update)"
     apt-get -qq update || die "apt-get update failed: no way to Debian's packages? Mend /etc/apt or the network, then try again."
     plan=$(LC_ALL=C apt-get -s install --no-install-recommends "${missing[@]}") ||
-        die "apt-get cannot install ${missing[*]}; the reason is above."
+        die "apt-get cannot install ${missing[*]}; the reason is above (no way to Debian's packages, or not Debian 12 or 13?)."
     removed=$(awk '$1 == "Remv" { print $2 }' <<<"$plan" | paste -sd' ')
     [ -z "$removed" ] ||
         die "installing ${missing[*]} would remove $removed, and sekisho removes nothing. Use a machine without another mail server, or remove it yourself."
