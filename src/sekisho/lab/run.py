@@ -219,7 +219,7 @@ def _lab(stack: ExitStack, stopping: Interrupts, screen: Screen) -> Lab:
 
 
 def _build(lab: Lab, stack: ExitStack) -> None:
-    lab.screen.step("build a network of namespaces")
+    lab.screen.step(f"build the namespaces {lab.net.prefix}-…")
     stack.callback(topology.remove, lab.net)
     stack.callback(_end_all, lab.net)
     topology.build(lab.net)

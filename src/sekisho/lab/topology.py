@@ -48,9 +48,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The namespaces of one run; every name carries the run's own."""
+    """The namespaces of one run; every name begins with the run's own prefix."""
 
     run: str
+    prefix: str
     access: str
     gate: str
     internet: str
@@ -78,7 +79,7 @@ def topology(run: str, line_names: tuple[str, ...]) -> Topology:
         )
         for number, name in enumerate(line_names, 1)
     )
-    return Topology(run, f"{prefix}-access", f"{prefix}-gate", f"{prefix}-internet", lines)
+    return Topology(run, prefix, f"{prefix}-access", f"{prefix}-gate", f"{prefix}-internet", lines)
 
 
 def line_of_address(net: Topology) -> Mapping[str, str]:

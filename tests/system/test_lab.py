@@ -1,0 +1,151 @@
+"""The laboratory as an operator runs it: a whole run, and runs that are ended early beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sekisho.lab.phases import MINIMUM_SECONDS
+
+LAB = (sys.executable, "-m", "sekisho.lab", "run", "--seconds", f"{MINIMUM_SECONDS:g}")
+# Every program of the laboratory ends within seconds of being asked; a loaded machine needs more.
+END_SECONDS = 60.0
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start a laboratory, its words on one pipe."""
+    return subprocess.Popen(
+        (*LAB, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+    )
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    """Wait for its end and return what else it said."""
+    try:
+        said, _ = process.communicate(timeout=2 * MINIMUM_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=END_SECONDS)
+        raise
+    return said
+
+
+def read_to(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Read what it says until a line matches."""
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if match := re.search(pattern, line):
+            return match
+    raise AssertionError(f"it ended without {pattern!r}: {''.join(said)}")
+
+
+def inside(run: str) -> set[int]:
+    """Name the run's network namespaces by inode, which outlives their names."""
+    return {path.stat().st_ino for path in Path("/run/netns").glob(f"sekisho-lab-{run}-*")}
+
+
+def left(run: str, namespaces: set[int]) -> list[str]:
+    """List what a run has left on the machine."""
+    paths = [
+        *Path("/run/netns").glob(f"sekisho-lab-{run}-*"),
+        *Path(tempfile.gettempdir()).glob(f"sekisho-lab-{run}-*"),
+        *Path("/sys/fs/bpf/sekisho").glob(f"lab-{run}*"),
+        *Path("/run/sekisho").glob(f"lab-{run}*"),
+    ]
+    return [*map(str, paths), *processes_in(namespaces)]
+
+
+def processes_in(namespaces: set[int]) -> Iterator[str]:
+    """List processes in network namespaces; a zombie is in none."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "ns/net").stat().st_ino in namespaces:
+                yield (process / "cmdline").read_text().replace("\0", " ")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+
+
+@dataclass
+class Whole:
+    """A whole run that goes on beside the other tests."""
+
+    process: subprocess.Popen[str]
+    run: str
+    namespaces: set[int]
+    json_file: Path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """The smallest laboratory, begun with the first test of this file."""
+    json_file = tmp_path_factory.mktemp("lab") / "lab.json"
+    with start("--json", str(json_file)) as process:
+        run = read_to(process, r"namespaces sekisho-lab-(\w+)-")[1]
+        read_to(process, "attach the gate")
+        yield Whole(process, run, inside(run), json_file)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            end(process)
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGTERM, "start the receivers"),
+        (signal.SIGINT, "attach the gate"),
+        (signal.SIGINT, r"^ +5 of"),
+    ],
+    ids=["SIGTERM while it starts", "Ctrl-C while the gate is attached", "Ctrl-C under traffic"],
+)
+def test_an_early_end_leaves_nothing_behind(whole: Whole, number: signal.Signals, moment: str) -> None:
+    with start() as process:
+        run = read_to(process, r"namespaces sekisho-lab-(\w+)-")[1]
+        read_to(process, moment)
+        namespaces = inside(run)
+        assert len(namespaces) == len(whole.namespaces)
+        process.send_signal(number)
+        said = end(process)
+    assert process.returncode == 128 + number
+    assert f"ended by {number.name}; everything is cleaned up" in said
+    assert left(run, namespaces) == []
+
+
+def test_too_few_seconds_are_refused_in_a_sentence() -> None:
+    done = subprocess.run((*LAB[:-1], "10"), capture_output=True, text=True, timeout=END_SECONDS)
+    assert done.returncode == 2
+    assert f"use --seconds {MINIMUM_SECONDS:g} or more" in " ".join(done.stderr.split())
+
+
+def test_spam_slows_to_a_crawl_while_honest_mail_goes_through(whole: Whole) -> None:
+    said = end(whole.process)
+    assert whole.process.returncode == 0, said
+    found = json.loads(whole.json_file.read_text())
+    phases: dict[str, dict[str, Any]] = {phase["name"]: phase for phase in found["phases"]}
+    observe, enforce, raised = (phases[name] for name in ("observe", "enforce", "raised"))
+
+    assert observe["spam"]["messages_per_minute"] > 0
+    assert enforce["spam"]["share_of_observe"] <= 0.05
+    assert enforce["spam"]["sessions_per_minute"] < observe["spam"]["sessions_per_minute"]
+    assert raised["spam"]["messages_per_minute"] > enforce["spam"]["messages_per_minute"]
+
+    assert found["letters"]["failed"] == 0
+    assert all(phase["honest"]["failed"] == 0 < phase["honest"]["delivered"] for phase in phases.values())
+    assert observe["honest"]["delivery_seconds"]["p50"] < 5 <= enforce["honest"]["delivery_seconds"]["p50"]
+    own = next(sender for sender in enforce["honest"]["senders"] if sender["exempt"])
+    assert own["delivery_seconds"]["p50"] < enforce["honest"]["delivery_seconds"]["p50"]
+
+    assert observe["gate"]["held"] == observe["gate"]["refused"] == 0 < observe["gate"]["admitted"]
+    assert enforce["gate"]["held"] > 0 < enforce["gate"]["refused"]
+    assert left(whole.run, whole.namespaces) == []

@@ -1,0 +1,73 @@
+"""Names, addresses and configs of the laboratory, before anything is built."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+from sekisho.config import parse
+from sekisho.lab import gate, programs, topology
+from sekisho.model import Limit, Mode
+
+NET = topology.topology("ab12", programs.LINE_NAMES)
+
+
+def test_every_namespace_bears_the_run_and_no_other_runs_name() -> None:
+    other = topology.topology("cd34", programs.LINE_NAMES)
+    assert all("ab12" in name for name in NET.namespaces)
+    assert len(set(NET.namespaces)) == len(NET.namespaces)
+    assert not set(NET.namespaces) & set(other.namespaces)
+
+
+def test_each_line_has_an_address_and_a_prefix_of_its_own_in_the_pools() -> None:
+    ipv4 = [ipaddress.IPv4Address(line.ipv4) for line in NET.lines]
+    ipv6 = {
+        ipaddress.IPv6Network(f"{line.ipv6}/{topology.IPV6_LINE_LENGTH}", strict=False) for line in NET.lines
+    }
+    assert len(set(ipv4)) == len(ipv6) == len(NET.lines)
+    assert all(address in ipaddress.IPv4Network(topology.IPV4_POOL) for address in ipv4)
+    assert all(prefix.subnet_of(ipaddress.IPv6Network(topology.IPV6_POOL)) for prefix in ipv6)
+
+
+def test_every_link_joins_two_of_the_runs_namespaces() -> None:
+    links = [row for _, rows in topology.commands(NET) for row in rows if "type veth" in row]
+    assert links
+    assert all(row.split()[-1] in NET.namespaces for row in links)
+
+
+def test_every_address_is_for_documentation_or_shared_space() -> None:
+    allowed = [
+        ipaddress.ip_network(text)
+        for text in ("100.64.0.0/10", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "fe80::/10")
+    ]
+    rows = [row for _, rows in topology.commands(NET) for row in rows]
+    found = [ipaddress.ip_interface(row.split()[2]).ip for row in rows if row.startswith("address add")]
+    assert all(any(a in net for net in allowed if net.version == a.version) for a in found)
+
+
+def test_every_receiver_that_is_written_to_exists() -> None:
+    listening = {sink.address.strip("[]") for sink in programs.SINKS}
+    assert {bot.target.strip("[]") for bot in programs.BOTS} <= listening
+    assert set(programs.SERVERS.values()) <= listening
+    assert all(domain in programs.SERVERS for sender in programs.SENDERS for domain in sender.domains)
+
+
+def test_a_sender_is_exempt_when_all_it_writes_to_is_the_own_server() -> None:
+    own = ipaddress.ip_network(topology.OWN_SERVERS)
+    for sender in programs.SENDERS:
+        servers = [ipaddress.ip_address(programs.SERVERS[domain]) for domain in sender.domains]
+        assert sender.exempt == all(server in own for server in servers)
+
+
+def test_the_gates_config_is_what_the_gate_reads() -> None:
+    checked = parse(gate.config("ab12", Limit(Mode.OBSERVE, 2, 5_000)).encode())
+    assert checked.problems == ()
+    assert checked.config is not None
+    assert checked.config.gate.name == gate.name("ab12")
+
+
+def test_the_offices_postfix_keeps_its_timeouts_and_concurrency() -> None:
+    main = programs.postfix_main(Path("/lab"))
+    assert not re.search(r"timeout|concurrency|process_limit|backoff", main)
+    assert all("y" not in row.split()[2:6] for row in programs.postfix_master().splitlines())
