@@ -89,6 +89,11 @@ def test_a_line_with_fewer_sessions_than_its_cap_is_slowed_by_the_delay_alone() 
     assert measure.most_per_minute(limit, 30, 1.0) == 100
 
 
+def test_rates_are_those_of_the_last_seconds() -> None:
+    receipts = [*spam("bot-1", 80, 91, 92, 93), Receipt("home", "home-0", 95)]
+    assert measure.rates(receipts, now=100, seconds=10) == (18, 6)
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=1))
 def test_quantiles_are_values_that_were_measured(values: list[float]) -> None:
     found = measure.quantiles(values)

@@ -64,7 +64,7 @@ def test_the_json_has_the_documented_keys() -> None:
     phases = json.loads(json.dumps(report.as_json(result())))["phases"]
     assert [phase["name"] for phase in phases] == ["observe", "enforce", "raised"]
     enforce = phases[1]
-    assert enforce["limit"] == {"mode": "enforce", "cap": 2, "delay_ms": 5000}
+    assert enforce["limit"] == {"mode": "enforce", "cap": 2, "delay": "5s", "excess": "drop"}
     assert enforce["seconds"] == 10
     assert enforce["spam"]["messages_per_minute"] == 6
     assert enforce["spam"]["sessions_per_minute"] == 60

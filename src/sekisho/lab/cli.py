@@ -15,12 +15,12 @@ from sekisho.lab.progress import Screen
 from sekisho.lab.run import Interrupted, run
 from sekisho.lab.topology import LabError
 
-app = typer.Typer(help="A small Internet in network namespaces, where real mail programs meet the gate.")
+app = typer.Typer()
 
 
 @app.callback()
 def lab() -> None:
-    """Hold the commands of the laboratory."""
+    """Try the gate on real mail programs, in a small Internet of network namespaces."""
 
 
 @app.command("run")
@@ -31,13 +31,16 @@ def run_command(
     ] = None,
 ) -> None:
     """Run spam and honest mail through a real gate: observe, enforce, a raised cap; print the figures."""
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no directory {json_file.parent}", param_hint="--json")
     console = Console()
     errors = Console(stderr=True)
     try:
         with Screen(console) as screen:
             result = run(seconds, screen)
     except (LabError, ValueError) as error:
-        errors.print(f"sekisho lab: {error}", markup=False, highlight=False)
+        for text in reversed(_with_causes(error)):
+            errors.print(f"sekisho lab: {text}", markup=False, highlight=False)
         raise typer.Exit(2) from error
     except Interrupted as stop:
         errors.print(f"sekisho lab: {stop}; everything is cleaned up")
@@ -48,3 +51,9 @@ def run_command(
         console.print(part)
     if not (result.spam_holds and result.honest_holds):
         raise typer.Exit(1)
+
+
+def _with_causes(error: Exception) -> list[str]:
+    """List an error's text and those of the errors during whose cleaning up it came."""
+    before = error.__context__
+    return [str(error), *(_with_causes(before) if isinstance(before, (LabError, Interrupted)) else [])]

@@ -169,6 +169,13 @@ def figures(
     return tuple(found)
 
 
+def rates(receipts: Sequence[Receipt], now: float, seconds: float) -> tuple[float, float]:
+    """Compute spam and honest messages a minute over the `seconds` before `now`."""
+    recent = [receipt for receipt in receipts if receipt.at > now - seconds]
+    honest = sum(1 for receipt in recent if receipt.letter is not None)
+    return 60 * (len(recent) - honest) / seconds, 60 * honest / seconds
+
+
 def most_per_minute(limit: Limit, sessions: int, session_seconds: float) -> float:
     """Compute N / (D + T): what a line of `sessions` at once can send a minute under a limit."""
     return 60 * min(limit.cap, sessions) / (limit.delay_ms / 1_000 + session_seconds)

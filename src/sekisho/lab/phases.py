@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sekisho.durations import format_ms
 from sekisho.model import Limit, Mode
 
 CAP = 2
@@ -49,6 +50,13 @@ _LEAST = sum(washout + counted for _, _, washout, counted, _ in _PHASES)
 
 MINIMUM_SECONDS = SETUP_SECONDS + _LEAST + AFTER_SECONDS
 DEFAULT_SECONDS = 90.0
+
+
+def describe(limit: Limit) -> str:
+    """Name a limit in a few words."""
+    if limit.mode is Mode.OBSERVE:
+        return "counts only"
+    return f"cap {limit.cap}, delay {format_ms(limit.delay_ms)}"
 
 
 def plan(seconds: float) -> tuple[Phase, ...]:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sekisho.durations import format_ms
 from sekisho.lab.measure import WANTED_SPAM_SHARE, Figures, Quantiles, Result, Timeline
-from sekisho.model import Limit, Mode
+from sekisho.lab.phases import describe
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _CHART_MARGIN = 22  # label, frame and scale beside the chart
@@ -48,7 +48,7 @@ def _phases(phases: Sequence[Figures]) -> Table:
     table = Table(title="Spam and honest mail through the gate", box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
     for phase in phases:
-        table.add_column(f"{phase.name}\n{describe(phase.limit)}", justify="right")
+        table.add_column(f"{phase.name}\n{describe(phase.limit)}".replace(", ", "\n"), justify="right")
     rows: list[tuple[str, Iterable[str]]] = [
         ("counted for, s", (_number(p.seconds) for p in phases)),
         ("spam: sessions a minute", (_number(p.spam.sessions_per_minute) for p in phases)),
@@ -131,19 +131,11 @@ def bars(values: Sequence[float]) -> str:
     return "".join(_BLOCKS[-(-int(8 * value) // int(top))] if value else " " for value in values)
 
 
-def describe(limit: Limit) -> str:
-    """Name a limit in the head of a column."""
-    if limit.mode is Mode.OBSERVE:
-        return "counts only"
-    return f"cap {limit.cap}\ndelay {format_ms(limit.delay_ms)}"
-
-
 def as_json(result: Result) -> dict[str, Any]:
     """Give all figures under the keys of docs/lab.md."""
     figures = asdict(result)
     for phase in figures["phases"]:
-        limit = phase["limit"]
-        phase["limit"] = {"mode": str(limit["mode"]), "cap": limit["cap"], "delay_ms": limit["delay_ms"]}
+        phase["limit"]["delay"] = format_ms(phase["limit"].pop("delay_ms"))
     figures["holds"] = {"spam": result.spam_holds, "honest": result.honest_holds}
     figures["timeline"]["begins"] = dict(result.timeline.begins)
     return figures

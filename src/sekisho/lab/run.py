@@ -9,20 +9,17 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from sekisho.durations import format_ms
 from sekisho.lab import gate, measure, office, processes, programs, receipts, topology
-from sekisho.lab.phases import AFTER_SECONDS, MINIMUM_SECONDS, SETUP_SECONDS, Phase, plan
+from sekisho.lab.phases import AFTER_SECONDS, MINIMUM_SECONDS, SETUP_SECONDS, Phase, describe, plan
 from sekisho.lab.progress import Screen
 from sekisho.lab.topology import LabError, Topology
 from sekisho.lab.traffic import Bots, Writers, outstanding
-from sekisho.model import Mode
 
 _TICK_SECONDS = 0.1
 _COLLECT_SECONDS = 0.5
@@ -149,19 +146,6 @@ class Lab:
         sessions = sum(receipts.sessions(self.log(sink.name)) for sink in sinks)
         return measure.Reading(time.time(), sessions, counts)
 
-    def rates(self) -> tuple[float, float]:
-        """Compute spam and honest messages a minute over the last seconds."""
-        since = time.time() - _RATE_SECONDS
-        recent = deque[receipts.Receipt]()
-        for receipt in reversed(self.arrived):
-            if receipt.at < since - _RATE_SECONDS:
-                break
-            if receipt.at >= since:
-                recent.append(receipt)
-        honest = sum(1 for receipt in recent if receipt.letter is not None)
-        minutes = _RATE_SECONDS / 60
-        return (len(recent) - honest) / minutes, honest / minutes
-
 
 def preflight() -> None:
     """Raise LabError unless this machine and user can run the laboratory."""
@@ -270,7 +254,7 @@ def _phases(lab: Lab, phases: tuple[Phase, ...]) -> tuple[list[measure.Span], li
     spans: list[measure.Span] = []
     begins: list[tuple[str, float]] = []
     for phase in phases:
-        lab.screen.step(_describe(phase))
+        lab.screen.step(f"{phase.name}: {describe(phase.limit)}")
         began = time.monotonic()
         if spans:  # the gate came up with the first phase's limit
             lab.command(gate.set_argv(lab.config, phase.limit), "`sekisho gate set`")
@@ -285,13 +269,7 @@ def _phases(lab: Lab, phases: tuple[Phase, ...]) -> tuple[list[measure.Span], li
 def _pass(lab: Lab, began: float, total: float, until: float) -> None:
     while (elapsed := time.monotonic() - began) < until:
         lab.tick()
-        lab.screen.show(elapsed, total, *lab.rates())
-
-
-def _describe(phase: Phase) -> str:
-    if phase.limit.mode is Mode.OBSERVE:
-        return f"{phase.name}: the gate counts only"
-    return f"{phase.name}: cap {phase.limit.cap}, delay {format_ms(phase.limit.delay_ms)}"
+        lab.screen.show(elapsed, total, *measure.rates(lab.arrived, time.time(), _RATE_SECONDS))
 
 
 def _drain(lab: Lab) -> None:
