@@ -26,7 +26,7 @@ FANOUT: Final = 4
 
 # A thread that wants the interpreter waits this long for one that computes: 5 ms by default, as long as the
 # whole release error that is wanted. Costs a computing thread less than 1 %.
-SWITCH_SECONDS: Final = 0.0005
+SWITCH_SECONDS: Final = 0.0002
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sekisho.gate import GateError
-from sekisho.gate.releases import ID_MASK
+from sekisho.gate.releases import ID_MASK, Batch
 
 NETLINK_NETFILTER: Final = 12
 SO_RCVBUFFORCE: Final = 33
@@ -45,12 +45,14 @@ QUEUE_LENGTH: Final = 1 << 20  # patched kernels stop at 65,536 of it
 HEADER: Final = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 GENERIC: Final = struct.Struct(">BBH")  # family, version, queue
 ATTRIBUTE: Final = struct.Struct("=HH")  # length, type
+VERDICT: Final = struct.Struct(">II")  # verdict, id
 ERROR: Final = struct.Struct("=i")  # negative error number, 0: done
 
 # Where a packet message carries its queue and its id, which is always the first attribute.
 QUEUE_OFFSET: Final = HEADER.size + 2
 ID_OFFSET: Final = HEADER.size + GENERIC.size + ATTRIBUTE.size
 
+PART_BYTES: Final = 4096 - 128  # an answer that leaves room for another row is the last
 PROC_QUEUES: Final = Path("/proc/thread-self/net/netfilter/nfnetlink_queue")
 PROC_NETLINK: Final = Path("/proc/thread-self/net/netlink")
 
@@ -88,8 +90,9 @@ class QueueTable:
 
     def read(self) -> dict[int, QueueRow]:
         """Return queue → row, of every program's queues."""
-        text = b""
-        while part := os.pread(self._fd, 65536, len(text)):  # the kernel answers a page at a time
+        text = part = os.pread(self._fd, 65536, 0)
+        while len(part) > PART_BYTES:  # the kernel answers whole rows, a page at a time
+            part = os.pread(self._fd, 65536, len(text))
             text += part
         return parse_rows(text)
 
@@ -98,13 +101,13 @@ class QueueTable:
         os.close(self._fd)
 
 
-def message(kind: int, sequence: int, queue: int, *attributes: tuple[int, bytes]) -> bytes:
-    """Return a request that asks for an acknowledgement; attributes are (type, payload of 4-byte steps)."""
+def message(kind: int, flags: int, sequence: int, queue: int, *attributes: tuple[int, bytes]) -> bytes:
+    """Return a request; attributes are (type, payload)."""
     body = GENERIC.pack(socket.AF_UNSPEC, 0, queue)
     for number, payload in attributes:
         body += ATTRIBUTE.pack(ATTRIBUTE.size + len(payload), number) + payload
         body += bytes(-len(payload) % 4)
-    return HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | NLM_F_ACK, sequence, 0) + body
+    return HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, sequence, 0) + body
 
 
 LOAD_HALF: Final = 0x28  # of the message, big-endian
@@ -187,26 +190,38 @@ class QueueSocket:
         code = self._ask(MSG_CONFIG, queue, (CFG_CMD, struct.pack(">BBH", CMD_UNBIND, 0, 0)))
         self._must(code, queue, "unbind")
 
-    def release(self, queue: int, last_id: int) -> None:
-        """Send on everything in a queue up to an id; nothing there is no error.
-
-        Errors: OSError when the queue is no longer ours.
-        """
-        code = self._ask(MSG_VERDICT_BATCH, queue, (VERDICT_HDR, struct.pack(">II", NF_ACCEPT, last_id)))
-        if code not in (0, errno.ENOENT):  # ENOENT: a flush of the ruleset has dropped them
-            raise OSError(code, f"queue {queue}: no verdict taken, {os.strerror(code)}")
+    def release(self, batches: Iterable[Batch]) -> None:
+        """Send on everything in each queue up to an id; `drain` tells whether that went wrong."""
+        self._socket.send(
+            b"".join(
+                message(
+                    MSG_VERDICT_BATCH,
+                    0,
+                    0,
+                    batch.queue,
+                    (VERDICT_HDR, VERDICT.pack(NF_ACCEPT, batch.last_id)),
+                )
+                for batch in batches
+            )
+        )
 
     def wake_after(self, last_ids: Mapping[int, int]) -> None:
         """Become readable with the first packet after these ids (queue → last id seen)."""
         attach_filter(self._socket, wake_filter(last_ids))
 
     def drain(self) -> None:
-        """Read away what woke us."""
+        """Read away what woke us and what became of releases.
+
+        Errors: OSError when a queue is no longer ours.
+        """
         while True:
             try:
-                self._socket.recv(HEADER.size)
+                answer = self._socket.recv(4096)
             except BlockingIOError:
                 return
+            code = _error_number(answer)
+            if code not in (0, errno.ENOENT):  # ENOENT: a flush of the ruleset has dropped what was held
+                raise OSError(code, f"a verdict was not taken: {os.strerror(code)}")
 
     def close(self) -> None:
         """Close the socket, and drop what its queues hold."""
@@ -218,12 +233,11 @@ class QueueSocket:
         The kernel has answered by the time `send` returns.
         """
         self._sequence = (self._sequence + 1) & ID_MASK
-        self._socket.send(message(kind, self._sequence, queue, *attributes))
+        self._socket.send(message(kind, NLM_F_ACK, self._sequence, queue, *attributes))
         while True:
             answer = self._socket.recv(4096)
-            _, answer_kind, _, sequence, _ = HEADER.unpack_from(answer)
-            if answer_kind == NLMSG_ERROR and sequence == self._sequence:
-                return -ERROR.unpack_from(answer, HEADER.size)[0]
+            if HEADER.unpack_from(answer)[3] == self._sequence:
+                return _error_number(answer)
 
     def _must(self, code: int, queue: int, verb: str) -> None:
         if code == 0:
@@ -238,6 +252,14 @@ class QueueSocket:
             )
         way_out = "; CAP_NET_ADMIN is needed" if code == errno.EPERM else ""
         raise GateError(f"cannot {verb} netfilter queue {queue}: {os.strerror(code)}{way_out}")
+
+
+def _error_number(answer: bytes) -> int:
+    """Return the error number that a message reports, 0 for any other message."""
+    if HEADER.unpack_from(answer)[1] != NLMSG_ERROR:
+        return 0
+    code: int = ERROR.unpack_from(answer, HEADER.size)[0]
+    return -code
 
 
 def owner_name(port_id: int) -> str:

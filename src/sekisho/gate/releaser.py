@@ -138,14 +138,19 @@ class Releaser:
                 self._reopen()
 
     def _turn(self) -> tuple[bool, int | None]:
-        """Sample, release for a tick at most, and arm the wake-up when nothing arrives."""
+        """Sample, release for a tick at most, and arm the wake-up when nothing arrives.
+
+        System calls are few: after each one the thread may wait for the interpreter.
+        """
         self._socket.drain()
         arrived = self._sample()
         end_ns = self._clock() + TICK_NS
-        while (now_ns := self._clock()) < end_ns and (batch := self._schedule.next_batch(now_ns)):
-            self._socket.release(batch.queue, batch.last_id)
-            self._released[batch.queue] += batch.packets
-            self._lateness.add(self._clock() - batch.due_ns, batch.packets)
+        while (now_ns := self._clock()) < end_ns and (batches := self._schedule.next_batches(now_ns)):
+            self._socket.release(batches)
+            done_ns = self._clock()
+            for batch in batches:
+                self._released[batch.queue] += batch.packets
+                self._lateness.add(done_ns - batch.due_ns, batch.packets)
         self._unbind_emptied()
         return not arrived and self._arm(), self._schedule.next_due_ns()
 

@@ -45,6 +45,18 @@ class _Queue:
     released: int = 0
     waiting: deque[tuple[int, int]] = field(default_factory=deque)  # (last id, due_ns) of each sample
 
+    def advance(self, now_ns: int, most: int) -> tuple[int, int]:
+        """Release what is due, `most` packets at most; return the last id and how many."""
+        start = self.released
+        while self.waiting and self.waiting[0][1] <= now_ns:
+            last_id = self.waiting[0][0]
+            if (last_id - start) & ID_MASK > most:
+                self.released = (start + most) & ID_MASK
+                break
+            self.released = last_id
+            self.waiting.popleft()
+        return self.released, (self.released - start) & ID_MASK
+
 
 class Schedule:
     """What is held in each queue, and when it is due. Times are monotonic nanoseconds."""
@@ -100,22 +112,19 @@ class Schedule:
         """Return when the next packet is due, None when nothing is held."""
         return min((queue.waiting[0][1] for queue in self._queues.values() if queue.waiting), default=None)
 
-    def next_batch(self, now_ns: int, most: int = BATCH_PACKETS) -> Batch | None:
-        """Return what to release next, the longest due first, `most` packets at most; None: nothing is due."""
-        due = [(queue.waiting[0][1], number) for number, queue in self._queues.items() if queue.waiting]
-        due_ns, number = min(due, default=(now_ns + 1, -1))
-        if due_ns > now_ns:
-            return None
-        queue = self._queues[number]
-        start = queue.released
-        while queue.waiting and queue.waiting[0][1] <= now_ns:
-            last_id = queue.waiting[0][0]
-            if (last_id - start) & ID_MASK > most:
-                queue.released = (start + most) & ID_MASK
-                break
-            queue.released = last_id
-            queue.waiting.popleft()
-        return Batch(number, queue.released, (queue.released - start) & ID_MASK, due_ns)
+    def next_batches(self, now_ns: int, most: int = BATCH_PACKETS) -> list[Batch]:
+        """Return what to release next: the longest due first, `most` packets in all; empty: nothing due."""
+        due = sorted(
+            (queue.waiting[0][1], number)
+            for number, queue in self._queues.items()
+            if queue.waiting and queue.waiting[0][1] <= now_ns
+        )
+        batches = []
+        for due_ns, number in due:
+            if most > 0:
+                batches.append(Batch(number, *self._queues[number].advance(now_ns, most), due_ns))
+                most -= batches[-1].packets
+        return batches
 
 
 def cover(old: Mapping[int, int], new: Mapping[int, int]) -> dict[int, int]:

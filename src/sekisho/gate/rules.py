@@ -252,8 +252,8 @@ def _open_bridges(interfaces: Iterable[str], memory: Memory) -> None:
         return
     if not BRIDGE.exists():
         raise RulesError(
-            f"{port} is a bridge port and the kernel module br_netfilter is not loaded, so that nothing on it "
-            "can be held: run `modprobe br_netfilter`, and name it in /etc/modules-load.d"
+            f"{port} is a bridge port and the kernel module br_netfilter is not loaded, so that nothing "
+            "on it can be held: run `modprobe br_netfilter`, and name it in /etc/modules-load.d"
         )
     values = {switch: (BRIDGE / switch).read_text().strip() for switch in BRIDGE_SWITCHES}
     closed = {switch: value for switch, value in values.items() if value != "1"}
