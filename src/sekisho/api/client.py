@@ -1,0 +1,62 @@
+"""Asks a running daemon over its Unix socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+SOCKETS = Path("/run/sekisho")
+_PATIENCE_SECONDS = 60.0  # a reload with a million lines takes some
+
+
+class AwayError(Exception):
+    """No daemon answers for this gate."""
+
+
+class AnswerError(Exception):
+    """The daemon did not do what was asked; the text says why and the way out."""
+
+
+def socket_path(name: str) -> Path:
+    """Return where the daemon of a gate listens."""
+    return SOCKETS / f"{name}.sock"
+
+
+def ask(name: str, method: str, path: str, body: Any = None) -> Any:
+    """Send one request and return the JSON of the answer.
+
+    Raises AwayError without a daemon, AnswerError when it refuses or fails.
+    """
+    transport = httpx.HTTPTransport(uds=str(socket_path(name)))
+    try:
+        with httpx.Client(
+            transport=transport, base_url="http://sekisho", timeout=_PATIENCE_SECONDS
+        ) as client:
+            answer = client.request(method, path, json=body)
+    except httpx.ConnectError as error:
+        raise _not_there(name, error) from error
+    except httpx.TransportError as error:
+        raise AnswerError(f"the daemon of gate {name!r} broke off ({error!r}): see its log") from error
+    if answer.is_error:
+        raise AnswerError(_told(answer))
+    return answer.json()
+
+
+def _not_there(name: str, error: httpx.ConnectError) -> Exception:
+    path = socket_path(name)
+    if "Permission denied" in str(error):
+        return AnswerError(f"{path} may be used by root only: run this as root")
+    return AwayError(
+        f"no daemon runs for gate {name!r} (nobody listens on {path}): "
+        "start it with `sekisho gate up --config FILE`"
+    )
+
+
+def _told(answer: httpx.Response) -> str:
+    try:
+        problem = answer.json()
+        return str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the daemon answered {answer.status_code} without a reason: see its log"

@@ -1,0 +1,171 @@
+"""The values that travel between daemon and command line; their JSON keys are stable (docs/api.md).
+
+Counts are since the gate was attached. Nothing here names a line or a destination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
+
+from sekisho.config.values import Cap, Delay
+from sekisho.durations import format_ms
+from sekisho.model import ClassCounters, Excess, Limit, Mode, Totals
+from sekisho.plan import LimitChange
+
+
+class Value(BaseModel):
+    """A frozen value of the interface."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class LimitValue(Value):
+    """A limit: sessions of one line, and the wait of each as a duration with its unit."""
+
+    mode: Mode
+    cap: int
+    delay: str
+    excess: Excess
+
+    @classmethod
+    def of(cls, limit: Limit) -> LimitValue:
+        """Show a limit."""
+        return cls(mode=limit.mode, cap=limit.cap, delay=format_ms(limit.delay_ms), excess=limit.excess)
+
+
+class LimitRequest(BaseModel):
+    """What of a class's limit to change; what is left out stays as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Mode | None = None
+    cap: Cap | None = None
+    delay: Annotated[Delay, WithJsonSchema({"type": "string", "examples": ["1s"]})] | None = None
+    excess: Excess | None = None
+
+    def change(self) -> LimitChange:
+        """Return it as the planner takes it."""
+        return LimitChange(mode=self.mode, cap=self.cap, delay_ms=self.delay, excess=self.excess)
+
+
+class LimitAnswer(Value):
+    """The limit that the class has from the next SYN on."""
+
+    class_name: str
+    limit: LimitValue
+    file: LimitValue
+    warnings: tuple[str, ...] = ()
+
+
+class ClassStatus(LimitValue):
+    """A class: the limit in force, the file's, sessions now, and what was counted.
+
+    `file` is None where the daemon is away. `held_now` counts what waits with this delay: classes
+    with the same delay share the queues and show the same number; None without a hold.
+    """
+
+    file: LimitValue | None = None
+    overridden: bool = False
+    sessions: int = 0
+    held_now: int | None = None
+    attempted: int = 0
+    admitted: int = 0
+    refused: int = 0
+    held: int = 0
+    over_cap: int = 0
+
+
+class InterfaceStatus(Value):
+    """Where the gate's program is attached."""
+
+    name: str
+    role: str
+    hook: str
+
+
+class ProgramStatus(Value):
+    """The kernel program: the kernel's tag of it, and when it was loaded."""
+
+    tag: str
+    since: datetime
+
+
+class HoldStatus(Value):
+    """The hold: SYNs that wait now, those released, those dropped for want of room, and how late."""
+
+    held: int
+    released: int
+    dropped: int
+    late_p50_ms: float | None
+    late_p99_ms: float | None
+    rules_restored: int
+    queues_lost: int
+
+
+class RefusedReload(Value):
+    """Why the file was not taken when the daemon was last told to read it again."""
+
+    at: datetime
+    problems: tuple[str, ...]
+
+
+class ConfigStatus(Value):
+    """The configuration in force."""
+
+    file: str
+    digest: str
+    loaded_at: datetime
+    refused: RefusedReload | None = None
+
+
+class DaemonStatus(Value):
+    """The process that answers."""
+
+    pid: int
+    version: str
+    started_at: datetime
+
+
+class Status(Value):
+    """What `gate status --json` prints; the defaults are a gate that is not attached."""
+
+    name: str
+    state: str
+    attached: bool = False
+    enforcing: bool = False
+    delay_by: Literal["hold", "retransmission"] | None = None
+    sessions: int = 0
+    classes: Mapping[str, ClassStatus] = {}
+    totals: Mapping[str, int] = {}
+    interfaces: tuple[InterfaceStatus, ...] = ()
+    program: ProgramStatus | None = None
+    hold: HoldStatus | None = None
+    config: ConfigStatus | None = None
+    daemon: DaemonStatus | None = None
+
+
+class CountersValue(Value):
+    """All counters: `classes` by class name and then by arm (a number as text), and the totals."""
+
+    classes: Mapping[str, Mapping[str, ClassCounters]]
+    totals: Totals
+
+
+class ReloadAnswer(Value):
+    """What a reload did; `ended` are the classes whose limit of `gate set` the file has replaced."""
+
+    digest: str
+    changed: bool
+    ended: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class DownAnswer(Value):
+    """The gate is detached; the daemon ends."""
+
+    name: str
+    state: str

@@ -1,0 +1,91 @@
+"""Errors as RFC 9457 tells them: what is wrong, who is at fault, and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from sekisho.config.values import FAULT
+from sekisho.gate import GateError
+
+MEDIA_TYPE = "application/problem+json"
+_TYPES = "urn:sekisho:problem:"
+
+
+class Fault(StrEnum):
+    """Who has to act: whoever asked, or whoever keeps the machine."""
+
+    OPERATOR = "operator"
+    US = "us"
+
+
+class RefusalError(Exception):
+    """A request that is not carried out."""
+
+    def __init__(self, status: int, kind: str, title: str, detail: str, problems: Iterable[str] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.title = title
+        self.detail = detail
+        self.problems = tuple(problems)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of an app be a problem document."""
+    app.add_exception_handler(RefusalError, _refused)
+    app.add_exception_handler(GateError, _gate_failed)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def _answer(status: int, kind: str, fault: Fault, **members: Any) -> JSONResponse:
+    content = {"type": _TYPES + kind, "status": status, "fault": fault, **members}
+    return JSONResponse(content, status, media_type=MEDIA_TYPE)
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RefusalError):
+        raise error
+    members = {"problems": list(error.problems)} if error.problems else {}
+    return _answer(
+        error.status, error.kind, Fault.OPERATOR, title=error.title, detail=error.detail, **members
+    )
+
+
+def _gate_failed(_: Request, error: Exception) -> JSONResponse:
+    return _answer(503, "gate", Fault.US, title="The gate could not do it", detail=str(error))
+
+
+def _invalid(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    problems = [_sentence(details) for details in error.errors()]
+    return _answer(
+        422,
+        "invalid",
+        Fault.OPERATOR,
+        title="The request has a value that cannot be",
+        detail="; ".join(problems),
+        problems=problems,
+    )
+
+
+def _sentence(details: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in details["loc"] if part != "body")
+    if details["type"] == FAULT:
+        return f"{where}: {details['ctx']['what']}: {details['ctx']['way_out']}"
+    return f"{where}: {details['msg']}"
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    detail = "the paths are written down in docs/api.md"
+    return _answer(error.status_code, "http", Fault.OPERATOR, title=str(error.detail), detail=detail)

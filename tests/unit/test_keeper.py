@@ -1,0 +1,286 @@
+"""The keeper with a gate of dictionaries: what reaches the kernel and the hold, and in which order."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from sekisho.api.app import Peer
+from sekisho.api.models import LimitValue
+from sekisho.api.problems import RefusalError
+from sekisho.config import Checked, parse
+from sekisho.daemon.keeper import Keeper
+from sekisho.gate import Change, GateError, Tables
+from sekisho.gate.hold import HoldState
+from sekisho.gate.tables import EMPTY, learning_until
+from sekisho.model import Counters, Excess, Limit, Mode, Sweep, Totals
+from sekisho.plan import LimitChange, installed_limits
+
+TEXT = """\
+[gate]
+subscriber = ["bng0"]
+uplink = ["up0"]
+[[pool]]
+prefix = "100.64.0.0/16"
+class = "dynamic"
+[class.dynamic]
+mode = "enforce"
+cap = 5
+delay = "1s"
+[class.fixed]
+mode = "observe"
+cap = 20
+delay = "0s"
+"""
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+NOW_NS = 10**12
+PEER = Peer(uid=0, pid=4711)
+DYNAMIC = Limit(Mode.ENFORCE, 5, 1_000)
+
+
+class FakeGate:
+    """The kernel's tables as dictionaries; an array's entries of zeros are left out, as in the real one."""
+
+    def __init__(self, story: list[str]) -> None:
+        self.tables: dict[str, dict[bytes, bytes]] = {}
+        self.story = story
+        self.writes: list[Change] = []
+        self.failing = ""
+
+    def installed(self) -> Tables:
+        return {name: dict(entries) for name, entries in self.tables.items()}
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            if change.map_name == self.failing:
+                self.failing = ""
+                raise GateError(f"{change.map_name} is full")
+            self.story.append(f"write {change.map_name}")
+            self.writes.append(change)
+            entries = self.tables.setdefault(change.map_name, {})
+            for key in change.deletes:
+                del entries[key]
+            for key, value in change.updates:
+                entries.pop(key, None)
+                if any(value) or change.map_name not in ("limits", "class_names", "control"):
+                    entries[key] = value
+
+    def counters(self) -> Counters:
+        return Counters({}, Totals())
+
+    def sweep(self) -> Sweep:
+        return Sweep(3, 0, 0, 0)
+
+    def close(self) -> None:
+        self.story.append("close")
+
+
+class FakeHold:
+    def __init__(self, story: list[str]) -> None:
+        self.banks: Mapping[int, int] = {}
+        self.story = story
+
+    def set_banks(self, banks: Mapping[int, int]) -> None:
+        self.banks = dict(banks)
+        self.story.append(f"hold {sorted(banks.values())}")
+
+    def state(self) -> HoldState:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        self.story.append("stop")
+
+
+class Scene:
+    """A keeper on fakes, and the file that it reads."""
+
+    def __init__(self, gate: FakeGate | None = None) -> None:
+        self.story: list[str] = []
+        self.gate = gate or FakeGate(self.story)
+        self.gate.story = self.story
+        self.hold = FakeHold(self.story)
+        self.text = TEXT
+        config = self.read().config
+        assert config is not None
+        self.keeper = Keeper(
+            self.gate,
+            self.hold,
+            config,
+            self.gate.installed(),
+            file="sekisho.toml",
+            read=self.read,
+            utc=lambda: NOW,
+            monotonic_ns=lambda: NOW_NS,
+        )
+
+    def read(self) -> Checked:
+        return parse(self.text.encode())
+
+    @property
+    def in_kernel(self) -> dict[str, Limit]:
+        return installed_limits(self.gate.tables)
+
+
+def test_a_new_gate_gets_all_that_the_file_wants_and_learns() -> None:
+    scene = Scene()
+    assert scene.in_kernel == {"dynamic": DYNAMIC, "fixed": Limit(Mode.OBSERVE, 20, 0)}
+    assert learning_until(scene.gate.tables) == NOW_NS + 60 * 10**9
+    assert len(scene.gate.tables["pools"]) == 1
+
+
+def test_the_hold_knows_a_delay_before_the_kernel_does() -> None:
+    scene = Scene()
+    assert scene.story[0] == "hold [1000]"
+    assert scene.story[-1] == "hold [1000]"
+    assert scene.hold.banks == {0: 1_000}
+
+
+def test_a_gate_taken_over_goes_back_to_the_file_and_learns_no_second_time() -> None:
+    first = Scene()
+    first.keeper.set_limit("dynamic", LimitChange(cap=9), PEER)
+    with capture_logs() as logs:
+        second = Scene(first.gate)
+    assert second.in_kernel["dynamic"] == DYNAMIC
+    assert [(entry["event"], entry["cap"], entry["was_cap"]) for entry in logs] == [
+        ("the file's limit replaces the one found in the kernel", 5, 9)
+    ]
+    assert [change.map_name for change in second.gate.writes[-1:]] == ["limits"]
+    assert learning_until(second.gate.tables) == NOW_NS + 60 * 10**9
+
+
+def test_setting_a_limit_is_one_write() -> None:
+    scene = Scene()
+    scene.story.clear()
+    answer = scene.keeper.set_limit("dynamic", LimitChange(cap=7, excess=Excess.RESET), PEER)
+    assert scene.story == ["write limits"]
+    assert len(scene.gate.writes[-1].updates) == 1
+    assert scene.in_kernel["dynamic"] == Limit(Mode.ENFORCE, 7, 1_000, Excess.RESET)
+    assert answer.limit == LimitValue(mode=Mode.ENFORCE, cap=7, delay="1s", excess=Excess.RESET)
+    assert answer.file == LimitValue.of(DYNAMIC)
+    assert scene.keeper.kept.overrides == {"dynamic": Limit(Mode.ENFORCE, 7, 1_000, Excess.RESET)}
+
+
+def test_a_new_delay_is_held_before_it_is_written_and_the_old_one_given_up_after() -> None:
+    scene = Scene()
+    scene.story.clear()
+    scene.keeper.set_limit("dynamic", LimitChange(delay_ms=2_000), PEER)
+    assert scene.story == ["hold [1000, 2000]", "write limits", "hold [2000]"]
+
+
+def test_setting_back_to_the_file_ends_the_override() -> None:
+    scene = Scene()
+    scene.keeper.set_limit("dynamic", LimitChange(cap=7), PEER)
+    scene.keeper.set_limit("dynamic", LimitChange(cap=5), PEER)
+    assert scene.keeper.kept.overrides == {}
+
+
+def test_changes_add_up() -> None:
+    scene = Scene()
+    scene.keeper.set_limit("dynamic", LimitChange(cap=7), PEER)
+    scene.keeper.set_limit("dynamic", LimitChange(mode=Mode.OBSERVE), PEER)
+    assert scene.in_kernel["dynamic"] == Limit(Mode.OBSERVE, 7, 1_000)
+
+
+def test_who_set_a_limit_is_logged() -> None:
+    scene = Scene()
+    with capture_logs() as logs:
+        scene.keeper.set_limit("dynamic", LimitChange(cap=7), PEER)
+    (entry,) = logs
+    assert (entry["event"], entry["class_name"], entry["cap"]) == ("limit set", "dynamic", 7)
+    assert (entry["by_uid"], entry["by_pid"]) == (0, 4711)
+
+
+def test_an_unknown_class_is_refused_with_those_there_are() -> None:
+    with pytest.raises(RefusalError, match=r"no class 'dynamics' in sekisho\.toml: there are: dynamic"):
+        Scene().keeper.set_limit("dynamics", LimitChange(cap=7), PEER)
+
+
+def test_a_cap_beyond_all_slots_is_refused() -> None:
+    with pytest.raises(RefusalError, match="more than the gate's 262,144 slots"):
+        Scene().keeper.set_limit("dynamic", LimitChange(cap=300_000), PEER)
+
+
+def test_a_long_delay_is_set_and_warned_of() -> None:
+    answer = Scene().keeper.set_limit("dynamic", LimitChange(delay_ms=6_000), PEER)
+    assert [warning.split(" some")[0] for warning in answer.warnings] == ["after 6s"]
+
+
+def test_a_reload_writes_the_difference_alone() -> None:
+    scene = Scene()
+    scene.text = TEXT.replace("cap = 20", "cap = 21")
+    scene.story.clear()
+    answer = scene.keeper.reload(None)
+    assert scene.story == ["write limits"]
+    assert answer.changed
+    assert scene.in_kernel["fixed"].cap == 21
+
+
+def test_a_reload_of_the_same_file_writes_nothing() -> None:
+    scene = Scene()
+    scene.story.clear()
+    assert not scene.keeper.reload(None).changed
+    assert scene.story == []
+
+
+def test_an_override_lasts_until_the_file_gives_its_class_another_limit() -> None:
+    scene = Scene()
+    scene.keeper.set_limit("dynamic", LimitChange(cap=9), PEER)
+    scene.text = TEXT.replace("cap = 20", "cap = 21")
+    assert scene.keeper.reload(None).ended == ()
+    assert scene.in_kernel["dynamic"].cap == 9
+    scene.text = TEXT.replace("cap = 5", "cap = 6")
+    assert scene.keeper.reload(None).ended == ("dynamic",)
+    assert scene.in_kernel["dynamic"].cap == 6
+
+
+def test_a_file_with_errors_changes_nothing_and_is_told_until_a_good_one_comes() -> None:
+    scene = Scene()
+    scene.text = TEXT.replace("cap = 5", "cap = 0").replace("100.64.0.0/16", "100.64.0.1/16")
+    before = scene.gate.installed()
+    with capture_logs() as logs, pytest.raises(RefusalError, match="a cap of 0 would close port 25"):
+        scene.keeper.reload(None)
+    assert scene.gate.installed() == before
+    refused = scene.keeper.kept.refused
+    assert refused is not None
+    assert (refused.at, len(refused.problems)) == (NOW, 2)
+    assert [(entry["line"], entry["key"]) for entry in logs[:2]] == [
+        (5, "pool[0].prefix"),
+        (9, "class.dynamic.cap"),
+    ]
+    assert "100.64.0.1" not in str(logs)
+    scene.text = TEXT
+    scene.keeper.reload(None)
+    assert scene.keeper.kept.refused is None
+
+
+def test_what_a_running_gate_cannot_follow_is_refused() -> None:
+    scene = Scene()
+    scene.text = TEXT.replace('"bng0"', '"bng1"')
+    with pytest.raises(RefusalError, match=r"another subscriber in \[gate\]: run `sekisho gate down`"):
+        scene.keeper.reload(None)
+    assert scene.keeper.kept.config.gate.subscriber == ("bng0",)
+
+
+def test_a_write_that_fails_is_taken_back() -> None:
+    scene = Scene()
+    scene.text = TEXT.replace("cap = 20", "cap = 21").replace("1s", "2s").replace("/16", "/17")
+    before = scene.gate.installed()
+    scene.gate.failing = "pools"
+    with pytest.raises(GateError, match="pools is full"):
+        scene.keeper.reload(None)
+    assert scene.gate.installed() == before
+    assert scene.hold.banks == {0: 1_000}
+    assert scene.keeper.kept.config.classes["fixed"].cap == 20
+
+
+def test_a_keeper_that_has_stopped_leaves_the_tables_and_answers_nothing() -> None:
+    scene = Scene()
+    before = scene.gate.installed()
+    scene.story.clear()
+    scene.keeper.stop()
+    assert scene.story == ["stop", "close"]
+    assert scene.gate.installed() == before != EMPTY
+    assert not scene.keeper.is_open
+    with pytest.raises(RefusalError, match="the daemon is ending"):
+        scene.keeper.sweep()
