@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,13 @@ def ask(name: str, method: str, path: str, body: Any = None) -> Any:
 
     Raises AwayError without a daemon, AnswerError when it refuses or fails.
     """
+    _knock(name)
     transport = httpx.HTTPTransport(uds=str(socket_path(name)))
     try:
         with httpx.Client(
             transport=transport, base_url="http://sekisho", timeout=_PATIENCE_SECONDS
         ) as client:
             answer = client.request(method, path, json=body)
-    except httpx.ConnectError as error:
-        raise _not_there(name, error) from error
     except httpx.TransportError as error:
         raise AnswerError(f"the daemon of gate {name!r} broke off ({error!r}): see its log") from error
     if answer.is_error:
@@ -44,14 +44,19 @@ def ask(name: str, method: str, path: str, body: Any = None) -> Any:
     return answer.json()
 
 
-def _not_there(name: str, error: httpx.ConnectError) -> Exception:
+def _knock(name: str) -> None:
+    """Connect and hang up, for a plain reason where nobody answers."""
     path = socket_path(name)
-    if "Permission denied" in str(error):
-        return AnswerError(f"{path} may be used by root only: run this as root")
-    return AwayError(
-        f"no daemon runs for gate {name!r} (nobody listens on {path}): "
-        "start it with `sekisho gate up --config FILE`"
-    )
+    try:
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.connect(str(path))
+    except PermissionError as error:
+        raise AnswerError(f"{path} may be used by root only: run this as root") from error
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise AwayError(
+            f"no daemon runs for gate {name!r} (nobody listens on {path}): "
+            "start it with `sekisho gate up --config FILE`"
+        ) from error
 
 
 def _told(answer: httpx.Response) -> str:
