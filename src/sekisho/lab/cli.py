@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 
 from sekisho.lab import report
+from sekisho.lab.interrupts import Interrupted
 from sekisho.lab.phases import DEFAULT_SECONDS
 from sekisho.lab.progress import Screen
-from sekisho.lab.run import Interrupted, run
+from sekisho.lab.run import run
 from sekisho.lab.topology import LabError
 
 app = typer.Typer()

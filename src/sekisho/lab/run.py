@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from sekisho.lab import gate, measure, office, processes, programs, receipts, topology
+from sekisho.lab.interrupts import Interrupts, interrupts
 from sekisho.lab.phases import AFTER_SECONDS, MINIMUM_SECONDS, SETUP_SECONDS, Phase, describe, plan
 from sekisho.lab.progress import Screen
 from sekisho.lab.topology import LabError, Topology
@@ -29,43 +28,6 @@ _SAID_CHARACTERS = 1_000  # of what a program said last, in an error
 _START_SECONDS = 20.0  # what a program may take to start on a busy machine
 # Letters under way when the sending ends: Postfix gives a connect 30 s, then its queue is flushed.
 _DRAIN_SECONDS = 45.0
-
-
-class Interrupted(Exception):  # noqa: N818 - no error: somebody wants the run to end
-    """A signal asked the laboratory to end; `number` is the signal's."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"ended by {signal.Signals(number).name}")
-        self.number = number
-
-
-@dataclass
-class Interrupts:
-    """Signals are only noted, and raised between two steps: no step is torn in half."""
-
-    number: int | None = None
-
-    def note(self, number: int, _frame: FrameType | None) -> None:
-        """Remember a signal."""
-        self.number = number
-
-    def check(self) -> None:
-        """Raise Interrupted when a signal came."""
-        if self.number is not None:
-            raise Interrupted(self.number)
-
-
-@contextmanager
-def interrupts() -> Iterator[Interrupts]:
-    """Catch SIGINT, SIGTERM and SIGHUP for as long as there is something to clean up."""
-    found = Interrupts()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, found.note) for number in numbers}
-    try:
-        yield found
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass
