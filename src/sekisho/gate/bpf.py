@@ -51,6 +51,7 @@ class Command(IntEnum):
     MAP_DELETE_BATCH = 27
     LINK_CREATE = 28
     LINK_UPDATE = 29
+    LINK_DETACH = 34
 
 
 class MapType(IntEnum):
@@ -273,14 +274,6 @@ def run_packet(
     return PacketRun(retval, data_out.raw[:size], mark_out, duration_ns)
 
 
-def run_syscall(program_fd: int, context: bytes) -> bytes:
-    """Run a `syscall` program and return its context as it left it."""
-    both = ctypes.create_string_buffer(context, len(context))
-    attr = _attr("=IIIIQQIIIIQQ", program_fd, *[0] * 7, len(context), 0, ctypes.addressof(both), 0)
-    _call(Command.PROG_TEST_RUN, attr)
-    return both.raw
-
-
 def attach_tcx(program_fd: int, ifindex: int) -> int:
     """Attach a program to an interface's TCX ingress ahead of all others; return the link."""
     return _call(Command.LINK_CREATE, _attr("=IIIIIIQ", program_fd, ifindex, _TCX_INGRESS, _BEFORE, 0, 0, 0))
@@ -289,6 +282,11 @@ def attach_tcx(program_fd: int, ifindex: int) -> int:
 def replace_in_link(link_fd: int, program_fd: int) -> None:
     """Put another program into a link; no packet meets the link without one."""
     _call(Command.LINK_UPDATE, _attr("=IIII", link_fd, program_fd, 0, 0))
+
+
+def detach_link(link_fd: int) -> None:
+    """Take a link's program off its interface at once, whoever else has the link open or pinned."""
+    _call(Command.LINK_DETACH, _attr("=I", link_fd))
 
 
 def query_tcx(ifindex: int) -> list[tuple[int, int]]:

@@ -1,0 +1,240 @@
+"""The gate's one door to the kernel: attach or take over, read, change, count, sweep, take down.
+
+A gate is a directory in bpffs that holds its maps and, per interface, what `links` pins. Whoever opens it
+loads the program of this package against the maps that are there and puts it in the former one's place;
+nobody has to be running for the gate to go on. Interface names are those of the calling thread's network
+namespace. What fails is a GateError.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from sekisho.gate import Change, GateError, Tables, abi, bpf, libbpf, links, needs
+from sekisho.gate.tables import class_names
+from sekisho.model import ClassCounters, Counters, Sweep, Totals
+
+PIN_ROOT: Final = "/sys/fs/bpf/sekisho"
+
+_OBJECT: Final = Path(__file__).with_name("gate.bpf.o")
+_ARRAYS: Final = ("class_names", "limits", "control")  # their entries of zeros are left out of Tables
+_TABLES: Final = (*_ARRAYS, "exempt", "known", "shared", "addresses", "pools")
+_FIRST: Final = bytes(4)
+_ANY_PACKET: Final = bytes(64)
+_SIZED: Final = {"addresses", "known", "lines", "slots"}  # sizes that are keys in [gate]
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """Which gate, on which interfaces toward the lines and toward the Internet; table sizes in entries.
+
+    An interface in both lists is one to which both directions of port 25 are steered.
+    """
+
+    name: str
+    subscriber: tuple[str, ...]
+    uplink: tuple[str, ...]
+    lines: int
+    slots: int
+    known: int
+    addresses: int
+    pin_root: str = PIN_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """Where a gate's program is; `interfaces` is empty where it is not attached."""
+
+    interfaces: tuple[links.Attachment, ...]
+
+
+class KernelGate:
+    """An open gate: its maps and programs. Several threads may use it at once."""
+
+    def __init__(self, loaded: libbpf.Loaded) -> None:
+        self._maps, self._loaded = loaded.maps, loaded
+
+    def installed(self) -> Tables:
+        """Read what is installed; for a new gate empty tables."""
+        with _failing("reading the gate's tables"):
+            found = {name: bpf.read_all(self._maps[name]) for name in _TABLES}
+        for name in _ARRAYS:
+            found[name] = {key: value for key, value in found[name].items() if any(value)}
+        return found
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Write changes in their order; what came before one that failed stays written."""
+        for change in changes:
+            fd = self._maps[change.map_name]
+            with _failing(f"writing table {change.map_name}", _room(change.map_name, fd)):
+                bpf.delete_batch(fd, change.deletes)
+                bpf.update_batch(fd, change.updates)
+                if change.map_name == "class_names":
+                    self._count_anew(key for key, _ in change.updates)
+
+    def counters(self) -> Counters:
+        """Read what was counted since the gate was attached, by (class, arm) with anything in it."""
+        with _failing("reading the gate's counters"):
+            names = class_names({"class_names": bpf.read_all(self._maps["class_names"])})
+            rows = bpf.read_all(self._maps["counters"])
+            totals = bpf.read_all(self._maps["totals"])[_FIRST]
+        counted = {
+            (name, arm): _sums(rows[_counter_key(index, arm)], abi.COUNTERS.size)
+            for name, index in names.items()
+            if name
+            for arm in range(abi.MAX_ARMS)
+        }
+        classes = {key: _class_counters(sums) for key, sums in counted.items() if not key[1] or any(sums)}
+        return Counters(classes, Totals(*_sums(totals, abi.TOTALS.size)))
+
+    def sweep(self) -> Sweep:
+        """Let the kernel remove what time has ended."""
+        with _failing("sweeping the gate"):
+            bpf.run_packet(self._loaded.programs["sweep"], _ANY_PACKET)
+            return Sweep(*abi.unpack_sweep(bpf.lookup(self._maps["swept"], _FIRST, abi.SWEEP.size)))
+
+    def close(self) -> None:
+        """Let go of the gate, which goes on."""
+        self._loaded.close()
+
+    def _count_anew(self, class_keys: Iterable[bytes]) -> None:
+        """Clear the counters of classes that are new under their number."""
+        fd = self._maps["counters"]
+        zeros = bytes(bpf.value_room(bpf.map_info(fd)))
+        for key in class_keys:
+            index = int.from_bytes(key, "little")
+            bpf.update_batch(fd, [(_counter_key(index, arm), zeros) for arm in range(abi.MAX_ARMS)])
+
+
+def open_gate(spec: GateSpec) -> KernelGate:
+    """Attach a gate, or take over the one that is pinned under its name; its tables are left as they are.
+
+    A new gate's tables are empty: it passes everything until they are written. GateError names all that
+    the machine lacks, an interface that is not there or has another gate on it, or a pinned map of another
+    size or layout.
+    """
+    needs.require(needs.read_machine())
+    needs.require_bpffs(spec.pin_root)
+    with _failing(f"attaching gate {spec.name!r}"):
+        pin_dir = _pin_dir(spec.name, spec.pin_root)
+        interfaces = {links.find_interface(name): role for name, role in _roles(spec).items()}
+        for interface in interfaces:
+            _refuse_other_gate(interface, pin_dir)
+        is_new = not pin_dir.exists()
+        try:
+            return _open(spec, interfaces, pin_dir)
+        except (GateError, OSError):
+            if is_new:
+                remove_gate(spec.name, spec.pin_root)
+            raise
+
+
+def remove_gate(name: str, pin_root: str = PIN_ROOT) -> None:
+    """Detach a gate and remove all that belongs to it, and nothing of another program.
+
+    Filters (clsact) are found only in the network namespace in which they are.
+    """
+    pin_dir = _pin_dir(name, pin_root)
+    with _failing(f"removing gate {name!r}"):
+        for interface in links.named(pin_dir):
+            links.detach(interface, pin_dir)
+        for path in pin_dir.glob("*"):
+            path.rmdir() if path.is_dir() else path.unlink()
+        if pin_dir.exists():
+            pin_dir.rmdir()
+
+
+def gate_state(name: str, pin_root: str = PIN_ROOT) -> GateState:
+    """Tell where a gate is attached, whether or not anybody has it open."""
+    with _failing(f"looking for gate {name!r}"):
+        return GateState(tuple(links.attached(_pin_dir(name, pin_root))))
+
+
+def _open(spec: GateSpec, interfaces: Mapping[links.Interface, str], pin_dir: Path) -> KernelGate:
+    pin_dir.mkdir(parents=True, exist_ok=True)
+    _refuse_other_layout(pin_dir)
+    sizes = {"lines": spec.lines, "slots": spec.slots, "known": spec.known, "addresses": spec.addresses}
+    loaded = libbpf.load(_OBJECT, pin_dir=str(pin_dir), sizes=sizes)
+    try:
+        by_tcx = links.has_tcx()
+        for interface, role in interfaces.items():
+            program = f"{role}_{'eth' if interface.has_ethernet_header else 'ip'}"
+            links.attach(interface, loaded.programs[program], pin_dir, by_tcx=by_tcx)
+        for name in links.named(pin_dir) - {interface.name for interface in interfaces}:
+            links.detach(name, pin_dir)
+    except (GateError, OSError):
+        loaded.close()
+        raise
+    return KernelGate(loaded)
+
+
+def _pin_dir(name: str, pin_root: str) -> Path:
+    return Path(pin_root) / name
+
+
+def _roles(spec: GateSpec) -> dict[str, str]:
+    steered = set(spec.subscriber) & set(spec.uplink)
+    roles = dict.fromkeys(spec.subscriber, "subscriber") | dict.fromkeys(spec.uplink, "uplink")
+    return roles | dict.fromkeys(steered, "steered")
+
+
+def _refuse_other_gate(interface: links.Interface, pin_dir: Path) -> None:
+    other = links.other_gate_on(interface, pin_dir)
+    if other is not None:
+        raise GateError(
+            f"interface {interface.name} has gate {other!r} on it: take that one down first, "
+            "or give this one the same [gate] name to take it over"
+        )
+
+
+def _refuse_other_layout(pin_dir: Path) -> None:
+    """Compare how structs are laid out with the mark that whoever made the maps has left."""
+    mine = f"layout_{sha256(repr(abi.LAYOUTS).encode()).hexdigest()[:16]}"
+    found = [path.name for path in pin_dir.glob("layout_*")]
+    if found and found != [mine]:
+        raise GateError(
+            f"the tables in {pin_dir} were made by another version of sekisho: "
+            f"run `sekisho gate down` first (running sessions are counted anew)"
+        )
+    (pin_dir / mine).mkdir(exist_ok=True)
+
+
+def _room(map_name: str, fd: int) -> str:
+    way_out = (
+        f"raise {map_name} in [gate] and take the gate down and up" if map_name in _SIZED else "use fewer"
+    )
+    return f"it has room for {bpf.map_info(fd).max_entries} entries: {way_out}"
+
+
+@contextmanager
+def _failing(doing: str, when_full: str = "") -> Iterator[None]:
+    """Raise a GateError for an OSError, with what to do where a table is full."""
+    try:
+        yield
+    except OSError as error:
+        if when_full and error.errno in {errno.E2BIG, errno.ENOSPC}:
+            raise GateError(f"{doing}: {when_full}") from error
+        raise GateError(f"{doing}: {error}") from error
+
+
+def _counter_key(class_index: int, arm: int) -> bytes:
+    return (class_index * abi.MAX_ARMS + arm).to_bytes(4, "little")
+
+
+def _sums(per_cpu: bytes, size: int) -> tuple[int, ...]:
+    """Add up one entry's u64 over all CPUs."""
+    return tuple(map(sum, zip(*struct.iter_unpack(f"<{size // 8}Q", per_cpu), strict=True)))
+
+
+def _class_counters(sums: tuple[int, ...]) -> ClassCounters:
+    plain = len(abi.COUNTER_SUMS)
+    concurrency = sums[plain : plain + abi.CONCURRENCY_BUCKETS]
+    named = dict(zip(abi.COUNTER_SUMS, sums, strict=False))
+    return ClassCounters(**named, concurrency=concurrency, length=sums[plain + abi.CONCURRENCY_BUCKETS :])
