@@ -35,16 +35,15 @@ def run_command(
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no directory {json_file.parent}", param_hint="--json")
     console = Console()
-    errors = Console(stderr=True)
     try:
         with Screen(console) as screen:
             result = run(seconds, screen)
     except (LabError, ValueError) as error:
         for text in reversed(_with_causes(error)):
-            errors.print(f"sekisho lab: {text}", markup=False, highlight=False)
+            typer.echo(f"sekisho lab: {text}", err=True)
         raise typer.Exit(2) from error
     except Interrupted as stop:
-        errors.print(f"sekisho lab: {stop}; everything is cleaned up")
+        typer.echo(f"sekisho lab: {stop}; everything is cleaned up", err=True)
         raise typer.Exit(128 + stop.number) from stop
     if json_file is not None:
         json_file.write_text(json.dumps(report.as_json(result), indent=2) + "\n")

@@ -14,20 +14,25 @@ _GRACE_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 
 
-def start(namespace: str, argv: Sequence[str], output: Path, text: str = "") -> subprocess.Popen[bytes]:
-    """Start a program in a namespace, `text` on its stdin, its stdout and stderr appended to `output`.
+def stdout_of(log: Path) -> Path:
+    """Name the file of what a program writes to stdout, beside its log."""
+    return log.with_suffix(".out")
+
+
+def start(namespace: str, argv: Sequence[str], log: Path, text: str = "") -> subprocess.Popen[bytes]:
+    """Start a program in a namespace, `text` on its stdin, its stderr appended to `log`.
 
     It leads a process group of its own, so that Ctrl-C reaches the laboratory alone.
     `nsenter --net`, unlike `ip netns exec`, leaves the BPF file system in sight.
     """
-    with output.open("ab") as sink, TemporaryFile() as source:
+    with log.open("ab") as errors, stdout_of(log).open("ab") as output, TemporaryFile() as source:
         source.write(text.encode())
         source.seek(0)
         return subprocess.Popen(
             ("nsenter", f"--net=/run/netns/{namespace}", "--", *argv),
             stdin=source,
-            stdout=sink,
-            stderr=sink,
+            stdout=output,
+            stderr=errors,
             start_new_session=True,
         )
 

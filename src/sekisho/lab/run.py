@@ -94,18 +94,22 @@ class Lab:
 
         Raises LabError with the command's own message when it fails.
         """
-        output = self.log(f"command-{time.monotonic_ns()}")
-        process = processes.start(self.net.gate, argv, output)
+        log = self.log(f"command-{time.monotonic_ns()}")
+        process = processes.start(self.net.gate, argv, log)
         self.until(lambda: process.poll() is not None, _START_SECONDS, f"{what} did not end")
         if process.returncode:
-            raise LabError(f"{what} failed: {output.read_text().strip()}")
-        return output.read_text()
+            raise LabError(f"{what} failed: {log.read_text().strip()}")
+        return processes.stdout_of(log).read_text()
+
+    def gate_status(self) -> str:
+        """Ask the gate for its state and counters, as JSON."""
+        return self.command(gate.status_argv(self.config), "`sekisho gate status`")
 
     def reading(self) -> measure.Reading:
         """Read all counters."""
-        counts = gate.counts(self.command(gate.status_argv(self.config), "`sekisho gate status`"))
+        counts = gate.counts(self.gate_status())
         sinks = (sink for sink in programs.SINKS if sink.name in programs.SPAM_SINKS)
-        sessions = sum(receipts.sessions(self.log(sink.name)) for sink in sinks)
+        sessions = sum(receipts.sessions(processes.stdout_of(self.log(sink.name))) for sink in sinks)
         return measure.Reading(time.time(), sessions, counts)
 
 
@@ -192,13 +196,7 @@ def _attach(lab: Lab, stack: ExitStack) -> None:
     lab.config.write_text(gate.config(lab.net.run, plan(MINIMUM_SECONDS)[0].limit))
     stack.callback(_detach, lab)
     lab.serve("sekisho gate up", lab.net.gate, gate.up_argv(lab.config))
-
-    def answers() -> bool:
-        status = processes.start(lab.net.gate, gate.status_argv(lab.config), lab.log("waiting"))
-        lab.until(lambda: status.poll() is not None, _START_SECONDS, "`sekisho gate status` did not end")
-        return status.returncode == 0
-
-    lab.until(answers, _START_SECONDS, "the gate did not answer")
+    lab.until(lambda: gate.is_up(lab.gate_status()), _START_SECONDS, "the gate was not attached")
 
 
 def _detach(lab: Lab) -> None:
