@@ -1,0 +1,26 @@
+#!/bin/sh
+# Second stage of the guest, in the machine's own root file system: what a running Debian has mounted,
+# then the tests. The console tells how it goes; the second serial port takes the JUnit report.
+set -u
+
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts pts /dev/pts
+mount -t tmpfs shm /dev/shm
+mount -t tmpfs run /run
+mount -t bpf bpf /sys/fs/bpf
+mkdir -p "/usr/lib/modules/$(uname -r)"
+mount --bind "$MODULES" "/usr/lib/modules/$(uname -r)" # the kernel loads on demand from here
+ip link set lo up
+stty -F /dev/ttyS1 raw
+
+cd "$REPOSITORY" || poweroff -f
+echo "guest: $(uname -r) runs the tests"
+# shellcheck disable=SC2086 # a list of paths without spaces
+"$PYTHON" -m pytest -ra -p no:cacheprovider --color=no --junit-xml=/tmp/report.xml $TESTS
+echo "guest: pytest ended with $?"
+cat /tmp/report.xml >/dev/ttyS1
+sync
+poweroff -f
