@@ -1,0 +1,413 @@
+"""The hold in namespaces of its own, with real packets.
+
+lines ── gate (marks by port, hold) ── servers
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from sekisho.gate import GateError, nfqueue, releases, rules
+from sekisho.gate.hold import Hold
+from sekisho.gate.rules import CommandMissingError, RulesError, remove_rules
+from tests.system.netns import Namespace, Net
+from tests.system.syns import Wire, syn, wire
+
+LATE_MS = 10_000  # bounds that only catch a hang: other work may have all cores for a while
+
+# Stands for the kernel program: port 25 is bank 0, port 26 bank 1.
+MARKING = """
+add table inet marking
+add chain inet marking prerouting { type filter hook prerouting priority -400; }
+add rule inet marking prerouting tcp dport 25 meta mark set 0xb0000000
+add rule inet marking prerouting tcp dport 26 meta mark set 0xb1000000
+"""
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until a condition is true."""
+    end, pause = time.monotonic() + seconds, threading.Event()
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        pause.wait(0.005)
+
+
+Layout = Callable[[Net, str], tuple[Namespace, Namespace, Namespace]]
+
+
+def joined(net: Net, label: str) -> tuple[Namespace, Namespace, Namespace]:
+    """Make lines, gate and servers, the gate joined to both."""
+    lines, gate, servers = (net.namespace(f"{place}{label}") for place in ("lines", "gate", "servers"))
+    net.veth(lines, "gate", gate, "lines")
+    net.veth(servers, "gate", gate, "servers")
+    return lines, gate, servers
+
+
+def routed(net: Net, label: str) -> tuple[Namespace, Namespace, Namespace]:
+    """Make the gate a router for IPv4 and IPv6."""
+    lines, gate, servers = joined(net, label)
+    gate.address("lines", "10.1.0.1/16", "2001:db8:1::1/64")
+    gate.address("servers", "192.0.2.1/30", "2001:db8:2::1/64")
+    lines.address("gate", "10.1.0.2/16")
+    servers.address("gate", "192.0.2.2/30", "2001:db8:2::2/64")
+    gate.run("ip", "route", "add", "10.2.0.0/16", "via", "192.0.2.2")
+    gate.run("ip", "route", "add", "2001:db8:3::/64", "via", "2001:db8:2::2")
+    gate.sysctl("net.ipv4.ip_forward", 1)
+    gate.sysctl("net.ipv6.conf.all.forwarding", 1)
+    return lines, gate, servers
+
+
+def bridged(net: Net, label: str) -> tuple[Namespace, Namespace, Namespace]:
+    """Make the gate a bridge without addresses."""
+    lines, gate, servers = joined(net, label)
+    gate.run("ip", "link", "add", "bridge", "type", "bridge")
+    for interface in ("lines", "servers"):
+        gate.run("ip", "link", "set", interface, "master", "bridge")
+        gate.address(interface)
+    gate.address("bridge")
+    lines.address("gate", "10.1.0.2/16")
+    servers.address("gate", "10.1.0.3/16")
+    return lines, gate, servers
+
+
+@dataclass
+class Road:
+    """Three namespaces in a row, a wire through them, and the holds of the gate."""
+
+    gate: Namespace
+    wire: Wire
+    state: Path
+    holds: list[Hold] = field(default_factory=list)
+
+    def mark(self) -> None:
+        """Install what marks the SYNs."""
+        self.gate.run("nft", "-f", "-", text_in=MARKING)
+
+    def hold(
+        self,
+        banks: Mapping[int, int],
+        *,
+        fanout: int = 4,
+        interfaces: tuple[str, ...] = (),
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> Hold:
+        """Start a hold in the gate's namespace; it ends with the test."""
+        hold = Hold(banks, name="road", state=self.state, fanout=fanout, interfaces=interfaces, clock=clock)
+        self.gate.call(hold.start)
+        self.holds.append(hold)
+        return hold
+
+    def stop(self) -> None:
+        """Stop the holds."""
+        while self.holds:
+            self.holds.pop().stop()
+
+    def remove(self) -> None:
+        """Take the hold's rules away."""
+        self.gate.call(lambda: remove_rules("road", self.state))
+
+    def ruleset(self) -> str:
+        """Return the namespace's whole ruleset."""
+        return self.gate.run("nft", "list", "ruleset").stdout
+
+
+@pytest.fixture
+def build(net: Net, tmp_path: Path) -> Iterator[Callable[[Layout], Road]]:
+    """Roads with marks and without a hold, taken down after the test."""
+    with ExitStack() as stack:
+        built = count()
+
+        def make(layout: Layout) -> Road:
+            label = f"{next(built)}"
+            lines, gate, servers = layout(net, label)
+            made = wire(lines, servers, (servers, "gate") if layout is bridged else (gate, "lines"))
+            stack.callback(made.close)
+            road = Road(gate, made, tmp_path / label)
+            road.mark()
+            stack.callback(road.stop)
+            return road
+
+        yield make
+
+
+@pytest.fixture
+def road(build: Callable[[Layout], Road]) -> Road:
+    """A gate that routes."""
+    return build(routed)
+
+
+def ipv4_syns(numbers: range, port: int = 25) -> list[bytes]:
+    """Return SYNs of many lines to many servers."""
+    return [
+        syn(f"10.1.{n % 250}.{n % 240 + 3}", f"10.2.{n % 7}.{n % 251 + 1}", n, port=port) for n in numbers
+    ]
+
+
+def ipv6_syns(numbers: range) -> list[bytes]:
+    """Return SYNs of many IPv6 lines to many servers."""
+    return [syn(f"2001:db8:1::{n % 999 + 2:x}", f"2001:db8:3::{n % 777 + 1:x}", n) for n in numbers]
+
+
+def tcp_of(packet: bytes) -> bytes:
+    """Return the TCP header and what follows it."""
+    return packet[40 if packet[0] >> 4 == 6 else 20 :]
+
+
+def held(hold: Hold, bank: int = 0) -> int:
+    """Return how many packets a bank holds."""
+    return hold.state().banks[bank].held
+
+
+def test_every_syn_waits_its_delay_and_arrives_whole(road: Road) -> None:
+    hold = road.hold({0: 300})
+    data = [syn("10.1.9.9", "10.2.9.9", 9000 + n, payload=bytes([n]) * 500) for n in range(16)]  # fast open
+    packets = ipv4_syns(range(3000)) + ipv6_syns(range(3000, 6000)) + data
+    road.wire.send(packets)
+    arrivals = road.wire.take(len(packets))
+    delays = [road.wire.delay_ms(arrival) for arrival in arrivals]
+    assert min(delays) >= 300
+    assert max(delays) < 300 + LATE_MS
+    assert {arrival.tcp for arrival in arrivals} == {tcp_of(packet) for packet in packets}
+    state = hold.state()
+    assert state.banks[0].released == len(packets)
+    assert state.banks[0].held == state.banks[0].full_drops == state.banks[0].user_drops == 0
+    assert sum(state.lateness) == len(packets)
+
+
+def test_banks_keep_delays_of_their_own(road: Road) -> None:
+    road.hold({0: 100, 1: 600})
+    road.wire.send([*ipv4_syns(range(50), 26), *ipv4_syns(range(50, 100), 25)])
+    arrivals = road.wire.take(100)
+    assert all(road.wire.delay_ms(arrival) >= (600 if arrival.number < 50 else 100) for arrival in arrivals)
+    assert [arrival.number < 50 for arrival in arrivals] == [False] * 50 + [True] * 50
+
+
+def test_a_full_queue_drops_and_lets_nothing_by(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nfqueue, "QUEUE_LENGTH", 100)
+    hold = road.hold({0: 500}, fanout=1)
+    road.wire.send(ipv4_syns(range(250)))
+    arrivals = road.wire.take(100)
+    assert min(map(road.wire.delay_ms, arrivals)) >= 500
+    bank = hold.state().banks[0]
+    assert (bank.held, bank.full_drops, bank.user_drops) == (0, 150, 0)
+    road.wire.send(ipv4_syns(range(250, 260)))
+    assert {arrival.number for arrival in road.wire.take(10)} == set(range(250, 260))
+
+
+def test_rules_are_restored_after_a_flush(road: Road) -> None:
+    hold = road.hold({0: 300, 1: 300})
+    road.wire.send(ipv4_syns(range(100)))
+    until(lambda: held(hold) == 100)
+    road.gate.run("nft", "flush", "ruleset")
+    until(lambda: hold.state().rules_restored == 1)
+    until(lambda: held(hold) == 0)
+    assert all(bank.rule_present for bank in hold.state().banks.values())
+    road.mark()
+    road.wire.send(ipv4_syns(range(100, 200)))
+    arrivals = [arrival for arrival in road.wire.take(100) if arrival.number >= 100]
+    assert min(map(road.wire.delay_ms, arrivals)) >= 300
+
+
+OWNER = """
+import sys, threading
+from pathlib import Path
+from sekisho.gate.hold import Hold
+hold = Hold({0: 200}, name="road", state=Path(sys.argv[1]))
+hold.start()
+print("started", flush=True)
+threading.Event().wait()
+"""
+
+
+def owner(road: Road) -> subprocess.Popen[str]:
+    """Start another process that holds in the gate's namespace."""
+    process = road.gate.start(sys.executable, "-c", OWNER, str(road.state))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    return process
+
+
+def test_a_killed_owner_lets_nothing_by_and_the_next_one_takes_over(road: Road) -> None:
+    process = owner(road)
+    road.wire.send(ipv4_syns(range(40)))
+    assert len(road.wire.take(40)) == 40
+    process.send_signal(signal.SIGSTOP)  # it holds from here on, and releases no more
+    road.wire.send(ipv4_syns(range(100, 300)))
+    until(lambda: sum(row.held for row in road.gate.call(queue_rows).values()) == 200)
+    process.kill()
+    process.wait()
+    road.wire.send(ipv4_syns(range(300, 320)))  # nobody listens: dropped
+    hold = road.hold({0: 200})
+    road.wire.send(ipv4_syns(range(400, 450)))
+    arrivals = road.wire.take(50)
+    assert {arrival.number for arrival in arrivals} == set(range(400, 450))
+    assert min(map(road.wire.delay_ms, arrivals)) >= 200
+    assert hold.state().banks[0].released == 50
+
+
+def queue_rows() -> Mapping[int, nfqueue.QueueRow]:
+    """Return the queues of the calling thread's namespace."""
+    table = nfqueue.QueueTable()
+    try:
+        return table.read()
+    finally:
+        table.close()
+
+
+def test_a_queue_of_another_process_is_refused_with_its_name(road: Road) -> None:
+    process = owner(road)
+    with pytest.raises(GateError, match=rf"netfilter queue 2500: process {process.pid} \(.+\) owns it"):
+        road.hold({0: 100})
+
+
+def test_two_holds_in_two_namespaces_do_not_meet(build: Callable[[Layout], Road]) -> None:
+    one, other = build(routed), build(routed)
+    first, second = one.hold({0: 150}), other.hold({0: 450})
+    one.wire.send(ipv4_syns(range(200)))
+    other.wire.send(ipv4_syns(range(300)))
+    assert min(map(one.wire.delay_ms, one.wire.take(200))) >= 150
+    assert min(map(other.wire.delay_ms, other.wire.take(300))) >= 450
+    assert (first.state().banks[0].released, second.state().banks[0].released) == (200, 300)
+
+
+def test_an_idle_hold_wakes_for_the_first_syn_and_sleeps_while_it_waits(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "QUIET_NS", 300 * 10**9)  # nothing but the arrival can wake it in time
+    readings: list[None] = []
+
+    def clock() -> int:
+        readings.append(None)
+        return time.monotonic_ns()
+
+    road.hold({0: 1000}, clock=clock)
+    for number in range(3):  # asleep again after each
+        before = len(readings)
+        road.wire.send(ipv4_syns(range(number, number + 1)))
+        assert 1000 <= road.wire.delay_ms(road.wire.take(1)[0]) < 1000 + LATE_MS
+        assert len(readings) - before < 100  # ticks would have read it a thousand times
+
+
+def test_changed_and_retired_banks(road: Road) -> None:
+    hold = road.hold({0: 400, 1: 500})
+    road.wire.send(ipv4_syns(range(100), 25))
+    road.wire.send(ipv4_syns(range(100, 200), 26))
+    until(lambda: held(hold, 0) == held(hold, 1) == 100)
+    road.gate.call(lambda: hold.set_banks({0: 50, 2: 70}))
+    assert not hold.state().banks[1].rule_present
+    road.wire.send(ipv4_syns(range(200, 210), 25))
+    arrivals = road.wire.take(210)
+    least_ms = {0: 400, 1: 500, 2: 50}
+    assert all(road.wire.delay_ms(arrival) >= least_ms[arrival.number // 100] for arrival in arrivals)
+    until(lambda: hold.state().banks.keys() == {0, 2})
+    assert road.gate.call(queue_rows).keys() == {*range(2500, 2504), *range(2508, 2512)}
+    road.gate.call(lambda: hold.set_banks({0: 50, 1: 60}))  # and back again
+    road.wire.send(ipv4_syns(range(300, 350), 26))
+    assert min(map(road.wire.delay_ms, road.wire.take(50))) >= 60
+
+
+def test_lost_queues_are_owned_again(road: Road) -> None:
+    hold = road.hold({0: 100})
+    with hold._releaser._lock:
+        hold._releaser._socket.close()
+    until(lambda: hold.state().queues_lost == 1)
+    road.wire.send(ipv4_syns(range(10)))
+    assert min(map(road.wire.delay_ms, road.wire.take(10))) >= 100
+
+
+def test_more_queues_than_fit_one_answer_of_the_kernel(road: Road) -> None:
+    hold = road.hold(dict.fromkeys(range(16), 100), fanout=16)
+    assert len(road.gate.call(queue_rows)) == 256
+    road.wire.send(ipv4_syns(range(500), 25) + ipv4_syns(range(500, 1000), 26))
+    assert min(map(road.wire.delay_ms, road.wire.take(1000))) >= 100
+    assert [hold.state().banks[bank].released for bank in (0, 1, 15)] == [500, 500, 0]
+
+
+def test_removal_leaves_nothing_of_ours(road: Road) -> None:
+    before = road.ruleset()
+    road.hold({0: 100})
+    road.stop()
+    assert road.ruleset() != before
+    road.remove()
+    assert road.ruleset() == before
+    assert not list(road.state.iterdir())
+
+
+def test_removal_leaves_what_others_have_in_the_raw_table(road: Road) -> None:
+    notrack = ("-t", "raw", "PREROUTING", "-p", "tcp", "--dport", "443", "-j", "NOTRACK")
+    road.hold({0: 100})
+    road.gate.run("iptables-nft", "-w", *notrack[:2], "-A", *notrack[2:])
+    road.stop()
+    road.remove()
+    left = road.gate.run("iptables-nft", "-w", "-t", "raw", "-S", "PREROUTING").stdout
+    assert [line.partition(" -j ")[0] for line in left.splitlines() if line.startswith("-A")] == [
+        "-A PREROUTING -p tcp -m tcp --dport 443"
+    ]
+    assert "sekisho" not in road.ruleset()
+
+
+def bridge_switches(gate: Namespace) -> dict[str, str]:
+    """Return the sysctls of br_netfilter that the hold changes."""
+    return gate.call(lambda: {key: (rules.BRIDGE / key).read_text().strip() for key in rules.BRIDGE_SWITCHES})
+
+
+def test_a_bridge_holds_too_and_gets_its_sysctls_back(build: Callable[[Layout], Road]) -> None:
+    road = build(bridged)
+    road.gate.sysctl("net.bridge.bridge-nf-call-iptables", 0)
+    before = bridge_switches(road.gate)
+    for first in (0, 100):  # what to put back survives a second start
+        road.hold({0: 250}, interfaces=("lines", "servers"))
+        assert set(bridge_switches(road.gate).values()) == {"1"}
+        road.wire.send(ipv4_syns(range(first, first + 20)) + ipv6_syns(range(first + 20, first + 40)))
+        assert min(map(road.wire.delay_ms, road.wire.take(40))) >= 250
+        road.stop()
+    road.remove()
+    assert bridge_switches(road.gate) == before
+
+
+def test_a_bridge_without_br_netfilter_is_refused(
+    build: Callable[[Layout], Road], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "BRIDGE", tmp_path / "absent")
+    with pytest.raises(RulesError, match=r"lines is a bridge port .* br_netfilter .*modprobe"):
+        build(bridged).hold({0: 250}, interfaces=("lines",))
+
+
+def test_missing_commands_are_named_with_their_package(
+    road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        CommandMissingError, match=r"iptables-nft is not installed: install the package iptables"
+    ):
+        road.hold({0: 250})
+
+
+def test_a_refused_rule_is_told_with_status_and_reason(road: Road) -> None:
+    with pytest.raises(RulesError, match=r"exit status \d+: .+"):
+        road.gate.call(lambda: rules.run("iptables-nft", "-t", "raw", "-A", "PREROUTING", "-j", "NOSUCH"))
+
+
+def test_queues_beyond_the_last_number_are_refused() -> None:
+    with pytest.raises(GateError, match="queues 65500 to 65563"):
+        Hold({0: 1}, base=65_500)
+
+
+def test_lost_memory_of_another_namespace_is_not_used(road: Road) -> None:
+    road.state.mkdir()
+    (road.state / "road.rules.json").write_text(json.dumps({"namespace": "net:[1]", "tables": ["ip"]}))
+    road.gate.run("nft", "add", "table", "ip", "raw")
+    road.remove()
+    assert "table ip raw" in road.ruleset()
