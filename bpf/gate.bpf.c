@@ -236,7 +236,7 @@ static __always_inline int unknown_source(const struct visit *v)
 }
 
 /* A packet of port 25 whose session has no live slot. */
-static __always_inline int judge_stranger(struct __sk_buff *skb, struct visit *v)
+static __noinline int judge_stranger(struct __sk_buff *skb, struct visit *v)
 {
 	const struct packet *p = &v->packet;
 	const __u8 *server = v->from_line ? p->destination : p->source;
@@ -318,7 +318,7 @@ static __always_inline int judge_session(struct __sk_buff *skb, struct visit *v)
 }
 
 /* A packet that cannot be judged passes nowhere that a limit is enforced. */
-static __always_inline int unjudgeable(struct visit *v, int role)
+static __noinline int unjudgeable(struct visit *v, int role)
 {
 	const struct packet *p = &v->packet;
 	bool found = false;
@@ -394,6 +394,7 @@ PROGRAM(uplink_ip, UPLINK, false)
 PROGRAM(steered_eth, STEERED, true)
 PROGRAM(steered_ip, STEERED, false)
 
+/* 6.1 lets only a value that was looked up be locked, not the one handed to the callback. */
 static long sweep_slot(void *map, const struct slot_key *key, struct slot *slot, struct sweep *found)
 {
 	struct control *settings = settings_of_gate();
@@ -405,6 +406,9 @@ static long sweep_slot(void *map, const struct slot_key *key, struct slot *slot,
 	if (!settings)
 		return 1;
 	now = now_ns(settings);
+	slot = bpf_map_lookup_elem(&slots, key);
+	if (!slot)
+		return 0;
 	bpf_spin_lock(&slot->lock);
 	live = slot->state != SLOT_CLOSED && slot->state != SLOT_DEAD;
 	expired = live && now >= slot->until;
@@ -434,6 +438,9 @@ static long sweep_line(void *map, const __u64 *number, struct line *line, struct
 {
 	bool gone;
 
+	line = bpf_map_lookup_elem(&lines, number);
+	if (!line)
+		return 0;
 	bpf_spin_lock(&line->lock);
 	gone = !line->sessions;
 	if (gone)

@@ -342,13 +342,20 @@ static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, int role, s
 	return UNJUDGEABLE;
 }
 
-/* Fill *p as far as the packet can be read; addresses are set for SMTP_* and UNJUDGEABLE. */
-static __always_inline enum parsed parse(struct __sk_buff *skb, int role, bool ethernet,
-					 struct packet *p)
+/*
+ * Fill *p as far as the packet can be read; addresses are set for SMTP_* and UNJUDGEABLE.
+ *
+ * A global function: the verifier takes it by itself and then forgets by which way a
+ * packet was read, where it would else judge every way through parsing anew.
+ */
+__noinline int parse(struct __sk_buff *skb, int role, bool ethernet, struct packet *p)
 {
 	enum parsed result;
-	__u16 type = parse_link(skb, ethernet, &p->network, p, &result);
+	__u16 type;
 
+	if (!p)
+		return OTHER;
+	type = parse_link(skb, ethernet, &p->network, p, &result);
 	if (!type)
 		return result;
 	p->ipv6 = type == ETH_P_IPV6;

@@ -145,6 +145,7 @@ class ClassCounters:
     untracked: int = 0
     held: int = 0
     retransmissions_dropped: int = 0
+    early_dropped: int = 0
     adopted: int = 0
     without_slot_passed: int = 0
     without_slot_dropped: int = 0

@@ -6,7 +6,7 @@ import ctypes
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -44,9 +44,10 @@ def load(
     *,
     pin_dir: str | None,
     sizes: Mapping[str, int],
+    programs: Collection[str] | None = None,
     rodata_test_clock: bool = False,
 ) -> Loaded:
-    """Load all programs and maps of a built object; the maps already pinned in `pin_dir` are used again.
+    """Load programs (None: all) and maps of a built object; maps already pinned in `pin_dir` are used again.
 
     `sizes`: entries by map name, for the maps whose size is the operator's. With `pin_dir`, an existing
     directory in bpffs, new maps are pinned there by name. GateError where the kernel or a pinned map refuses.
@@ -58,14 +59,16 @@ def load(
         if rodata_test_clock:
             _set_test_clock(maps)
         shared = {name: map_ for name, map_ in maps.items() if not _library().bpf_map__is_internal(map_)}
+        wanted = {name: p for name, p in _named(handle, "program") if programs is None or name in programs}
+        for name, program in _named(handle, "program"):
+            _library().bpf_program__set_autoload(program, name in wanted)
         known = _reuse_pinned(shared, pin_dir) if pin_dir else set()
         _check(_library().bpf_object__load(handle), "the kernel refused the gate's program", messages)
         if pin_dir:
             for name in shared.keys() - known:
                 bpf.pin(_library().bpf_map__fd(maps[name]), f"{pin_dir}/{name}")
-        programs = {name: _library().bpf_program__fd(p) for name, p in _named(handle, "program")}
         return Loaded(
-            {name: _own(fd) for name, fd in programs.items()},
+            {name: _own(_library().bpf_program__fd(program)) for name, program in wanted.items()},
             {name: _own(_library().bpf_map__fd(map_)) for name, map_ in shared.items()},
         )
 
@@ -99,6 +102,7 @@ def _library() -> ctypes.CDLL:
     library.bpf_object__next_map.argtypes = (handle, handle)
     library.bpf_object__next_program.argtypes = (handle, handle)
     library.bpf_map__set_max_entries.argtypes = (handle, ctypes.c_uint32)
+    library.bpf_program__set_autoload.argtypes = (handle, ctypes.c_bool)
     library.bpf_map__reuse_fd.argtypes = (handle, ctypes.c_int)
     library.bpf_map__set_initial_value.argtypes = (handle, ctypes.c_char_p, ctypes.c_size_t)
     for name in (
@@ -155,9 +159,9 @@ def _named(handle: int, kind: str) -> Iterator[tuple[str, int]]:
 
 
 def _set_test_clock(maps: Mapping[str, int]) -> None:
-    """Set the one constant in the object's .rodata, `test_clock`."""
-    rodata = next(map_ for name, map_ in maps.items() if name.endswith(".rodata"))
-    _check(_library().bpf_map__set_initial_value(rodata, b"\1", 1), "test_clock is not alone in .rodata")
+    """Set `test_clock`, the one constant in its section (bpf/maps.h)."""
+    clock = _library().bpf_map__set_initial_value(maps[".rodata.clock"], b"\1", 1)
+    _check(clock, "test_clock is not alone in .rodata.clock")
 
 
 def _reuse_pinned(maps: Mapping[str, int], pin_dir: str) -> set[str]:

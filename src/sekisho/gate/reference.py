@@ -454,7 +454,7 @@ class _Visit:
             refused = self.from_line and gate.wanted.unknown_source is Policy.DROP
             return _DROP if refused else _PASS
         self.limit = gate.limit(subject)
-        if subject.line is None:
+        if not subject.line:
             return self._without_slot(subject)
         if self.from_line and _is_syn(packet):
             return self._open(subject)

@@ -1,0 +1,223 @@
+"""The kernel program and the reference model side by side: the same packets, the same clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import sekisho.gate
+from sekisho.gate import abi, bpf, libbpf, tables
+from sekisho.gate.frames import Role
+from sekisho.gate.reference import Key, Reference, Slot, State, Verdict
+from sekisho.model import Wanted
+
+OBJECT = Path(sekisho.gate.__file__).with_name("gate.bpf.o")
+PROGRAMS = {Role.SUBSCRIBER: "subscriber_eth", Role.UPLINK: "uplink_eth", Role.STEERED: "steered_eth"}
+STATES = {
+    abi.SLOT_SYN: State.SYN,
+    abi.SLOT_OPEN: State.OPEN,
+    abi.SLOT_HALF: State.HALF,
+    abi.SLOT_CLOSED: State.CLOSED,
+}
+MS = 1_000_000
+SECOND = 1000 * MS
+SLOT_FIELDS = [name for name, code in abi.SLOT.fields if not code.endswith("x")]
+
+
+class DisagreementError(AssertionError):
+    """The kernel program and the reference model answered differently."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the kernel program did with a frame."""
+
+    action: int
+    mark: int
+    frame: bytes
+
+
+class Twin:
+    """A loaded gate that is attached nowhere, and its model; every call is checked on both."""
+
+    def __init__(
+        self, loaded: libbpf.Loaded, wanted: Wanted, sizes: dict[str, int], hold_by_queue: bool
+    ) -> None:
+        self._loaded = loaded
+        self._hold_by_queue = hold_by_queue
+        self.now = 1000 * SECOND
+        self.tables = tables.encode(wanted, tables.EMPTY, hold_by_queue=hold_by_queue, learning_until_ns=0)
+        self._apply(tables.diff(tables.EMPTY, self.tables))
+        self.model = Reference(
+            wanted, self._banks(), hold_by_queue, max_lines=sizes["lines"], max_slots=sizes["slots"]
+        )
+        self.tick(0)
+
+    # Both at once.
+
+    def receive(self, frame: bytes, role: Role = Role.SUBSCRIBER) -> Answer:
+        """Give one frame to both, and compare what they answer."""
+        run = bpf.run_packet(self._loaded.programs[PROGRAMS[role]], frame, ifindex=1)
+        got = Verdict(run.retval, run.mark)
+        expected = self.model.receive(frame, role, self.now)
+        if got != expected:
+            raise DisagreementError(
+                f"kernel {got}, model {expected} on {frame.hex()} at {self.now} as {role}"
+            )
+        return Answer(run.retval, run.mark, run.data)
+
+    def sweep(self) -> None:
+        """Remove what time has ended."""
+        bpf.run_packet(self._loaded.programs["sweep"], bytes(64))
+        self.model.sweep(self.now)
+        self.compare()
+
+    def tick(self, nanoseconds: int) -> None:
+        """Let time pass."""
+        self.now += nanoseconds
+        self._write_control(test_clock=self.now)
+
+    def learn(self, nanoseconds: int) -> None:
+        """Open the learning window."""
+        self.model.learning_until = self.now + nanoseconds
+        self._write_control(learning_until=self.model.learning_until)
+
+    def want(self, wanted: Wanted) -> None:
+        """Change what is wanted, by diff."""
+        after = tables.encode(
+            wanted,
+            self.tables,
+            hold_by_queue=self._hold_by_queue,
+            learning_until_ns=self.model.learning_until,
+        )
+        self._apply(tables.diff(self.tables, after))
+        self.tables = after
+        self.model.wanted, self.model.banks = wanted, self._banks()
+        self.tick(0)
+
+    def set_limit(self, class_name: str, **fields: object) -> None:
+        """Change one class's limit."""
+        limit = dataclasses.replace(self.model.wanted.classes[class_name], **fields)  # type: ignore[arg-type]
+        self.want(
+            dataclasses.replace(self.model.wanted, classes={**self.model.wanted.classes, class_name: limit})
+        )
+
+    def compare(self) -> None:
+        """Compare slots, lines' counts and counters of both."""
+        assert self.kernel_slots() == {key: _shape(slot) for key, slot in self.model.slots.items()}
+        kernel_lines, model_lines = self.kernel_sessions(), dict(self.model.sessions)
+        assert kernel_lines == model_lines
+        assert self.kernel_counters() == +self.model.counters
+        assert self.kernel_totals() == +self.model.totals
+
+    def check_invariants(self) -> None:
+        """Live slots of each line equal its count; no line without slots has a count."""
+        live = Counter(line for line, state, *_ in self.kernel_slots().values() if state is not State.CLOSED)
+        assert +live == +Counter(self.kernel_sessions())
+
+    # The kernel's side.
+
+    def kernel_slots(self) -> dict[Key, tuple[object, ...]]:
+        found: dict[Key, tuple[object, ...]] = {}
+        for key, value in bpf.read_all(self._loaded.maps["slots"]).items():
+            slot = dict(zip(SLOT_FIELDS, struct.unpack(abi.SLOT.format, value), strict=True))
+            line, server, port = struct.unpack(abi.SLOT_KEY.format, key)
+            found[line, port, server] = (
+                slot["line"],
+                STATES[slot["state"]],
+                slot["opened"],
+                slot["release_at"],
+                slot["until"],
+                bool(slot["flags"] & abi.SLOT_REOPENING),
+            )
+        return found
+
+    def kernel_sessions(self) -> dict[int, int]:
+        values = bpf.read_all(self._loaded.maps["lines"])
+        found = {}
+        for key, value in values.items():
+            _, sessions, owner = struct.unpack(abi.LINE.format, value)
+            (number,) = struct.unpack(abi.U64, key)
+            assert owner == number
+            found[number] = sessions
+        return found
+
+    def kernel_counters(self) -> Counter[tuple[str, int, str]]:
+        found: Counter[tuple[str, int, str]] = Counter()
+        names = {index: name for name, index in tables.class_names(self.tables).items()}
+        for key, value in bpf.read_all(self._loaded.maps["counters"]).items():
+            (index,) = struct.unpack(abi.U32, key)
+            for name, number in zip(_COUNTER_NAMES, _sum_over_cpus(value, abi.COUNTERS), strict=True):
+                if number:
+                    found[names[index // abi.MAX_ARMS], index % abi.MAX_ARMS, name] += number
+        return found
+
+    def kernel_totals(self) -> Counter[str]:
+        ((_, value),) = bpf.read_all(self._loaded.maps["totals"]).items()
+        return +Counter(dict(zip(abi.TOTAL_SUMS, _sum_over_cpus(value, abi.TOTALS), strict=True)))
+
+    def _banks(self) -> dict[int, int]:
+        return {delay_ms: bank for bank, delay_ms in tables.banks(self.tables).items()}
+
+    def _apply(self, changes: tuple[sekisho.gate.Change, ...]) -> None:
+        for change in changes:
+            fd = self._loaded.maps[change.map_name]
+            if change.deletes:
+                bpf.delete_batch(fd, change.deletes)
+            if change.updates:
+                bpf.update_batch(fd, change.updates)
+
+    def _write_control(self, **fields: int) -> None:
+        fd = self._loaded.maps["control"]
+        control = bytearray(bpf.lookup(fd, bytes(4), abi.CONTROL.size))
+        for name, number in fields.items():
+            struct.pack_into("<Q", control, {"learning_until": 0, "test_clock": 8}[name], number)
+        bpf.update(fd, bytes(4), bytes(control))
+
+
+_COUNTER_NAMES = [
+    *abi.COUNTER_SUMS,
+    *(f"concurrency[{i}]" for i in range(abi.CONCURRENCY_BUCKETS)),
+    *(f"length[{i}]" for i in range(abi.LENGTH_BUCKETS)),
+]
+
+
+def _sum_over_cpus(value: bytes, layout: abi.Layout) -> list[int]:
+    return [sum(column) for column in zip(*struct.iter_unpack(layout.format, value), strict=True)]
+
+
+def _shape(slot: Slot) -> tuple[object, ...]:
+    line, state = slot.subject.line, slot.state
+    return line, state, slot.opened, slot.release_at, slot.until, slot.reopening
+
+
+@cache
+def _load(lines: int, slots: int) -> libbpf.Loaded:
+    """Load once for the whole run: the verifier's work takes longer than all the tests."""
+    sizes = {"lines": lines, "slots": slots, "addresses": 4096, "known": 4096}
+    return libbpf.load(OBJECT, pin_dir=None, sizes=sizes, rodata_test_clock=True)
+
+
+def _empty(loaded: libbpf.Loaded) -> None:
+    for fd in loaded.maps.values():
+        info, entries = bpf.map_info(fd), bpf.read_all(fd)
+        if info.type in (bpf.MapType.ARRAY, bpf.MapType.PERCPU_ARRAY):
+            bpf.update_batch(fd, [(key, bytes(len(value))) for key, value in entries.items()])
+        else:
+            bpf.delete_batch(fd, list(entries))
+
+
+@contextmanager
+def twin(
+    wanted: Wanted, *, lines: int = 1024, slots: int = 4096, hold_by_queue: bool = True
+) -> Iterator[Twin]:
+    """Give a gate with the test clock that is as new; nothing is pinned or attached."""
+    loaded = _load(lines, slots)
+    _empty(loaded)
+    yield Twin(loaded, wanted, {"lines": lines, "slots": slots}, hold_by_queue)
