@@ -83,9 +83,9 @@ def file_limits(config: Config) -> dict[str, Limit]:
 def installed_limits(tables: Tables) -> dict[str, Limit]:
     """Return the limit that the kernel applies to each class."""
     limits = tables.get("limits", {})
-    # All zeros are no entry of an array: a class in the making, which no packet reaches yet.
     by_index = {int.from_bytes(key, "little"): _unpacked(value) for key, value in limits.items()}
-    return {name: by_index[index] for name, index in class_names(tables).items() if index in by_index}
+    names = class_names(tables).items()
+    return {name: by_index[index] for name, index in names if name and index in by_index}
 
 
 def surviving(overrides: Overrides, old: Config, new: Config) -> dict[str, Limit]:
@@ -98,10 +98,16 @@ def surviving(overrides: Overrides, old: Config, new: Config) -> dict[str, Limit
     }
 
 
-def needs_down(old: Config, new: Config) -> tuple[str, ...]:
-    """Name the keys whose change a running gate cannot follow."""
-    fixed = ("name", "subscriber", "uplink", "lines", "slots", "known", "addresses")
-    return tuple(key for key in fixed if getattr(old.gate, key) != getattr(new.gate, key))
+def unfollowable(old: Config, new: Config) -> tuple[tuple[str, ...], str]:
+    """Name the keys of [gate] whose change a running daemon cannot follow, and the way out."""
+    for keys, way_out in (
+        (("name", "lines", "slots", "known", "addresses"), "run `sekisho gate down`, then `sekisho gate up`"),
+        (("subscriber", "uplink"), "start the daemon anew; the gate stays attached meanwhile"),
+    ):
+        changed = tuple(key for key in keys if getattr(old.gate, key) != getattr(new.gate, key))
+        if changed:
+            return changed, way_out
+    return (), ""
 
 
 def line_numbers(names: Iterable[str]) -> dict[str, int]:

@@ -64,7 +64,9 @@ class FakeOffice:
             sessions=3,
             classes={"dynamic": dynamic},
             totals={"lines_full": 0, "slots_full": 4},
-            interfaces=(InterfaceStatus(name="bng0", role="subscriber", hook="tcx"),),
+            interfaces=(
+                InterfaceStatus(name="bng0", role="subscriber", hook="tcx", program="0a", since=NOW),
+            ),
             hold=HoldStatus(
                 held=2,
                 released=10,

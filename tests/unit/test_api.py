@@ -35,7 +35,7 @@ def test_the_status_has_the_written_keys() -> None:
     status = ask("gate", "GET", "/v1/gate")
     assert list(status) == [
         *("name", "state", "attached", "enforcing", "delay_by", "sessions", "classes", "totals"),
-        *("interfaces", "program", "hold", "config", "daemon"),
+        *("interfaces", "hold", "config", "daemon"),
     ]
     dynamic = status["classes"]["dynamic"]
     assert (dynamic["mode"], dynamic["cap"], dynamic["delay"]) == ("enforce", 5, "1s")
@@ -123,10 +123,11 @@ def test_a_socket_that_nobody_answers_is_no_daemon(tmp_path: Path, monkeypatch: 
         ask("gate", "GET", "/v1/gate")
 
 
-def test_one_daemon_at_most_runs_for_a_gate(tmp_path: Path) -> None:
-    path = tmp_path / "run" / "gate.sock"
-    with only_daemon(path, "gate"), pytest.raises(GateError, match="another daemon runs for gate 'gate'"):
-        only_daemon(path, "gate").__enter__()
-    with only_daemon(path, "gate"):
+def test_one_daemon_at_most_runs_for_a_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "SOCKETS", tmp_path / "run")
+    with only_daemon("gate"), pytest.raises(GateError, match="another daemon runs for gate 'gate'"):
+        only_daemon("gate").__enter__()
+    with only_daemon("gate"):
         pass
-    assert list(path.parent.iterdir()) == []
+    assert list((tmp_path / "run").iterdir()) == []
+    client.wait_for_end("gate")

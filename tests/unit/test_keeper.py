@@ -257,7 +257,7 @@ def test_a_file_with_errors_changes_nothing_and_is_told_until_a_good_one_comes()
 def test_what_a_running_gate_cannot_follow_is_refused() -> None:
     scene = Scene()
     scene.text = TEXT.replace('"bng0"', '"bng1"')
-    with pytest.raises(RefusalError, match=r"another subscriber in \[gate\]: run `sekisho gate down`"):
+    with pytest.raises(RefusalError, match=r"another subscriber: start the daemon anew"):
         scene.keeper.reload(None)
     assert scene.keeper.kept.config.gate.subscriber == ("bng0",)
 

@@ -12,8 +12,8 @@ from sekisho.plan import (
     file_limits,
     installed_limits,
     line_numbers,
-    needs_down,
     surviving,
+    unfollowable,
     wanted,
 )
 
@@ -128,11 +128,14 @@ def test_an_override_ends_with_its_class_and_when_the_file_says_the_same() -> No
     assert surviving({"fixed": FIXED}, read(), read()) == {}
 
 
-def test_what_a_running_gate_cannot_follow_is_named() -> None:
-    assert needs_down(read(), read()) == ()
-    assert needs_down(read(), read(TEXT.replace("cap = 5", "cap = 6"))) == ()
-    other = read(TEXT.replace('"bng0"', '"bng1"').replace("[gate.timeouts]", "slots = 512\n[gate.timeouts]"))
-    assert needs_down(read(), other) == ("subscriber", "slots")
+def test_what_a_running_daemon_cannot_follow_is_named_with_the_way_out() -> None:
+    assert unfollowable(read(), read()) == ((), "")
+    assert unfollowable(read(), read(TEXT.replace("cap = 5", "cap = 6"))) == ((), "")
+    other = TEXT.replace('"bng0"', '"bng1"')
+    changed, way_out = unfollowable(read(), read(other))
+    assert (changed, way_out.split(";")[0]) == (("subscriber",), "start the daemon anew")
+    changed, way_out = unfollowable(read(), read(other.replace("[gate]", "[gate]\nslots = 512")))
+    assert (changed, "sekisho gate down" in way_out) == (("slots",), True)
 
 
 def test_the_limits_in_the_kernel_are_read_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ def socket_path(name: str) -> Path:
     return SOCKETS / f"{name}.sock"
 
 
+def lock_path(name: str) -> Path:
+    """Return the file that the daemon of a gate locks while it runs."""
+    return SOCKETS / f"{name}.lock"
+
+
 def ask(name: str, method: str, path: str, body: Any = None) -> Any:
     """Send one request and return the JSON of the answer.
 
@@ -42,6 +48,15 @@ def ask(name: str, method: str, path: str, body: Any = None) -> Any:
     if answer.is_error:
         raise AnswerError(_told(answer))
     return answer.json()
+
+
+def wait_for_end(name: str) -> None:
+    """Wait until the daemon of a gate has ended and left nothing in the directory of sockets."""
+    try:
+        with lock_path(name).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return
 
 
 def _knock(name: str) -> None:

@@ -80,17 +80,12 @@ class ClassStatus(LimitValue):
 
 
 class InterfaceStatus(Value):
-    """Where the gate's program is attached."""
+    """Where the gate's program is attached, the kernel's tag of it, and since when this one runs."""
 
     name: str
     role: str
     hook: str
-
-
-class ProgramStatus(Value):
-    """The kernel program: the kernel's tag of it, and when it was loaded."""
-
-    tag: str
+    program: str
     since: datetime
 
 
@@ -142,7 +137,6 @@ class Status(Value):
     classes: Mapping[str, ClassStatus] = {}
     totals: Mapping[str, int] = {}
     interfaces: tuple[InterfaceStatus, ...] = ()
-    program: ProgramStatus | None = None
     hold: HoldStatus | None = None
     config: ConfigStatus | None = None
     daemon: DaemonStatus | None = None

@@ -28,8 +28,8 @@ from sekisho.plan import (
     Overrides,
     file_limits,
     installed_limits,
-    needs_down,
     surviving,
+    unfollowable,
     wanted,
 )
 
@@ -213,14 +213,11 @@ class Keeper:
             wrong = errors(checked.problems)
             _tell_problems(self.file, wrong)
             self._refuse("The file has errors", [problem.sentence(self.file) for problem in wrong])
-        fixed = needs_down(self.kept.config, checked.config)
-        if fixed:
-            log.error("reload refused", file=self.file, keys=fixed, way_out="gate down, then gate up")
-            reason = (
-                f"{self.file}: a running gate cannot follow another {', '.join(fixed)} in [gate]: "
-                "run `sekisho gate down`, then `sekisho gate up` again"
-            )
-            self._refuse("The gate has to be taken down for this", [reason])
+        changed, way_out = unfollowable(self.kept.config, checked.config)
+        if changed:
+            reason = f"{self.file}: a running daemon cannot follow another {', '.join(changed)}: {way_out}"
+            log.error("reload refused, the old configuration stays in force", why=reason)
+            self._refuse("A running daemon cannot follow this", [reason])
         return checked.config
 
     def _refuse(self, title: str, problems: list[str]) -> NoReturn:

@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sekisho.api.client import lock_path
 from sekisho.gate import GateError
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
@@ -67,12 +68,12 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def only_daemon(path: Path, name: str) -> Iterator[None]:
+def only_daemon(name: str) -> Iterator[None]:
     """Hold the lock by which one daemon at most runs for a gate.
 
     Raises GateError when it is taken, or for want of rights.
     """
-    path = path.with_suffix(".lock")
+    path = lock_path(name)
     try:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         lock = path.open("a")

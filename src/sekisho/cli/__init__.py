@@ -1,0 +1,230 @@
+"""The command line. Exit status: 0 done, 1 not done (with the reason), 2 wrong usage."""
+
+# Every command imports what it needs itself, so that the others start at once.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="sekisho",
+    help="A checkpoint for outbound mail: caps and delays each line's sessions to port 25.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+gate = typer.Typer(help="The gate of this machine: up, down, its state and its limits.", no_args_is_help=True)
+app.add_typer(gate, name="gate")
+
+_FAILED = 1
+_DEFAULT_NAME = "gate"
+
+File = Annotated[
+    Path, typer.Option("--config", metavar="FILE", help="The configuration, as etc/sekisho.toml.")
+]
+Name = Annotated[str | None, typer.Option("--name", help="The gate, where this machine has several.")]
+NameFrom = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Take the gate's name from this configuration."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/api.md describes it.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _fail(reason: object) -> typer.Exit:
+    """Tell why something was not done; raise what this returns."""
+    typer.echo(f"sekisho: {reason}", err=True)
+    return typer.Exit(_FAILED)
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"sekisho {version('sekisho')}")
+        raise typer.Exit
+
+
+@app.callback()
+def sekisho(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hold the options of the command itself."""
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration to check.")],
+    as_json: Json = False,
+) -> None:
+    """Check a configuration: every error at once, each with its line and the way out."""
+    from sekisho.cli.files import checked_json, read_config, told
+    from sekisho.config import errors
+
+    try:
+        checked = read_config(config)
+    except OSError as error:
+        raise _fail(f"{config} cannot be read: {error.strerror}") from error
+    if as_json:
+        _print_json(checked_json(config, checked))
+    else:
+        typer.echo(told(config, checked))
+    if errors(checked.problems):
+        raise typer.Exit(_FAILED)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def lab(context: typer.Context) -> None:
+    """Run the laboratory: real mail programs meet the gate in network namespaces."""
+    from sekisho.lab.cli import app as laboratory
+
+    laboratory(context.args, prog_name="sekisho lab")
+
+
+@gate.command()
+def up(config: File) -> None:
+    """Attach the gate, or take it over, and run in the foreground; the gate outlives this process.
+
+    SIGHUP reads the file again; with an error in it the old one stays. SIGTERM ends the process and
+    leaves the limits on: `sekisho gate down` takes them off.
+    """
+    from sekisho.cli.files import read_config, told
+    from sekisho.daemon.logs import set_up_logs
+    from sekisho.daemon.service import serve
+    from sekisho.gate import GateError
+
+    try:
+        checked = read_config(config)
+    except OSError as error:
+        raise _fail(f"{config} cannot be read: {error.strerror}") from error
+    if checked.problems:
+        typer.echo(told(config, checked), err=True)
+    if checked.config is None:
+        raise typer.Exit(_FAILED)
+    set_up_logs()
+    try:
+        serve(config, checked.config)
+    except GateError as error:
+        raise _fail(error) from error
+
+
+@gate.command()
+def status(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
+    """Tell what the gate does, also with the daemon away."""
+    from sekisho.api.client import AnswerError, AwayError, ask
+    from sekisho.api.models import Status
+    from sekisho.cli.away import status_without_daemon
+    from sekisho.gate import GateError
+
+    wanted = _name(name, config)
+    try:
+        try:
+            found = Status.model_validate(ask(wanted, "GET", "/v1/gate"))
+        except AwayError:
+            found = status_without_daemon(wanted)
+    except (AnswerError, GateError) as error:
+        raise _fail(error) from error
+    if as_json:
+        _print_json(found.model_dump(mode="json"))
+        return
+    from sekisho.cli.show import print_status
+
+    print_status(found)
+
+
+@gate.command()
+def down(name: Name = None, config: NameFrom = None) -> None:
+    """Detach the gate and end its daemon; nothing of it stays behind."""
+    from sekisho.api.client import AnswerError, AwayError, ask, wait_for_end
+    from sekisho.cli.away import down_without_daemon
+    from sekisho.gate import GateError
+
+    wanted = _name(name, config)
+    try:
+        try:
+            ask(wanted, "POST", "/v1/gate/down")
+            wait_for_end(wanted)
+            was_there = True
+        except AwayError:
+            was_there = down_without_daemon(wanted)
+    except (AnswerError, GateError) as error:
+        raise _fail(error) from error
+    typer.echo(f"gate {wanted}: " + ("detached, nothing is limited" if was_there else "was not attached"))
+
+
+@gate.command("set")
+def set_limit(
+    class_name: Annotated[str, typer.Argument(metavar="CLASS", help="The class, as in [class.NAME].")],
+    cap: Annotated[int | None, typer.Option(help="Sessions of one line at the same time.")] = None,
+    delay: Annotated[str | None, typer.Option(help='Before each session goes on, as in "1s".')] = None,
+    mode: Annotated[str | None, typer.Option(help="enforce or observe.")] = None,
+    excess: Annotated[str | None, typer.Option(help="Beyond the cap: drop or reset.")] = None,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Give a class another limit, from the next SYN on, for every line of it.
+
+    It lasts until the daemon starts anew, or the file gives this class another limit and is read again.
+    """
+    from urllib.parse import quote
+
+    from sekisho.api.client import AnswerError, AwayError, ask
+    from sekisho.api.models import LimitAnswer
+    from sekisho.cli.show import limit_text
+
+    given = {"cap": cap, "delay": delay, "mode": mode, "excess": excess}
+    change = {key: value for key, value in given.items() if value is not None}
+    if not change:
+        raise typer.BadParameter("say what to change: --cap, --delay, --mode or --excess")
+    wanted = _name(name, config)
+    try:
+        answer = ask(wanted, "POST", f"/v1/gate/classes/{quote(class_name, safe='')}/limit", change)
+    except (AnswerError, AwayError) as error:
+        raise _fail(error) from error
+    done = LimitAnswer.model_validate(answer)
+    typer.echo(f"class {done.class_name}: {limit_text(done.limit)}")
+    for warning in done.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if done.limit != done.file:
+        typer.echo(f"the file says: {limit_text(done.file)}; write it there too if it is to last")
+
+
+@gate.command()
+def top(name: Name = None, config: NameFrom = None) -> None:
+    """Watch the classes: sessions, held, and what is admitted and refused a second. Ctrl-C ends it."""
+    from sekisho.api.client import AnswerError, AwayError
+    from sekisho.cli.top import watch
+
+    try:
+        watch(_name(name, config))
+    except (AnswerError, AwayError) as error:
+        raise _fail(error) from error
+
+
+def _name(name: str | None, config: Path | None) -> str:
+    """Return which gate is meant."""
+    from sekisho.cli.files import BadNameError, gate_name
+
+    try:
+        return name or (gate_name(config) if config is not None else _DEFAULT_NAME)
+    except BadNameError as error:
+        raise typer.BadParameter(str(error)) from error

@@ -1,0 +1,40 @@
+"""What can be told and done while no daemon runs: the kernel has it all in the gate's pins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sekisho.api.models import Status
+from sekisho.daemon.describe import NOT_ATTACHED, describe
+from sekisho.daemon.office import interfaces_now, take_down
+from sekisho.gate import GateError, bpf
+from sekisho.gate.kernel import PIN_ROOT, KernelGate, gate_state
+from sekisho.gate.libbpf import Loaded
+from sekisho.plan import installed_limits
+
+_READ = ("class_names", "limits", "counters", "totals")
+
+
+def status_without_daemon(name: str) -> Status:
+    """Describe a gate from its pins. Raises GateError when they cannot be read."""
+    interfaces = interfaces_now(name)
+    if not interfaces:
+        return Status(name=name, state=NOT_ATTACHED)
+    pins = Path(PIN_ROOT, name)
+    try:
+        loaded = Loaded(programs={}, maps={table: bpf.get_pinned(str(pins / table)) for table in _READ})
+    except OSError as error:
+        raise GateError(f"the tables in {pins} cannot be read ({error}): run this as root") from error
+    gate = KernelGate(loaded)
+    try:
+        tables = {table: bpf.read_all(loaded.maps[table]) for table in ("class_names", "limits")}
+        return describe(name, interfaces, installed_limits(tables), gate.counters(), no_hold="daemon away")
+    finally:
+        gate.close()
+
+
+def down_without_daemon(name: str) -> bool:
+    """Take a gate down; tell whether there was one. Raises GateError."""
+    was_there = bool(gate_state(name).interfaces) or Path(PIN_ROOT, name).exists()
+    take_down(name)
+    return was_there

@@ -1,0 +1,63 @@
+"""Reads configuration files and tells what is wrong with them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sekisho.config import Checked, Problem, Severity, digest, errors, parse
+
+
+class BadNameError(Exception):
+    """A file from which no gate's name can be taken."""
+
+
+def read_config(file: Path) -> Checked:
+    """Read and check a configuration. Raises OSError."""
+    return parse(file.read_bytes())
+
+
+def gate_name(file: Path) -> str:
+    """Return the gate's name of a configuration that may have errors elsewhere."""
+    try:
+        return str(tomllib.loads(file.read_text())["gate"].get("name", "gate"))
+    except OSError as error:
+        raise BadNameError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, AttributeError) as error:
+        raise BadNameError(f"{file} has no readable [gate]: give --name instead") from error
+
+
+def told(file: Path, checked: Checked) -> str:
+    """Tell every problem of a file in a line of its own, and the sum below."""
+    lines = [problem.sentence(str(file)) for problem in checked.problems]
+    wrong = errors(checked.problems)
+    warnings = len(checked.problems) - len(wrong)
+    told_warnings = f", {_number(warnings, 'warning')}" if warnings else ""
+    if wrong:
+        lines.append(f"{file}: {_number(len(wrong), 'error')}{told_warnings}, for the operator to mend")
+    else:
+        lines.append(f"{file}: good{told_warnings}")
+    return "\n".join(lines)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def checked_json(file: Path, checked: Checked) -> dict[str, Any]:
+    """Arrange what `check --json` prints; keys as docs/api.md has them."""
+    warnings = [problem for problem in checked.problems if problem.severity is Severity.WARNING]
+    return {
+        "file": str(file),
+        "good": checked.config is not None,
+        "digest": None if checked.config is None else digest(checked.config),
+        "errors": _problems(errors(checked.problems)),
+        "warnings": _problems(warnings),
+    }
+
+
+def _problems(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in asdict(one).items() if key != "severity"} for one in problems]

@@ -1,0 +1,62 @@
+"""The live view of a gate's classes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from sekisho.api.client import ask
+from sekisho.api.models import Status
+from sekisho.cli.show import alarms, headline
+
+_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A state and when it was read (seconds of a monotonic clock)."""
+
+    status: Status
+    at: float
+
+
+def watch(name: str) -> None:
+    """Show the classes every second until Ctrl-C. Raises AwayError or AnswerError."""
+    before = now = _sample(name)
+    try:
+        with Live(frame(before, now), console=Console(), screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(_SECONDS)
+                before, now = now, _sample(name)
+                live.update(frame(before, now), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _sample(name: str) -> Sample:
+    return Sample(Status.model_validate(ask(name, "GET", "/v1/gate")), time.monotonic())
+
+
+def frame(before: Sample, now: Sample) -> Group:
+    """Draw a state, with rates from the one before."""
+    table = Table()
+    for column in ("class", "mode", "cap", "delay", "sessions", "held", "admitted/s", "refused/s"):
+        table.add_column(column, justify="left" if column in ("class", "mode") else "right")
+    for name, one in now.status.classes.items():
+        earlier = before.status.classes.get(name, one)
+        table.add_row(
+            name + (" *" if one.overridden else ""),
+            *(one.mode, str(one.cap), one.delay, str(one.sessions)),
+            "-" if one.held_now is None else str(one.held_now),
+            _rate(one.admitted - earlier.admitted, now.at - before.at),
+            _rate(one.refused - earlier.refused, now.at - before.at),
+        )
+    return Group(headline(now.status), table, *alarms(now.status.totals))
+
+
+def _rate(count: int, seconds: float) -> str:
+    return "-" if seconds <= 0 else f"{max(0, count) / seconds:.1f}"

@@ -1,0 +1,153 @@
+"""Puts together what `status` and `counters` tell, with the daemon or without it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
+
+from sekisho.api.models import (
+    ClassStatus,
+    ConfigStatus,
+    CountersValue,
+    DaemonStatus,
+    HoldStatus,
+    InterfaceStatus,
+    LimitValue,
+    Status,
+)
+from sekisho.gate.hold import HoldState
+from sekisho.gate.kernel import GateState
+from sekisho.model import ClassCounters, Counters, Limit, Mode
+
+NOT_ATTACHED = "not attached"
+
+_SHOWN = ("attempted", "admitted", "refused", "held", "over_cap")
+_SUMS = tuple(field.name for field in fields(ClassCounters) if isinstance(field.default, int))
+
+
+def state_sentence(limits: Mapping[str, Limit], no_hold: str | None) -> str:
+    """Say what an attached gate does; `no_hold` is why no SYN is held, None where they are."""
+    if not _is_enforcing(limits):
+        return "observing"
+    return "enforcing, delay by " + ("hold" if no_hold is None else f"retransmission ({no_hold})")
+
+
+def _is_enforcing(limits: Mapping[str, Limit]) -> bool:
+    return any(limit.mode is Mode.ENFORCE for limit in limits.values())
+
+
+def describe(
+    name: str,
+    interfaces: tuple[InterfaceStatus, ...],
+    limits: Mapping[str, Limit],
+    counters: Counters,
+    *,
+    no_hold: str | None,
+    hold: HoldState | None = None,
+    in_file: Mapping[str, Limit] | None = None,
+    config: ConfigStatus | None = None,
+    daemon: DaemonStatus | None = None,
+) -> Status:
+    """Describe a gate; without the daemon what it knows is None."""
+    classes = class_statuses(limits, in_file, counters, None if hold is None else held_by_delay(hold))
+    return Status(
+        name=name,
+        state=state_sentence(limits, no_hold) if interfaces else NOT_ATTACHED,
+        attached=bool(interfaces),
+        enforcing=bool(interfaces) and _is_enforcing(limits),
+        delay_by=None if not interfaces else "hold" if no_hold is None else "retransmission",
+        sessions=sum(one.sessions for one in classes.values()),
+        classes=classes,
+        totals=asdict(counters.totals),
+        interfaces=interfaces,
+        hold=None if hold is None else hold_status(hold),
+        config=config,
+        daemon=daemon,
+    )
+
+
+def interface_statuses(state: GateState, booted_at: datetime) -> tuple[InterfaceStatus, ...]:
+    """Describe where a gate is attached; `booted_at` is when CLOCK_BOOTTIME was 0."""
+    return tuple(
+        InterfaceStatus(
+            name=one.name,
+            role=one.role,
+            hook=one.hook,
+            program=one.tag,
+            since=booted_at + timedelta(microseconds=one.loaded_ns // 1_000),
+        )
+        for one in state.interfaces
+    )
+
+
+def class_statuses(
+    limits: Mapping[str, Limit],
+    in_file: Mapping[str, Limit] | None,
+    counters: Counters,
+    held_ms: Mapping[int, int] | None,
+) -> dict[str, ClassStatus]:
+    """Describe each class; `in_file` is None without the daemon, `held_ms` (delay → held) without a hold."""
+    sums = _by_class(counters)
+    return {
+        name: ClassStatus.model_validate(
+            {
+                **LimitValue.of(limit).model_dump(),
+                "file": None if in_file is None else LimitValue.of(in_file[name]),
+                "overridden": in_file is not None and in_file[name] != limit,
+                "sessions": _sessions(sums[name]),
+                "held_now": None if held_ms is None else held_ms.get(limit.delay_ms, 0),
+                **{key: sums[name][key] for key in _SHOWN},
+            }
+        )
+        for name, limit in limits.items()
+    }
+
+
+def counters_value(counters: Counters) -> CountersValue:
+    """Arrange all counters by class and arm."""
+    classes: defaultdict[str, dict[str, ClassCounters]] = defaultdict(dict)
+    for (name, arm), counted in counters.classes.items():
+        classes[name][str(arm)] = counted
+    return CountersValue(classes=classes, totals=counters.totals)
+
+
+def hold_status(state: HoldState) -> HoldStatus:
+    """Sum the banks of a hold."""
+    queues = state.banks.values()
+    return HoldStatus(
+        held=sum(bank.held for bank in queues),
+        released=sum(bank.released for bank in queues),
+        dropped=sum(bank.full_drops + bank.user_drops for bank in queues),
+        late_p50_ms=state.late_p50_ms,
+        late_p99_ms=state.late_p99_ms,
+        rules_restored=state.rules_restored,
+        queues_lost=state.queues_lost,
+    )
+
+
+def held_by_delay(state: HoldState) -> dict[int, int]:
+    """Return how many SYNs wait with each delay (ms)."""
+    held: defaultdict[int, int] = defaultdict(int)
+    for bank in state.banks.values():
+        held[bank.delay_ms] += bank.held
+    return held
+
+
+def _by_class(counters: Counters) -> defaultdict[str, defaultdict[str, int]]:
+    """Sum each class's counters over its arms."""
+    sums: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for (name, _), counted in counters.classes.items():
+        for key in _SUMS:
+            sums[name][key] += getattr(counted, key)
+    return sums
+
+
+def _sessions(sums: Mapping[str, int]) -> int:
+    """Count live sessions: what took a slot and has not given it back.
+
+    The counters are read one CPU after another, so a session that ends meanwhile may be counted twice.
+    """
+    opened = sums["admitted"] + sums["adopted"]
+    return max(0, opened - sums["closed_fin"] - sums["closed_rst"] - sums["closed_time"])

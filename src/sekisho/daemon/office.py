@@ -1,0 +1,109 @@
+"""What the daemon answers to whoever asks over its socket."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+import structlog
+
+from sekisho.api.app import Peer
+from sekisho.api.models import (
+    ConfigStatus,
+    CountersValue,
+    DaemonStatus,
+    DownAnswer,
+    InterfaceStatus,
+    LimitAnswer,
+    ReloadAnswer,
+    Status,
+)
+from sekisho.config import digest
+from sekisho.daemon.describe import NOT_ATTACHED, counters_value, describe, interface_statuses
+from sekisho.daemon.keeper import Keeper
+from sekisho.daemon.notify import notify
+from sekisho.gate.kernel import gate_state, remove_gate
+from sekisho.gate.rules import remove_rules
+from sekisho.plan import LimitChange, file_limits
+
+log = structlog.get_logger()
+
+
+def interfaces_now(name: str) -> tuple[InterfaceStatus, ...]:
+    """Look where a gate is attached. Raises GateError."""
+    booted_at = datetime.now(UTC) - timedelta(
+        microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000
+    )
+    return interface_statuses(gate_state(name), booted_at)
+
+
+def take_down(name: str) -> None:
+    """Detach a gate and remove its rules and pins. Raises GateError."""
+    remove_gate(name)
+    remove_rules(name)
+
+
+class RunningOffice:
+    """The office of a running daemon, as `api.app.Office` wants it.
+
+    `no_hold` is why no SYN is held, None where they are; `on_down` is called when the gate has been
+    taken down and the daemon has nothing left to do.
+    """
+
+    def __init__(
+        self, keeper: Keeper, *, no_hold: str | None, started_at: datetime, on_down: Callable[[], object]
+    ) -> None:
+        self._keeper = keeper
+        self._no_hold = no_hold
+        self._started_at = started_at
+        self._on_down = on_down
+
+    def status(self) -> Status:
+        """Tell the state of the gate."""
+        kept, hold = self._keeper.kept, self._keeper.hold
+        return describe(
+            kept.config.gate.name,
+            interfaces_now(kept.config.gate.name),
+            kept.limits(),
+            self._keeper.counters(),
+            no_hold=self._no_hold,
+            hold=None if hold is None else hold.state(),
+            in_file=file_limits(kept.config),
+            config=ConfigStatus(
+                file=self._keeper.file,
+                digest=digest(kept.config),
+                loaded_at=kept.loaded_at,
+                refused=kept.refused,
+            ),
+            daemon=DaemonStatus(pid=os.getpid(), version=version("sekisho"), started_at=self._started_at),
+        )
+
+    def counters(self) -> CountersValue:
+        """Tell all counters."""
+        return counters_value(self._keeper.counters())
+
+    def set_limit(self, class_name: str, change: LimitChange, peer: Peer) -> LimitAnswer:
+        """Give a class another limit, effective with the next SYN."""
+        return self._keeper.set_limit(class_name, change, peer)
+
+    def reload(self, peer: Peer | None) -> ReloadAnswer:
+        """Read the file again; `peer` is None for SIGHUP."""
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
+        try:
+            return self._keeper.reload(peer)
+        finally:
+            notify("READY=1")
+
+    def down(self, peer: Peer) -> DownAnswer:
+        """Detach the gate, take away rules and pins, and end the daemon."""
+        name = self._keeper.kept.config.gate.name
+        log.warning("taking the gate down", name=name, by_uid=peer.uid, by_pid=peer.pid)
+        self._keeper.stop()
+        try:
+            take_down(name)
+        finally:
+            self._on_down()
+        return DownAnswer(name=name, state=NOT_ATTACHED)

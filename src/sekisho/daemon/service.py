@@ -1,0 +1,183 @@
+"""The process around the keeper: opens the gate, answers, sweeps, obeys signals, ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from sekisho.api.app import create_app
+from sekisho.api.client import socket_path
+from sekisho.api.problems import RefusalError
+from sekisho.config import Checked, Config, GateTable, parse
+from sekisho.daemon.keeper import Keeper
+from sekisho.daemon.notify import notify, wants_watchdog
+from sekisho.daemon.office import RunningOffice
+from sekisho.daemon.server import Server, listening, only_daemon
+from sekisho.gate import GateError, Tables
+from sekisho.gate.hold import Hold
+from sekisho.gate.kernel import GateSpec, KernelGate, open_gate, remove_gate
+from sekisho.gate.tables import banks
+
+SWEEP_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+def read(file: Path) -> Checked:
+    """Read and check a configuration. Raises GateError for a file that cannot be read."""
+    try:
+        return parse(file.read_bytes())
+    except OSError as error:
+        raise GateError(f"{file} cannot be read ({error.strerror}): name a configuration file") from error
+
+
+def serve(file: Path, config: Config) -> None:
+    """Attach the gate or take it over, and keep it until told to end; it stays attached after that.
+
+    Raises GateError when something the gate needs is missing or fails.
+    """
+    name = config.gate.name
+    path = socket_path(name)
+    with only_daemon(name), _kept(file, config) as (keeper, no_hold), listening(path) as listener:
+        asyncio.run(_Service(keeper, no_hold).run(listener))
+
+
+@contextlib.contextmanager
+def _kept(file: Path, config: Config) -> Iterator[tuple[Keeper, str | None]]:
+    """Open gate and hold, and let go of both at the end; also tell why no SYN is held, if so."""
+    gate = open_gate(_spec(config.gate))
+    installed = gate.installed()
+    hold, no_hold = _start_hold(config, installed)
+    try:
+        keeper = Keeper(
+            gate,
+            hold,
+            config,
+            installed,
+            file=str(file),
+            read=lambda: read(file),
+            utc=lambda: datetime.now(UTC),
+            monotonic_ns=time.monotonic_ns,
+        )
+    except GateError:
+        _give_up(gate, hold, config.gate.name if not installed.get("class_names") else None)
+        raise
+    try:
+        yield keeper, no_hold
+    finally:
+        with contextlib.suppress(RefusalError):  # `gate down` has stopped it
+            keeper.stop()
+
+
+def _spec(gate: GateTable) -> GateSpec:
+    return GateSpec(
+        name=gate.name,
+        subscriber=gate.subscriber,
+        uplink=gate.uplink,
+        lines=gate.lines,
+        slots=gate.slots,
+        known=gate.known,
+        addresses=gate.addresses,
+    )
+
+
+def _start_hold(config: Config, installed: Tables) -> tuple[Hold | None, str | None]:
+    interfaces = tuple(dict.fromkeys((*config.gate.subscriber, *config.gate.uplink)))
+    hold = Hold(banks(installed), name=config.gate.name, interfaces=interfaces)
+    try:
+        hold.start()
+    except GateError as error:
+        log.warning("no SYN can be held, delay is by retransmission", why=str(error))
+        return None, f"nothing holds: {error}"
+    return hold, None
+
+
+def _give_up(gate: KernelGate, hold: Hold | None, new: str | None) -> None:
+    """Leave a gate that could not be set up: as it was found, or not at all if it is `new`."""
+    if hold is not None:
+        hold.stop()
+    gate.close()
+    if new is not None:
+        remove_gate(new)
+
+
+@dataclass
+class _Service:
+    """The tasks of a running daemon."""
+
+    keeper: Keeper
+    no_hold: str | None
+
+    async def run(self, listener: socket.socket) -> None:
+        """Answer and sweep until a signal or `gate down`. Raises GateError when sweep or hold fail."""
+        loop = asyncio.get_running_loop()
+        ending = asyncio.Event()
+        self.reload_asked = asyncio.Event()
+        self.office = RunningOffice(
+            self.keeper,
+            no_hold=self.no_hold,
+            started_at=datetime.now(UTC),
+            on_down=lambda: loop.call_soon_threadsafe(ending.set),
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ending.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload_asked.set)
+        server = Server(create_app(self.office), on_started=self.tell_ready)
+        tasks = [
+            asyncio.create_task(coroutine)
+            for coroutine in (ending.wait(), self.sweep(), self.reload(), server.serve([listener]))
+        ]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        notify("STOPPING=1")
+        log.info("ending", stays_attached=self.keeper.is_open)
+        server.should_exit = True
+        await tasks[-1]
+        for task in tasks[:-1]:
+            task.cancel()
+        for task in done:
+            task.result()
+
+    def tell_ready(self) -> None:
+        """Say that the gate is up and the socket answers."""
+        status = self.office.status()
+        log.info("gate is up", name=status.name, state=status.state, file=self.keeper.file)
+        notify("READY=1", f"STATUS={status.state}")
+
+    async def sweep(self) -> None:
+        """Remove what time has ended, every second; end when the gate has been taken down."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                swept = await asyncio.to_thread(self.keeper.sweep)
+            except RefusalError:
+                await asyncio.Event().wait()  # `gate down` has ended the keeper and ends us next
+            self.check_hold()
+            lines = ["WATCHDOG=1"] if wants_watchdog() else []
+            notify(*lines, f"STATUS={swept.sessions} sessions")
+
+    def check_hold(self) -> None:
+        """End with an error rather than run without the hold's threads: a new daemon starts new ones."""
+        hold = self.keeper.hold
+        if hold is not None and not hold.state().alive:
+            raise GateError("a thread of the hold has ended, which is our fault: start the daemon again")
+
+    async def reload(self) -> None:
+        """Read the file again each time SIGHUP asks for it."""
+        while True:
+            await self.reload_asked.wait()
+            self.reload_asked.clear()
+            try:
+                await asyncio.to_thread(self.office.reload, None)
+            except RefusalError:
+                continue  # the keeper has logged why and shows it in the status
+            except GateError as error:
+                log.warning("reload failed, the old configuration stays in force", why=str(error))

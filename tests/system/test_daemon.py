@@ -1,0 +1,293 @@
+"""The whole daemon in namespaces: real kernel program, real queues, real sessions.
+
+line ── sub0 [gate] up0 ── server
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.netns import Namespace, Net
+
+SEKISHO = str(Path(sysconfig.get_path("scripts")) / "sekisho")
+PATIENCE_SECONDS = 30.0
+SERVER = "198.51.100.10"
+CONFIG = """\
+[gate]
+name = "{name}"
+subscriber = ["sub0"]
+uplink = ["up0"]
+learn = "0s"
+[[pool]]
+prefix = "100.64.0.0/16"
+class = "dynamic"
+[class.dynamic]
+mode = "enforce"
+cap = 2
+delay = "300ms"
+excess = "reset"
+"""
+
+
+@dataclass
+class Daemon:
+    """`sekisho gate up` in a namespace, with what it tells its service manager."""
+
+    process: subprocess.Popen[str]
+    manager: socket.socket
+
+    def wait_for(self, line: str) -> None:
+        """Wait until the daemon has told this."""
+        try:
+            while line not in self.manager.recv(4096).decode().split("\n"):
+                pass
+        except TimeoutError:
+            self.process.kill()
+            raise AssertionError(f"no {line}; the daemon's log:\n{self.process.communicate()[0]}") from None
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> str:
+        """Send a signal, wait for the end and return the log."""
+        self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> str:
+        """Wait for the end and return the log."""
+        return self.process.communicate(timeout=PATIENCE_SECONDS)[0]
+
+
+@dataclass
+class Scene:
+    """A line, a gate and a server outside; the gate's name is unique on this machine."""
+
+    line: Namespace
+    gate: Namespace
+    server: Namespace
+    directory: Path
+    name: str = field(default_factory=lambda: f"test-{secrets.token_hex(4)}")
+    managers: list[socket.socket] = field(default_factory=list)
+
+    @property
+    def file(self) -> Path:
+        return self.directory / "sekisho.toml"
+
+    def write(self, *changes: tuple[str, str]) -> None:
+        text = CONFIG.format(name=self.name)
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        self.file.write_text(text)
+
+    def up(self) -> Daemon:
+        """Start the daemon and wait until it is ready."""
+        daemon = self.start()
+        daemon.wait_for("READY=1")
+        return daemon
+
+    def start(self) -> Daemon:
+        path = self.directory / f"notify-{len(self.managers)}"
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.managers.append(manager)
+        manager.bind(str(path))
+        manager.settimeout(PATIENCE_SECONDS)
+        command = ("env", f"NOTIFY_SOCKET={path}", SEKISHO, "gate", "up", "--config", str(self.file))
+        return Daemon(self.gate.start(*command), manager)
+
+    def sekisho(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.gate.run(SEKISHO, *arguments, "--name", self.name, check=check)
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.sekisho("gate", "status", "--json").stdout)
+        return found
+
+    def connect(self) -> tuple[socket.socket, float]:
+        """Open a session from the line; return it and how long it took (s)."""
+        session = self.line.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        session.settimeout(PATIENCE_SECONDS)
+        begun = time.monotonic()
+        try:
+            session.connect((SERVER, 25))
+        except BaseException:
+            session.close()
+            raise
+        return session, time.monotonic() - begun
+
+    def leftovers(self) -> list[str]:
+        """Name what of the gate is still on the machine."""
+        places = (Path("/sys/fs/bpf/sekisho"), Path("/run/sekisho"))
+        found = [str(path) for place in places if place.exists() for path in place.glob(f"{self.name}*")]
+        rules = self.gate.run("nft", "list", "ruleset").stdout
+        return found + [line for line in rules.splitlines() if self.name in line]
+
+
+@pytest.fixture
+def scene(net: Net, tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(net.namespace("line"), net.namespace("gate"), net.namespace("server"), tmp_path)
+    net.veth(made.line, "eth0", made.gate, "sub0")
+    net.veth(made.gate, "up0", made.server, "eth0")
+    made.line.address("eth0", "100.64.0.5/16")
+    made.gate.address("sub0", "100.64.0.1/16")
+    made.gate.address("up0", "198.51.100.1/24")
+    made.server.address("eth0", f"{SERVER}/24")
+    made.gate.sysctl("net.ipv4.ip_forward", 1)
+    made.line.run("ip", "route", "add", "default", "via", "100.64.0.1")
+    made.server.run("ip", "route", "add", "default", "via", "198.51.100.1")
+    listener = made.server.call(lambda: socket.create_server((SERVER, 25), backlog=64))
+    made.write()
+    try:
+        yield made
+    finally:
+        listener.close()
+        made.sekisho("gate", "down", check=False)
+        for manager in made.managers:
+            manager.close()
+    assert made.leftovers() == []
+
+
+def test_up_holds_sessions_and_down_leaves_nothing(scene: Scene) -> None:
+    daemon = scene.up()
+    status = scene.status()
+    assert status["state"] == "enforcing, delay by hold"
+    assert {(one["name"], one["role"]) for one in status["interfaces"]} == {
+        ("sub0", "subscriber"),
+        ("up0", "uplink"),
+    }
+    assert status["daemon"]["pid"] == daemon.process.pid
+    session, seconds = scene.connect()
+    with session:
+        assert 0.3 <= seconds < 1.0
+        dynamic = scene.status()["classes"]["dynamic"]
+        assert (dynamic["admitted"], dynamic["held"], dynamic["sessions"]) == (1, 1, 1)
+    assert "detached" in scene.sekisho("gate", "down").stdout
+    assert "gate is up" in daemon.ended()
+    assert daemon.process.returncode == 0
+    assert scene.leftovers() == []
+    assert scene.status()["state"] == "not attached"
+    assert "was not attached" in scene.sekisho("gate", "down").stdout
+
+
+def test_set_takes_effect_with_the_next_session(scene: Scene) -> None:
+    scene.up()
+    scene.sekisho("gate", "set", "dynamic", "--delay", "0s")
+    first, seconds = scene.connect()
+    second, _ = scene.connect()
+    assert seconds < 0.3
+    with pytest.raises(ConnectionRefusedError):
+        scene.connect()
+    scene.sekisho("gate", "set", "dynamic", "--cap", "3")
+    third, _ = scene.connect()
+    status = scene.status()["classes"]["dynamic"]
+    assert (status["cap"], status["overridden"], status["file"]["cap"]) == (3, True, 2)
+    assert (status["sessions"], status["refused"]) == (3, 1)
+    scene.sekisho("gate", "set", "dynamic", "--mode", "observe")
+    assert scene.status()["state"] == "observing"
+    fourth, _ = scene.connect()
+    assert scene.status()["classes"]["dynamic"]["over_cap"] == 1
+    for session in (first, second, third, fourth):
+        session.close()
+
+
+def test_a_good_file_is_taken_and_a_bad_one_told(scene: Scene) -> None:
+    daemon = scene.up()
+    before = scene.status()["config"]["digest"]
+    scene.write(("cap = 2", "cap = 4"))
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("RELOADING=1")
+    daemon.wait_for("READY=1")
+    status = scene.status()
+    assert status["classes"]["dynamic"]["cap"] == 4
+    assert status["config"]["digest"] != before
+    scene.write(("cap = 2", "cap = 0"), ('"100.64.0.0/16"', '"100.64.7.7/16"'))
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for("RELOADING=1")
+    daemon.wait_for("READY=1")
+    status = scene.status()
+    assert status["classes"]["dynamic"]["cap"] == 4
+    assert len(status["config"]["refused"]["problems"]) == 2
+    assert "a cap of 0 would close port 25" in scene.sekisho("gate", "status").stdout
+    log = daemon.end()
+    assert "configuration refused" in log
+    assert "100.64." not in log
+
+
+def test_a_killed_daemon_leaves_the_limits_and_the_next_takes_over(scene: Scene) -> None:
+    first = scene.up()
+    session, _ = scene.connect()
+    scene.sekisho("gate", "set", "dynamic", "--cap", "9")
+    first.end(signal.SIGKILL)
+    away = scene.status()
+    assert away["state"] == "enforcing, delay by retransmission (daemon away)"
+    assert (away["classes"]["dynamic"]["cap"], away["classes"]["dynamic"]["sessions"]) == (9, 1)
+    slow, seconds = scene.connect()
+    assert seconds >= 0.9  # the client's own retransmission, after a second
+    second = scene.up()
+    status = scene.status()
+    assert status["state"] == "enforcing, delay by hold"
+    assert (status["classes"]["dynamic"]["admitted"], status["classes"]["dynamic"]["sessions"]) == (2, 2)
+    assert status["classes"]["dynamic"]["cap"] == 2
+    with pytest.raises(ConnectionRefusedError):
+        scene.connect()
+    for one in (session, slow):
+        one.close()
+    assert "the file's limit replaces the one found in the kernel" in second.end()
+
+
+def test_a_daemon_that_is_told_to_end_leaves_the_gate_and_down_takes_it(scene: Scene) -> None:
+    daemon = scene.up()
+    daemon.end(signal.SIGTERM)
+    assert daemon.process.returncode == 0
+    assert scene.status()["state"] == "enforcing, delay by retransmission (daemon away)"
+    assert not (Path("/run/sekisho") / f"{scene.name}.sock").exists()
+    assert "detached" in scene.sekisho("gate", "down").stdout
+    assert scene.leftovers() == []
+
+
+def test_a_second_daemon_of_the_same_gate_is_refused(scene: Scene) -> None:
+    daemon = scene.up()
+    second = scene.start()
+    assert "another daemon runs for gate" in second.ended()
+    assert second.process.returncode == 1
+    assert scene.status()["daemon"]["pid"] == daemon.process.pid
+
+
+def test_an_interface_that_is_not_there_is_told_and_nothing_left(scene: Scene) -> None:
+    scene.write(('"up0"', '"up1"'))
+    daemon = scene.start()
+    assert "up1" in daemon.ended()
+    assert daemon.process.returncode == 1
+    assert scene.leftovers() == []
+
+
+def test_only_root_may_ask(scene: Scene) -> None:
+    daemon = scene.up()
+    path = Path("/run/sekisho") / f"{scene.name}.sock"
+    path.chmod(0o666)  # so that the daemon alone decides
+    code = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
+        "s.sendall(b'GET /v1/gate HTTP/1.0\\r\\n\\r\\n'); print(len(s.recv(100)))"
+    )
+    asked = subprocess.run(
+        ["/usr/bin/python3", "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        user=65534,
+        env={},
+        timeout=PATIENCE_SECONDS,
+    )
+    assert asked.stdout != "100\n"
+    log = daemon.end()
+    assert "connection refused" in log
+    assert "by_uid=65534" in log
+    assert os.geteuid() == 0
