@@ -75,6 +75,14 @@ class Wire:
             arrivals += self._read()
         return arrivals
 
+    def within(self, seconds: float) -> list[Arrival]:
+        """Return the SYNs that arrive until a client's timer is over."""
+        arrivals: list[Arrival] = []
+        end = time.monotonic() + seconds
+        while select.select([self._receiver], [], [], max(0, end - time.monotonic()))[0]:
+            arrivals += self._read()
+        return arrivals
+
     def delay_ms(self, arrival: Arrival) -> float:
         """Return how long a SYN was on its way."""
         return (arrival.at_ns - self.sent_ns[arrival.number]) / 1e6

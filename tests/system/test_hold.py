@@ -6,24 +6,28 @@ lines ── gate (marks by port, hold) ── servers
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from sekisho.gate import GateError, nfqueue, releases, rules
+from sekisho.gate import GateError, nfqueue, releases, rules, tables
 from sekisho.gate.hold import Hold
+from sekisho.gate.kernel import GateSpec, KernelGate, open_gate, remove_gate
 from sekisho.gate.rules import CommandMissingError, RulesError, remove_rules
+from sekisho.model import ClassCounters, Limit, Mode, Pool, Wanted
 from tests.system.netns import Namespace, Net
 from tests.system.syns import Wire, syn, wire
+from tests.system.waiting import until
 
 LATE_MS = 10_000  # bounds that only catch a hang: other work may have all cores for a while
 
@@ -34,14 +38,6 @@ add chain inet marking prerouting { type filter hook prerouting priority -400; }
 add rule inet marking prerouting tcp dport 25 meta mark set 0xb0000000
 add rule inet marking prerouting tcp dport 26 meta mark set 0xb1000000
 """
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until a condition is true."""
-    end, pause = time.monotonic() + seconds, threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        pause.wait(0.005)
 
 
 Layout = Callable[[Net, str], tuple[Namespace, Namespace, Namespace]]
@@ -90,6 +86,7 @@ class Road:
     wire: Wire
     state: Path
     holds: list[Hold] = field(default_factory=list)
+    gates: ExitStack = field(default_factory=ExitStack)
 
     def mark(self) -> None:
         """Install what marks the SYNs."""
@@ -118,6 +115,22 @@ class Road:
         """Take the hold's rules away."""
         self.gate.call(lambda: remove_rules("road", self.state))
 
+    def attach(self, delay_ms: int) -> KernelGate:
+        """Attach the kernel program, which then marks in place of the rules."""
+        self.gate.run("nft", "delete", "table", "inet", "marking")
+        root = f"/sys/fs/bpf/sekisho-test-{secrets.token_hex(4)}"
+        spec = GateSpec("road", ("lines",), ("servers",), 1000, 1000, 1000, 1000, pin_root=root)
+        gate = self.gate.call(lambda: open_gate(spec))
+        self.gates.callback(lambda: self.gate.call(lambda: remove_gate("road", root)))
+        self.gates.callback(gate.close)
+        limit = Limit(Mode.ENFORCE, 500, delay_ms)
+        wanted = Wanted({"dynamic": limit}, pools=(Pool(IPv4Network("10.1.0.0/16"), 32, "dynamic"),))
+        before = gate.installed()
+        after = tables.encode(wanted, before, hold_by_queue=True, learning_until_ns=1)
+        gate.apply(tables.diff(before, after))
+        assert tables.banks(after) == {0: delay_ms}
+        return gate
+
     def ruleset(self) -> str:
         """Return the namespace's whole ruleset."""
         return self.gate.run("nft", "list", "ruleset").stdout
@@ -136,6 +149,7 @@ def build(net: Net, tmp_path: Path) -> Iterator[Callable[[Layout], Road]]:
             stack.callback(made.close)
             road = Road(gate, made, tmp_path / label)
             road.mark()
+            stack.callback(road.gates.close)
             stack.callback(road.stop)
             return road
 
@@ -224,23 +238,23 @@ OWNER = """
 import sys, threading
 from pathlib import Path
 from sekisho.gate.hold import Hold
-hold = Hold({0: 200}, name="road", state=Path(sys.argv[1]))
+hold = Hold({0: int(sys.argv[2])}, name="road", state=Path(sys.argv[1]))
 hold.start()
 print("started", flush=True)
 threading.Event().wait()
 """
 
 
-def owner(road: Road) -> subprocess.Popen[str]:
+def owner(road: Road, delay_ms: int) -> subprocess.Popen[str]:
     """Start another process that holds in the gate's namespace."""
-    process = road.gate.start(sys.executable, "-c", OWNER, str(road.state))
+    process = road.gate.start(sys.executable, "-c", OWNER, str(road.state), str(delay_ms))
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     return process
 
 
 def test_a_killed_owner_lets_nothing_by_and_the_next_one_takes_over(road: Road) -> None:
-    process = owner(road)
+    process = owner(road, 200)
     road.wire.send(ipv4_syns(range(40)))
     assert len(road.wire.take(40)) == 40
     process.send_signal(signal.SIGSTOP)  # it holds from here on, and releases no more
@@ -267,7 +281,7 @@ def queue_rows() -> Mapping[int, nfqueue.QueueRow]:
 
 
 def test_a_queue_of_another_process_is_refused_with_its_name(road: Road) -> None:
-    process = owner(road)
+    process = owner(road, 200)
     with pytest.raises(GateError, match=rf"netfilter queue 2500: process {process.pid} \(.+\) owns it"):
         road.hold({0: 100})
 
@@ -333,6 +347,50 @@ def test_more_queues_than_fit_one_answer_of_the_kernel(road: Road) -> None:
     road.wire.send(ipv4_syns(range(500), 25) + ipv4_syns(range(500, 1000), 26))
     assert min(map(road.wire.delay_ms, road.wire.take(1000))) >= 100
     assert [hold.state().banks[bank].released for bank in (0, 1, 15)] == [500, 500, 0]
+
+
+def dynamic(gate: KernelGate) -> ClassCounters:
+    """Return what the gate has counted."""
+    return gate.counters().classes["dynamic", 0]
+
+
+def test_the_kernel_program_marks_what_is_held(road: Road) -> None:
+    gate, hold = road.attach(400), road.hold({0: 400})
+    road.wire.send(ipv4_syns(range(200)))
+    first_sent_ns = dict(road.wire.sent_ns)
+    until(lambda: held(hold) == 200)
+    road.wire.send(ipv4_syns(range(200)))  # too early: dropped
+    arrivals = road.wire.take(200)
+    assert all(arrival.at_ns - first_sent_ns[arrival.number] >= 400e6 for arrival in arrivals)
+    assert {arrival.number for arrival in arrivals} == set(range(200))
+    road.wire.send(ipv4_syns(range(200)))  # the delay is over: at once
+    assert len(road.wire.take(200)) == 200
+    counted = dynamic(gate)
+    assert (counted.admitted, counted.held, counted.retransmissions_dropped) == (200, 200, 200)
+    assert hold.state().banks[0].released == 200
+
+
+@pytest.mark.parametrize("loss", ["killed", "flushed"])
+def test_when_what_is_held_is_lost_retransmissions_carry_the_delay(road: Road, loss: str) -> None:
+    gate = road.attach(1500)
+    process = owner(road, 1500) if loss == "killed" else None
+    if process is None:
+        road.hold({0: 1500})
+    packets = ipv4_syns(range(100))
+    road.wire.send(packets)
+    first_sent_ns = dict(road.wire.sent_ns)
+    until(lambda: sum(row.held for row in road.gate.call(queue_rows).values()) == 100)
+    if process is None:
+        road.gate.run("nft", "flush", "ruleset")
+    else:
+        process.kill()
+    arrived_ns: dict[int, int] = {}
+    while len(arrived_ns) < 100:
+        for arrival in road.wire.within(0.1):
+            arrived_ns.setdefault(arrival.number, arrival.at_ns)
+        road.wire.send(packet for number, packet in enumerate(packets) if number not in arrived_ns)
+    assert all(at_ns - first_sent_ns[number] >= 1500e6 for number, at_ns in arrived_ns.items())
+    assert dynamic(gate).admitted == 100
 
 
 def test_removal_leaves_nothing_of_ours(road: Road) -> None:
