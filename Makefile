@@ -42,7 +42,7 @@ wheel: ## dist/sekisho-*.whl, with the kernel program in it
 	@ls dist/*.whl
 
 kernel-test: ## the kernel tests inside other kernels, under qemu
-	@tools/setup.sh test
+	@tools/setup.sh kernel-test
 	@$(MAKE) --no-print-directory bpf
 	tests/kernels/run.sh
 

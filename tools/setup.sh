@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make this machine ready for one of sekisho's make targets: say what is missing, install that and nothing else.
 #
-#   tools/setup.sh check|demo|test|bench|wheel
+#   tools/setup.sh check|wheel|demo|test|bench|kernel-test
 #
 # Debian packages come by apt-get, Python's into .venv by pip from requirements-dev.lock; both as this machine is set up
 # for them. Installing starts no service and removes no package. When nothing is missing it takes a fraction of a second.
@@ -42,6 +42,13 @@ lab_needs() {
 }
 bench_needs() {
     need haproxy type haproxy
+}
+other_kernels_needs() {
+    need qemu-system-x86 type qemu-system-x86_64
+    need busybox-static test -x /bin/busybox
+    need cpio type cpio
+    # Debian 12's qemu brings it along.
+    grep -q '^VERSION_ID="12"' /etc/os-release || need virtiofsd test -x /usr/libexec/virtiofsd
 }
 
 missing=()
@@ -147,15 +154,16 @@ main() {
     wheel) python_needs && build_needs ;;
     demo | test) python_needs && build_needs && gate_needs && lab_needs ;;
     bench) python_needs && build_needs && gate_needs && lab_needs && bench_needs ;;
-    *) die "usage: tools/setup.sh check|wheel|demo|test|bench" ;;
+    kernel-test) python_needs && build_needs && gate_needs && other_kernels_needs ;;
+    *) die "usage: tools/setup.sh check|wheel|demo|test|bench|kernel-test" ;;
     esac
-    case $1 in demo | test | bench) require_root && require_kernel ;; esac
+    case $1 in demo | test | bench | kernel-test) require_root && require_kernel ;; esac
     # Two runs at once would fight for apt's lock and for .venv.
     exec 9<"$PWD"
     flock 9
     [ ${#missing[@]} -eq 0 ] || install_packages
     make_venv
-    case $1 in demo | test | bench) mount_bpffs ;; esac
+    case $1 in demo | test | bench | kernel-test) mount_bpffs ;; esac
 }
 
 main "$@"
