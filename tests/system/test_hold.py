@@ -220,12 +220,20 @@ def test_a_full_queue_drops_and_lets_nothing_by(road: Road, monkeypatch: pytest.
     assert {arrival.number for arrival in road.wire.take(10)} == set(range(250, 260))
 
 
+def queue_statements(road: Road) -> list[str]:
+    """Return what queues packets, of every family."""
+    return [line[line.index("queue") :] for line in road.ruleset().splitlines() if "queue" in line]
+
+
 def test_rules_are_restored_after_a_flush(road: Road) -> None:
     hold = road.hold({0: 300, 1: 300})
     road.wire.send(ipv4_syns(range(100)))
     until(lambda: held(hold) == 100)
+    rules_before = queue_statements(road)
+    assert rules_before
     road.gate.run("nft", "flush", "ruleset")
-    until(lambda: hold.state().rules_restored == 1)
+    until(lambda: queue_statements(road) == rules_before)
+    until(lambda: hold.state().rules_restored > 0)
     until(lambda: held(hold) == 0)
     assert all(bank.rule_present for bank in hold.state().banks.values())
     road.mark()
