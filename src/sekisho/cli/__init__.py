@@ -132,7 +132,6 @@ def status(as_json: Json = False, name: Name = None, config: NameFrom = None) ->
     """Tell what the gate does, also with the daemon away."""
     from sekisho.api.client import AnswerError, AwayError, ask
     from sekisho.api.models import Status
-    from sekisho.cli.away import status_without_daemon
     from sekisho.gate import GateError
 
     wanted = _name(name, config)
@@ -140,6 +139,8 @@ def status(as_json: Json = False, name: Name = None, config: NameFrom = None) ->
         try:
             found = Status.model_validate(ask(wanted, "GET", "/v1/gate"))
         except AwayError:
+            from sekisho.cli.away import status_without_daemon
+
             found = status_without_daemon(wanted)
     except (AnswerError, GateError) as error:
         raise _fail(error) from error
@@ -155,7 +156,6 @@ def status(as_json: Json = False, name: Name = None, config: NameFrom = None) ->
 def down(name: Name = None, config: NameFrom = None) -> None:
     """Detach the gate and end its daemon; nothing of it stays behind."""
     from sekisho.api.client import AnswerError, AwayError, ask, wait_for_end
-    from sekisho.cli.away import down_without_daemon
     from sekisho.gate import GateError
 
     wanted = _name(name, config)
@@ -165,6 +165,8 @@ def down(name: Name = None, config: NameFrom = None) -> None:
             wait_for_end(wanted)
             was_there = True
         except AwayError:
+            from sekisho.cli.away import down_without_daemon
+
             was_there = down_without_daemon(wanted)
     except (AnswerError, GateError) as error:
         raise _fail(error) from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sekisho.api.models import Status
+from sekisho.daemon.attached import interfaces_now, take_down
 from sekisho.daemon.describe import NOT_ATTACHED, describe
-from sekisho.daemon.office import interfaces_now, take_down
 from sekisho.gate import GateError, bpf
 from sekisho.gate.kernel import PIN_ROOT, KernelGate, gate_state
 from sekisho.gate.libbpf import Loaded

@@ -62,8 +62,9 @@ def parse(content: bytes) -> Checked:
     except tomllib.TOMLDecodeError as error:
         return _not_toml(str(error), content)
     draft, unreadable = read_draft(data)
-    lines = locate(text)
-    problems = tuple(sorted(_located(finding, lines) for finding in (*unreadable, *check(draft))))
+    findings = (*unreadable, *check(draft))
+    lines = locate(text) if findings else {}
+    problems = tuple(sorted(_located(finding, lines) for finding in findings))
     return Checked(None if errors(problems) else finish(draft), problems)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sekisho.api.models import (
     ClassStatus,
@@ -17,9 +17,10 @@ from sekisho.api.models import (
     LimitValue,
     Status,
 )
-from sekisho.gate.hold import HoldState
-from sekisho.gate.kernel import GateState
 from sekisho.model import ClassCounters, Counters, Limit, Mode
+
+if TYPE_CHECKING:  # the hold loads much that a status without the daemon has no use for
+    from sekisho.gate.hold import HoldState
 
 NOT_ATTACHED = "not attached"
 
@@ -65,20 +66,6 @@ def describe(
         hold=None if hold is None else hold_status(hold),
         config=config,
         daemon=daemon,
-    )
-
-
-def interface_statuses(state: GateState, booted_at: datetime) -> tuple[InterfaceStatus, ...]:
-    """Describe where a gate is attached; `booted_at` is when CLOCK_BOOTTIME was 0."""
-    return tuple(
-        InterfaceStatus(
-            name=one.name,
-            role=one.role,
-            hook=one.hook,
-            program=one.tag,
-            since=booted_at + timedelta(microseconds=one.loaded_ns // 1_000),
-        )
-        for one in state.interfaces
     )
 
 

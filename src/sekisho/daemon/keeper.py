@@ -73,6 +73,7 @@ class Kept:
     """What is in force: replaced whole, so that a reader never sees half of a change."""
 
     config: Config
+    digest: str
     overrides: Overrides
     tables: Tables
     loaded_at: datetime
@@ -113,7 +114,7 @@ class Keeper:
         )
         _tell_differences(installed_limits(installed), file_limits(config))
         self._apply(installed, tables, diff(installed, tables))
-        self.kept = Kept(config, {}, tables, utc())
+        self.kept = Kept(config, digest(config), {}, tables, utc())
 
     def set_limit(self, class_name: str, change: LimitChange, peer: Peer) -> LimitAnswer:
         """Give a class another limit by one write, effective with the next SYN of every line.
@@ -168,13 +169,14 @@ class Keeper:
             )
             installed = self._open().installed()
             self._apply(installed, tables, diff(installed, tables))
-            self.kept = Kept(config, overrides, tables, self._utc())
+            self.kept = Kept(config, digest(config), overrides, tables, self._utc())
         ended = tuple(sorted(kept.overrides.keys() - overrides.keys()))
         who = {} if peer is None else {"by_uid": peer.uid, "by_pid": peer.pid}
-        log.info("configuration loaded", file=self.file, digest=digest(config), limits_ended=ended, **who)
+        now = self.kept.digest
+        log.info("configuration loaded", file=self.file, digest=now, limits_ended=ended, **who)
         return ReloadAnswer(
-            digest=digest(config),
-            changed=config != kept.config,
+            digest=now,
+            changed=now != kept.digest,
             ended=ended,
             warnings=tuple(problem.sentence(self.file) for problem in checked.problems),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from importlib.metadata import version
 
 import structlog
@@ -16,34 +16,17 @@ from sekisho.api.models import (
     CountersValue,
     DaemonStatus,
     DownAnswer,
-    InterfaceStatus,
     LimitAnswer,
     ReloadAnswer,
     Status,
 )
-from sekisho.config import digest
-from sekisho.daemon.describe import NOT_ATTACHED, counters_value, describe, interface_statuses
+from sekisho.daemon.attached import interfaces_now, take_down
+from sekisho.daemon.describe import NOT_ATTACHED, counters_value, describe
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.notify import notify
-from sekisho.gate.kernel import gate_state, remove_gate
-from sekisho.gate.rules import remove_rules
 from sekisho.plan import LimitChange, file_limits
 
 log = structlog.get_logger()
-
-
-def interfaces_now(name: str) -> tuple[InterfaceStatus, ...]:
-    """Look where a gate is attached. Raises GateError."""
-    booted_at = datetime.now(UTC) - timedelta(
-        microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000
-    )
-    return interface_statuses(gate_state(name), booted_at)
-
-
-def take_down(name: str) -> None:
-    """Detach a gate and remove its rules and pins. Raises GateError."""
-    remove_gate(name)
-    remove_rules(name)
 
 
 class RunningOffice:
@@ -74,7 +57,7 @@ class RunningOffice:
             in_file=file_limits(kept.config),
             config=ConfigStatus(
                 file=self._keeper.file,
-                digest=digest(kept.config),
+                digest=kept.digest,
                 loaded_at=kept.loaded_at,
                 refused=kept.refused,
             ),

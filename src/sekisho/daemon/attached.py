@@ -1,0 +1,33 @@
+"""Where a gate is attached, and how it is taken off, whether or not a daemon runs."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from sekisho.api.models import InterfaceStatus
+from sekisho.gate.kernel import gate_state, remove_gate
+from sekisho.gate.rules import remove_rules
+
+
+def interfaces_now(name: str) -> tuple[InterfaceStatus, ...]:
+    """Look where a gate is attached. Raises GateError."""
+    booted_at = datetime.now(UTC) - timedelta(
+        microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000
+    )
+    return tuple(
+        InterfaceStatus(
+            name=one.name,
+            role=one.role,
+            hook=one.hook,
+            program=one.tag,
+            since=booted_at + timedelta(microseconds=one.loaded_ns // 1_000),
+        )
+        for one in gate_state(name).interfaces
+    )
+
+
+def take_down(name: str) -> None:
+    """Detach a gate and remove its rules and pins. Raises GateError."""
+    remove_gate(name)
+    remove_rules(name)
