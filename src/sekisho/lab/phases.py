@@ -14,8 +14,8 @@ DELAY_MS = 5_000
 SESSION_SECONDS = 2.0  # what a receiver takes at most, but for one session in ten
 
 # Set-up before the phases; letters that arrive and cleaning after them.
-SETUP_SECONDS = 8.0
-AFTER_SECONDS = 13.0
+SETUP_SECONDS = 10.0
+AFTER_SECONDS = 14.0
 
 _SETTLED = DELAY_MS / 1_000 + SESSION_SECONDS
 

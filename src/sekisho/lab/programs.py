@@ -105,9 +105,9 @@ def sink_argv(sink: Sink, directory: Path) -> tuple[str, ...]:
 
 
 def bot_argv(bot: Bot) -> tuple[str, ...]:
-    """Send without end, each message in a session of its own."""
+    """Send without end, one session at a time and each message in a session of its own."""
     return (
-        *("smtp-source", "-s", str(bot.sessions), "-m", "1000000", "-l", "1500"),
+        *("smtp-source", "-s", "1", "-m", "1000000", "-l", "1500"),
         *("-M", f"{bot.line}.example", "-f", f"{bot.line}@spam.example", "-t", "victim@victims.example"),
         f"{bot.target}:25",
     )

@@ -68,7 +68,7 @@ class Lab:
             if process.poll() is not None:
                 said = self.log(name).read_text(errors="replace")[-_SAID_CHARACTERS:].strip()
                 raise LabError(f"{name} ended with status {process.returncode}: {said}")
-        self.bots.tick()
+        self.bots.tick(time.monotonic())
         self.writers.tick(time.time())
         if time.monotonic() - self.collected >= _COLLECT_SECONDS:
             self.collect()
@@ -172,7 +172,7 @@ def _build(lab: Lab, stack: ExitStack) -> None:
     lab.screen.step(f"build the namespaces {lab.net.prefix}-…")
     stack.callback(topology.remove, lab.net)
     stack.callback(_end_all, lab.net)
-    topology.build(lab.net)
+    topology.build(lab.net, tuple(bot.line for bot in programs.BOTS))
     lab.stopping.check()
     lab.screen.step("start the receivers and the office's Postfix")
     for sink in programs.SINKS:
@@ -209,27 +209,30 @@ def _detach(lab: Lab) -> None:
 
 
 def _phases(lab: Lab, phases: tuple[Phase, ...]) -> tuple[list[measure.Span], list[tuple[str, float]]]:
-    lab.bots.start()
+    """Go through the phases; each ends when it was planned to, even if a switch took long."""
+    end = time.monotonic()
+    lab.bots.start(end)
     lab.writers.start(time.time())
     spans: list[measure.Span] = []
     begins: list[tuple[str, float]] = []
     for phase in phases:
         lab.screen.step(f"{phase.name}: {describe(phase.limit)}")
-        began = time.monotonic()
+        began, end = time.monotonic(), end + phase.seconds
         if spans:  # the gate came up with the first phase's limit
             lab.command(gate.set_argv(lab.config, phase.limit), "`sekisho gate set`")
         begins.append((phase.name, time.time()))
-        _pass(lab, began, phase.seconds, phase.washout_seconds)
+        _pass(lab, began, end, time.monotonic() + phase.washout_seconds)
         start = lab.reading()
-        _pass(lab, began, phase.seconds, phase.seconds)
+        _pass(lab, began, end, end)
         spans.append(measure.Span(phase, start, lab.reading()))
     return spans, begins
 
 
-def _pass(lab: Lab, began: float, total: float, until: float) -> None:
-    while (elapsed := time.monotonic() - began) < until:
+def _pass(lab: Lab, began: float, end: float, until: float) -> None:
+    """Go on until a moment of the phase that lasts from `began` to `end`; all monotonic."""
+    while (now := time.monotonic()) < until:
         lab.tick()
-        lab.screen.show(elapsed, total, *measure.rates(lab.arrived, time.time(), _RATE_SECONDS))
+        lab.screen.show(now - began, end - began, *measure.rates(lab.arrived, time.time(), _RATE_SECONDS))
 
 
 def _drain(lab: Lab) -> None:

@@ -12,44 +12,44 @@ from sekisho.lab.measure import Letter
 from sekisho.lab.topology import LabError, Topology
 
 LETTER_SECONDS = 5.0
-# smtp-source ends when one of its sessions fails, as after 127 s of unanswered SYNs; a bot would go on.
-MOST_RESTARTS = 20
+# A bot's session that ends at once, so often, is no session that found no slot: something is broken.
+_STILLBORN_SECONDS = 1.0
+_MOST_STILLBORN = 50
 
 
 @dataclass
 class Bots:
-    """The running spam programs, restarted when they end."""
+    """The running spam programs, one process a session.
+
+    smtp-source ends when its SYN stays unanswered; the bot begins another session, as bots do.
+    """
 
     net: Topology
     log: Path
-    running: dict[programs.Bot, subprocess.Popen[bytes]] = field(default_factory=dict)
-    restarts: int = 0
+    running: list[tuple[programs.Bot, float, subprocess.Popen[bytes]]] = field(default_factory=list)
+    stillborn: int = 0
 
-    def start(self) -> None:
-        """Begin to send."""
-        for bot in programs.BOTS:
-            self._start(bot)
+    def start(self, now: float) -> None:
+        """Begin to send; `now` is monotonic, in seconds."""
+        self.running = [self._start(bot, now) for bot in programs.BOTS for _ in range(bot.sessions)]
 
-    def tick(self) -> None:
-        """Restart what has ended. Raises LabError when that happens again and again."""
-        for bot, process in list(self.running.items()):
+    def tick(self, now: float) -> None:
+        """Replace the sessions that have ended. Raises LabError when too many end at once."""
+        for number, (bot, started, process) in enumerate(self.running):
             if process.poll() is not None:
-                self.restarts += 1
-                if self.restarts > MOST_RESTARTS:
-                    raise LabError(
-                        f"smtp-source ended {self.restarts} times on the spamming lines, "
-                        f"at last with: {last_line(self.log)}"
-                    )
-                self._start(bot)
+                self.stillborn += now - started < _STILLBORN_SECONDS
+                self.running[number] = self._start(bot, now)
+        if self.stillborn > _MOST_STILLBORN:
+            raise LabError(f"smtp-source ends at once on the spamming lines: {last_line(self.log)}")
 
     def stop(self) -> None:
         """End all spam."""
-        processes.end([process.pid for process in self.running.values()])
+        processes.end([process.pid for _, _, process in self.running])
         self.running.clear()
 
-    def _start(self, bot: programs.Bot) -> None:
+    def _start(self, bot: programs.Bot, now: float) -> tuple[programs.Bot, float, subprocess.Popen[bytes]]:
         namespace = self.net.line(bot.line).namespace
-        self.running[bot] = processes.start(namespace, programs.bot_argv(bot), self.log)
+        return bot, now, processes.start(namespace, programs.bot_argv(bot), self.log)
 
 
 @dataclass
