@@ -50,6 +50,7 @@ venv: ## .venv alone
 	@tools/setup.sh check
 
 bpf: $(OBJECT) ## the kernel program alone
+	@:
 
 # Debian 12 has clang-14, Debian 13 clang-19: the newest there is.
 newest = $(lastword $(1) $(shell ls /usr/bin/$(1)-[0-9]* 2>/dev/null | sort -V))
