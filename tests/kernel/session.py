@@ -73,9 +73,8 @@ class Session:
 
     @property
     def delay(self) -> int:
-        subject = self.gate.model.slots[self.key].subject
-        limit = self.gate.model.limit(subject)
-        return limit.delay_ms * 1_000_000
+        slot = self.gate.model.slots[self.key]
+        return slot.release_at - slot.opened
 
     @property
     def key(self) -> tuple[bytes, int, bytes]:

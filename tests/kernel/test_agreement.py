@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sekisho.gate import abi
 from sekisho.gate.frames import Role
-from sekisho.gate.reference import State
+from sekisho.gate.slots import State
 from sekisho.model import Excess, Limit, Mode, View
 from tests.kernel.conftest import example
 from tests.kernel.frames import ACK, FIN, PSH, RST, SYN, ethernet, ipv4, ipv6, segment, tcp

@@ -14,7 +14,8 @@ from pathlib import Path
 import sekisho.gate
 from sekisho.gate import abi, bpf, libbpf, tables
 from sekisho.gate.frames import Role
-from sekisho.gate.reference import Key, Reference, Slot, State, Verdict
+from sekisho.gate.reference import Key, Reference, Verdict
+from sekisho.gate.slots import Slot, State
 from sekisho.model import Wanted
 
 OBJECT = Path(sekisho.gate.__file__).with_name("gate.bpf.o")
