@@ -77,12 +77,6 @@ def test_the_offices_postfix_keeps_its_timeouts_and_concurrency() -> None:
     assert all("y" not in row.split()[2:6] for row in programs.postfix_master().splitlines())
 
 
-def test_the_gate_is_up_when_it_is_attached_and_its_daemon_answers() -> None:
-    assert gate.is_up('{"attached": true, "daemon": {"pid": 7}}')
-    assert not gate.is_up('{"attached": true, "daemon": null}')
-    assert not gate.is_up('{"attached": false, "daemon": {"pid": 7}}')
-
-
 def test_the_counters_are_those_of_the_class() -> None:
     status = '{"classes": {"dynamic": {"admitted": 1, "refused": 2, "held": 3, "sessions": 4}}}'
     assert gate.counts(status) == GateCounts(admitted=1, refused=2, held=3)

@@ -75,12 +75,6 @@ def down_argv(config_file: Path) -> tuple[str, ...]:
     return (str(COMMAND), "gate", "down", "--config", str(config_file))
 
 
-def is_up(status: str) -> bool:
-    """Tell from `gate status --json` whether the gate is attached and its daemon answers."""
-    found = json.loads(status)
-    return bool(found["attached"] and found["daemon"])
-
-
 def counts(status: str) -> GateCounts:
     """Read the class's counters from `gate status --json`. Raises LabError when they are not there."""
     try:

@@ -15,7 +15,7 @@ SESSION_SECONDS = 2.0  # what a receiver takes at most, but for one session in t
 
 # Set-up before the phases; letters that arrive and cleaning after them.
 SETUP_SECONDS = 10.0
-AFTER_SECONDS = 14.0
+AFTER_SECONDS = 18.0
 
 _SETTLED = DELAY_MS / 1_000 + SESSION_SECONDS
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sekisho.lab import gate, measure, office, processes, programs, receipts, topology
@@ -57,7 +58,7 @@ class Lab:
         """Name the file of what a program says."""
         return self.directory / f"{name}.log"
 
-    def serve(self, name: str, namespace: str, argv: tuple[str, ...]) -> None:
+    def serve(self, name: str, namespace: str, argv: Sequence[str]) -> None:
         """Start a program that has to run until the end."""
         self.servers[name] = processes.start(namespace, argv, self.log(name))
 
@@ -101,13 +102,9 @@ class Lab:
             raise LabError(f"{what} failed: {log.read_text().strip()}")
         return processes.stdout_of(log).read_text()
 
-    def gate_status(self) -> str:
-        """Ask the gate for its state and counters, as JSON."""
-        return self.command(gate.status_argv(self.config), "`sekisho gate status`")
-
     def reading(self) -> measure.Reading:
         """Read all counters."""
-        counts = gate.counts(self.gate_status())
+        counts = gate.counts(self.command(gate.status_argv(self.config), "`sekisho gate status`"))
         sinks = (sink for sink in programs.SINKS if sink.name in programs.SPAM_SINKS)
         sessions = sum(receipts.sessions(processes.stdout_of(self.log(sink.name))) for sink in sinks)
         return measure.Reading(time.time(), sessions, counts)
@@ -136,26 +133,30 @@ def run(seconds: float, screen: Screen) -> measure.Result:
     began = time.monotonic()
     with interrupts() as stopping, ExitStack() as stack:
         lab = _lab(stack, stopping, screen)
-        _build(lab, stack)
-        spent = time.monotonic() - began
-        phases = plan(max(seconds + SETUP_SECONDS - spent, MINIMUM_SECONDS))
-        spans, begins = _phases(lab, phases)
-        ended = time.time()
-        _drain(lab)
-        etc = lab.writers.postfix
-        found = measure.figures(
-            spans,
-            lab.arrived,
-            lab.writers.letters,
-            lab.writers.failed,
-            {bot.line: bot.sessions for bot in programs.BOTS},
-        )
-        letters = measure.letters_in_all(
-            lab.writers.letters, lab.arrived, lab.writers.failed, office.log(etc), office.queued(etc)
-        )
-        timeline = measure.timeline(lab.arrived, begins, ended, _BIN_SECONDS)
-        screen.step("clean up")
-    return measure.Result(lab.net.run, time.monotonic() - began, found, letters, timeline)
+        try:
+            result = _measured(lab, stack, began + seconds)
+        finally:
+            screen.step("clean up")
+    return replace(result, seconds=time.monotonic() - began)
+
+
+def _measured(lab: Lab, stack: ExitStack, end: float) -> measure.Result:
+    """Build the laboratory, go through the phases until about `end` (monotonic), compute the figures."""
+    began = time.monotonic()
+    _build(lab, stack)
+    phases = plan(max(end - time.monotonic() + SETUP_SECONDS, MINIMUM_SECONDS))
+    spans, begins = _phases(lab, phases)
+    ended = time.time()
+    _drain(lab)
+    written, failed, etc = lab.writers.letters, lab.writers.failed, lab.writers.postfix
+    bots = {bot.line: bot.sessions for bot in programs.BOTS}
+    return measure.Result(
+        run=lab.net.run,
+        seconds=time.monotonic() - began,
+        phases=measure.figures(spans, lab.arrived, written, failed, bots),
+        letters=measure.letters_in_all(written, lab.arrived, failed, office.log(etc), office.queued(etc)),
+        timeline=measure.timeline(lab.arrived, begins, ended, _BIN_SECONDS),
+    )
 
 
 def _lab(stack: ExitStack, stopping: Interrupts, screen: Screen) -> Lab:
@@ -182,9 +183,9 @@ def _build(lab: Lab, stack: ExitStack) -> None:
         lab.serve(sink.name, lab.net.internet, programs.sink_argv(sink, directory))
     etc = office.lay_out(lab.directory / "office")
     lab.serve("postfix", lab.net.line("office").namespace, office.start_argv(etc))
-    lab.until(lambda: office.is_up(etc), _START_SECONDS, "Postfix did not start")
     lab.screen.step("attach the gate")
     _attach(lab, stack)
+    lab.until(lambda: office.is_up(etc), _START_SECONDS, "Postfix did not start")
 
 
 def _end_all(net: Topology) -> None:
@@ -195,8 +196,20 @@ def _end_all(net: Topology) -> None:
 def _attach(lab: Lab, stack: ExitStack) -> None:
     lab.config.write_text(gate.config(lab.net.run, plan(MINIMUM_SECONDS)[0].limit))
     stack.callback(_detach, lab)
-    lab.serve("sekisho gate up", lab.net.gate, gate.up_argv(lab.config))
-    lab.until(lambda: gate.is_up(lab.gate_status()), _START_SECONDS, "the gate was not attached")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as ready:
+        address = lab.directory / "ready"
+        ready.bind(str(address))
+        argv = ("env", f"NOTIFY_SOCKET={address}", *gate.up_argv(lab.config))
+        lab.serve("sekisho gate up", lab.net.gate, argv)
+        lab.until(lambda: _told_ready(ready), _START_SECONDS, "the gate was not attached")
+
+
+def _told_ready(manager: socket.socket) -> bool:
+    """Tell whether the gate's daemon has said that it is ready, as it says to systemd (sd_notify(3))."""
+    try:
+        return b"READY=1" in manager.recv(4096)
+    except BlockingIOError:
+        return False
 
 
 def _detach(lab: Lab) -> None:
