@@ -147,8 +147,9 @@ def remove_gate(name: str, pin_root: str = PIN_ROOT) -> None:
             links.detach(interface, pin_dir)
         for path in pin_dir.glob("*"):
             path.rmdir() if path.is_dir() else path.unlink()
-        if pin_dir.exists():
-            pin_dir.rmdir()
+        for directory in (pin_dir, pin_dir.parent):
+            if directory.exists() and not any(directory.iterdir()):
+                directory.rmdir()
 
 
 def gate_state(name: str, pin_root: str = PIN_ROOT) -> GateState:
@@ -161,11 +162,11 @@ def _open(spec: GateSpec, interfaces: Mapping[links.Interface, str], pin_dir: Pa
     pin_dir.mkdir(parents=True, exist_ok=True)
     _refuse_other_layout(pin_dir)
     sizes = {"lines": spec.lines, "slots": spec.slots, "known": spec.known, "addresses": spec.addresses}
-    loaded = libbpf.load(_OBJECT, pin_dir=str(pin_dir), sizes=sizes)
+    programs = {i: f"{role}_{'eth' if i.has_ethernet_header else 'ip'}" for i, role in interfaces.items()}
+    loaded = libbpf.load(_OBJECT, pin_dir=str(pin_dir), sizes=sizes, programs={*programs.values(), "sweep"})
     try:
         by_tcx = links.has_tcx()
-        for interface, role in interfaces.items():
-            program = f"{role}_{'eth' if interface.has_ethernet_header else 'ip'}"
+        for interface, program in programs.items():
             links.attach(interface, loaded.programs[program], pin_dir, by_tcx=by_tcx)
         for name in links.named(pin_dir) - {interface.name for interface in interfaces}:
             links.detach(name, pin_dir)

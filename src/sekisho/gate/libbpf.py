@@ -139,9 +139,8 @@ def _captured_print() -> Iterator[list[str]]:
 def _opened(path: str, messages: list[str]) -> Iterator[int]:
     handle = _library().bpf_object__open_file(os.fsencode(path), None)
     if not handle:
-        raise GateError(
-            f"gate object {path}: {_reason(ctypes.get_errno(), messages)}; build it with: make bpf"
-        )
+        reason = _reason(ctypes.get_errno(), messages)
+        raise GateError(f"gate object {path} cannot be read (`make bpf` builds it): {reason}")
     try:
         yield handle
     finally:

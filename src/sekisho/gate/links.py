@@ -249,12 +249,12 @@ def _pin_program(name: str, program_fd: int, pin_dir: Path) -> None:
 
 
 def _path(pin_dir: Path, kind: str, name: str) -> Path:
-    """Return a pin's path: bpffs takes no dots, interface names do."""
-    return pin_dir / f"{kind}_{name.replace('%', '%25').replace('.', '%2E')}"
+    """Return a pin's path: bpffs takes no dot in a name, the names of interfaces no percent sign."""
+    return pin_dir / f"{kind}_{name.replace('.', '%')}"
 
 
 def _interface_of(path: Path) -> str:
-    return path.name.partition("_")[2].replace("%2E", ".").replace("%25", "%")
+    return path.name.partition("_")[2].replace("%", ".")
 
 
 def _link(path: Path) -> bpf.LinkInfo:

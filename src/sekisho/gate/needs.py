@@ -59,17 +59,14 @@ def require(machine: Machine) -> None:
 
 
 def require_bpffs(path: str) -> None:
-    """Mount bpffs on its usual place unless `path` lies in one already.
-
-    GateError where a mount would be seen by this process alone, and its pins end with it.
-    """
+    """Mount bpffs on its usual place unless `path` lies in one already."""
     if _on_bpffs(Path(path)):
         return
     if Path(BPFFS) not in Path(path).parents:
         raise GateError(f"{path} is not in a bpffs: pins belong under {BPFFS}")
-    if Path("/proc/self/ns/mnt").readlink() != Path("/proc/1/ns/mnt").readlink():
+    if _in_netns_exec():
         raise GateError(
-            f"no bpffs on {BPFFS} in this mount namespace (`ip netns exec` hides it): "
+            f"no bpffs on {BPFFS}, because `ip netns exec` hides it: "
             "enter the network namespace by `nsenter --net=/run/netns/NAME`"
         )
     if _libc.mount(b"bpf", BPFFS.encode(), b"bpf", 0, None):
@@ -105,6 +102,19 @@ def _libbpf(machine: Machine) -> str | None:
 
 
 def _on_bpffs(path: Path) -> bool:
-    mounts = [line.split() for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
-    points = {Path(fields[1]) for fields in mounts if fields[2] == "bpf"}
+    points = {Path(point) for _, point, kind in _mounts() if kind == "bpf"}
     return not points.isdisjoint((path, *path.parents))
+
+
+def _in_netns_exec() -> bool:
+    """Tell whether `ip netns exec` has given this process a /sys of its own, whose pins end with it.
+
+    Such a /sys has the network namespace's name for a source (iproute2, lib/namespace.c).
+    """
+    return any(point == "/sys" and kind == "sysfs" != source for source, point, kind in _mounts())
+
+
+def _mounts() -> list[tuple[str, str, str]]:
+    """Return source, place and kind of each mount."""
+    lines = [line.split() for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    return [(source, point, kind) for source, point, kind, *_ in lines]

@@ -1,0 +1,444 @@
+"""The loader on real interfaces: attach, take over, replace under traffic, take down.
+
+lines            gate                        servers
+gate ─────────── lines (gate) servers ─────── gate
+10.1.0.2/16      10.1.0.1/16  192.0.2.1/30    192.0.2.2/30
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
+from itertools import count
+from pathlib import Path
+
+import pytest
+from pyroute2 import IPRoute
+
+from sekisho.gate import GateError, Tables, abi, bpf, libbpf, links, tables
+from sekisho.gate.kernel import GateSpec, GateState, KernelGate, gate_state, open_gate, remove_gate
+from sekisho.model import ClassCounters, KnownLine, Limit, Mode, Pool, Wanted
+from tests.system.netns import Namespace, Net
+from tests.system.syns import Wire, syn, wire
+from tests.system.waiting import until
+
+OBJECT = Path(links.__file__).with_name("gate.bpf.o")
+CAPPED = Wanted(
+    {"dynamic": Limit(Mode.ENFORCE, 2, 0)}, pools=(Pool(IPv4Network("10.1.0.0/16"), 32, "dynamic"),)
+)
+HOOKS = ("tcx", "clsact")
+PORTS = 60_000  # after so many the SYNs' ports come again
+
+
+@dataclass
+class Site:
+    """A router with a gate on it, or soon; `hook` is what programs attach by."""
+
+    lines: Namespace
+    gate: Namespace
+    servers: Namespace
+    spec: GateSpec
+    hook: str
+    stack: ExitStack
+    wire: Wire
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def pin_dir(self) -> Path:
+        return Path(self.spec.pin_root, self.spec.name)
+
+    def open(self, spec: GateSpec | None = None) -> KernelGate:
+        """Attach the gate or take it over; it is closed after the test."""
+        opened = self.gate.call(lambda: open_gate(spec or self.spec))
+        self.stack.callback(opened.close)
+        return opened
+
+    def up(self, wanted: Wanted = CAPPED) -> KernelGate:
+        """Attach the gate or take it over, and set its limits."""
+        opened = self.open()
+        install(opened, wanted)
+        return opened
+
+    def remove(self) -> None:
+        self.gate.call(lambda: remove_gate(self.spec.name, self.spec.pin_root))
+
+    def state(self) -> GateState:
+        return self.gate.call(lambda: gate_state(self.spec.name, self.spec.pin_root))
+
+    def send(self, number: int = 1, source: str = "10.1.0.2") -> None:
+        """Send new sessions' first packets."""
+        self.wire.send(syn(source, "192.0.2.2", next(self._numbers)) for _ in range(number))
+
+    def passed(self) -> int:
+        """Return how many first packets have come through, by one of nobody's line behind them."""
+        marker = next(self._numbers)
+        self.wire.send([syn("10.200.0.1", "192.0.2.2", marker)])
+        arrived = count()
+        while self.wire.take(1)[0].number != marker:
+            next(arrived)
+        return next(arrived)
+
+    def programs(self, interface: str = "lines") -> list[str]:
+        """Name what is attached to an interface's ingress: tc filters, or ids of TCX links."""
+        if self.hook == "tcx":
+            index = self.gate.call(lambda: socket.if_nametoindex(interface))
+            return [str(link) for _, link in self.gate.call(lambda: bpf.query_tcx(index))]
+        return self.gate.run("tc", "filter", "show", "dev", interface, "ingress").stdout.splitlines()
+
+    def traces(self) -> str:
+        """Tell all that a gate could leave behind."""
+        qdiscs = self.gate.run("tc", "qdisc", "show").stdout
+        return f"{self.programs()} {self.programs('servers')} {qdiscs} {Path(self.spec.pin_root).exists()}"
+
+
+@pytest.fixture(params=HOOKS)
+def site(request: pytest.FixtureRequest, net: Net, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A router with pins of its own; the older hook is forced where the kernel has both."""
+    hook = str(request.param)
+    if hook == "clsact":
+        monkeypatch.setattr(links, "has_tcx", lambda: False)
+    elif not links.has_tcx():
+        pytest.skip("this kernel has no TCX (Linux 6.6)")
+    with ExitStack() as stack:
+        made = _site(net, hook, stack)
+        stack.callback(_remove_all, made)
+        yield made
+
+
+def _site(net: Net, hook: str, stack: ExitStack) -> Site:
+    lines, gate, servers = (net.namespace(name) for name in ("lines", "gate", "servers"))
+    net.veth(lines, "gate", gate, "lines")
+    net.veth(servers, "gate", gate, "servers")
+    gate.address("lines", "10.1.0.1/16")
+    gate.address("servers", "192.0.2.1/30")
+    lines.address("gate", "10.1.0.2/16")
+    servers.address("gate", "192.0.2.2/30")
+    gate.sysctl("net.ipv4.ip_forward", 1)
+    root = f"/sys/fs/bpf/sekisho-test-{secrets.token_hex(4)}"
+    spec = GateSpec("one", ("lines",), ("servers",), 1_000, 1_000, 1_000, 1_000, pin_root=root)
+    syns = wire(lines, servers, (gate, "lines"))
+    stack.callback(syns.close)
+    return Site(lines, gate, servers, spec, hook, stack, syns)
+
+
+def _remove_all(site: Site) -> None:
+    root = Path(site.spec.pin_root)
+    for pin_dir in list(root.iterdir()) if root.exists() else ():
+        site.gate.call(lambda name=pin_dir.name: remove_gate(name, str(root)))  # type: ignore[misc]
+
+
+def install(gate: KernelGate, wanted: Wanted) -> Tables:
+    """Install what is wanted, without a learning window."""
+    before = gate.installed()
+    after = tables.encode(wanted, before, hold_by_queue=False, learning_until_ns=1)
+    gate.apply(tables.diff(before, after))
+    return after
+
+
+def dynamic(gate: KernelGate) -> ClassCounters:
+    return gate.counters().classes["dynamic", 0]
+
+
+def refused(action: Callable[[], object]) -> str:
+    with pytest.raises(GateError) as raised:
+        action()
+    return str(raised.value)
+
+
+def test_a_new_gate_passes_until_it_is_told_otherwise(site: Site) -> None:
+    gate = site.open()
+    assert not any(gate.installed().values())
+    site.send(5)
+    assert len(site.wire.take(5)) == 5
+    assert gate.counters().classes == {}
+    assert gate.counters().totals.unknown_source == 5
+
+
+def test_the_cap_holds_between_real_interfaces(site: Site) -> None:
+    gate = site.up()
+    site.send(5)
+    until(lambda: dynamic(gate).attempted == 5)
+    assert (dynamic(gate).admitted, dynamic(gate).refused) == (2, 3)
+    assert site.passed() == 2
+    assert gate.sweep().sessions == 2
+
+
+def test_what_is_installed_is_read_back(site: Site) -> None:
+    wanted = replace(CAPPED, lines={7: KnownLine("dynamic", Limit(Mode.ENFORCE, 1, 500))})
+    gate = site.open()
+    after = install(gate, wanted)
+    assert gate.installed() == after
+    install(gate, Wanted({}))
+    assert {name for name, entries in gate.installed().items() if entries} == {"control"}
+
+
+def test_taking_over_keeps_limits_and_counts(site: Site) -> None:
+    first = site.up()
+    site.send(3)
+    until(lambda: dynamic(first).attempted == 3)
+    before, counted = first.installed(), first.counters()
+    first.close = lambda: None  # type: ignore[method-assign]
+    second = site.open()
+    assert second.installed() == before
+    assert second.counters() == counted
+    assert second.sweep().sessions == 2
+    site.send(3)
+    until(lambda: dynamic(second).attempted == 6)
+    assert dynamic(second).admitted == 2
+
+
+def test_it_goes_on_when_its_process_is_gone(site: Site) -> None:
+    script = (
+        f"from sekisho.gate.kernel import *; import os; open_gate({site.spec!r}); os.kill(os.getpid(), 9)"
+    )
+    if site.hook == "clsact":
+        script = f"from sekisho.gate import links; links.has_tcx = lambda: False; {script}"
+    assert site.gate.run(sys.executable, "-c", script, check=False).returncode == -9
+    assert {(one.name, one.role, one.hook) for one in site.state().interfaces} == {
+        ("lines", "subscriber", site.hook),
+        ("servers", "uplink", site.hook),
+    }
+    site.send(2)
+    gate = site.open()
+    until(lambda: gate.counters().totals.unknown_source == 2)
+
+
+def test_no_packet_passes_beside_the_gate_while_it_is_replaced(site: Site) -> None:
+    gate = site.up()
+    stopped = threading.Event()
+
+    def traffic() -> None:
+        for _ in range(PORTS):
+            if stopped.wait(0.0005):
+                return
+            site.send()
+
+    sender = threading.Thread(target=traffic)
+    sender.start()
+    try:
+        for _ in range(5):
+            site.open()
+    finally:
+        stopped.set()
+        sender.join()
+    total = len(site.wire.sent_ns)
+    assert total > 100
+    until(lambda: dynamic(gate).attempted >= total)
+    assert (dynamic(gate).attempted, dynamic(gate).admitted) == (total, 2)
+    assert site.passed() == 2
+
+
+def test_nothing_is_left_behind(site: Site) -> None:
+    before = site.traces()
+    site.up()
+    assert site.traces() != before
+    site.remove()
+    assert site.traces() == before
+    assert site.state() == GateState(())
+    site.remove()
+    site.send(3)
+    assert len(site.wire.take(3)) == 3
+
+
+def test_two_gates_on_interfaces_of_their_own(site: Site) -> None:
+    one = replace(site.spec, subscriber=("lines",), uplink=())
+    two = replace(site.spec, name="two", subscriber=("servers",), uplink=())
+    site.open(one)
+    site.open(two)
+    site.remove()
+    assert not site.programs()
+    assert site.programs("servers")
+
+
+def test_an_interface_that_is_no_longer_named_is_left(site: Site) -> None:
+    gate = site.up()
+    steered = replace(site.spec, uplink=("lines",))
+    again = site.open(steered)
+    assert [(one.name, one.role) for one in site.state().interfaces] == [("lines", "steered")]
+    assert not site.programs("servers")
+    assert again.installed() == gate.installed()
+
+
+def test_an_interface_that_was_gone_is_taken_again(site: Site, net: Net) -> None:
+    gate = site.up()
+    site.gate.run("ip", "link", "delete", "lines")
+    assert [one.name for one in site.state().interfaces] == ["servers"]
+    net.veth(site.lines, "gate", site.gate, "lines")
+    again = site.open()
+    assert len(site.state().interfaces) == 2
+    assert again.installed() == gate.installed()
+    site.gate.run("ip", "link", "delete", "lines")
+    site.remove()
+    assert not Path(site.spec.pin_root).exists()
+
+
+def test_names_with_dots_and_links_without_ethernet(net: Net, site: Site) -> None:
+    net.veth(site.gate, "lines.100", site.lines, "lines.100")
+    site.gate.run("ip", "tuntap", "add", "tun.1", "mode", "tun")
+    site.open(replace(site.spec, subscriber=("lines.100",), uplink=("tun.1",)))
+    shown = {one.name: one.role for one in site.state().interfaces}
+    assert shown == {"lines.100": "subscriber", "tun.1": "uplink"}
+    with_header, without = (program_name(site, path) for path in ("program_lines%100", "program_tun%1"))
+    assert (with_header, without) == ("subscriber_eth", "uplink_ip")
+
+
+def program_name(site: Site, pin: str) -> str:
+    fd = bpf.get_pinned(str(site.pin_dir / pin))
+    try:
+        return bpf.program_info(fd).name
+    finally:
+        os.close(fd)
+
+
+@pytest.fixture
+def stranger() -> Iterator[libbpf.Loaded]:
+    """A program of somebody else."""
+    sizes = {"lines": 10, "slots": 10}
+    loaded = libbpf.load(OBJECT, pin_dir=None, sizes=sizes, programs=["subscriber_eth"])
+    yield loaded
+    loaded.close()
+
+
+def seen(loaded: libbpf.Loaded) -> int:
+    """Return how many packets of port 25 a stranger has met."""
+    values = bpf.lookup(loaded.maps["totals"], bytes(4), bpf.value_room(bpf.map_info(loaded.maps["totals"])))
+    return sum(
+        int.from_bytes(values[start : start + 8], "little")
+        for start in range(0, len(values), abi.TOTALS.size)
+    )
+
+
+def attach_stranger(site: Site, loaded: libbpf.Loaded) -> None:
+    """Attach it as somebody else would, with the gate's own priority for a filter."""
+    index = site.gate.call(lambda: socket.if_nametoindex("lines"))
+    if site.hook == "tcx":
+        link = site.gate.call(lambda: bpf.attach_tcx(loaded.programs["subscriber_eth"], index))
+        site.stack.callback(os.close, link)
+    else:
+        site.gate.run("tc", "qdisc", "add", "dev", "lines", "clsact")
+        site.gate.call(lambda: add_filter(index, loaded, 0xFFFFFFF2))
+
+
+def add_filter(index: int, loaded: libbpf.Loaded, parent: int) -> None:
+    with IPRoute() as route:
+        fd = loaded.programs["subscriber_eth"]
+        where = {"handle": 1, "parent": parent, "prio": 25, "protocol": 3}
+        route.tc("add-filter", "bpf", index, **where, fd=fd, name="stranger", direct_action=True)
+
+
+def test_programs_of_others_are_left_alone(site: Site, stranger: libbpf.Loaded) -> None:
+    attach_stranger(site, stranger)
+    before = site.traces()
+    gate = site.up()
+    site.send(2)
+    until(lambda: dynamic(gate).attempted == 2)
+    assert seen(stranger) == 2
+    site.open()
+    site.send(2)
+    until(lambda: dynamic(gate).attempted == 4)
+    assert seen(stranger) == 2
+    site.remove()
+    assert site.traces() == before
+    site.send(3)
+    until(lambda: seen(stranger) == 5)
+
+
+def test_a_stranger_who_comes_later_keeps_the_qdisc(site: Site, stranger: libbpf.Loaded) -> None:
+    site.open()
+    if site.hook == "clsact":
+        index = site.gate.call(lambda: socket.if_nametoindex("lines"))
+        site.gate.call(lambda: add_filter(index, stranger, 0xFFFFFFF3))
+    site.remove()
+    assert "clsact" not in site.gate.run("tc", "qdisc", "show", "dev", "servers").stdout
+    assert ("clsact" in site.gate.run("tc", "qdisc", "show", "dev", "lines").stdout) == (
+        site.hook == "clsact"
+    )
+
+
+def test_an_interface_that_is_not_there(site: Site) -> None:
+    message = refused(lambda: site.open(replace(site.spec, uplink=("up0",))))
+    assert message == "there is no interface 'up0' here; there are: lines, lo, servers"
+    assert not Path(site.spec.pin_root).exists()
+
+
+def test_another_gate_on_the_interface(site: Site) -> None:
+    site.open()
+    before = site.traces()
+    message = refused(lambda: site.open(replace(site.spec, name="two")))
+    assert message.startswith("interface lines has gate 'one' on it: take that one down first")
+    assert site.traces() == before
+
+
+def test_pinned_tables_of_another_size(site: Site) -> None:
+    site.up()
+    before = site.state()
+    message = refused(lambda: site.open(replace(site.spec, slots=500)))
+    assert "slots has 1000 entries of 36 + " in message
+    assert "wanted are 500" in message
+    assert "`sekisho gate down`" in message
+    assert site.state() == before
+
+
+def test_pinned_tables_of_another_version(site: Site) -> None:
+    site.up()
+    (mark,) = site.pin_dir.glob("layout_*")
+    mark.rename(site.pin_dir / "layout_0")
+    message = refused(site.open)
+    assert message.startswith(f"the tables in {site.pin_dir} were made by another version of sekisho")
+    site.remove()
+    site.open()
+
+
+def test_a_table_that_is_full(site: Site) -> None:
+    gate = site.up()
+    lines = {number: KnownLine("dynamic") for number in range(1_001)}
+    message = refused(lambda: install(gate, replace(CAPPED, lines=lines)))
+    assert message == (
+        "writing table known: it has room for 1000 entries: "
+        "raise known in [gate] and take the gate down and up"
+    )
+
+
+def test_an_object_that_is_none_and_a_kernel_that_refuses(tmp_path: Path) -> None:
+    nothing = tmp_path / "gate.bpf.o"
+    message = refused(lambda: libbpf.load(nothing, pin_dir=None, sizes={}))
+    assert message.startswith(f"gate object {nothing} cannot be read (`make bpf` builds it): No such file")
+    message = refused(lambda: libbpf.load(OBJECT, pin_dir=None, sizes={"lines": 0}))
+    assert message.startswith("the kernel refused the gate's program: ")
+    assert "lines" in message
+
+
+def test_a_gate_of_another_network_namespace(net: Net, site: Site) -> None:
+    site.up()
+    other = net.namespace("other")
+    other.run("ip", "link", "add", "lines", "type", "veth", "peer", "name", "servers")
+    if site.hook == "tcx":  # a filter of tc is found by nobody outside its namespace
+        message = refused(lambda: other.call(lambda: open_gate(site.spec)))
+        assert message.startswith("gate 'one' has its program on lines in another network namespace")
+    assert len(site.state().interfaces) == 2
+
+
+def test_a_hidden_bpffs(site: Site) -> None:
+    script = f"from sekisho.gate.kernel import *; open_gate({site.spec!r})"
+    hidden = subprocess.run(
+        ["ip", "netns", "exec", site.gate.name, sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert "no bpffs on /sys/fs/bpf, because `ip netns exec` hides it: " in hidden.stderr
+
+
+def test_capabilities_of_the_service_are_enough_and_fewer_are_named(site: Site) -> None:
+    script = f"from sekisho.gate.kernel import *; open_gate({site.spec!r}).sweep()"
+    enough = "+bpf,+net_admin,+perfmon"
+    for capabilities, sentence in ((enough, ""), ("+bpf,+net_admin", "CAP_PERFMON missing: run as root")):
+        only = (f"--bounding-set=-all,{capabilities}", f"--inh-caps=-all,{capabilities}")
+        done = site.gate.run("setpriv", *only, sys.executable, "-c", script, check=False)
+        assert sentence in done.stderr
+        assert bool(sentence) == bool(done.returncode), done.stderr
