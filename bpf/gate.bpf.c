@@ -217,11 +217,17 @@ static __always_inline int without_slot(const struct visit *v)
 	return PASS;
 }
 
+/*
+ * A session that runs already. From outside only while learning: later a few forged
+ * packets would fill a line's slots and keep it from sending.
+ */
 static __always_inline int adopt_session(struct visit *v)
 {
 	bool learning = v->moment.now < v->settings->learning_until;
 	__u32 cap = v->limit.cap, sessions = 0;
 
+	if (!v->from_line && !learning)
+		return without_slot(v);
 	if (!take(v, v->moment.enforcing && !learning ? cap : uncapped(cap), &sessions))
 		return without_slot(v);
 	COUNT(v->subject.class, v->subject.arm, adopted);

@@ -310,6 +310,8 @@ static __always_inline void adopt(struct slot *slot, const struct packet *p, con
 		slot->line_end = slot->server_ack = p->ack;
 	}
 	stay(slot, m);
+	if (!from_line) /* anybody may have sent it: wait no longer for the line's word than for an answer */
+		slot->until = m->now + m->syn_timeout;
 }
 
 #endif

@@ -295,9 +295,32 @@ def test_18_data_without_a_slot_is_adopted_while_the_line_has_room(gate: Twin) -
     assert count(gate, "adopted") == 3
 
 
-def test_18_data_from_the_server_is_adopted_too(gate: Twin) -> None:
+def test_18_data_from_outside_is_adopted_only_while_learning(gate: Twin) -> None:
+    assert Session(gate).hear().action == abi.DROP
+    gate.learn(60 * SECOND)
     assert Session(gate).hear().action == abi.PASS
     assert sessions(gate) == 1
+
+
+def test_18_forged_data_from_outside_occupies_no_line_for_long(gate: Twin) -> None:
+    gate.learn(60 * SECOND)
+    forged = [Session(gate, port=41_000 + n) for n in range(5)]
+    assert {session.hear().action for session in forged} == {abi.PASS}
+    assert forged[0].rst(seq=forged[0].next).action == abi.PASS  # the line knows of no such session
+    assert sessions(gate) == 4
+    gate.tick(gate.model.wanted.timeouts.syn_ms * MS)
+    gate.sweep()
+    assert sessions(gate) == 0
+
+
+def test_18_a_session_heard_first_and_answered_is_kept(gate: Twin) -> None:
+    gate.learn(1 * SECOND)
+    session = Session(gate)
+    session.hear()
+    session.ack()
+    gate.tick(gate.model.wanted.timeouts.syn_ms * MS)
+    gate.sweep()
+    assert session.live()
 
 
 def test_18_learning_adopts_beyond_the_cap_and_then_stops(gate: Twin) -> None:

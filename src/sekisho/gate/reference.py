@@ -175,7 +175,10 @@ class Reference:
         return Verdict(abi.REPLY)
 
     def _adopt(self, visit: _Visit, subject: Subject, moment: Moment) -> Verdict:
-        capped = moment.enforcing and visit.now >= self.learning_until
+        learning = visit.now < self.learning_until
+        if not visit.from_line and not learning:
+            return self._without_slot(subject, moment)
+        capped = moment.enforcing and not learning
         if not self._take(visit.key, subject, _bound(moment.limit, capped=capped)):
             return self._without_slot(subject, moment)
         slot = Slot(subject, visit.now)

@@ -133,6 +133,8 @@ def adopt(slot: Slot, packet: Packet, from_line: bool, moment: Moment) -> None:
         slot.server_end, slot.line_ack, slot.server_fin = end, packet.seq, fin
         slot.line_end = slot.server_ack = packet.ack
     _stay(slot, moment)
+    if not from_line:
+        slot.until = moment.later(moment.timeouts.syn_ms)
 
 
 def close(slot: Slot, how: Closing, moment: Moment) -> None:
