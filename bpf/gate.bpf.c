@@ -125,7 +125,7 @@ static __always_inline bool place(struct visit *v, const struct slot *fresh)
 {
 	struct slot *closed = v->closed;
 	bool free;
-	long error;
+	int error; /* as in reserve() */
 
 	if (closed) {
 		bpf_spin_lock(&closed->lock);

@@ -179,7 +179,7 @@ static __always_inline enum reserved reserve(__u64 number, __u32 bound, __u32 *s
 	for (int i = 0; i < RESERVE_TRIES; i++) {
 		struct line *line = bpf_map_lookup_elem(&lines, &number);
 		bool ours, room;
-		long error;
+		int error; /* not long: before 6.4 the upper half is not sign-extended */
 
 		if (line) {
 			bpf_spin_lock(&line->lock);
