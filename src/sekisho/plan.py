@@ -102,7 +102,7 @@ def unfollowable(old: Config, new: Config) -> tuple[tuple[str, ...], str]:
     """Name the keys of [gate] whose change a running daemon cannot follow, and the way out."""
     for keys, way_out in (
         (("name", "lines", "slots", "known", "addresses"), "run `sekisho gate down`, then `sekisho gate up`"),
-        (("subscriber", "uplink"), "start the daemon anew; the gate stays attached meanwhile"),
+        (("subscriber", "uplink", "queue"), "start the daemon anew; the gate stays attached meanwhile"),
     ):
         changed = tuple(key for key in keys if getattr(old.gate, key) != getattr(new.gate, key))
         if changed:

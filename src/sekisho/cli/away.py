@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from sekisho.api.models import Status
-from sekisho.daemon.attached import interfaces_now, take_down
+from sekisho.daemon.attached import interfaces_now, is_there, take_down
 from sekisho.daemon.describe import NOT_ATTACHED, describe
 from sekisho.gate import GateError, bpf
-from sekisho.gate.kernel import PIN_ROOT, KernelGate, gate_state
+from sekisho.gate.kernel import PIN_ROOT, KernelGate
 from sekisho.gate.libbpf import Loaded
 from sekisho.plan import installed_limits
 
@@ -28,13 +28,13 @@ def status_without_daemon(name: str) -> Status:
     gate = KernelGate(loaded)
     try:
         tables = {table: bpf.read_all(loaded.maps[table]) for table in ("class_names", "limits")}
-        return describe(name, interfaces, installed_limits(tables), gate.counters(), no_hold="daemon away")
+        return describe(name, interfaces, installed_limits(tables), gate.counters())
     finally:
         gate.close()
 
 
 def down_without_daemon(name: str) -> bool:
     """Take a gate down; tell whether there was one. Raises GateError."""
-    was_there = bool(gate_state(name).interfaces) or Path(PIN_ROOT, name).exists()
+    was_there = is_there(name)
     take_down(name)
     return was_there

@@ -14,6 +14,7 @@ from sekisho.config.values import Cap, Delay, Duration, ExemptField, HeldField, 
 from sekisho.model import Excess, Mode, Policy, View
 
 _LARGEST_MAP = 1 << 26  # elements; beyond it one map alone takes gigabytes
+_LAST_QUEUE = 65_536 - 64  # a gate may use 64 netfilter queues, from the first on
 _LONGEST_TIMEOUT_MS = 24 * 3_600_000
 
 Size = Annotated[int, Field(strict=True, ge=1, le=_LARGEST_MAP)]
@@ -50,6 +51,7 @@ class GateTable(Table):
     slots: Size = 262_144
     known: Size = 65_536
     addresses: Size = 131_072
+    queue: Annotated[int, Field(strict=True, ge=0, le=_LAST_QUEUE)] = 2_500
     timeouts: TimeoutsTable = TimeoutsTable.model_validate({})
 
 

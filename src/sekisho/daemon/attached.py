@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sekisho.api.models import InterfaceStatus
-from sekisho.gate.kernel import gate_state, remove_gate
+from sekisho.gate.kernel import PIN_ROOT, gate_state, remove_gate
 from sekisho.gate.rules import remove_rules
 
 
@@ -25,6 +26,11 @@ def interfaces_now(name: str) -> tuple[InterfaceStatus, ...]:
         )
         for one in gate_state(name).interfaces
     )
+
+
+def is_there(name: str) -> bool:
+    """Tell whether anything of a gate is in the kernel."""
+    return Path(PIN_ROOT, name).exists()
 
 
 def take_down(name: str) -> None:

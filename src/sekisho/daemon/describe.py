@@ -28,11 +28,11 @@ _SHOWN = ("attempted", "admitted", "refused", "held", "over_cap")
 _SUMS = tuple(field.name for field in fields(ClassCounters) if isinstance(field.default, int))
 
 
-def state_sentence(limits: Mapping[str, Limit], no_hold: str | None) -> str:
-    """Say what an attached gate does; `no_hold` is why no SYN is held, None where they are."""
+def state_sentence(limits: Mapping[str, Limit], *, held: bool) -> str:
+    """Say what an attached gate does; without the daemon nobody holds."""
     if not _is_enforcing(limits):
         return "observing"
-    return "enforcing, delay by " + ("hold" if no_hold is None else f"retransmission ({no_hold})")
+    return "enforcing, delay by " + ("hold" if held else "retransmission (daemon away)")
 
 
 def _is_enforcing(limits: Mapping[str, Limit]) -> bool:
@@ -45,7 +45,6 @@ def describe(
     limits: Mapping[str, Limit],
     counters: Counters,
     *,
-    no_hold: str | None,
     hold: HoldState | None = None,
     in_file: Mapping[str, Limit] | None = None,
     config: ConfigStatus | None = None,
@@ -55,10 +54,10 @@ def describe(
     classes = class_statuses(limits, in_file, counters, None if hold is None else held_by_delay(hold))
     return Status(
         name=name,
-        state=state_sentence(limits, no_hold) if interfaces else NOT_ATTACHED,
+        state=state_sentence(limits, held=hold is not None) if interfaces else NOT_ATTACHED,
         attached=bool(interfaces),
         enforcing=bool(interfaces) and _is_enforcing(limits),
-        delay_by=None if not interfaces else "hold" if no_hold is None else "retransmission",
+        delay_by=None if not interfaces else "retransmission" if hold is None else "hold",
         sessions=sum(one.sessions for one in classes.values()),
         classes=classes,
         totals=asdict(counters.totals),

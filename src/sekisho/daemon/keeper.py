@@ -87,7 +87,7 @@ class Kept:
 class Keeper:
     """One gate in the daemon's hands.
 
-    `hold` is None where delay is by retransmission, else it holds by the banks of `installed`, the
+    `hold` runs and holds by the banks of `installed`, the
     kernel's tables as found. `file` is the configuration's name in messages, `read` reads and checks
     it again, `utc` tells the time (aware UTC).
     """
@@ -95,7 +95,7 @@ class Keeper:
     def __init__(
         self,
         gate: OpenGate,
-        hold: RunningHold | None,
+        hold: RunningHold,
         config: Config,
         installed: Tables,
         *,
@@ -109,9 +109,7 @@ class Keeper:
         self._read, self._utc = read, utc
         self._changing = threading.Lock()
         until_ns = learning_until(installed) or monotonic_ns() + config.gate.learn_ms * 1_000_000
-        tables = encode(
-            wanted(config, {}), installed, hold_by_queue=hold is not None, learning_until_ns=until_ns
-        )
+        tables = encode(wanted(config, {}), installed, hold_by_queue=True, learning_until_ns=until_ns)
         _tell_differences(installed_limits(installed), file_limits(config))
         self._apply(installed, tables, diff(installed, tables))
         self.kept = Kept(config, digest(config), {}, tables, utc())
@@ -164,7 +162,7 @@ class Keeper:
             tables = encode(
                 wanted(config, overrides),
                 kept.tables,
-                hold_by_queue=self.hold is not None,
+                hold_by_queue=True,
                 learning_until_ns=learning_until(kept.tables),
             )
             installed = self._open().installed()
@@ -182,9 +180,12 @@ class Keeper:
         )
 
     def sweep(self) -> Sweep:
-        """Remove what time has ended. Raises GateError."""
+        """Remove what time has ended, and see that the hold lives. Raises GateError."""
         with self._changing:
-            return self._open().sweep()
+            swept = self._open().sweep()
+            if not self.hold.state().alive:
+                raise GateError("a thread of the hold has ended, which is our fault: start the daemon anew")
+            return swept
 
     def counters(self) -> Counters:
         """Read what was counted. Raises GateError."""
@@ -193,10 +194,9 @@ class Keeper:
     def stop(self) -> None:
         """Let go of queues and kernel; the gate stays attached and limits on."""
         with self._changing:
-            gate, hold = self._open(), self.hold
-            self._gate = self.hold = None
-            if hold is not None:
-                hold.stop()
+            gate = self._open()
+            self._gate = None
+            self.hold.stop()
             gate.close()
 
     @property
@@ -231,18 +231,16 @@ class Keeper:
         """Bring kernel and hold from one state to another; no packet is released early on the way."""
         old, new = banks(before), banks(after)
         gate = self._open()
-        hold = self.hold if old != new else None
-        if hold is not None:
-            hold.set_banks(cover(old, new))
+        if old != new:
+            self.hold.set_banks(cover(old, new))
         try:
             gate.apply(changes)
         except GateError:
             gate.apply(diff(gate.installed(), before))
-            if hold is not None:
-                hold.set_banks(old)
+            self.hold.set_banks(old)
             raise
-        if hold is not None:
-            hold.set_banks(new)
+        if old != new:
+            self.hold.set_banks(new)
 
 
 def _tell_differences(in_kernel: Mapping[str, Limit], in_file: Mapping[str, Limit]) -> None:

@@ -32,28 +32,23 @@ log = structlog.get_logger()
 class RunningOffice:
     """The office of a running daemon, as `api.app.Office` wants it.
 
-    `no_hold` is why no SYN is held, None where they are; `on_down` is called when the gate has been
-    taken down and the daemon has nothing left to do.
+    `on_down` is called when the gate has been taken down and the daemon has nothing left to do.
     """
 
-    def __init__(
-        self, keeper: Keeper, *, no_hold: str | None, started_at: datetime, on_down: Callable[[], object]
-    ) -> None:
+    def __init__(self, keeper: Keeper, *, started_at: datetime, on_down: Callable[[], object]) -> None:
         self._keeper = keeper
-        self._no_hold = no_hold
         self._started_at = started_at
         self._on_down = on_down
 
     def status(self) -> Status:
         """Tell the state of the gate."""
-        kept, hold = self._keeper.kept, self._keeper.hold
+        kept = self._keeper.kept
         return describe(
             kept.config.gate.name,
             interfaces_now(kept.config.gate.name),
             kept.limits(),
             self._keeper.counters(),
-            no_hold=self._no_hold,
-            hold=None if hold is None else hold.state(),
+            hold=self._keeper.hold.state(),
             in_file=file_limits(kept.config),
             config=ConfigStatus(
                 file=self._keeper.file,

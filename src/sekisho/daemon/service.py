@@ -18,13 +18,14 @@ from sekisho.api.app import create_app
 from sekisho.api.client import socket_path
 from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, Config, GateTable, parse
+from sekisho.daemon.attached import is_there, take_down
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
 from sekisho.daemon.server import Server, listening, only_daemon
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
-from sekisho.gate.kernel import GateSpec, KernelGate, open_gate, remove_gate
+from sekisho.gate.kernel import GateSpec, open_gate
 from sekisho.gate.tables import banks
 
 SWEEP_SECONDS = 1.0
@@ -47,17 +48,23 @@ def serve(file: Path, config: Config) -> None:
     """
     name = config.gate.name
     path = socket_path(name)
-    with only_daemon(name), _kept(file, config) as (keeper, no_hold), listening(path) as listener:
-        asyncio.run(_Service(keeper, no_hold).run(listener))
+    with only_daemon(name), _kept(file, config) as keeper, listening(path) as listener:
+        asyncio.run(_Service(keeper).run(listener))
 
 
 @contextlib.contextmanager
-def _kept(file: Path, config: Config) -> Iterator[tuple[Keeper, str | None]]:
-    """Open gate and hold, and let go of both at the end; also tell why no SYN is held, if so."""
-    gate = open_gate(_spec(config.gate))
-    installed = gate.installed()
-    hold, no_hold = _start_hold(config, installed)
-    try:
+def _kept(file: Path, config: Config) -> Iterator[Keeper]:
+    """Open gate and hold, and let go of both at the end; a gate that cannot be set up is not left behind."""
+    name = config.gate.name
+    with contextlib.ExitStack() as undoing:
+        if not is_there(name):
+            undoing.callback(take_down, name)
+        gate = open_gate(_spec(config.gate))
+        undoing.callback(gate.close)
+        installed = gate.installed()
+        hold = _hold(config.gate, installed)
+        hold.start()
+        undoing.callback(hold.stop)
         keeper = Keeper(
             gate,
             hold,
@@ -68,14 +75,17 @@ def _kept(file: Path, config: Config) -> Iterator[tuple[Keeper, str | None]]:
             utc=lambda: datetime.now(UTC),
             monotonic_ns=time.monotonic_ns,
         )
-    except GateError:
-        _give_up(gate, hold, config.gate.name if not installed.get("class_names") else None)
-        raise
+        undoing.pop_all()
     try:
-        yield keeper, no_hold
+        yield keeper
     finally:
         with contextlib.suppress(RefusalError):  # `gate down` has stopped it
             keeper.stop()
+
+
+def _hold(gate: GateTable, installed: Tables) -> Hold:
+    interfaces = tuple(dict.fromkeys((*gate.subscriber, *gate.uplink)))
+    return Hold(banks(installed), name=gate.name, base=gate.queue, interfaces=interfaces)
 
 
 def _spec(gate: GateTable) -> GateSpec:
@@ -90,32 +100,11 @@ def _spec(gate: GateTable) -> GateSpec:
     )
 
 
-def _start_hold(config: Config, installed: Tables) -> tuple[Hold | None, str | None]:
-    interfaces = tuple(dict.fromkeys((*config.gate.subscriber, *config.gate.uplink)))
-    hold = Hold(banks(installed), name=config.gate.name, interfaces=interfaces)
-    try:
-        hold.start()
-    except GateError as error:
-        log.warning("no SYN can be held, delay is by retransmission", why=str(error))
-        return None, f"nothing holds: {error}"
-    return hold, None
-
-
-def _give_up(gate: KernelGate, hold: Hold | None, new: str | None) -> None:
-    """Leave a gate that could not be set up: as it was found, or not at all if it is `new`."""
-    if hold is not None:
-        hold.stop()
-    gate.close()
-    if new is not None:
-        remove_gate(new)
-
-
 @dataclass
 class _Service:
     """The tasks of a running daemon."""
 
     keeper: Keeper
-    no_hold: str | None
 
     async def run(self, listener: socket.socket) -> None:
         """Answer and sweep until a signal or `gate down`. Raises GateError when sweep or hold fail."""
@@ -124,7 +113,6 @@ class _Service:
         self.reload_asked = asyncio.Event()
         self.office = RunningOffice(
             self.keeper,
-            no_hold=self.no_hold,
             started_at=datetime.now(UTC),
             on_down=lambda: loop.call_soon_threadsafe(ending.set),
         )
@@ -154,21 +142,18 @@ class _Service:
 
     async def sweep(self) -> None:
         """Remove what time has ended, every second; end when the gate has been taken down."""
+        told = None
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 swept = await asyncio.to_thread(self.keeper.sweep)
             except RefusalError:
                 await asyncio.Event().wait()  # `gate down` has ended the keeper and ends us next
-            self.check_hold()
-            lines = ["WATCHDOG=1"] if wants_watchdog() else []
-            notify(*lines, f"STATUS={swept.sessions} sessions")
-
-    def check_hold(self) -> None:
-        """End with an error rather than run without the hold's threads: a new daemon starts new ones."""
-        hold = self.keeper.hold
-        if hold is not None and not hold.state().alive:
-            raise GateError("a thread of the hold has ended, which is our fault: start the daemon again")
+            if wants_watchdog():
+                notify("WATCHDOG=1")
+            if swept.sessions != told:
+                told = swept.sessions
+                notify(f"STATUS={told} sessions")
 
     async def reload(self) -> None:
         """Read the file again each time SIGHUP asks for it."""
