@@ -429,6 +429,10 @@ def bridge_switches(gate: Namespace) -> dict[str, str]:
     return gate.call(lambda: {key: (rules.BRIDGE / key).read_text().strip() for key in rules.BRIDGE_SWITCHES})
 
 
+@pytest.mark.skipif(
+    not rules.BRIDGE.exists(),
+    reason="br_netfilter is not loaded; loading it would change every bridge of this machine",
+)
 def test_a_bridge_holds_too_and_gets_its_sysctls_back(build: Callable[[Layout], Road]) -> None:
     road = build(bridged)
     road.gate.sysctl("net.bridge.bridge-nf-call-iptables", 0)
@@ -464,6 +468,15 @@ def test_missing_commands_are_named_with_their_package(
 def test_a_refused_rule_is_told_with_status_and_reason(road: Road) -> None:
     with pytest.raises(RulesError, match=r"exit status \d+: .+"):
         road.gate.call(lambda: rules.run("iptables-nft", "-t", "raw", "-A", "PREROUTING", "-j", "NOSUCH"))
+
+
+def test_without_privilege_the_capability_is_named(road: Road) -> None:
+    script = (
+        "from sekisho.gate import GateError, nfqueue\n"
+        "try:\n    nfqueue.QueueSocket()\nexcept GateError as error:\n    print(error)"
+    )
+    command = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", sys.executable, "-c", script)
+    assert "CAP_NET_ADMIN is needed" in road.gate.run(*command).stdout
 
 
 def test_queues_beyond_the_last_number_are_refused() -> None:

@@ -14,7 +14,7 @@ from sekisho.gate.rules import Backend, RulesError
 from sekisho.gate.ruleset import QueueRule
 
 LOOK_MS: Final = 5_000  # between looks at the ruleset's generation, should an event be lost
-REPAIR_SECONDS: Final = 0.25  # at least between two looks, should somebody delete rules without end
+CALM_SECONDS: Final = 0.25  # after a look that found all rules, should somebody delete others without end
 
 log = structlog.get_logger()
 
@@ -78,23 +78,25 @@ class RuleGuard:
         while not self._stopping.is_set():
             flushed, now = watch.drain(), generation()
             if flushed or now != seen:
-                self._repair()
                 seen = now
-                self._stopping.wait(REPAIR_SECONDS)
+                if not self._repair():  # else look again at once: the flush may have come in between
+                    self._stopping.wait(CALM_SECONDS)
             poll.poll(LOOK_MS)
         watch.close()
 
-    def _repair(self) -> None:
+    def _repair(self) -> bool:
+        """Restore what is missing; tell whether anything was."""
         with self._lock:
             try:
                 restored = self._rules.change(self._wanted)
             except RulesError as error:
                 self._missing = self._wanted
                 log.error("hold_rules_unknown", error=str(error))  # noqa: TRY400 - the message says it all
-                return
+                return False
             self._missing = frozenset()
         if restored:
             self.restored += 1
             log.warning(
                 "hold_rules_restored", banks=sorted(rule.bank for rule in restored), times=self.restored
             )
+        return bool(restored)

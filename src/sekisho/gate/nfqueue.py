@@ -36,6 +36,7 @@ CFG_PARAMS: Final = 2
 CFG_QUEUE_MAXLEN: Final = 3
 CMD_BIND: Final = 1
 CMD_UNBIND: Final = 2
+CMD_PF_BIND: Final = 3
 COPY_META: Final = 1  # COPY_NONE drops what it queues
 VERDICT_HDR: Final = 2
 NF_ACCEPT: Final = 1
@@ -45,6 +46,7 @@ QUEUE_LENGTH: Final = 1 << 20  # patched kernels stop at 65,536 of it
 HEADER: Final = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 GENERIC: Final = struct.Struct(">BBH")  # family, version, queue
 ATTRIBUTE: Final = struct.Struct("=HH")  # length, type
+COMMAND: Final = struct.Struct(">BBH")  # command, pad, protocol family
 VERDICT: Final = struct.Struct(">II")  # verdict, id
 ERROR: Final = struct.Struct("=i")  # negative error number, 0: done
 
@@ -152,17 +154,21 @@ def attach_filter(sock: socket.socket, program: list[Instruction]) -> None:
 
 
 class QueueSocket:
-    """A netlink socket that owns queues. What they hold is dropped when it closes."""
+    """A netlink socket that owns queues. What they hold is dropped when it closes.
+
+    Errors: GateError for want of CAP_NET_ADMIN, or of the kernel's nfnetlink_queue.
+    """
 
     def __init__(self) -> None:
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER
         )
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)  # one wake-up of each queue fits
         self._socket.setblocking(False)
         self.wake_after({})  # before anything is bound: no packet message ever arrives
         self._socket.bind((0, 0))
         self._sequence = 0
+        self._load_module()
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)  # one wake-up of each queue fits
 
     @property
     def port_id(self) -> int:
@@ -176,10 +182,10 @@ class QueueSocket:
     def bind(self, queue: int) -> None:
         """Own a queue and make it hold all it can.
 
-        Errors: GateError when another process owns it, or for want of CAP_NET_ADMIN.
+        Errors: GateError when another process owns it.
         """
         attributes = (
-            (CFG_CMD, struct.pack(">BBH", CMD_BIND, 0, 0)),
+            (CFG_CMD, COMMAND.pack(CMD_BIND, 0, 0)),
             (CFG_PARAMS, struct.pack(">IB", 0, COPY_META)),
             (CFG_QUEUE_MAXLEN, struct.pack(">I", QUEUE_LENGTH)),
         )
@@ -187,7 +193,7 @@ class QueueSocket:
 
     def unbind(self, queue: int) -> None:
         """Give a queue up; what it holds is dropped."""
-        code = self._ask(MSG_CONFIG, queue, (CFG_CMD, struct.pack(">BBH", CMD_UNBIND, 0, 0)))
+        code = self._ask(MSG_CONFIG, queue, (CFG_CMD, COMMAND.pack(CMD_UNBIND, 0, 0)))
         self._must(code, queue, "unbind")
 
     def release(self, batches: Iterable[Batch]) -> None:
@@ -239,6 +245,16 @@ class QueueSocket:
             if HEADER.unpack_from(answer)[3] == self._sequence:
                 return _error_number(answer)
 
+    def _load_module(self) -> None:
+        """Make the kernel load nfnetlink_queue, which any request does; this one has no effect since 3.8."""
+        code = self._ask(MSG_CONFIG, 0, (CFG_CMD, COMMAND.pack(CMD_PF_BIND, 0, socket.AF_INET)))
+        if code:
+            self.close()
+            way_out = (
+                "CAP_NET_ADMIN is needed" if code == errno.EPERM else "it needs the module nfnetlink_queue"
+            )
+            raise GateError(f"this kernel offers no netfilter queue: {os.strerror(code)}; {way_out}")
+
     def _must(self, code: int, queue: int, verb: str) -> None:
         if code == 0:
             return
@@ -250,8 +266,7 @@ class QueueSocket:
                 f"cannot {verb} netfilter queue {queue}: {owner_name(row.port_id)} owns it; "
                 "end that program or give the gate other queues"
             )
-        way_out = "; CAP_NET_ADMIN is needed" if code == errno.EPERM else ""
-        raise GateError(f"cannot {verb} netfilter queue {queue}: {os.strerror(code)}{way_out}")
+        raise GateError(f"cannot {verb} netfilter queue {queue}: {os.strerror(code)}")
 
 
 def _error_number(answer: bytes) -> int:

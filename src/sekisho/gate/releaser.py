@@ -12,6 +12,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,14 +73,15 @@ class Releaser:
 
         Errors: GateError when a queue is another's, or for want of CAP_NET_ADMIN.
         """
-        self._table = QueueTable()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        try:
+        with ExitStack() as opened:
+            self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            opened.callback(os.close, self._wake)
             self._open()
+            opened.callback(self._close_socket)
+            self._table = QueueTable()  # there is none before the socket has loaded the module
+            opened.callback(self._table.close)
             self.set_delays(delays_ns)
-        except GateError:
-            self._close()
-            raise
+            self._opened = opened.pop_all()
         self._thread.start()
 
     def stop(self) -> None:
@@ -87,7 +89,7 @@ class Releaser:
         self._stopping.set()
         os.eventfd_write(self._wake, 1)
         self._thread.join()
-        self._close()
+        self._opened.close()
 
     def set_delays(self, delays_ns: Mapping[int, int]) -> None:
         """Own these queues too, and let what arrives from now on wait this long (queue → ns)."""
@@ -192,10 +194,8 @@ class Releaser:
         self._poll.register(self._socket.fileno(), select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
 
-    def _close(self) -> None:
-        self._socket.close()
-        self._table.close()
-        os.close(self._wake)
+    def _close_socket(self) -> None:
+        self._socket.close()  # the one there is by then: it may have been lost and reopened
 
     def _reopen(self) -> None:
         """Own the same queues again, however often it takes; nothing is held in them any more."""
