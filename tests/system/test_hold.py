@@ -350,8 +350,8 @@ def test_lost_queues_are_owned_again(road: Road) -> None:
 
 
 def test_more_queues_than_fit_one_answer_of_the_kernel(road: Road) -> None:
-    hold = road.hold(dict.fromkeys(range(16), 100), fanout=16)
-    assert len(road.gate.call(queue_rows)) == 256
+    hold = road.hold(dict.fromkeys(range(16), 100), fanout=8)
+    assert len(road.gate.call(queue_rows)) == 128
     road.wire.send(ipv4_syns(range(500), 25) + ipv4_syns(range(500, 1000), 26))
     assert min(map(road.wire.delay_ms, road.wire.take(1000))) >= 100
     assert [hold.state().banks[bank].released for bank in (0, 1, 15)] == [500, 500, 0]
@@ -480,8 +480,10 @@ def test_without_privilege_the_capability_is_named(road: Road) -> None:
 
 
 def test_queues_beyond_the_last_number_are_refused() -> None:
-    with pytest.raises(GateError, match="queues 65500 to 65563"):
+    with pytest.raises(GateError, match="queues 65500 to 65563, 4 a bank"):
         Hold({0: 1}, base=65_500)
+    with pytest.raises(GateError, match="choose 1 to 8 a bank"):
+        Hold({0: 1}, fanout=9)
 
 
 def test_lost_memory_of_another_namespace_is_not_used(road: Road) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from sekisho.gate.ruleset import queue_rules
 
 BASE: Final = 2500
 FANOUT: Final = 4
+MAX_FANOUT: Final = 8  # a socket filter for all banks still fits the 20 kB that older kernels allow
 
 # A thread that wants the interpreter waits this long for one that computes: 5 ms by default, as long as the
 # whole release error that is wanted. Costs a computing thread less than 1 %.
@@ -80,10 +81,10 @@ class Hold:
         state: Path = STATE,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        if fanout < 1 or not 0 <= base <= 65536 - MAX_BANKS * fanout:
+        if not (1 <= fanout <= MAX_FANOUT and 0 <= base <= 65536 - MAX_BANKS * fanout):
             raise GateError(
-                f"the hold needs queues {base} to {base + MAX_BANKS * fanout - 1}, not all of "
-                "which exist: choose base and fanout for 0 to 65535"
+                f"the hold cannot have queues {base} to {base + MAX_BANKS * fanout - 1}, {fanout} a bank: "
+                f"choose 1 to {MAX_FANOUT} a bank, all of them below 65536"
             )
         self._banks = dict(banks)
         self._name, self._base, self._fanout = name, base, fanout
@@ -124,12 +125,11 @@ class Hold:
         """Return what is held, released and dropped, and how late."""
         work = self._releaser.state()
         with_rule = {rule.bank for rule in self._guard.present()}
-        banks: dict[int, BankState] = {}
-        for queue, now in work.queues.items():
-            bank = (queue - self._base) // self._fanout
-            banks[bank] = _with_queue(banks.get(bank), now, bank in with_rule)
+        banks: dict[int, list[QueueState]] = {}
+        for number, queue in work.queues.items():
+            banks.setdefault((number - self._base) // self._fanout, []).append(queue)
         return HoldState(
-            banks=banks,
+            banks={bank: _bank_state(queues, bank in with_rule) for bank, queues in banks.items()},
             lateness=work.lateness,
             late_p50_ms=quantile_ms(work.lateness, 0.5),
             late_p99_ms=quantile_ms(work.lateness, 0.99),
@@ -153,12 +153,12 @@ class Hold:
         }
 
 
-def _with_queue(bank: BankState | None, queue: QueueState, rule_present: bool) -> BankState:
+def _bank_state(queues: Collection[QueueState], rule_present: bool) -> BankState:
     return BankState(
-        delay_ms=queue.delay_ns // 1_000_000,
-        held=queue.held + (bank.held if bank else 0),
-        released=queue.released + (bank.released if bank else 0),
-        full_drops=queue.full_drops + (bank.full_drops if bank else 0),
-        user_drops=queue.user_drops + (bank.user_drops if bank else 0),
+        delay_ms=max(queue.delay_ns for queue in queues) // 1_000_000,
+        held=sum(queue.held for queue in queues),
+        released=sum(queue.released for queue in queues),
+        full_drops=sum(queue.full_drops for queue in queues),
+        user_drops=sum(queue.user_drops for queue in queues),
         rule_present=rule_present,
     )
