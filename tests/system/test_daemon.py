@@ -254,6 +254,12 @@ def test_a_daemon_that_is_told_to_end_leaves_the_gate_and_down_takes_it(scene: S
     assert scene.leftovers() == []
 
 
+def test_down_clears_away_what_a_killed_daemon_left(scene: Scene) -> None:
+    scene.up().end(signal.SIGKILL)
+    assert "detached" in scene.sekisho("gate", "down").stdout
+    assert scene.leftovers() == []
+
+
 def test_a_second_daemon_of_the_same_gate_is_refused(scene: Scene) -> None:
     daemon = scene.up()
     second = scene.start()

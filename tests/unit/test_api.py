@@ -12,7 +12,7 @@ import pytest
 
 from sekisho.api import client
 from sekisho.api.client import AnswerError, AwayError, ask, socket_path
-from sekisho.daemon.server import only_daemon
+from sekisho.daemon.lock import only_daemon
 from sekisho.gate import GateError
 from tests.unit.fake_daemon import FakeOffice, running
 

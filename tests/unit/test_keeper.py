@@ -1,6 +1,7 @@
 """The keeper with a gate of dictionaries: what reaches the kernel and the hold, and in which order."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -36,6 +37,16 @@ delay = "0s"
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 NOW_NS = 10**12
 PEER = Peer(uid=0, pid=4711)
+IDLE = HoldState(
+    banks={},
+    lateness=(),
+    late_p50_ms=None,
+    late_p99_ms=None,
+    rules_restored=0,
+    queues_lost=0,
+    alive=True,
+    realtime=False,
+)
 DYNAMIC = Limit(Mode.ENFORCE, 5, 1_000)
 
 
@@ -79,6 +90,7 @@ class FakeGate:
 class FakeHold:
     def __init__(self, story: list[str]) -> None:
         self.banks: Mapping[int, int] = {}
+        self.alive = True
         self.story = story
 
     def set_banks(self, banks: Mapping[int, int]) -> None:
@@ -86,7 +98,7 @@ class FakeHold:
         self.story.append(f"hold {sorted(banks.values())}")
 
     def state(self) -> HoldState:
-        raise NotImplementedError
+        return replace(IDLE, alive=self.alive)
 
     def stop(self) -> None:
         self.story.append("stop")
@@ -283,4 +295,12 @@ def test_a_keeper_that_has_stopped_leaves_the_tables_and_answers_nothing() -> No
     assert scene.gate.installed() == before != EMPTY
     assert not scene.keeper.is_open
     with pytest.raises(RefusalError, match="the daemon is ending"):
+        scene.keeper.sweep()
+
+
+def test_a_sweep_tells_what_is_open_and_misses_a_dead_hold() -> None:
+    scene = Scene()
+    assert scene.keeper.sweep().sessions == 3
+    scene.hold.alive = False
+    with pytest.raises(GateError, match="a thread of the hold has ended"):
         scene.keeper.sweep()

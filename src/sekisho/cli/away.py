@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sekisho.api.client import socket_path
 from sekisho.api.models import Status
 from sekisho.daemon.attached import interfaces_now, is_there, take_down
 from sekisho.daemon.describe import NOT_ATTACHED, describe
+from sekisho.daemon.lock import only_daemon
 from sekisho.gate import GateError, bpf
 from sekisho.gate.kernel import PIN_ROOT, KernelGate
 from sekisho.gate.libbpf import Loaded
@@ -35,6 +37,8 @@ def status_without_daemon(name: str) -> Status:
 
 def down_without_daemon(name: str) -> bool:
     """Take a gate down; tell whether there was one. Raises GateError."""
-    was_there = is_there(name)
-    take_down(name)
-    return was_there
+    with only_daemon(name):
+        was_there = is_there(name)
+        take_down(name)
+        socket_path(name).unlink(missing_ok=True)  # of a daemon that was killed
+        return was_there

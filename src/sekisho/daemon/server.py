@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import socket
 import struct
@@ -15,9 +14,6 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from sekisho.api.client import lock_path
-from sekisho.gate import GateError
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _BACKLOG = 64
@@ -65,39 +61,6 @@ class Server(uvicorn.Server):
         """Start, and tell it."""
         await super().startup(sockets)
         self._on_started()
-
-
-@contextmanager
-def only_daemon(name: str) -> Iterator[None]:
-    """Hold the lock by which one daemon at most runs for a gate.
-
-    Raises GateError when it is taken, or for want of rights.
-    """
-    path = lock_path(name)
-    try:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        lock = path.open("a")
-    except OSError as error:
-        raise GateError(f"{path} cannot be made ({error.strerror}): run this as root") from error
-    with lock:
-        if not _is_ours(lock.fileno(), path):
-            raise GateError(
-                f"another daemon runs for gate {name!r} ({path} is locked): stop it first, "
-                "or give this gate another name in [gate]"
-            )
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _is_ours(lock: int, path: Path) -> bool:
-    """Try to take the lock; one whose file has gone meanwhile is worth nothing."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.fstat(lock).st_ino == path.stat().st_ino
-    except (BlockingIOError, FileNotFoundError):
-        return False
 
 
 @contextmanager

@@ -20,9 +20,10 @@ from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, Config, GateTable, parse
 from sekisho.daemon.attached import is_there, take_down
 from sekisho.daemon.keeper import Keeper
+from sekisho.daemon.lock import only_daemon
 from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
-from sekisho.daemon.server import Server, listening, only_daemon
+from sekisho.daemon.server import Server, listening
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
 from sekisho.gate.kernel import GateSpec, open_gate

@@ -1,0 +1,88 @@
+from datetime import UTC, datetime
+
+from sekisho.api.models import InterfaceStatus
+from sekisho.daemon.describe import counters_value, describe
+from sekisho.gate.hold import BankState, HoldState
+from sekisho.model import ClassCounters, Counters, Limit, Mode, Totals
+
+THERE = (
+    InterfaceStatus(
+        name="bng0", role="subscriber", hook="tcx", program="0a", since=datetime(2026, 4, 1, tzinfo=UTC)
+    ),
+)
+DYNAMIC = Limit(Mode.ENFORCE, 5, 1_000)
+FIXED = Limit(Mode.OBSERVE, 20, 0)
+LIMITS = {"dynamic": DYNAMIC, "fixed": FIXED}
+COUNTERS = Counters(
+    {
+        ("dynamic", 0): ClassCounters(
+            attempted=9, admitted=6, refused=3, held=6, adopted=2, closed_fin=1, closed_rst=1, closed_time=1
+        ),
+        ("dynamic", 1): ClassCounters(attempted=1, admitted=1),
+        ("fixed", 0): ClassCounters(admitted=1, closed_fin=2),
+    },
+    Totals(exempt=4),
+)
+
+
+def bank(delay_ms: int, held: int) -> BankState:
+    return BankState(delay_ms=delay_ms, held=held, released=10, full_drops=1, user_drops=2, rule_present=True)
+
+
+HOLD = HoldState(
+    banks={0: bank(1_000, 3), 1: bank(500, 4), 2: bank(1_000, 2)},
+    lateness=(),
+    late_p50_ms=1.0,
+    late_p99_ms=2.0,
+    rules_restored=0,
+    queues_lost=0,
+    alive=True,
+    realtime=True,
+)
+
+
+def test_a_class_is_the_sum_of_its_arms() -> None:
+    dynamic = describe("gate", THERE, LIMITS, COUNTERS).classes["dynamic"]
+    assert (dynamic.attempted, dynamic.admitted, dynamic.refused, dynamic.held) == (10, 7, 3, 6)
+
+
+def test_sessions_are_what_took_a_slot_and_has_not_given_it_back() -> None:
+    status = describe("gate", THERE, LIMITS, COUNTERS)
+    assert status.classes["dynamic"].sessions == 7 + 2 - 3
+    assert status.classes["fixed"].sessions == 0  # read in the middle of a change
+    assert status.sessions == 6
+
+
+def test_the_state_says_who_delays() -> None:
+    assert describe("gate", THERE, LIMITS, COUNTERS, hold=HOLD).state == "enforcing, delay by hold"
+    away = describe("gate", THERE, LIMITS, COUNTERS)
+    assert (away.state, away.delay_by) == (
+        "enforcing, delay by retransmission (daemon away)",
+        "retransmission",
+    )
+    assert describe("gate", THERE, {"fixed": FIXED}, COUNTERS, hold=HOLD).state == "observing"
+    gone = describe("gate", (), LIMITS, COUNTERS, hold=HOLD)
+    assert (gone.state, gone.attached, gone.enforcing, gone.delay_by) == ("not attached", False, False, None)
+
+
+def test_what_waits_is_told_by_delay_and_in_sum() -> None:
+    status = describe("gate", THERE, LIMITS, COUNTERS, hold=HOLD)
+    assert status.classes["dynamic"].held_now == 5
+    assert status.classes["fixed"].held_now == 0
+    assert status.hold is not None
+    assert (status.hold.held, status.hold.released, status.hold.dropped) == (9, 30, 9)
+    assert describe("gate", THERE, LIMITS, COUNTERS).classes["dynamic"].held_now is None
+
+
+def test_a_limit_that_is_not_the_files_is_told() -> None:
+    other = Limit(Mode.ENFORCE, 6, 1_000)
+    classes = describe("gate", THERE, LIMITS, COUNTERS, in_file={"dynamic": other, "fixed": FIXED}).classes
+    assert (classes["dynamic"].overridden, classes["fixed"].overridden) == (True, False)
+    assert classes["dynamic"].file is not None
+    assert classes["dynamic"].file.cap == 6
+
+
+def test_all_counters_are_told_by_arm() -> None:
+    value = counters_value(COUNTERS)
+    assert value.classes["dynamic"]["1"].attempted == 1
+    assert value.totals.exempt == 4
