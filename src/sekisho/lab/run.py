@@ -189,8 +189,18 @@ def _build(lab: Lab, stack: ExitStack) -> None:
 
 
 def _end_all(net: Topology) -> None:
-    """End whatever runs in the namespaces: all of it is this run's, and Postfix's children too."""
-    processes.end(topology.pids(net))
+    """End whatever runs in the namespaces: all of it is this run's, and Postfix's children too.
+
+    What a dying program has just started is found by looking again, until two looks find nothing.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    quiet = 0
+    while quiet < 2:
+        found = topology.pids(net)
+        quiet = 0 if found else quiet + 1
+        processes.end(found)
+        if time.monotonic() > deadline:
+            raise LabError(f"processes in {net.prefix}-… do not end: {found}; end them by hand")
 
 
 def _attach(lab: Lab, stack: ExitStack) -> None:
