@@ -278,7 +278,7 @@ def main() -> None:
         interface, macs, rate, seconds = sys.argv[2:]
         generate(interface, macs, int(rate), float(seconds))
         return
-    release_error(rate=11_000, delay_ms=5_000)
+    release_error(rate=12_000, delay_ms=5_000)
     cost()
 
 
