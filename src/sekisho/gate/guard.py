@@ -91,12 +91,12 @@ class RuleGuard:
                 restored = self._rules.change(self._wanted)
             except RulesError as error:
                 self._missing = self._wanted
-                log.error("hold_rules_unknown", error=str(error))  # noqa: TRY400 - the message says it all
+                log.error("queue rules not restored", error=str(error))  # noqa: TRY400 - the message says it all
                 return False
             self._missing = frozenset()
         if restored:
             self.restored += 1
             log.warning(
-                "hold_rules_restored", banks=sorted(rule.bank for rule in restored), times=self.restored
+                "queue rules restored", banks=sorted(rule.bank for rule in restored), times=self.restored
             )
         return bool(restored)

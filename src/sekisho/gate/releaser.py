@@ -136,7 +136,7 @@ class Releaser:
                     armed, due_ns = self._turn()
                 self._wait(armed, due_ns)
             except OSError as error:  # the socket or a queue is gone, and what was held with it
-                log.error("hold_queues_lost", error=str(error))  # noqa: TRY400 - the message says it all
+                log.error("held packets lost with their queues", error=str(error))  # noqa: TRY400 - the message says it all
                 self._reopen()
 
     def _turn(self) -> tuple[bool, int | None]:
@@ -204,10 +204,10 @@ class Releaser:
                 with self._lock:
                     self._bind_again()
             except (GateError, OSError) as error:
-                log.error("hold_queues_unavailable", error=str(error))  # noqa: TRY400 - as above
+                log.error("queues not to be had", error=str(error))  # noqa: TRY400 - as above
                 self._stopping.wait(RETRY_SECONDS)
             else:
-                log.info("hold_queues_owned_again", queues=sorted(self._released))
+                log.info("queues owned again", queues=sorted(self._released))
                 return
 
     def _bind_again(self) -> None:
