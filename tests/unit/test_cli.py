@@ -185,6 +185,12 @@ def test_the_gate_of_a_configuration_is_asked(
     assert result.exit_code == 2
 
 
+def test_a_name_that_no_gate_can_have_is_wrong_usage() -> None:
+    result = sekisho("gate", "down", "--name", "../up")
+    assert result.exit_code == 2
+    assert "cannot name a class or a gate" in result.output
+
+
 def test_without_a_daemon_the_way_to_start_one_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,7 +154,8 @@ def test_a_gate_taken_over_goes_back_to_the_file_and_learns_no_second_time() -> 
     with capture_logs() as logs:
         second = Scene(first.gate)
     assert second.in_kernel["dynamic"] == DYNAMIC
-    assert [(entry["event"], entry["cap"], entry["was_cap"]) for entry in logs] == [
+    assert (logs[0]["event"], logs[0]["taken_over"]) == ("gate opened", True)
+    assert [(entry["event"], entry["cap"], entry["was_cap"]) for entry in logs[1:]] == [
         ("the file's limit replaces the one found in the kernel", 5, 9)
     ]
     assert [change.map_name for change in second.gate.writes[-1:]] == ["limits"]
@@ -284,6 +285,25 @@ def test_a_write_that_fails_is_taken_back() -> None:
     assert scene.gate.installed() == before
     assert scene.hold.banks == {0: 1_000}
     assert scene.keeper.kept.config.classes["fixed"].cap == 20
+
+
+def test_a_reload_that_the_kernel_refuses_is_told_in_the_status() -> None:
+    scene = Scene()
+    scene.text = TEXT.replace("/16", "/17")
+    scene.gate.failing = "pools"
+    with pytest.raises(GateError):
+        scene.keeper.reload(None)
+    assert scene.keeper.kept.refused is not None
+    assert scene.keeper.kept.refused.problems == ("pools is full",)
+
+
+def test_more_delays_than_banks_are_refused() -> None:
+    scene = Scene()
+    classes = (f'[class.c{ms}]\nmode = "enforce"\ncap = 1\ndelay = "{ms}ms"\n' for ms in range(1, 16))
+    scene.text = TEXT + "".join(classes)
+    scene.keeper.reload(None)
+    with pytest.raises(RefusalError, match="17 different delays"):
+        scene.keeper.set_limit("fixed", LimitChange(delay_ms=2_000), PEER)
 
 
 def test_a_keeper_that_has_stopped_leaves_the_tables_and_answers_nothing() -> None:

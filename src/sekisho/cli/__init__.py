@@ -224,9 +224,11 @@ def top(name: Name = None, config: NameFrom = None) -> None:
 
 def _name(name: str | None, config: Path | None) -> str:
     """Return which gate is meant."""
-    from sekisho.cli.files import BadNameError, gate_name
+    from sekisho.cli.files import BadNameError, gate_name, good_name
 
     try:
-        return name or (gate_name(config) if config is not None else _DEFAULT_NAME)
+        if config is not None and name is None:
+            return gate_name(config)
+        return good_name(name or _DEFAULT_NAME)
     except BadNameError as error:
         raise typer.BadParameter(str(error)) from error

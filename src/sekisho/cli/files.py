@@ -8,11 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
 from sekisho.config import Checked, Problem, Severity, digest, errors, parse
+from sekisho.config.values import read_name
 
 
 class BadNameError(Exception):
-    """A file from which no gate's name can be taken."""
+    """A name that no gate can have, or a file without one."""
 
 
 def read_config(file: Path) -> Checked:
@@ -20,10 +23,18 @@ def read_config(file: Path) -> Checked:
     return parse(file.read_bytes())
 
 
-def gate_name(file: Path) -> str:
-    """Return the gate's name of a configuration that may have errors elsewhere."""
+def good_name(name: str) -> str:
+    """Return a gate's name, which becomes part of paths. Raises BadNameError."""
     try:
-        return str(tomllib.loads(file.read_text())["gate"].get("name", "gate"))
+        return read_name(name)
+    except PydanticCustomError as fault:
+        raise BadNameError(fault.message()) from fault
+
+
+def gate_name(file: Path) -> str:
+    """Return the gate's name of a configuration that may have errors elsewhere. Raises BadNameError."""
+    try:
+        return good_name(tomllib.loads(file.read_text())["gate"].get("name", "gate"))
     except OSError as error:
         raise BadNameError(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, AttributeError) as error:

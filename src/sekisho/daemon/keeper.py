@@ -87,9 +87,8 @@ class Kept:
 class Keeper:
     """One gate in the daemon's hands.
 
-    `hold` runs and holds by the banks of `installed`, the
-    kernel's tables as found. `file` is the configuration's name in messages, `read` reads and checks
-    it again, `utc` tells the time (aware UTC).
+    `hold` runs and holds by the banks of `installed`, the kernel's tables as found. `file` is the
+    configuration's name in messages, `read` reads and checks it again, `utc` tells the time (aware UTC).
     """
 
     def __init__(
@@ -110,6 +109,7 @@ class Keeper:
         self._changing = threading.Lock()
         until_ns = learning_until(installed) or monotonic_ns() + config.gate.learn_ms * 1_000_000
         tables = encode(wanted(config, {}), installed, hold_by_queue=True, learning_until_ns=until_ns)
+        log.info("gate opened", taken_over=installed_limits(installed) != {}, file=file)
         _tell_differences(installed_limits(installed), file_limits(config))
         self._apply(installed, tables, diff(installed, tables))
         self.kept = Kept(config, digest(config), {}, tables, utc())
@@ -121,22 +121,14 @@ class Keeper:
         """
         with self._changing:
             kept = self.kept
-            limits, in_file = kept.limits(), file_limits(kept.config)
-            if class_name not in limits:
-                known = ", ".join(sorted(limits)) or "none"
-                raise RefusalError(
-                    404,
-                    "unknown-class",
-                    "There is no such class",
-                    f"there is no class {class_name!r} in {self.file}: there are: {known}",
-                )
-            limit = change.of(limits[class_name])
-            if (wrong := cap_beyond(limit.cap, kept.config.gate.slots)) is not None:
-                raise RefusalError(422, "invalid", "The cap cannot be", ": ".join(wrong))
-            write, tables = limit_change(kept.tables, class_name, limit)
+            limit, in_file = self._changed(class_name, change), file_limits(kept.config)[class_name]
+            try:
+                write, tables = limit_change(kept.tables, class_name, limit)
+            except GateError as error:  # too many different delays
+                raise RefusalError(422, "invalid", "The delay cannot be", str(error)) from error
             self._apply(kept.tables, tables, (write,))
             overrides = {name: value for name, value in kept.overrides.items() if name != class_name}
-            if limit != in_file[class_name]:
+            if limit != in_file:
                 overrides[class_name] = limit
             self.kept = replace(kept, overrides=overrides, tables=tables)
         log.info("limit set", **_shown(class_name, limit), by_uid=peer.uid, by_pid=peer.pid)
@@ -144,7 +136,7 @@ class Keeper:
         return LimitAnswer(
             class_name=class_name,
             limit=LimitValue.of(limit),
-            file=LimitValue.of(in_file[class_name]),
+            file=LimitValue.of(in_file),
             warnings=(": ".join(worry),) if worry else (),
         )
 
@@ -155,26 +147,19 @@ class Keeper:
         changes that a running gate cannot follow; GateError when the kernel refuses.
         """
         with self._changing:
-            kept = self.kept
-            checked = self._read()
-            config = self._acceptable(checked)
-            overrides = surviving(kept.overrides, kept.config, config)
-            tables = encode(
-                wanted(config, overrides),
-                kept.tables,
-                hold_by_queue=True,
-                learning_until_ns=learning_until(kept.tables),
-            )
-            installed = self._open().installed()
-            self._apply(installed, tables, diff(installed, tables))
-            self.kept = Kept(config, digest(config), overrides, tables, self._utc())
-        ended = tuple(sorted(kept.overrides.keys() - overrides.keys()))
+            before = self.kept
+            try:
+                checked = self._read()
+                self.kept = after = self._follow(self._acceptable(checked))
+            except GateError as error:
+                self.kept = replace(before, refused=RefusedReload(at=self._utc(), problems=(str(error),)))
+                raise
+        ended = tuple(sorted(before.overrides.keys() - after.overrides.keys()))
         who = {} if peer is None else {"by_uid": peer.uid, "by_pid": peer.pid}
-        now = self.kept.digest
-        log.info("configuration loaded", file=self.file, digest=now, limits_ended=ended, **who)
+        log.info("configuration loaded", file=self.file, digest=after.digest, limits_ended=ended, **who)
         return ReloadAnswer(
-            digest=now,
-            changed=now != kept.digest,
+            digest=after.digest,
+            changed=after.digest != before.digest,
             ended=ended,
             warnings=tuple(problem.sentence(self.file) for problem in checked.problems),
         )
@@ -208,6 +193,32 @@ class Keeper:
         if self._gate is None:
             raise RefusalError(503, "ending", "The daemon is ending", "the daemon is ending: ask again later")
         return self._gate
+
+    def _changed(self, class_name: str, change: LimitChange) -> Limit:
+        """Return a class's limit with a change made, or refuse it."""
+        limits, slots = self.kept.limits(), self.kept.config.gate.slots
+        if class_name not in limits:
+            known = ", ".join(sorted(limits)) or "none"
+            detail = f"there is no class {class_name!r} in {self.file}: there are: {known}"
+            raise RefusalError(404, "unknown-class", "There is no such class", detail)
+        limit = change.of(limits[class_name])
+        if (wrong := cap_beyond(limit.cap, slots)) is not None:
+            raise RefusalError(422, "invalid", "The cap cannot be", ": ".join(wrong))
+        return limit
+
+    def _follow(self, config: Config) -> Kept:
+        """Bring the kernel to another configuration by the difference. Raises GateError, nothing changed."""
+        kept = self.kept
+        overrides = surviving(kept.overrides, kept.config, config)
+        tables = encode(
+            wanted(config, overrides),
+            kept.tables,
+            hold_by_queue=True,
+            learning_until_ns=learning_until(kept.tables),
+        )
+        installed = self._open().installed()
+        self._apply(installed, tables, diff(installed, tables))
+        return Kept(config, digest(config), overrides, tables, self._utc())
 
     def _acceptable(self, checked: Checked) -> Config:
         """Return the configuration, or keep the old one and refuse."""
