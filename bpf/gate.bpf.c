@@ -26,7 +26,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 /* One packet on its way through the gate; lives on the stack of examine(). */
 struct visit {
 	struct packet packet;
-	struct slot_key key;
+	struct slot_key key __attribute__((aligned(8)));
 	struct moment moment;
 	struct subject subject;
 	struct slot *closed; /* a slot of this session that may be used again */

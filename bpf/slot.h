@@ -68,15 +68,20 @@ static __always_inline __u32 end_of(const struct packet *p)
 	return p->seq + p->payload + !!(p->flags & TCP_FIN);
 }
 
+static __always_inline __u64 mix(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 32;
+}
+
+/* The key has to lie on an eight-byte boundary. */
 static __always_inline __u64 fingerprint_of(const struct slot_key *key)
 {
-	const __u32 *words = (const __u32 *)key;
-	__u64 hash = 0;
+	const __u64 *addresses = (const __u64 *)key;
+	__u64 hash = key->port;
 
-	for (int i = 0; i < sizeof(*key) / 4; i++) {
-		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ull;
-		hash ^= hash >> 32;
-	}
+	for (int i = 0; i < (sizeof(key->line) + sizeof(key->server)) / sizeof(*addresses); i++)
+		hash = mix(hash, addresses[i]);
 	return hash;
 }
 
