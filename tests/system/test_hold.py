@@ -410,7 +410,7 @@ def test_removal_leaves_nothing_of_ours(road: Road) -> None:
     assert road.ruleset() != before
     road.remove()
     assert road.ruleset() == before
-    assert not list(road.state.iterdir())
+    assert not list(road.state.glob("*"))
 
 
 def test_removal_leaves_what_others_have_in_the_raw_table(road: Road) -> None:

@@ -94,11 +94,11 @@ def world(first: int, delay: int) -> World:
 FIRST_IDS = st.one_of(
     st.just(0), st.integers(ID_MASK - 40, ID_MASK), st.integers((1 << 31) - 40, (1 << 31) + 40)
 )
-DELAYS = st.integers(1, 50).map(lambda ms: ms * MS)
+DELAYS = st.integers(1, 10).map(lambda ms: ms * MS)
 ARRIVALS = st.tuples(st.just("arrive"), st.sampled_from(QUEUES), st.integers(1, 20))
 TICKS = st.tuples(st.just("tick"), st.just(0), st.integers(1, 64))
-CHANGES = st.tuples(st.just("delay"), st.just(0), st.integers(1, 50))
-STEPS = st.integers(0, 5 * MS)
+CHANGES = st.tuples(st.just("delay"), st.just(0), st.integers(1, 10))
+STEPS = st.integers(0, 4).map(lambda ms: ms * MS)  # whole milliseconds, so that things often fall together
 
 
 @given(FIRST_IDS, DELAYS, st.lists(st.tuples(STEPS, st.one_of(ARRIVALS, TICKS, CHANGES)), max_size=60))
@@ -116,9 +116,9 @@ def test_never_early_whatever_arrives_ticks_and_changes(
             it.tick(number)
         else:
             it.set_delay(number * MS)
-    it.tick(64)
-    it.now += 50 * MS
-    it.tick(64)
+    for _ in range(22):  # twice the longest delay: one queue may wait for itself
+        it.tick(64)
+        it.now += MS
     assert all(release - arrival >= delay for arrival, delay, release in it.passed)
     assert len(it.passed) == arrived
     assert it.schedule.next_due_ns() is None

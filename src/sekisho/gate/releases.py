@@ -5,8 +5,8 @@ tells the last one given. A *sample* is that id, read before `now`: every packet
 before `now`, so all of them are due at `now` + delay. A packet is therefore never released before its own
 arrival + delay, and later at most by the time since the previous sample.
 
-A verdict releases everything up to an id: a queue is first in, first out. A lowered delay lets nothing
-overtake, so the due times along a queue never decrease.
+A verdict releases everything up to an id: a queue is first in, first out. After a delay was lowered, what
+arrives waits for what is before it.
 """
 
 from __future__ import annotations
@@ -100,10 +100,7 @@ class Schedule:
             queue = self._queues.get(number)
             if queue is None or not 0 < (last_id - queue.seen) & ID_MASK < ID_HALF:
                 continue
-            due_ns = now_ns + queue.delay_ns
-            if queue.waiting:
-                due_ns = max(due_ns, queue.waiting[-1][1])
-            queue.waiting.append((last_id, due_ns))
+            queue.waiting.append((last_id, now_ns + queue.delay_ns))
             queue.seen = last_id
             arrived = True
         return arrived
