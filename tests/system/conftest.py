@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.system.internet import SERVERS, Internet, routed
 from tests.system.netns import Net, network
+from tests.system.sessions import Clients
+from tests.system.tap import Tap, tap
 
 
 @pytest.fixture
@@ -14,3 +18,60 @@ def net() -> Iterator[Net]:
     """Namespaces that are gone after the test."""
     with network() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
+    """One gate that is up for many tests: a router; each test takes lines of its own."""
+    with network() as made:
+        scene = routed(made, tmp_path_factory.mktemp("internet"))
+        for family in SERVERS:
+            scene.listen(family)
+        try:
+            scene.up()
+            yield scene
+        finally:
+            scene.close()
+
+
+@pytest.fixture
+def own_internet(net: Net, tmp_path: Path) -> Iterator[Internet]:
+    """A router whose gate is not up yet and belongs to one test."""
+    scene = routed(net, tmp_path)
+    for family in SERVERS:
+        scene.listen(family)
+    try:
+        yield scene
+    finally:
+        scene.close()
+
+
+def _scene_of(request: pytest.FixtureRequest) -> Internet:
+    own = "own_internet" if "own_internet" in request.fixturenames else "internet"
+    scene = request.getfixturevalue(own)
+    assert isinstance(scene, Internet)
+    return scene
+
+
+@pytest.fixture
+def clients(request: pytest.FixtureRequest) -> Iterator[Clients]:
+    """Sessions from the lines of the scene that the test uses."""
+    made = Clients(_scene_of(request).lines)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def outside(request: pytest.FixtureRequest) -> Iterator[Tap]:
+    """The servers' end of the scene: what has passed the gate, and what a server may send."""
+    made = tap(_scene_of(request).servers, "eth0")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def inside(request: pytest.FixtureRequest) -> Iterator[Tap]:
+    """The lines' end of the scene."""
+    made = tap(_scene_of(request).lines, "eth0")
+    yield made
+    made.close()

@@ -1,0 +1,64 @@
+"""What the kernel holds of a gate, read from its pinned maps and from no daemon."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections import Counter
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from sekisho.gate import abi, bpf
+from sekisho.gate.kernel import PIN_ROOT
+
+_SLOT_FIELDS = [name for name, code in abi.SLOT.fields if not code.endswith("x")]
+_LIVE = {abi.SLOT_SYN, abi.SLOT_OPEN, abi.SLOT_HALF}
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Live slots by the address that opened them, and sessions by line as the lines count them."""
+
+    by_address: Counter[str]
+    by_line: Counter[int]
+
+    @property
+    def total(self) -> int:
+        """All live slots; the lines count the same."""
+        return self.by_address.total()
+
+
+def read_slots(name: str) -> Slots:
+    """Read slots and lines of a gate, and see that they agree line by line.
+
+    Only for a moment without traffic: the two maps are read one after the other.
+    """
+    live: Counter[int] = Counter()
+    by_address: Counter[str] = Counter()
+    for key, value in _entries(name, "slots").items():
+        slot = dict(zip(_SLOT_FIELDS, struct.unpack(abi.SLOT.format, value), strict=True))
+        if slot["state"] in _LIVE:
+            address, _, _ = struct.unpack(abi.SLOT_KEY.format, key)
+            by_address[_shown(address)] += 1
+            live[slot["line"]] += 1
+    charged: Counter[int] = Counter()
+    for key, value in _entries(name, "lines").items():
+        _, sessions, _ = struct.unpack(abi.LINE.format, value)
+        charged[int.from_bytes(key, "little")] = sessions
+    assert +charged == live
+    return Slots(by_address, live)
+
+
+def _shown(address: bytes) -> str:
+    found = ip_address(address)
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
+
+
+def _entries(name: str, map_name: str) -> dict[bytes, bytes]:
+    fd = bpf.get_pinned(str(Path(PIN_ROOT, name, map_name)))
+    try:
+        return bpf.read_all(fd)
+    finally:
+        os.close(fd)
