@@ -73,6 +73,10 @@ def test_no_command_and_wrong_usage_end_with_2() -> None:
     assert sekisho("gate", "up").exit_code == 2
 
 
+def test_help_shows_brackets_as_they_are() -> None:
+    assert "as in [class.NAME]" in sekisho("gate", "set", "--help").output
+
+
 def test_a_good_file_is_called_good() -> None:
     result = sekisho("check", str(SHIPPED))
     assert (result.exit_code, result.output) == (0, f"{SHIPPED}: good\n")

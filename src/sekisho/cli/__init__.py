@@ -16,8 +16,13 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # it would take "[class.NAME]" for markup
 )
-gate = typer.Typer(help="The gate of this machine: up, down, its state and its limits.", no_args_is_help=True)
+gate = typer.Typer(
+    help="The gate of this machine: up, down, its state and its limits.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(gate, name="gate")
 
 _FAILED = 1
@@ -73,7 +78,10 @@ def check(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration to check.")],
     as_json: Json = False,
 ) -> None:
-    """Check a configuration: every error at once, each with its line and the way out."""
+    """Check a configuration and list every error.
+
+    Each is told with its line and the way out.
+    """
     from sekisho.cli.files import checked_json, read_config, told
     from sekisho.config import errors
 
@@ -94,7 +102,7 @@ def check(
     add_help_option=False,
 )
 def lab(context: typer.Context) -> None:
-    """Run the laboratory: real mail programs meet the gate in network namespaces."""
+    """Run real mail programs against a gate."""
     from sekisho.lab.cli import app as laboratory
 
     laboratory(context.args, prog_name="sekisho lab")
@@ -102,9 +110,9 @@ def lab(context: typer.Context) -> None:
 
 @gate.command()
 def up(config: File) -> None:
-    """Attach the gate, or take it over, and run in the foreground; the gate outlives this process.
+    """Attach the gate and run in the foreground.
 
-    SIGHUP reads the file again; with an error in it the old one stays. SIGTERM ends the process and
+    A gate that is attached already is taken over. SIGHUP reads the file again; with an error in it the old one stays. SIGTERM ends the process and
     leaves the limits on: `sekisho gate down` takes them off.
     """
     from sekisho.cli.files import read_config, told
@@ -154,7 +162,7 @@ def status(as_json: Json = False, name: Name = None, config: NameFrom = None) ->
 
 @gate.command()
 def down(name: Name = None, config: NameFrom = None) -> None:
-    """Detach the gate and end its daemon; nothing of it stays behind."""
+    """Detach the gate and end its daemon."""
     from sekisho.api.client import AnswerError, AwayError, ask, wait_for_end
     from sekisho.gate import GateError
 
@@ -183,9 +191,9 @@ def set_limit(
     name: Name = None,
     config: NameFrom = None,
 ) -> None:
-    """Give a class another limit, from the next SYN on, for every line of it.
+    """Give a class another limit.
 
-    It lasts until the daemon starts anew, or the file gives this class another limit and is read again.
+    It holds from the next SYN on, for every line of the class. It lasts until the daemon starts anew, or the file gives this class another limit and is read again.
     """
     from urllib.parse import quote
 
@@ -212,7 +220,7 @@ def set_limit(
 
 @gate.command()
 def top(name: Name = None, config: NameFrom = None) -> None:
-    """Watch the classes: sessions, held, and what is admitted and refused a second. Ctrl-C ends it."""
+    """Watch the classes; Ctrl-C ends it."""
     from sekisho.api.client import AnswerError, AwayError
     from sekisho.cli.top import watch
 
