@@ -112,8 +112,9 @@ def lab(context: typer.Context) -> None:
 def up(config: File) -> None:
     """Attach the gate and run in the foreground.
 
-    A gate that is attached already is taken over. SIGHUP reads the file again; with an error in it the old one stays. SIGTERM ends the process and
-    leaves the limits on: `sekisho gate down` takes them off.
+    A gate that is attached already is taken over. SIGHUP reads the file again; with an error in it
+    the old one stays. SIGTERM ends the process and leaves the limits on: `sekisho gate down` takes
+    them off.
     """
     from sekisho.cli.files import read_config, told
     from sekisho.daemon.logs import set_up_logs
@@ -193,7 +194,8 @@ def set_limit(
 ) -> None:
     """Give a class another limit.
 
-    It holds from the next SYN on, for every line of the class. It lasts until the daemon starts anew, or the file gives this class another limit and is read again.
+    It holds from the next SYN on, for every line of the class. It lasts until the daemon starts anew,
+    or the file gives this class another limit and is read again.
     """
     from urllib.parse import quote
 
