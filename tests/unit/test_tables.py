@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sekisho.gate import Change, GateError, Tables, abi, tables
@@ -30,6 +30,7 @@ PREFIXES: tuple[Network, ...] = (
     IPv4Network("10.0.0.0/8"),
     IPv6Network("2001:db8::/32"),
 )
+SOME = settings(max_examples=40)  # each draws two whole configurations
 OBSERVE = Limit(Mode.OBSERVE, cap=5, delay_ms=0)
 SLOW = Limit(Mode.ENFORCE, cap=5, delay_ms=1_000)
 
@@ -93,6 +94,7 @@ def wanteds(draw: st.DrawFn) -> Wanted:
     )
 
 
+@SOME
 @given(wanteds(), wanteds())
 def test_the_difference_leads_from_one_to_the_other(first: Wanted, second: Wanted) -> None:
     installed = encode(first)
@@ -100,6 +102,7 @@ def test_the_difference_leads_from_one_to_the_other(first: Wanted, second: Wante
     assert apply(installed, tables.diff(installed, wanted)) == filled(wanted)
 
 
+@SOME
 @given(wanteds())
 def test_from_nothing_and_back(wanted: Wanted) -> None:
     all_tables = encode(wanted)
@@ -107,6 +110,7 @@ def test_from_nothing_and_back(wanted: Wanted) -> None:
     assert tables.diff(all_tables, encode(wanted, all_tables)) == ()
 
 
+@SOME
 @given(wanteds(), wanteds())
 def test_classes_and_delays_keep_their_numbers(first: Wanted, second: Wanted) -> None:
     installed = encode(first)
@@ -122,6 +126,7 @@ def test_classes_and_delays_keep_their_numbers(first: Wanted, second: Wanted) ->
     )
 
 
+@SOME
 @given(wanteds())
 def test_each_bank_holds_for_one_delay(wanted: Wanted) -> None:
     all_tables = encode(wanted)
@@ -132,6 +137,7 @@ def test_each_bank_holds_for_one_delay(wanted: Wanted) -> None:
     assert len(set(delays.values())) == len(delays)
 
 
+@SOME
 @given(wanteds(), wanteds())
 def test_nothing_dangles_between_two_changes(first: Wanted, second: Wanted) -> None:
     now: dict[str, dict[bytes, bytes]] = {}

@@ -192,8 +192,9 @@ def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
 def update_batch(fd: int, entries: Iterable[tuple[bytes, bytes]]) -> None:
     """Write entries, new or not, in order; one call for many."""
     for chunk in _chunks(entries):
-        keys, values = zip(*chunk, strict=True)
-        _batch(Command.MAP_UPDATE_BATCH, fd, b"".join(keys), b"".join(values), len(chunk))
+        keys = b"".join([key for key, _ in chunk])
+        values = b"".join([value for _, value in chunk])
+        _batch(Command.MAP_UPDATE_BATCH, fd, keys, values, len(chunk))
 
 
 def delete_batch(fd: int, keys: Sequence[bytes]) -> None:
