@@ -127,6 +127,7 @@ static __always_inline bool place(struct visit *v, const struct slot *fresh)
 	bool free;
 	int error; /* as in reserve() */
 
+	COUNT_TOTAL(slots_taken);
 	if (closed) {
 		bpf_spin_lock(&closed->lock);
 		free = closed->state == SLOT_CLOSED && closed->fingerprint == fresh->fingerprint;
@@ -436,6 +437,8 @@ static long sweep_slot(void *map, const struct slot_key *key, struct slot *slot,
 		found->slots_removed++;
 	} else if (live) {
 		found->sessions++;
+	} else {
+		found->lingering++;
 	}
 	return 0;
 }
@@ -455,6 +458,8 @@ static long sweep_line(void *map, const __u64 *number, struct line *line, struct
 	if (gone) {
 		bpf_map_delete_elem(map, number);
 		found->lines_removed++;
+	} else {
+		found->lines++;
 	}
 	return 0;
 }

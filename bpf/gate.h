@@ -194,6 +194,7 @@ struct totals {
 	__u64 unknown_ethertype;
 	__u64 exempt;
 	__u64 resets_sent;
+	__u64 slots_taken; /* tells user space whether there can be anything to sweep */
 	__u64 lines_full; /* alarm: refused or untracked because a map is full */
 	__u64 slots_full;
 	__u64 busy; /* lost a race and was treated as refused */
@@ -201,7 +202,9 @@ struct totals {
 
 /* swept[0]: what the last sweep found */
 struct sweep {
-	__u32 sessions; /* live slots left */
+	__u32 sessions;  /* live slots left */
+	__u32 lingering; /* closed slots left */
+	__u32 lines;     /* left */
 	__u32 expired;
 	__u32 slots_removed;
 	__u32 lines_removed;

@@ -167,6 +167,7 @@ class Totals:
     unknown_ethertype: int = 0
     exempt: int = 0
     resets_sent: int = 0
+    slots_taken: int = 0
     lines_full: int = 0
     slots_full: int = 0
     busy: int = 0
@@ -182,9 +183,11 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What one sweep found: live sessions left, and what it removed."""
+    """What one sweep left (live sessions, lingering slots, lines) and what it removed."""
 
-    sessions: int
-    expired: int
-    slots_removed: int
-    lines_removed: int
+    sessions: int = 0
+    lingering: int = 0
+    lines: int = 0
+    expired: int = 0
+    slots_removed: int = 0
+    lines_removed: int = 0

@@ -81,7 +81,7 @@ class FakeGate:
         return Counters({}, Totals())
 
     def sweep(self) -> Sweep:
-        return Sweep(3, 0, 0, 0)
+        return Sweep(sessions=3)
 
     def close(self) -> None:
         self.story.append("close")

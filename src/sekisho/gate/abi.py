@@ -163,6 +163,7 @@ TOTAL_SUMS: Final = (
     "unknown_ethertype",
     "exempt",
     "resets_sent",
+    "slots_taken",
     "lines_full",
     "slots_full",
     "busy",
@@ -170,7 +171,14 @@ TOTAL_SUMS: Final = (
 TOTALS: Final = Layout("totals", tuple((name, "Q") for name in TOTAL_SUMS))
 SWEEP: Final = Layout(
     "sweep",
-    (("sessions", "I"), ("expired", "I"), ("slots_removed", "I"), ("lines_removed", "I")),
+    (
+        ("sessions", "I"),
+        ("lingering", "I"),
+        ("lines", "I"),
+        ("expired", "I"),
+        ("slots_removed", "I"),
+        ("lines_removed", "I"),
+    ),
 )
 
 LAYOUTS: Final = (
@@ -285,10 +293,9 @@ def unpack_control(value: bytes) -> dict[str, int | bytes]:
     return dict(zip(names, _control.unpack(value), strict=True))
 
 
-def unpack_sweep(value: bytes) -> tuple[int, int, int, int]:
-    """Return (sessions, expired, slots_removed, lines_removed)."""
-    sessions, expired, slots, lines = _sweep.unpack(value)
-    return sessions, expired, slots, lines
+def unpack_sweep(value: bytes) -> tuple[int, ...]:
+    """Return swept[0]: the fields of `SWEEP` in order."""
+    return _sweep.unpack(value)
 
 
 def concurrency_bucket(sessions: int) -> int:

@@ -60,6 +60,7 @@ class KernelGate:
 
     def __init__(self, loaded: libbpf.Loaded) -> None:
         self._maps, self._loaded = loaded.maps, loaded
+        self._swept_clean_at: int | None = None  # slots taken until a sweep that left nothing
 
     def installed(self) -> Tables:
         """Read what is installed; for a new gate empty tables."""
@@ -84,7 +85,7 @@ class KernelGate:
         with _failing("reading the gate's counters"):
             names = class_names({"class_names": bpf.read_all(self._maps["class_names"])})
             rows = bpf.read_all(self._maps["counters"])
-            totals = bpf.read_all(self._maps["totals"])[_FIRST]
+            totals = self._totals()
         counted = {
             (name, arm): _sums(rows[_counter_key(index, arm)], abi.COUNTERS.size)
             for name, index in names.items()
@@ -92,17 +93,26 @@ class KernelGate:
             for arm in range(abi.MAX_ARMS)
         }
         classes = {key: _class_counters(sums) for key, sums in counted.items() if not key[1] or any(sums)}
-        return Counters(classes, Totals(*_sums(totals, abi.TOTALS.size)))
+        return Counters(classes, totals)
 
     def sweep(self) -> Sweep:
-        """Let the kernel remove what time has ended."""
+        """Let the kernel remove what time has ended; costs nothing where there cannot be anything."""
         with _failing("sweeping the gate"):
+            taken = self._totals().slots_taken
+            if taken == self._swept_clean_at:
+                return Sweep()
             bpf.run_packet(self._loaded.programs["sweep"], _ANY_PACKET)
-            return Sweep(*abi.unpack_sweep(bpf.lookup(self._maps["swept"], _FIRST, abi.SWEEP.size)))
+            swept = Sweep(*abi.unpack_sweep(bpf.lookup(self._maps["swept"], _FIRST, abi.SWEEP.size)))
+        nothing_left = not (swept.sessions or swept.lingering or swept.lines)
+        self._swept_clean_at = taken if nothing_left else None
+        return swept
 
     def close(self) -> None:
         """Let go of the gate, which goes on."""
         self._loaded.close()
+
+    def _totals(self) -> Totals:
+        return Totals(*_sums(bpf.read_all(self._maps["totals"])[_FIRST], abi.TOTALS.size))
 
     def _count_anew(self, class_keys: Iterable[bytes]) -> None:
         """Clear the counters of classes that are new under their number."""

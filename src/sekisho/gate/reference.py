@@ -196,6 +196,7 @@ class Reference:
             self.totals["lines_full"] += 1
             return 0
         self.sessions.setdefault(subject.line, 0)
+        self.totals["slots_taken"] += 1
         if key not in self.slots and len(self.slots) >= self.max_slots:
             self.totals["slots_full"] += 1
             return 0
