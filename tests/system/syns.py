@@ -106,12 +106,17 @@ class Wire:
 
 def wire(lines: Namespace, servers: Namespace, next_hop: tuple[Namespace, str]) -> Wire:
     """Return a wire between the interfaces `gate` of lines and servers, its frames sent to `next_hop`."""
-    link = json.loads(next_hop[0].run("ip", "-json", "link", "show", "dev", next_hop[1]).stdout)[0]
     return Wire(
         lines.call(lambda: _packet_socket("gate", 0)),
         servers.call(lambda: _receiving_socket("gate")),
-        bytes.fromhex(link["address"].replace(":", "")) + b"\x02\0\0\0\0\1",
+        bytes.fromhex(mac(*next_hop).replace(":", "")) + b"\x02\0\0\0\0\1",
     )
+
+
+def mac(namespace: Namespace, interface: str) -> str:
+    """Return an interface's address as `ip` writes it."""
+    link = json.loads(namespace.run("ip", "-json", "link", "show", "dev", interface).stdout)[0]
+    return str(link["address"])
 
 
 def _packet_socket(interface: str, protocol: int) -> socket.socket:

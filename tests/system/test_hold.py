@@ -1,144 +1,37 @@
-"""The hold in namespaces of its own, with real packets.
-
-lines ── gate (marks by port, hold) ── servers
-"""
+"""The hold in namespaces of its own, with real packets."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from sekisho.gate import GateError, nfqueue, releases, rules, tables
+from sekisho.gate import GateError, nfqueue, releases, rules
 from sekisho.gate.hold import Hold
-from sekisho.gate.kernel import GateSpec, KernelGate, open_gate, remove_gate
-from sekisho.gate.rules import CommandMissingError, RulesError, remove_rules
-from sekisho.model import ClassCounters, Limit, Mode, Pool, Wanted
+from sekisho.gate.kernel import KernelGate
+from sekisho.gate.rules import CommandMissingError, RulesError
+from sekisho.model import ClassCounters
 from tests.system.netns import Namespace, Net
-from tests.system.syns import Wire, syn, wire
+from tests.system.road import Layout, Road, bridged, routed
+from tests.system.syns import syn, wire
 from tests.system.waiting import until
 
 HELD_MS = 3_000  # where something must happen while packets are held
 LATE_MS = 10_000  # bounds that only catch a hang: other work may have all cores for a while
 
-# Stands for the kernel program: port 25 is bank 0, port 26 bank 1.
-MARKING = """
-add table inet marking
-add chain inet marking prerouting { type filter hook prerouting priority -400; }
-add rule inet marking prerouting tcp dport 25 meta mark set 0xb0000000
-add rule inet marking prerouting tcp dport 26 meta mark set 0xb1000000
-"""
-
-
-Layout = Callable[[Net, str], tuple[Namespace, Namespace, Namespace]]
-
-
-def joined(net: Net, label: str) -> tuple[Namespace, Namespace, Namespace]:
-    """Make lines, gate and servers, the gate joined to both."""
-    lines, gate, servers = (net.namespace(f"{place}{label}") for place in ("lines", "gate", "servers"))
-    net.veth(lines, "gate", gate, "lines")
-    net.veth(servers, "gate", gate, "servers")
-    return lines, gate, servers
-
-
-def routed(net: Net, label: str) -> tuple[Namespace, Namespace, Namespace]:
-    """Make the gate a router for IPv4 and IPv6."""
-    lines, gate, servers = joined(net, label)
-    gate.address("lines", "10.1.0.1/16", "2001:db8:1::1/64")
-    gate.address("servers", "192.0.2.1/30", "2001:db8:2::1/64")
-    lines.address("gate", "10.1.0.2/16")
-    servers.address("gate", "192.0.2.2/30", "2001:db8:2::2/64")
-    gate.run("ip", "route", "add", "10.2.0.0/16", "via", "192.0.2.2")
-    gate.run("ip", "route", "add", "2001:db8:3::/64", "via", "2001:db8:2::2")
-    gate.sysctl("net.ipv4.ip_forward", 1)
-    gate.sysctl("net.ipv6.conf.all.forwarding", 1)
-    return lines, gate, servers
-
-
-def bridged(net: Net, label: str) -> tuple[Namespace, Namespace, Namespace]:
-    """Make the gate a bridge without addresses."""
-    lines, gate, servers = joined(net, label)
-    gate.run("ip", "link", "add", "bridge", "type", "bridge")
-    for interface in ("lines", "servers"):
-        gate.run("ip", "link", "set", interface, "master", "bridge")
-        gate.address(interface)
-    gate.address("bridge")
-    lines.address("gate", "10.1.0.2/16")
-    servers.address("gate", "10.1.0.3/16")
-    return lines, gate, servers
-
-
-@dataclass
-class Road:
-    """Three namespaces in a row, a wire through them, and the holds of the gate."""
-
-    gate: Namespace
-    wire: Wire
-    state: Path
-    holds: list[Hold] = field(default_factory=list)
-    gates: ExitStack = field(default_factory=ExitStack)
-
-    def mark(self) -> None:
-        """Install what marks the SYNs."""
-        self.gate.run("nft", "-f", "-", text_in=MARKING)
-
-    def hold(
-        self,
-        banks: Mapping[int, int],
-        *,
-        fanout: int = 4,
-        interfaces: tuple[str, ...] = (),
-        clock: Callable[[], int] = time.monotonic_ns,
-    ) -> Hold:
-        """Start a hold in the gate's namespace; it ends with the test."""
-        hold = Hold(banks, name="road", state=self.state, fanout=fanout, interfaces=interfaces, clock=clock)
-        self.gate.call(hold.start)
-        self.holds.append(hold)
-        return hold
-
-    def stop(self) -> None:
-        """Stop the holds."""
-        while self.holds:
-            self.holds.pop().stop()
-
-    def remove(self) -> None:
-        """Take the hold's rules away."""
-        self.gate.call(lambda: remove_rules("road", self.state))
-
-    def attach(self, delay_ms: int) -> KernelGate:
-        """Attach the kernel program, which then marks in place of the rules."""
-        self.gate.run("nft", "delete", "table", "inet", "marking")
-        root = f"/sys/fs/bpf/sekisho-test-{secrets.token_hex(4)}"
-        spec = GateSpec("road", ("lines",), ("servers",), 1000, 1000, 1000, 1000, pin_root=root)
-        gate = self.gate.call(lambda: open_gate(spec))
-        self.gates.callback(lambda: self.gate.call(lambda: remove_gate("road", root)))
-        self.gates.callback(gate.close)
-        limit = Limit(Mode.ENFORCE, 500, delay_ms)
-        wanted = Wanted({"dynamic": limit}, pools=(Pool(IPv4Network("10.1.0.0/16"), 32, "dynamic"),))
-        before = gate.installed()
-        after = tables.encode(wanted, before, hold_by_queue=True, learning_until_ns=1)
-        gate.apply(tables.diff(before, after))
-        assert tables.banks(after) == {0: delay_ms}
-        return gate
-
-    def ruleset(self) -> str:
-        """Return the namespace's whole ruleset."""
-        return self.gate.run("nft", "list", "ruleset").stdout
+Build = Callable[[Layout], Road]
 
 
 @pytest.fixture
-def build(net: Net, tmp_path: Path) -> Iterator[Callable[[Layout], Road]]:
+def build(net: Net, tmp_path: Path) -> Iterator[Build]:
     """Roads with marks and without a hold, taken down after the test."""
     with ExitStack() as stack:
         built = count()
@@ -158,7 +51,7 @@ def build(net: Net, tmp_path: Path) -> Iterator[Callable[[Layout], Road]]:
 
 
 @pytest.fixture
-def road(build: Callable[[Layout], Road]) -> Road:
+def road(build: Build) -> Road:
     """A gate that routes."""
     return build(routed)
 
@@ -296,7 +189,7 @@ def test_a_queue_of_another_process_is_refused_with_its_name(road: Road) -> None
         road.hold({0: 100})
 
 
-def test_two_holds_in_two_namespaces_do_not_meet(build: Callable[[Layout], Road]) -> None:
+def test_two_holds_in_two_namespaces_do_not_meet(build: Build) -> None:
     one, other = build(routed), build(routed)
     first, second = one.hold({0: 150}), other.hold({0: 450})
     one.wire.send(ipv4_syns(range(200)))
@@ -435,7 +328,7 @@ def bridge_switches(gate: Namespace) -> dict[str, str]:
     not rules.BRIDGE.exists(),
     reason="br_netfilter is not loaded; loading it would change every bridge of this machine",
 )
-def test_a_bridge_holds_too_and_gets_its_sysctls_back(build: Callable[[Layout], Road]) -> None:
+def test_a_bridge_holds_too_and_gets_its_sysctls_back(build: Build) -> None:
     road = build(bridged)
     road.gate.sysctl("net.bridge.bridge-nf-call-iptables", 0)
     before = bridge_switches(road.gate)
@@ -450,7 +343,7 @@ def test_a_bridge_holds_too_and_gets_its_sysctls_back(build: Callable[[Layout], 
 
 
 def test_a_bridge_without_br_netfilter_is_refused(
-    build: Callable[[Layout], Road], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "BRIDGE", tmp_path / "absent")
     with pytest.raises(RulesError, match=r"lines is a bridge port .* br_netfilter .*modprobe"):
@@ -488,7 +381,7 @@ def test_queues_beyond_the_last_number_are_refused() -> None:
         Hold({0: 1}, fanout=9)
 
 
-def test_lost_memory_of_another_namespace_is_not_used(road: Road) -> None:
+def test_memory_of_another_namespace_is_not_used(road: Road) -> None:
     road.state.mkdir()
     (road.state / "road.rules.json").write_text(json.dumps({"namespace": "net:[1]", "tables": ["ip"]}))
     road.gate.run("nft", "add", "table", "ip", "raw")
