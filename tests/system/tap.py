@@ -98,6 +98,11 @@ class Tap:
 
         return matching(self.until(lambda frames: len(matching(frames)) >= number))
 
+    def of(self, line: str) -> list[Frame]:
+        """Return all plain IP packets from or to a line that were seen so far, of whatever kind."""
+        kinds = (b"\x08\x00", b"\x86\xdd")
+        return [one for one in self.read() if one.data[12:14] in kinds and _is_of(one.packet, line)]
+
     def close(self) -> None:
         self._socket.close()
 
