@@ -19,7 +19,13 @@ from xml.etree import ElementTree as ET
 from tests.kernels import debs, machine
 
 CACHE = machine.REPOSITORY / "build/kernels"
-TESTS = ("tests/kernels/inside.py",)
+TESTS = (
+    "tests/kernels/inside.py",
+    "tests/kernel/test_abi.py",
+    "tests/kernel/test_cases.py",
+    "tests/system/test_loader.py",
+    "tests/system/test_hold.py",
+)
 RELEASES = (
     debs.Release("bookworm", "bookworm-security"),  # 6.1: no TCX
     debs.Release("trixie", "trixie-security"),  # 6.12
