@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 
 _GRACE_SECONDS = 2.0
 _POLL_SECONDS = 0.02
+_ENTER_SECONDS = 0.001
 
 
 def stdout_of(log: Path) -> Path:
@@ -22,19 +23,40 @@ def stdout_of(log: Path) -> Path:
 def start(namespace: str, argv: Sequence[str], log: Path, text: str = "") -> subprocess.Popen[bytes]:
     """Start a program in a namespace, `text` on its stdin, its stderr appended to `log`.
 
+    When this returns it is inside (or has ended): whoever looks for the namespace's processes finds it.
     It leads a process group of its own, so that Ctrl-C reaches the laboratory alone.
     `nsenter --net`, unlike `ip netns exec`, leaves the BPF file system in sight.
     """
+    path = Path("/run/netns", namespace)
     with log.open("ab") as errors, stdout_of(log).open("ab") as output, TemporaryFile() as source:
         source.write(text.encode())
         source.seek(0)
-        return subprocess.Popen(
-            ("nsenter", f"--net=/run/netns/{namespace}", "--", *argv),
+        process = subprocess.Popen(
+            ("nsenter", f"--net={path}", "--", *argv),
             stdin=source,
             stdout=output,
             stderr=errors,
             start_new_session=True,
         )
+    while process.poll() is None and _network(process.pid) != path.stat().st_ino:
+        time.sleep(_ENTER_SECONDS)
+    return process
+
+
+def inside(namespaces: Iterable[str]) -> list[int]:
+    """List the processes in network namespaces, whoever started them there."""
+    paths = [Path("/run/netns", name) for name in namespaces]
+    networks = {path.stat().st_ino for path in paths if path.exists()}
+    pids = [int(process.name) for process in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if _network(pid) in networks]
+
+
+def _network(pid: int) -> int | None:
+    """Return the inode of a process's network namespace; None when it has ended or is out of reach."""
+    try:
+        return Path(f"/proc/{pid}/ns/net").stat().st_ino
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
 
 
 def end(pids: Iterable[int]) -> None:

@@ -196,7 +196,7 @@ def _end_all(net: Topology) -> None:
     deadline = time.monotonic() + _START_SECONDS
     quiet = 0
     while quiet < 2:
-        found = topology.pids(net)
+        found = processes.inside(net.namespaces)
         quiet = 0 if found else quiet + 1
         processes.end(found)
         if time.monotonic() > deadline:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 IPV4_POOL = "100.64.0.0/16"
 IPV6_POOL = "2001:db8:4000::/36"
@@ -173,20 +172,6 @@ def remove(net: Topology) -> None:
     for namespace in net.namespaces:
         if namespace in listed:
             _run(("ip", "netns", "delete", namespace))
-
-
-def pids(net: Topology) -> list[int]:
-    """List the processes in the run's namespaces, whoever started them there."""
-    paths = [Path("/run/netns", name) for name in net.namespaces]
-    namespaces = {path.stat().st_ino for path in paths if path.exists()}
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "ns/net").stat().st_ino in namespaces:
-                found.append(int(process.name))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it has ended, or the system's own first process forbids to look
-    return found
 
 
 def _shell(namespace: str, script: str) -> None:
