@@ -15,6 +15,7 @@ for those is read off the wire by whoever has sent raw frames from there. The cl
     strict   100.65.0.0/16  2001:db8:4100::/40  cap 1  delay 5 s      excess reset
     slow     100.66.0.0/16  2001:db8:4200::/40  cap 2  delay 1500 ms  excess dropped
     single   100.67.0.0/16  2001:db8:4300::/40  cap 1  delay 200 ms   excess dropped
+    patient  100.68.0.0/16  2001:db8:4400::/40  cap 1  delay 20 s     excess dropped
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ DYNAMIC = Class("dynamic", 0, cap=3, delay_ms=300)
 STRICT = Class("strict", 1, cap=1, delay_ms=5000, excess="reset")
 SLOW = Class("slow", 2, cap=2, delay_ms=1500)
 SINGLE = Class("single", 3, cap=1, delay_ms=200)
-CLASSES = (DYNAMIC, STRICT, SLOW, SINGLE)
+PATIENT = Class("patient", 4, cap=1, delay_ms=20_000)
+CLASSES = (DYNAMIC, STRICT, SLOW, SINGLE, PATIENT)
 
 
 @dataclass(kw_only=True)
@@ -166,11 +168,17 @@ def routed(net: Net, directory: Path) -> Internet:
     )
     gate.sysctl("net.ipv4.ip_forward", 1)
     gate.sysctl("net.ipv6.conf.all.forwarding", 1)
+    gate.sysctl("net.ipv6.conf.all.keep_addr_on_down", 1)
     _routes(lines, "default via 10.9.0.1", "default via fd00::1", *_own_addresses())
-    _routes(gate, "100.64.0.0/10 via 10.9.0.2", "2001:db8:4000::/36 via fd00::2")
     _routes(servers, "default via 198.51.100.1", "default via 2001:db8:f::1")
-    gate.run(*f"ip neighbour add {ABSENT} lladdr 02:00:00:00:00:99 dev up0".split())
+    route_pools(gate)
     return made
+
+
+def route_pools(gate: Namespace) -> None:
+    """Route the pools to the lines; an interface that goes down takes this with it."""
+    _routes(gate, "100.64.0.0/10 via 10.9.0.2", "2001:db8:4000::/36 via fd00::2")
+    gate.run(*f"ip neighbour replace {ABSENT} lladdr 02:00:00:00:00:99 dev up0".split())
 
 
 def _own_addresses() -> list[str]:
@@ -181,7 +189,7 @@ def _own_addresses() -> list[str]:
 
 def _routes(namespace: Namespace, *routes: str) -> None:
     for route in routes:
-        namespace.run("ip", *(("-6",) if ":" in route else ()), "route", "add", *route.split())
+        namespace.run("ip", *(("-6",) if ":" in route else ()), "route", "replace", *route.split())
 
 
 def _joined(net: Net, directory: Path) -> Internet:

@@ -120,20 +120,21 @@ def test_08_a_reset_that_dies_on_the_way_buys_no_session(
     assert internet.slots().by_address[line] == 0
     second, _ = established(clients, outside, line)
     accepted = {one.getpeername()[1]: one for one, _ in accept_all(internet.listeners["ipv4", 25])}
+    first_server, second_server = (accepted[one.port] for one in (first, second))
     dropped = internet.counted(SINGLE)["without_slot_dropped"]
     first.socket.send(b"first")
     second.socket.send(b"second")
-    accepted[second.port].settimeout(60)
-    assert accepted[second.port].recv(100) == b"second"
+    second_server.settimeout(60)
+    assert second_server.recv(100) == b"second"
     clients.until(lambda: internet.counted(SINGLE)["without_slot_dropped"] > dropped)
     with pytest.raises(BlockingIOError):
-        accepted[first.port].recv(100, socket.MSG_DONTWAIT)
+        first_server.recv(100, socket.MSG_DONTWAIT)
     second.close()
-    accepted[second.port].close()
-    accepted[first.port].settimeout(60)
-    assert accepted[first.port].recv(100) == b"first"  # sent again, it takes the slot that is free
+    second_server.close()
+    first_server.settimeout(60)
+    assert first_server.recv(100) == b"first"  # sent again, it takes the slot that is free
     assert internet.slots().by_address[line] == 1
-    accepted[first.port].close()
+    first_server.close()
 
 
 @pytest.mark.parametrize("flags", [RST, FIN | ACK])
