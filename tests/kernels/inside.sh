@@ -14,14 +14,15 @@ mount -t bpf bpf /sys/fs/bpf
 mkdir -p "/usr/lib/modules/$(uname -r)"
 mount --bind "$MODULES" "/usr/lib/modules/$(uname -r)" # the kernel loads on demand from here
 ip link set lo up
-modprobe br_netfilter # the operator's part where the gate is a bridge
+modprobe -a tun br_netfilter # a device node that udev would make; the operator's part where the gate is a bridge
 stty -F /dev/ttyS1 raw
 
 cd "$REPOSITORY" || poweroff -f
 echo "guest: $(uname -r) runs the tests"
-# shellcheck disable=SC2086 # a list of paths without spaces
+eval "set -- $ARGUMENTS" # quoted by machine.py
 # An emulated processor takes ten times as long.
-"$PYTHON" -m pytest -o timeout=1200 --durations=10 -ra -p no:cacheprovider --color=no --junit-xml=/tmp/report.xml $TESTS
+"$PYTHON" -m pytest -o timeout=1200 --durations=10 -ra -p no:cacheprovider --color=no \
+	--junit-xml=/tmp/report.xml "$@"
 echo "guest: pytest ended with $?"
 cat /tmp/report.xml >/dev/ttyS1
 sync

@@ -32,13 +32,13 @@ class GuestError(Exception):
     """The guest gave no result; the message tells how far it came."""
 
 
-def run(kernel: Kernel, tests: Sequence[str], place: Path) -> str:
-    """Boot `kernel`, run the tests in it and return their JUnit report.
+def run(kernel: Kernel, arguments: Sequence[str], place: Path) -> str:
+    """Boot `kernel`, run pytest with `arguments` in it and return its JUnit report.
 
     `place` is an empty directory for sockets and logs, console.log and report.xml among them. Raises
     `GuestError` when the guest does not boot, does not finish in time, or ends without a report.
     """
-    (place / "initramfs").write_bytes(_initramfs(kernel, tests, place))
+    (place / "initramfs").write_bytes(_initramfs(kernel, arguments, place))
     console = place / "console.log"
     with _root_file_system(place), _process(_qemu(kernel, place), place / "qemu.log") as qemu:
         if not _until(lambda: STARTED in _text(console), qemu, BOOT_S):
@@ -108,7 +108,7 @@ def _qemu(kernel: Kernel, place: Path) -> list[str]:
     ]
 
 
-def _initramfs(kernel: Kernel, tests: Sequence[str], place: Path) -> bytes:
+def _initramfs(kernel: Kernel, arguments: Sequence[str], place: Path) -> bytes:
     """Return an archive with busybox, the modules that reach the root file system, and the job."""
     modules = _boot_modules(kernel)
     settings = {
@@ -117,7 +117,7 @@ def _initramfs(kernel: Kernel, tests: Sequence[str], place: Path) -> bytes:
         "REPOSITORY": str(REPOSITORY),
         "MODULES": str(kernel.modules),
         "PYTHON": str(REPOSITORY / ".venv/bin/python"),
-        "TESTS": " ".join(tests),
+        "ARGUMENTS": shlex.join(arguments),
     }
     tree = place / "tree"
     for name in ("bin", "dev", "machine", "memory", "modules", "root"):
