@@ -298,8 +298,8 @@ static __always_inline int judge_session(struct __sk_buff *skb, struct visit *v)
 {
 	struct slot *slot = bpf_map_lookup_elem(&slots, &v->key);
 	struct moment *m = &v->moment;
+	__u64 line = 0, opened = 0;
 	enum outcome outcome;
-	__u64 line, opened;
 	__u16 class;
 	__u8 arm;
 
@@ -310,8 +310,10 @@ static __always_inline int judge_session(struct __sk_buff *skb, struct visit *v)
 	outcome = v->from_line ? judge_line(slot, &v->packet, m) : judge_server(slot, &v->packet, m);
 	class = slot->class;
 	arm = slot->arm;
-	line = slot->line;
-	opened = slot->opened;
+	if (m->closing != STAYS) {
+		line = slot->line;
+		opened = slot->opened;
+	}
 	if (slot->state == SLOT_CLOSED && slot->fingerprint == m->fingerprint)
 		v->closed = slot;
 	bpf_spin_unlock(&slot->lock);

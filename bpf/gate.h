@@ -148,21 +148,21 @@ struct slot {
 	__u8 flags;
 	__u16 class;
 	__u64 fingerprint; /* of the key, since elements are reused at once */
-	__u64 line;        /* the line that was charged */
-	__u64 opened;
-	__u64 release_at; /* no packet of this SYN passes before */
-	__u64 until;      /* when silence ends the slot */
-	__u32 syn;        /* initial sequence number of the latest SYN */
-	__u32 syn_end;    /* syn + 1 + data in the SYN */
-	__u32 line_end;   /* highest sequence number the line has sent, plus one */
+	__u64 until;       /* when silence ends the slot */
+	__u64 release_at;  /* no packet of this SYN passes before */
+	__u32 line_end;    /* highest sequence number the line has sent, plus one */
 	__u32 server_end;
 	__u32 line_ack; /* highest that the line has acknowledged */
 	__u32 server_ack;
-	__u32 line_fin; /* sequence number after the FIN */
-	__u32 server_fin;
 	__u16 limit;
 	__u8 arm;
-	__u8 pad[5];
+	__u8 pad[5]; /* so far what every packet touches */
+	__u32 syn;     /* initial sequence number of the latest SYN */
+	__u32 syn_end; /* syn + 1 + data in the SYN */
+	__u32 line_fin; /* sequence number after the FIN */
+	__u32 server_fin;
+	__u64 line; /* the line that was charged */
+	__u64 opened;
 };
 
 /* counters[class * MAX_ARMS + arm], per CPU */

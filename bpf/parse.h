@@ -2,10 +2,9 @@
 /*
  * parse.h: from a frame to the one question "is this TCP port 25, and whose?".
  *
- * Most packets leave at not_smtp(), which reads a plain frame in place. Everything
- * unusual goes through parse(), which copies each header out with
- * bpf_skb_load_bytes(): slower, but right for paged packets too, and every read is
- * checked. What cannot be judged is said to be so, never guessed.
+ * Most packets leave at not_smtp(), which reads a plain frame in place. The others go
+ * through parse(), which copies each header out with LOAD(), right for paged packets
+ * too, and every read is checked. What cannot be judged is said to be so, never guessed.
  */
 #ifndef SEKISHO_PARSE_H
 #define SEKISHO_PARSE_H
@@ -44,6 +43,10 @@
 #define TCP_ACK 0x10
 #define TCP_JUDGED (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)
 
+struct ports {
+	__be16 source, destination;
+};
+
 enum role { SUBSCRIBER = 1, UPLINK = 2, STEERED = 3 };
 
 enum parsed {
@@ -71,6 +74,27 @@ struct packet {
 	__u8 queueable; /* netfilter will see it as IP */
 };
 
+/*
+ * Copy what *to points at from an offset of the packet: in place where it lies in the
+ * linear part, else by the helper. Not 0: the packet ends before. The offset is bounded
+ * for the verifier, and copied by type, since a memcpy() of unknown alignment would go
+ * byte by byte.
+ */
+#define LINEAR_OFFSET 1024
+#define LOAD(skb, offset, to)                                                              \
+	({                                                                                 \
+		void *end_ = (void *)(long)(skb)->data_end;                                \
+		void *at_ = (void *)(long)(skb)->data;                                     \
+		__u32 offset_ = (offset);                                                  \
+		long missing_ = 0;                                                         \
+                                                                                           \
+		if (offset_ < LINEAR_OFFSET && at_ + offset_ + sizeof(*(to)) <= end_)      \
+			*(to) = *(typeof(to))(at_ + offset_);                              \
+		else                                                                       \
+			missing_ = bpf_skb_load_bytes((skb), offset_, (to), sizeof(*(to))); \
+		missing_;                                                                  \
+	})
+
 static __always_inline bool is_smtp(int role, __be16 source, __be16 destination)
 {
 	if ((role & SUBSCRIBER) && destination == bpf_htons(SMTP_PORT))
@@ -84,9 +108,7 @@ static __always_inline bool not_smtp(struct __sk_buff *skb, int role, bool ether
 	void *end = (void *)(long)skb->data_end;
 	void *cursor = (void *)(long)skb->data;
 	__be16 protocol = skb->protocol;
-	struct ports {
-		__be16 source, destination;
-	} *ports;
+	struct ports *ports;
 
 	if (ethernet) {
 		struct ethhdr *eth = cursor;
@@ -143,7 +165,7 @@ static __always_inline __u16 parse_link(struct __sk_buff *skb, bool ethernet, __
 	if (ethernet) {
 		__be16 protocol;
 
-		if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_proto), &protocol, 2))
+		if (LOAD(skb, offsetof(struct ethhdr, h_proto), &protocol))
 			return 0;
 		type = bpf_ntohs(protocol);
 		*offset = ETH_HLEN;
@@ -156,17 +178,17 @@ static __always_inline __u16 parse_link(struct __sk_buff *skb, bool ethernet, __
 			return type;
 		}
 		if (type == ETH_P_8021Q || type == ETH_P_8021AD || type == ETHERTYPE_QINQ_OLD) {
-			__be16 tag[2];
+			__be16 next;
 
-			if (bpf_skb_load_bytes(skb, *offset, tag, sizeof(tag)))
+			if (LOAD(skb, *offset + 2, &next))
 				return 0;
-			type = bpf_ntohs(tag[1]);
+			type = bpf_ntohs(next);
 			*offset += 4;
 			tags++;
 		} else if (type == ETH_P_PPP_SES) {
 			__be16 ppp;
 
-			if (bpf_skb_load_bytes(skb, *offset + 6, &ppp, sizeof(ppp)))
+			if (LOAD(skb, *offset + 6, &ppp))
 				return 0;
 			*offset += 8;
 			tags++;
@@ -212,22 +234,22 @@ static __always_inline enum parsed direction(const struct packet *p, int role)
 static __always_inline enum parsed parse_tcp(struct __sk_buff *skb, int role, struct packet *p,
 					     __u32 available, bool fragment)
 {
+	struct ports ports;
 	struct tcphdr tcp;
-	__be16 ports[2];
 	enum parsed way;
 	__u32 header;
 	__u8 bits[2];
 
-	if (available < sizeof(ports) || bpf_skb_load_bytes(skb, p->transport, ports, sizeof(ports)))
+	if (available < sizeof(ports) || LOAD(skb, p->transport, &ports))
 		return UNJUDGEABLE;
-	p->source_port = bpf_ntohs(ports[0]);
-	p->destination_port = bpf_ntohs(ports[1]);
+	p->source_port = bpf_ntohs(ports.source);
+	p->destination_port = bpf_ntohs(ports.destination);
 	way = direction(p, role);
 	if (available < sizeof(tcp)) /* a short first fragment hides its flags (RFC 1858 §3) */
 		return way == OTHER && !fragment ? OTHER : UNJUDGEABLE;
 	if (way == OTHER)
 		return OTHER;
-	if (fragment || bpf_skb_load_bytes(skb, p->transport, &tcp, sizeof(tcp)))
+	if (fragment || LOAD(skb, p->transport, &tcp))
 		return UNJUDGEABLE;
 	__builtin_memcpy(bits, (__u8 *)&tcp + 12, 2);
 	header = (bits[0] >> 4) * 4;
@@ -257,7 +279,7 @@ static __always_inline enum parsed parse_ipv4(struct __sk_buff *skb, int role, s
 	__u8 first;
 	struct iphdr ip;
 
-	if (bpf_skb_load_bytes(skb, p->network, &ip, sizeof(ip)))
+	if (LOAD(skb, p->network, &ip))
 		return OTHER; /* no host takes half an IP header */
 	if (ip.protocol != IPPROTO_TCP)
 		return OTHER;
@@ -294,7 +316,7 @@ static __always_inline enum parsed parse_ipv6(struct __sk_buff *skb, int role, s
 	__u32 end;
 	__u8 version, next;
 
-	if (bpf_skb_load_bytes(skb, p->network, &ip6, sizeof(ip6)))
+	if (LOAD(skb, p->network, &ip6))
 		return OTHER;
 	__builtin_memcpy(p->source, &ip6.saddr, 16);
 	__builtin_memcpy(p->destination, &ip6.daddr, 16);
