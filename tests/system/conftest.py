@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.internet import SERVERS, Internet, routed
+from tests.system.internet import Internet
+from tests.system.layouts import routed
 from tests.system.netns import Net, network
 from tests.system.sessions import Clients
 from tests.system.tap import Tap, tap
@@ -25,8 +26,7 @@ def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
     """One gate that is up for many tests: a router; each test takes lines of its own."""
     with network() as made:
         scene = routed(made, tmp_path_factory.mktemp("internet"))
-        for family in SERVERS:
-            scene.listen(family)
+        scene.listen()
         try:
             scene.up()
             yield scene
@@ -38,8 +38,7 @@ def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
 def own_internet(net: Net, tmp_path: Path) -> Iterator[Internet]:
     """A router whose gate is not up yet and belongs to one test."""
     scene = routed(net, tmp_path)
-    for family in SERVERS:
-        scene.listen(family)
+    scene.listen()
     try:
         yield scene
     finally:
@@ -47,8 +46,9 @@ def own_internet(net: Net, tmp_path: Path) -> Iterator[Internet]:
 
 
 def _scene_of(request: pytest.FixtureRequest) -> Internet:
-    own = "own_internet" if "own_internet" in request.fixturenames else "internet"
-    scene = request.getfixturevalue(own)
+    """The scene of a test is the fixture whose name ends so."""
+    (name,) = (one for one in request.fixturenames if one.endswith("internet"))
+    scene = request.getfixturevalue(name)
     assert isinstance(scene, Internet)
     return scene
 

@@ -1,13 +1,6 @@
-"""A small Internet with a gate in it: many lines, a router or bridge, servers outside.
+"""A small Internet with a gate in it: many lines, servers outside; `layouts` builds it.
 
-::
-
-    lines               gate                        servers
-    eth0 ────────── sub0    up0 ───────────────────── eth0
-    10.9.0.2/30     10.9.0.1    198.51.100.1          198.51.100.10  listens on ports 25 and 80
-    fd00::2/64      fd00::1     2001:db8:f::1         198.51.100.11  listens on neither
-                                                      198.51.100.99  not there, with a neighbour entry
-
+Servers: SERVERS listen on port 25, CLOSED do not, ABSENT is not there but has a neighbour entry.
 Every address of the pools is the lines' own, but for the upper half of each pool: what comes
 for those is read off the wire by whoever has sent raw frames from there. The classes:
 
@@ -24,19 +17,17 @@ import itertools
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sekisho.api.client import ask
-from tests.kernel.frames import GATE_MAC, LINE_MAC
 from tests.system.kernelside import Slots, read_slots
-from tests.system.netns import Namespace, Net
+from tests.system.netns import Namespace
 from tests.system.scene import GateScene
+from tests.system.sessions import accept_all
 
 SERVERS = {"ipv4": "198.51.100.10", "ipv6": "2001:db8:f::10"}
 CLOSED = {"ipv4": "198.51.100.11", "ipv6": "2001:db8:f::11"}
 ABSENT = "198.51.100.99"
-UPLINK_MAC, SERVER_MAC = bytes.fromhex("020000000003"), bytes.fromhex("020000000004")
 FAMILIES = ("ipv4", "ipv6")
 
 CONFIG = """\
@@ -138,71 +129,27 @@ class Internet(GateScene):
         """Read the kernel's slots and the lines' counts."""
         return read_slots(self.name)
 
-    def listen(self, family: str, port: int = 25) -> socket.socket:
-        """Let a server listen, and take sessions only when asked to."""
-        kind = socket.AF_INET if family == "ipv4" else socket.AF_INET6
-        listener = self.servers.call(
-            lambda: socket.create_server((SERVERS[family], port), family=kind, backlog=4096)
-        )
+    def listen(self, port: int = 25) -> None:
+        """Let a server listen, if it does not yet; it takes sessions only when asked to."""
+        for family, kind in zip(FAMILIES, (socket.AF_INET, socket.AF_INET6), strict=True):
+            if (family, port) not in self.listeners:
+                self.listeners[family, port] = self._listener(kind, (SERVERS[family], port))
+
+    def _listener(self, kind: int, address: tuple[str, int]) -> socket.socket:
+        listener = self.servers.call(lambda: socket.create_server(address, family=kind, backlog=4096))
         listener.setblocking(False)
-        self.listeners[family, port] = listener
         return listener
+
+    def accepted(self, line: str, port: int = 25) -> list[socket.socket]:
+        """Take what a server has accepted of a line; sessions of others end."""
+        family = "ipv6" if ":" in line else "ipv4"
+        taken = accept_all(self.listeners[family, port])
+        for session, address in taken:
+            if address != line:
+                session.close()
+        return [session for session, address in taken if address == line]
 
     def close(self) -> None:
         for listener in self.listeners.values():
             listener.close()
         super().close()
-
-
-def routed(net: Net, directory: Path) -> Internet:
-    """Build it with a router in the middle; the gate is not up yet."""
-    made = _joined(net, directory)
-    lines, gate, servers = made.lines, made.gate, made.servers
-    gate.address("sub0", "10.9.0.1/30", "fd00::1/64")
-    gate.address("up0", "198.51.100.1/24", "2001:db8:f::1/64")
-    lines.address("eth0", "10.9.0.2/30", "fd00::2/64")
-    servers.address(
-        "eth0",
-        *(f"{ends['ipv4']}/24" for ends in (SERVERS, CLOSED)),
-        *(f"{ends['ipv6']}/64" for ends in (SERVERS, CLOSED)),
-    )
-    gate.sysctl("net.ipv4.ip_forward", 1)
-    gate.sysctl("net.ipv6.conf.all.forwarding", 1)
-    gate.sysctl("net.ipv6.conf.all.keep_addr_on_down", 1)
-    _routes(lines, "default via 10.9.0.1", "default via fd00::1", *_own_addresses())
-    _routes(servers, "default via 198.51.100.1", "default via 2001:db8:f::1")
-    route_pools(gate)
-    return made
-
-
-def route_pools(gate: Namespace) -> None:
-    """Route the pools to the lines; an interface that goes down takes this with it."""
-    _routes(gate, "100.64.0.0/10 via 10.9.0.2", "2001:db8:4000::/36 via fd00::2")
-    gate.run(*f"ip neighbour replace {ABSENT} lladdr 02:00:00:00:00:99 dev up0".split())
-
-
-def _own_addresses() -> list[str]:
-    """Routes by which the lower half of every pool is the lines' own."""
-    ipv4 = [f"local 100.{64 + one.number}.0.0/17 dev lo" for one in CLASSES]
-    return ipv4 + [f"local 2001:db8:4{one.number}00::/41 dev lo" for one in CLASSES]
-
-
-def _routes(namespace: Namespace, *routes: str) -> None:
-    for route in routes:
-        namespace.run("ip", *(("-6",) if ":" in route else ()), "route", "replace", *route.split())
-
-
-def _joined(net: Net, directory: Path) -> Internet:
-    lines, gate, servers = (net.namespace(label) for label in ("lines", "gate", "servers"))
-    net.veth(lines, "eth0", gate, "sub0")
-    net.veth(gate, "up0", servers, "eth0")
-    for namespace, interface, mac in (
-        (lines, "eth0", LINE_MAC),
-        (gate, "sub0", GATE_MAC),
-        (gate, "up0", UPLINK_MAC),
-        (servers, "eth0", SERVER_MAC),
-    ):
-        namespace.run("ip", "link", "set", interface, "address", mac.hex(":"))
-    made = Internet(gate=gate, directory=directory, lines=lines, servers=servers)
-    made.write()
-    return made

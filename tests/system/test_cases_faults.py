@@ -18,8 +18,9 @@ from typing import Self
 import pytest
 
 from tests.kernel.frames import SYN, segment
-from tests.system.internet import ABSENT, DYNAMIC, PATIENT, SERVERS, SLOW, Class, Internet, route_pools
-from tests.system.sessions import Clients, Session, accept_all, opened
+from tests.system.internet import ABSENT, DYNAMIC, PATIENT, SERVERS, SLOW, Class, Internet
+from tests.system.layouts import route_pools
+from tests.system.sessions import Clients, Session, opened
 from tests.system.tap import Frame, Tap
 from tests.system.transfers import Transfer
 from tests.system.waiting import until
@@ -218,7 +219,7 @@ def test_18_a_gate_that_is_attached_cuts_nothing_that_runs(
     line = own_internet.line()
     sessions = clients.open(line, SERVERS["ipv4"], DYNAMIC.cap + 5)
     clients.settle(sessions)
-    servers = {one.getpeername()[1]: one for one, _ in accept_all(own_internet.listeners["ipv4", 25])}
+    servers = {one.getpeername()[1]: one for one in own_internet.accepted(line)}
     pairs = [(one.socket, servers[one.port]) for one in sessions]
     transfers = [Transfer(*(pair if direction == "upload" else pair[::-1])) for pair in pairs]
     own_internet.up()

@@ -32,14 +32,13 @@ from tests.system.internet import (
     ABSENT,
     DYNAMIC,
     FAMILIES,
-    SERVER_MAC,
     SERVERS,
     SINGLE,
     SLOW,
-    UPLINK_MAC,
     Internet,
 )
-from tests.system.sessions import Clients, Session, accept_all
+from tests.system.layouts import SERVER_MAC, UPLINK_MAC
+from tests.system.sessions import Clients, Session
 from tests.system.tap import Frame, Tap, tcp_of
 
 SERVER, SERVER6 = SERVERS.values()
@@ -66,13 +65,6 @@ def passed(inside: Tap, outside: Tap, line: str, frames: list[bytes]) -> list[Fr
 def of_server(frame: bytes) -> bytes:
     """Return a frame as a server sends it to the gate."""
     return UPLINK_MAC + SERVER_MAC + frame[12:]
-
-
-def nobody_was_accepted(internet: Internet, line: str) -> bool:
-    taken = [pair for family in FAMILIES for pair in accept_all(internet.listeners[family, 25])]
-    for session, _ in taken:
-        session.close()
-    return line not in [address for _, address in taken]
 
 
 @pytest.fixture
@@ -119,7 +111,7 @@ def test_08_a_reset_that_dies_on_the_way_buys_no_session(
     assert passed(inside, outside, line, [with_hops(reset, 1)]) == []
     assert internet.slots().by_address[line] == 0
     second, _ = established(clients, outside, line)
-    accepted = {one.getpeername()[1]: one for one, _ in accept_all(internet.listeners["ipv4", 25])}
+    accepted = {one.getpeername()[1]: one for one in internet.accepted(line)}
     first_server, second_server = (accepted[one.port] for one in (first, second))
     dropped = internet.counted(SINGLE)["without_slot_dropped"]
     first.socket.send(b"first")
@@ -148,7 +140,7 @@ def test_09_a_wrong_checksum_leaves_nothing_that_passes_uncounted(
     broken[-4] ^= 0xFF
     passed(inside, outside, line, [bytes(broken)])
     session.socket.send(b"data")
-    ((accepted, _),) = (pair for pair in accept_all(internet.listeners["ipv4", 25]) if pair[1] == line)
+    (accepted,) = internet.accepted(line)
     accepted.settimeout(60)
     assert accepted.recv(100) == b"data"
     assert internet.slots().by_address[line] == 1
@@ -221,7 +213,7 @@ def test_19_illegal_flags_pass_nowhere(internet: Internet, inside: Tap, outside:
     assert passed(inside, outside, stray, frames) == []
     assert internet.counted()["unjudgeable"] == before + len(frames)
     assert internet.slots().by_address[stray] == 0
-    assert nobody_was_accepted(internet, stray)
+    assert internet.accepted(stray) == []
 
 
 def fragments(line: str, port: int) -> list[bytes]:
@@ -243,8 +235,7 @@ def test_20_21_no_session_out_of_fragments(
     internet: Internet, inside: Tap, outside: Tap, family: str
 ) -> None:
     line, server = internet.line(family=family, raw=True), SERVERS[family]
-    if (family, 80) not in internet.listeners:
-        internet.listen(family, 80)
+    internet.listen(80)
     inside.send(fragments(line, 80))
     answers = inside.until(
         lambda _: bool(inside.of(line))
@@ -268,7 +259,7 @@ def test_20_21_no_session_out_of_fragments(
         arrived = passed(inside, outside, line, frames)
         assert not any(first[-24:] in one.data or short[0][-8:] in one.data for one in arrived)
     assert internet.slots().by_address[line] == 0
-    assert nobody_was_accepted(internet, line)
+    assert internet.accepted(line) == []
     assert not [one for one in inside.of(line) if tcp_of(one.packet)[:2] == b"\x00\x19"]
 
 

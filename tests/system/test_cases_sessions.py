@@ -15,20 +15,11 @@ import pytest
 
 from sekisho.api.client import ask
 from tests.system.internet import CLOSED, DYNAMIC, FAMILIES, SERVERS, SINGLE, SLOW, STRICT, Internet
-from tests.system.sessions import Clients, Session, accept_all, opened
+from tests.system.sessions import Clients, Session, opened
 from tests.system.tap import Tap
 from tests.system.waiting import until
 
 SYN, ACK = 0x02, 0x10
-
-
-def of_line(internet: Internet, family: str, line: str) -> list[socket.socket]:
-    """Return what the server has accepted from a line; sessions of others are closed."""
-    taken = accept_all(internet.listeners[family, 25])
-    for session, address in taken:
-        if address != line:
-            session.close()
-    return [session for session, address in taken if address == line]
 
 
 def hang_up(clients: Iterable[Session], servers: Iterable[socket.socket]) -> None:
@@ -49,13 +40,13 @@ def test_01_03_exactly_cap_sessions_and_the_others_when_there_is_room(
     # Each of the others is refused once more when it tries again.
     clients.until(lambda: internet.counted()["refused"] >= before["refused"] + 2 * 4)
     assert len(opened(sessions)) == internet.slots().by_address[line] == DYNAMIC.cap
-    accepted = of_line(internet, family, line)
+    accepted = internet.accepted(line)
     assert len(accepted) == DYNAMIC.cap
     hang_up(opened(sessions), accepted)
     waiting = [one for one in sessions if not one.is_open]
     clients.until(lambda: len(opened(waiting)) >= DYNAMIC.cap)
     assert len(opened(waiting)) == internet.slots().by_address[line] == DYNAMIC.cap
-    hang_up(opened(waiting), of_line(internet, family, line))
+    hang_up(opened(waiting), internet.accepted(line))
     clients.settle(sessions)
     assert all(one.is_open and one.took >= DYNAMIC.delay for one in sessions)
 
@@ -183,7 +174,7 @@ def test_25_fast_open_data_arrives_whole_after_the_delay(
         taken: list[socket.socket] = []
 
         def accepted_one() -> bool:
-            taken.extend(of_line(internet, "ipv4", line))
+            taken.extend(internet.accepted(line))
             return bool(taken)
 
         until(accepted_one)
@@ -236,7 +227,7 @@ def test_35_a_lowered_cap_cuts_nothing_and_admits_nobody_until_below(
     line = internet.line()
     running = clients.open(line, SERVERS["ipv4"], DYNAMIC.cap)
     clients.settle(running)
-    accepted = of_line(internet, "ipv4", line)
+    accepted = internet.accepted(line)
     try:
         internet.sekisho("gate", "set", "dynamic", "--cap", "1")
         (late,) = clients.open(line, SERVERS["ipv4"])

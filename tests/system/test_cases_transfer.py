@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.system.internet import DYNAMIC, FAMILIES, SERVERS, Internet
-from tests.system.sessions import Clients, accept_all, opened
+from tests.system.sessions import Clients, opened
 from tests.system.transfers import Transfer
 
 SIZE = 50_000_000
@@ -23,10 +23,7 @@ def pair_of(
     line = internet.line(family=family)
     (session,) = clients.open(line, SERVERS[family], port=port)
     clients.settle([session])
-    ends = {address: one for one, address in accept_all(internet.listeners[family, port])}
-    server = ends.pop(line)
-    for other in ends.values():
-        other.close()
+    (server,) = internet.accepted(line, port)
     return session.socket, server
 
 
@@ -56,16 +53,15 @@ def test_both_directions_at_once(internet: Internet, clients: Clients) -> None:
 def test_other_ports_are_neither_capped_nor_delayed_nor_counted(
     internet: Internet, clients: Clients, family: str
 ) -> None:
-    if (family, 80) not in internet.listeners:
-        internet.listen(family, 80)
+    internet.listen(80)
     before = internet.ask("/v1/gate/counters")
     line = internet.line(family=family)
     sessions = clients.open(line, SERVERS[family], 10 * DYNAMIC.cap, port=80)
     clients.settle(sessions)
     assert len(opened(sessions)) == len(sessions)
     assert min(one.took for one in sessions) < DYNAMIC.delay
-    for session, _ in accept_all(internet.listeners[family, 80]):
-        session.close()
+    for server in internet.accepted(line, 80):
+        server.close()
     client, server = pair_of(internet, clients, family, 80)
     with server:
         assert Transfer(client, server, SIZE).is_intact()
