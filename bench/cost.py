@@ -7,19 +7,22 @@ is taken off by letting it run the empty program.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 from statistics import median
 from typing import Final
 
 from bench import programs
+from bench.quiet import quiet
 from bench.rows import Row, below
 from sekisho.gate import bpf, libbpf
 from sekisho.model import Address, Excess, KnownLine, Limit, Mode, Wanted
 from tests.kernel import frames
 
 ROUNDS: Final = 15
-RUNS: Final = 20_000  # in one round; few enough that fresh sessions fit into the slots
+RUNS: Final = 20_000  # in one round
+SESSIONS: Final = 1 << 20  # room for the fresh sessions of all rounds
 MANY: Final = 1_000_000
 FIRST_LINE: Final = IPv4Address("10.0.0.0")
 LINE_MASK: Final = (1 << 19) - 1  # spread over this many of the known lines
@@ -97,7 +100,8 @@ class Gate:
         return self._run(self._helpers.programs["fresh"], kind)
 
     def _run(self, program: int, kind: Kind) -> int:
-        run = bpf.run_packet(program, kind.frame, repeat=RUNS)
+        with quiet():
+            run = bpf.run_packet(program, kind.frame, repeat=RUNS)
         _expect(-1 if program == self._helpers.programs["empty"] else kind.expected, run.retval)
         return run.duration_ns
 
@@ -108,24 +112,24 @@ def _expect(expected: int, answer: int) -> None:
 
 
 def measure() -> Iterator[Row]:
-    """Measure each kind with one known line and with a million."""
-    with programs.helpers() as helpers:
-        one, many = _costs(helpers, 1, KINDS), _costs(helpers, MANY, (*KINDS, SPREAD))
-    for kind in KINDS:
-        yield Row(f"{kind.name}: 1 known line", one[kind], "ns")
-        yield Row(f"{kind.name}: 1,000,000 known lines", many[kind], "ns")
-        yield below(f"{kind.name}: 1,000,000 known lines over 1", many[kind] / one[kind], "ratio", 2)
-    yield Row(f"{SPREAD.name} of 524,288", many[SPREAD], "ns")
-
-
-def _costs(helpers: libbpf.Loaded, lines: int, kinds: tuple[Kind, ...]) -> dict[Kind, float]:
-    sessions = len(kinds) * ROUNDS * RUNS
-    roles = frozenset({"subscriber_eth", "uplink_eth"})
-    with programs.gate(roles, lines=MANY, slots=sessions, known=MANY + 1) as (loaded, gate):
-        programs.install(gate, wanted(lines))
-        under_test = Gate(loaded, helpers)
-        rounds: dict[Kind, list[float]] = {kind: [] for kind in kinds}
-        for kind in kinds:
+    """Measure each kind with one known line and with a million, by turns."""
+    with programs.helpers() as helpers, _gate(helpers, 1) as one, _gate(helpers, MANY) as many:
+        for kind in KINDS:
             programs.vary(helpers.maps, kind.line_mask)
-            rounds[kind] = [under_test.nanoseconds(kind) for _ in range(ROUNDS)]
-    return {kind: median(values) for kind, values in rounds.items()}
+            rounds = [(one.nanoseconds(kind), many.nanoseconds(kind)) for _ in range(ROUNDS)]
+            few, more = (median(costs) for costs in zip(*rounds, strict=True))
+            ratio = more / max(few, 1)  # whole nanoseconds, and a program may cost less than one
+            yield Row(f"cost, 1 known line: {kind.name}", few, "ns")
+            yield Row(f"cost, 1,000,000 known lines: {kind.name}", more, "ns")
+            yield below(f"cost, 1,000,000 known lines over 1: {kind.name}", ratio, "ratio", 2)
+        programs.vary(helpers.maps, SPREAD.line_mask)
+        spread = median(many.nanoseconds(SPREAD) for _ in range(ROUNDS))
+        yield Row(f"cost, 1,000,000 known lines: {SPREAD.name}", spread, "ns")
+
+
+@contextmanager
+def _gate(helpers: libbpf.Loaded, lines: int) -> Iterator[Gate]:
+    roles = frozenset({"subscriber_eth", "uplink_eth"})
+    with programs.gate(roles, lines=LINE_MASK + 2, slots=SESSIONS, known=MANY + 1) as (loaded, gate):
+        programs.install(gate, wanted(lines))
+        yield Gate(loaded, helpers)

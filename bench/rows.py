@@ -6,9 +6,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+_LEAST_WIDTH: Final = 120  # a terminal that is narrower breaks the lines itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,13 @@ def write(rows: Iterable[Row], path: Path) -> None:
 
 def show(title: str, rows: Iterable[Row]) -> None:
     """Print rows as a table."""
-    table = Table("figure", title=title, title_justify="left")
+    table = Table("figure", title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in ("value", "unit", "wanted", "holds"):
         table.add_column(column, justify="right" if column == "value" else "left")
     for row in rows:
         holds = {None: "", True: "yes", False: "[bold red]NO"}[row.holds]
         table.add_row(row.name, _number(row.value), row.unit, row.wanted, holds)
-    Console().print(table)
+    Console(width=max(Console().width, _LEAST_WIDTH)).print(table)
 
 
 def _number(value: float) -> str:

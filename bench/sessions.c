@@ -31,6 +31,7 @@
 #define EVENTS 256
 #define FIRST_LINE 0x0a010000u /* 10.1.0.0 */
 #define TICK_MS 100
+#define WARM_UP_SECONDS 0.1
 
 static unsigned long completed, failed;
 
@@ -97,20 +98,28 @@ static void accept_and_close(int listener)
 		err(1, "accept");
 }
 
+struct loop {
+	int epoll;
+	int listener;
+	struct sockaddr_in server;
+	uint32_t lines;
+	uint32_t opened;
+};
+
 /* Ports are chosen at connect(), by the whole of both addresses: else 28,000 sessions would use up a line. */
-static void open_session(int epoll, const struct sockaddr_in *server, uint32_t line)
+static void open_session(struct loop *loop)
 {
-	struct sockaddr_in source = address(FIRST_LINE + line, 0);
+	struct sockaddr_in source = address(FIRST_LINE + loop->opened++ % loop->lines, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), yes = 1;
 
 	if (fd < 0)
 		err(1, "socket");
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes));
 	if (bind(fd, (void *)&source, sizeof(source)))
-		err(1, "no such line: %u", line);
-	if (connect(fd, (void *)server, sizeof(*server)) && errno != EINPROGRESS)
+		err(1, "a line's address");
+	if (connect(fd, (void *)&loop->server, sizeof(loop->server)) && errno != EINPROGRESS)
 		err(1, "connect");
-	watch(epoll, fd, EPOLLIN);
+	watch(loop->epoll, fd, EPOLLIN);
 }
 
 static void end_session(int fd)
@@ -124,44 +133,44 @@ static void end_session(int fd)
 	close(fd);
 }
 
-static void run(int listener, const struct sockaddr_in *server, uint32_t lines, int at_once, double seconds)
+static void run(struct loop *loop, double seconds)
 {
 	struct epoll_event events[EVENTS];
-	int epoll = epoll_create1(0);
 	double end = now() + seconds;
-	uint32_t opened = 0;
 
-	watch(epoll, listener, EPOLLIN);
-	while (opened < (uint32_t)at_once)
-		open_session(epoll, server, opened++ % lines);
 	while (now() < end) {
-		int count = epoll_wait(epoll, events, EVENTS, TICK_MS);
+		int count = epoll_wait(loop->epoll, events, EVENTS, TICK_MS);
 
 		for (int i = 0; i < count; i++) {
-			if (events[i].data.fd == listener) {
-				accept_and_close(listener);
+			if (events[i].data.fd == loop->listener) {
+				accept_and_close(loop->listener);
 				continue;
 			}
 			end_session(events[i].data.fd);
-			open_session(epoll, server, opened++ % lines);
+			open_session(loop);
 		}
 	}
 }
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in server = address(0, SMTP_PORT);
+	struct loop loop = {.epoll = epoll_create1(0), .server = address(0, SMTP_PORT)};
 	double start;
-	int listener;
 
-	if (argc != 8 || !inet_aton(argv[3], &server.sin_addr))
+	if (argc != 8 || !inet_aton(argv[3], &loop.server.sin_addr))
 		errx(2, "usage: sessions LINES_NS SERVERS_NS SERVER LINES AT_ONCE SECONDS CORE");
+	loop.lines = strtoul(argv[4], NULL, 10);
 	enter(argv[2]);
-	listener = listen_at_port_25();
+	loop.listener = listen_at_port_25();
+	watch(loop.epoll, loop.listener, EPOLLIN);
 	enter(argv[1]);
 	run_alone(atoi(argv[7]));
+	for (int i = 0; i < atoi(argv[5]); i++)
+		open_session(&loop);
+	run(&loop, WARM_UP_SECONDS);
+	completed = failed = 0;
 	start = now();
-	run(listener, &server, strtoul(argv[4], NULL, 10), atoi(argv[5]), atof(argv[6]));
+	run(&loop, atof(argv[6]));
 	printf("%lu %lu %f\n", completed, failed, now() - start);
 	return 0;
 }
