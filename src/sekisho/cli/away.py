@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sekisho.api.client import socket_path
 from sekisho.api.models import Status
 from sekisho.daemon.attached import interfaces_now, is_there, take_down
 from sekisho.daemon.describe import NOT_ATTACHED, describe
 from sekisho.daemon.lock import only_daemon
-from sekisho.gate import GateError, bpf
-from sekisho.gate.kernel import PIN_ROOT, KernelGate
-from sekisho.gate.libbpf import Loaded
+from sekisho.gate.kernel import read_pinned
 from sekisho.plan import installed_limits
-
-_READ = ("class_names", "limits", "counters", "totals")
 
 
 def status_without_daemon(name: str) -> Status:
@@ -22,17 +16,8 @@ def status_without_daemon(name: str) -> Status:
     interfaces = interfaces_now(name)
     if not interfaces:
         return Status(name=name, state=NOT_ATTACHED)
-    pins = Path(PIN_ROOT, name)
-    try:
-        loaded = Loaded(programs={}, maps={table: bpf.get_pinned(str(pins / table)) for table in _READ})
-    except OSError as error:
-        raise GateError(f"the tables in {pins} cannot be read ({error}): run this as root") from error
-    gate = KernelGate(loaded)
-    try:
-        tables = {table: bpf.read_all(loaded.maps[table]) for table in ("class_names", "limits")}
-        return describe(name, interfaces, installed_limits(tables), gate.counters())
-    finally:
-        gate.close()
+    tables, counters = read_pinned(name)
+    return describe(name, interfaces, installed_limits(tables), counters)
 
 
 def down_without_daemon(name: str) -> bool:

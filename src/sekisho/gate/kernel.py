@@ -9,9 +9,10 @@ namespace. What fails is a GateError.
 from __future__ import annotations
 
 import errno
+import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -83,22 +84,12 @@ class KernelGate:
     def counters(self) -> Counters:
         """Read what was counted since the gate was attached, by (class, arm) with anything in it."""
         with _failing("reading the gate's counters"):
-            names = class_names({"class_names": bpf.read_all(self._maps["class_names"])})
-            rows = bpf.read_all(self._maps["counters"])
-            totals = self._totals()
-        counted = {
-            (name, arm): _sums(rows[_counter_key(index, arm)], abi.COUNTERS.size)
-            for name, index in names.items()
-            if name
-            for arm in range(abi.MAX_ARMS)
-        }
-        classes = {key: _class_counters(sums) for key, sums in counted.items() if not key[1] or any(sums)}
-        return Counters(classes, totals)
+            return _read_counters(self._maps)
 
     def sweep(self) -> Sweep:
         """Let the kernel remove what time has ended; costs nothing where there cannot be anything."""
         with _failing("sweeping the gate"):
-            taken = self._totals().slots_taken
+            taken = _read_totals(self._maps).slots_taken
             if taken == self._swept_clean_at:
                 return Sweep()
             bpf.run_packet(self._loaded.programs["sweep"], _ANY_PACKET)
@@ -110,9 +101,6 @@ class KernelGate:
     def close(self) -> None:
         """Let go of the gate, which goes on."""
         self._loaded.close()
-
-    def _totals(self) -> Totals:
-        return Totals(*_sums(bpf.read_all(self._maps["totals"])[_FIRST], abi.TOTALS.size))
 
     def _count_anew(self, class_keys: Iterable[bytes]) -> None:
         """Clear the counters of classes that are new under their number."""
@@ -166,6 +154,18 @@ def gate_state(name: str, pin_root: str = PIN_ROOT) -> GateState:
     """Tell where a gate is attached, whether or not anybody has it open."""
     with _failing(f"looking for gate {name!r}"):
         return GateState(tuple(links.attached(_pin_dir(name, pin_root))))
+
+
+def read_pinned(name: str, pin_root: str = PIN_ROOT) -> tuple[Tables, Counters]:
+    """Read classes, limits and counters of an attached gate, whether or not anybody has it open."""
+    pin_dir = _pin_dir(name, pin_root)
+    with _failing(f"reading the tables in {pin_dir}, which takes root"), ExitStack() as closing:
+        maps: dict[str, int] = {}
+        for table in ("class_names", "limits", "counters", "totals"):
+            maps[table] = bpf.get_pinned(str(pin_dir / table))
+            closing.callback(os.close, maps[table])
+        tables = {table: bpf.read_all(maps[table]) for table in ("class_names", "limits")}
+        return tables, _read_counters(maps)
 
 
 def _open(spec: GateSpec, interfaces: Mapping[links.Interface, str], pin_dir: Path) -> KernelGate:
@@ -233,6 +233,23 @@ def _failing(doing: str, when_full: str = "") -> Iterator[None]:
         if when_full and error.errno in {errno.E2BIG, errno.ENOSPC}:
             raise GateError(f"{doing}: {when_full}") from error
         raise GateError(f"{doing}: {error}") from error
+
+
+def _read_counters(maps: Mapping[str, int]) -> Counters:
+    names = class_names({"class_names": bpf.read_all(maps["class_names"])})
+    rows = bpf.read_all(maps["counters"])
+    counted = {
+        (name, arm): _sums(rows[_counter_key(index, arm)], abi.COUNTERS.size)
+        for name, index in names.items()
+        if name
+        for arm in range(abi.MAX_ARMS)
+    }
+    classes = {key: _class_counters(sums) for key, sums in counted.items() if not key[1] or any(sums)}
+    return Counters(classes, _read_totals(maps))
+
+
+def _read_totals(maps: Mapping[str, int]) -> Totals:
+    return Totals(*_sums(bpf.read_all(maps["totals"])[_FIRST], abi.TOTALS.size))
 
 
 def _counter_key(class_index: int, arm: int) -> bytes:
