@@ -53,11 +53,16 @@ def _changes(gate: KernelGate, encoded: Tables, lines: int) -> Iterator[Row]:
 
 
 def _memory_rows(empty: dict[str, int], full: dict[str, int]) -> Iterator[Row]:
-    known = sum(full[name] - empty[name] for name in ("addresses", "known")) / cost.MANY
+    known = sum(_per_entry(full[name], empty[name]) for name in ("addresses", "known"))
     yield Row("kernel memory: a known line with one address", known, "bytes")
     yield Row("kernel memory: a line with sessions", empty["lines"] / LINES, "bytes")
     yield Row("kernel memory: a slot", empty["slots"] / SLOTS, "bytes")
     yield Row("kernel memory: all tables, 1,000,000 known lines", sum(full.values()) / 2**20, "MiB")
+
+
+def _per_entry(full: int, empty: int) -> float:
+    """Return the bytes of one of a million entries; before 6.4 the kernel tells only what the map's room takes."""
+    return ((full - empty) or full) / cost.MANY
 
 
 def _memory(loaded: libbpf.Loaded) -> dict[str, int]:

@@ -9,17 +9,17 @@ The lines' addresses lie behind one neighbour, since the machine's neighbour tab
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
+from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
 from bench import haproxy, programs
 from bench.quiet import CORE
-from sekisho.gate import bpf
+from sekisho.gate import links
 from sekisho.gate.kernel import GateSpec, KernelGate, open_gate, remove_gate
 from sekisho.model import Limit, Mode, Pool, Wanted
 from tests.system.netns import Namespace, Net, network
@@ -148,10 +148,16 @@ def _gate(way: Way, stack: ExitStack) -> None:
 
 def _hook(way: Way, stack: ExitStack) -> None:
     """Attach a program that does nothing where the gate's would be: what the kernel's hook costs."""
-    helpers = stack.enter_context(programs.helpers())
-    program = helpers.programs["empty"]
-    link = way.gateway.call(lambda: bpf.attach_tcx(program, socket.if_nametoindex("lines")))
-    stack.callback(os.close, link)
+    program = stack.enter_context(programs.helpers()).programs["empty"]
+    pins = Path(f"/sys/fs/bpf/sekisho_bench_hook_{os.getpid()}")
+    pins.mkdir()
+    stack.callback(pins.rmdir)
+
+    def attach() -> None:
+        links.attach(links.find_interface("lines"), program, pins, by_tcx=links.has_tcx())
+
+    way.gateway.call(attach)
+    stack.callback(way.gateway.call, lambda: links.detach("lines", pins))
 
 
 def _sweeping(gate: KernelGate, stack: ExitStack) -> None:
