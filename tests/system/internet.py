@@ -103,10 +103,7 @@ class Internet(GateScene):
     def write(self, *changes: tuple[str, str]) -> None:
         """Write the configuration, with changes to its text."""
         text = CONFIG.format(name=self.name) + "".join(one.toml() for one in CLASSES)
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new)
-        self.file.write_text(text)
+        self.write_text(text, *changes)
 
     def line(self, of: Class = DYNAMIC, family: str = "ipv4", *, raw: bool = False) -> str:
         """Return the address of a line that no test has used."""
@@ -116,13 +113,14 @@ class Internet(GateScene):
             return f"100.{64 + of.number}.{upper + number // 250}.{number % 250 + 1}"
         return f"2001:db8:4{of.number}{upper:02x}:{number:x}00::1"
 
-    def ask(self, path: str) -> Any:
-        """Ask the running daemon."""
-        return ask(self.name, "GET", path)
+    def counters(self) -> dict[str, Any]:
+        """Return all that the gate has counted."""
+        found: dict[str, Any] = ask(self.name, "GET", "/v1/gate/counters")
+        return found
 
     def counted(self, of: Class = DYNAMIC) -> dict[str, int]:
         """Return what the gate has counted for a class."""
-        found: dict[str, int] = self.ask("/v1/gate/counters")["classes"][of.name]["0"]
+        found: dict[str, int] = self.counters()["classes"][of.name]["0"]
         return found
 
     def slots(self) -> Slots:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from sekisho.api.client import AwayError, ask
 from tests.system.netns import Namespace
 
 SEKISHO = str(Path(sysconfig.get_path("scripts")) / "sekisho")
@@ -57,6 +60,13 @@ class GateScene:
     def file(self) -> Path:
         return self.directory / "sekisho.toml"
 
+    def write_text(self, text: str, *changes: tuple[str, str]) -> None:
+        """Write the configuration, with changes to its text."""
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        self.file.write_text(text)
+
     def up(self) -> Daemon:
         """Start the daemon and wait until it is ready."""
         daemon = self.start()
@@ -77,6 +87,14 @@ class GateScene:
         return self.gate.run(SEKISHO, *arguments, "--name", self.name, check=check)
 
     def status(self) -> dict[str, Any]:
+        """Ask the daemon."""
+        found: dict[str, Any] = ask(self.name, "GET", "/v1/gate")
+        return found
+
+    def status_away(self) -> dict[str, Any]:
+        """Ask the command line, which finds no daemon."""
+        with pytest.raises(AwayError):
+            ask(self.name, "GET", "/v1/gate")
         found: dict[str, Any] = json.loads(self.sekisho("gate", "status", "--json").stdout)
         return found
 
@@ -89,7 +107,8 @@ class GateScene:
 
     def close(self) -> None:
         """Take the gate down, if it still is up, and see that nothing is left."""
-        self.sekisho("gate", "down", check=False)
+        if self.leftovers():
+            self.sekisho("gate", "down", check=False)
         for manager in self.managers:
             manager.close()
         assert self.leftovers() == []

@@ -62,7 +62,7 @@ def arrivals(outside: Tap) -> list[Frame]:
 
 
 def held(internet: Internet) -> int:
-    return int(internet.ask("/v1/gate")["hold"]["held"])
+    return int(internet.status()["hold"]["held"])
 
 
 def test_31_killed_while_ten_thousand_are_held(
@@ -85,12 +85,12 @@ def test_31_killed_while_ten_thousand_are_held(
     assert before.total == 10_000 + len(opened(clients.sessions))
     own_internet.up()
     assert own_internet.slots() == before
-    status = own_internet.ask("/v1/gate")
+    status = own_internet.status()
     assert (status["sessions"], status["delay_by"]) == (before.total, "hold")
     after = honest(own_internet, clients, 10)
     clients.settle(after)
     check(after, DYNAMIC)
-    assert own_internet.ask("/v1/gate")["hold"]["released"] == len(after)
+    assert own_internet.status()["hold"]["released"] == len(after)
     assert not arrivals(outside)
 
 
@@ -128,12 +128,12 @@ def test_32_rules_flushed_and_interfaces_down_and_up_under_load(
         clients.settle([*caught[0], *caught[1], *late])
         check(caught[0], SLOW)
         check([*caught[1], *late], DYNAMIC)
-    until(lambda: bool(own_internet.ask("/v1/gate")["hold"]["rules_restored"]))
-    released = own_internet.ask("/v1/gate")["hold"]["released"]
+    until(lambda: bool(own_internet.status()["hold"]["rules_restored"]))
+    released = own_internet.status()["hold"]["released"]
     after = honest(own_internet, clients, 10)
     clients.settle(after)
     check(after, DYNAMIC)
-    assert own_internet.ask("/v1/gate")["hold"]["released"] == released + len(after)
+    assert own_internet.status()["hold"]["released"] == released + len(after)
     assert own_internet.slots().total == 3000 + len(clients.sessions)
     assert not arrivals(outside)
     assert "queue rules restored" in daemon.end()
@@ -156,7 +156,7 @@ def test_33_full_queues_delay_by_retransmission(
     sessions = honest(own_internet, clients, 40, SLOW)
     clients.settle(sessions)
     check(sessions, SLOW)
-    assert own_internet.ask("/v1/gate")["hold"]["dropped"] >= 200 - 4 * 5
+    assert own_internet.status()["hold"]["dropped"] >= 200 - 4 * 5
     assert own_internet.slots().total == 200 + len(sessions)
 
 
@@ -203,7 +203,7 @@ def test_34_replaced_under_load_without_a_drift(
     counted = own_internet.counted()
     assert counted["attempted"] == counted["admitted"] == counted["held"] == total
     assert counted["adopted"] == counted["without_slot_passed"] == 0
-    assert own_internet.slots().total == own_internet.ask("/v1/gate")["sessions"] == total
+    assert own_internet.slots().total == own_internet.status()["sessions"] == total
     passed = arrivals(outside)
     assert passed
     for one in passed:

@@ -191,11 +191,11 @@ def test_24_a_reset_goes_back_behind_the_same_headers(
 def test_24_what_cannot_be_read_passes_and_is_counted(
     bridge_internet: Internet, inside: Tap, outside: Tap
 ) -> None:
-    before = bridge_internet.ask("/v1/gate/counters")["totals"]["unknown_ethertype"]
+    before = bridge_internet.counters()["totals"]["unknown_ethertype"]
     frame = ethernet(bytes(range(64)), kind=0x88B5)
     inside.send([frame])
     outside.until(lambda _: arrival(outside, frame) is not None)
-    assert bridge_internet.ask("/v1/gate/counters")["totals"]["unknown_ethertype"] == before + 1
+    assert bridge_internet.counters()["totals"]["unknown_ethertype"] == before + 1
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def test_other_ports_are_neither_capped_nor_delayed_nor_counted(
     internet: Internet, clients: Clients, family: str
 ) -> None:
     internet.listen(80)
-    before = internet.ask("/v1/gate/counters")
+    before = internet.counters()
     line = internet.line(family=family)
     sessions = clients.open(line, SERVERS[family], 10 * DYNAMIC.cap, port=80)
     clients.settle(sessions)
@@ -65,7 +65,7 @@ def test_other_ports_are_neither_capped_nor_delayed_nor_counted(
     client, server = pair_of(internet, clients, family, 80)
     with server:
         assert Transfer(client, server, SIZE).is_intact()
-    assert internet.ask("/v1/gate/counters") == before
+    assert internet.counters() == before
     assert internet.slots().by_address[line] == 0
 
 
