@@ -7,24 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
-import sysconfig
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sekisho.api.client import AwayError, ask
 from tests.system.netns import Namespace, Net
+from tests.system.scene import PATIENCE_SECONDS, GateScene
 
-SEKISHO = str(Path(sysconfig.get_path("scripts")) / "sekisho")
-PATIENCE_SECONDS = 30.0
 SERVER = "198.51.100.10"
 CONFIG = """\
 [gate]
@@ -43,83 +39,15 @@ excess = "reset"
 """
 
 
-@dataclass
-class Daemon:
-    """`sekisho gate up` in a namespace, with what it tells its service manager."""
-
-    process: subprocess.Popen[str]
-    manager: socket.socket
-
-    def wait_for(self, line: str) -> None:
-        """Wait until the daemon has told this."""
-        try:
-            while line not in self.manager.recv(4096).decode().split("\n"):
-                pass
-        except TimeoutError:
-            self.process.kill()
-            raise AssertionError(f"no {line}; the daemon's log:\n{self.process.communicate()[0]}") from None
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> str:
-        """Send a signal, wait for the end and return the log."""
-        self.process.send_signal(number)
-        return self.ended()
-
-    def ended(self) -> str:
-        """Wait for the end and return the log."""
-        return self.process.communicate(timeout=PATIENCE_SECONDS)[0]
-
-
-@dataclass
-class Scene:
-    """A line, a gate and a server outside; the gate's name is unique on this machine."""
+@dataclass(kw_only=True)
+class Scene(GateScene):
+    """A line, a gate and a server outside."""
 
     line: Namespace
-    gate: Namespace
     server: Namespace
-    directory: Path
-    name: str = field(default_factory=lambda: f"test-{secrets.token_hex(4)}")
-    managers: list[socket.socket] = field(default_factory=list)
-
-    @property
-    def file(self) -> Path:
-        return self.directory / "sekisho.toml"
 
     def write(self, *changes: tuple[str, str]) -> None:
-        text = CONFIG.format(name=self.name)
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new)
-        self.file.write_text(text)
-
-    def up(self) -> Daemon:
-        """Start the daemon and wait until it is ready."""
-        daemon = self.start()
-        daemon.wait_for("READY=1")
-        return daemon
-
-    def start(self) -> Daemon:
-        path = self.directory / f"notify-{len(self.managers)}"
-        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.managers.append(manager)
-        manager.bind(str(path))
-        manager.settimeout(PATIENCE_SECONDS)
-        command = ("env", f"NOTIFY_SOCKET={path}", SEKISHO, "gate", "up", "--config", str(self.file))
-        return Daemon(self.gate.start(*command), manager)
-
-    def sekisho(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.gate.run(SEKISHO, *arguments, "--name", self.name, check=check)
-
-    def status(self) -> dict[str, Any]:
-        """Ask the daemon."""
-        found: dict[str, Any] = ask(self.name, "GET", "/v1/gate")
-        return found
-
-    def status_away(self) -> dict[str, Any]:
-        """Ask the command line, which finds no daemon."""
-        with pytest.raises(AwayError):
-            ask(self.name, "GET", "/v1/gate")
-        found: dict[str, Any] = json.loads(self.sekisho("gate", "status", "--json").stdout)
-        return found
+        self.write_text(CONFIG.format(name=self.name), *changes)
 
     def connect(self) -> tuple[socket.socket, float]:
         """Open a session from the line; return it and how long it took (s)."""
@@ -133,17 +61,11 @@ class Scene:
             raise
         return session, time.monotonic() - begun
 
-    def leftovers(self) -> list[str]:
-        """Name what of the gate is still on the machine."""
-        places = (Path("/sys/fs/bpf/sekisho"), Path("/run/sekisho"))
-        found = [str(path) for place in places if place.exists() for path in place.glob(f"{self.name}*")]
-        rules = self.gate.run("nft", "list", "ruleset").stdout
-        return found + [line for line in rules.splitlines() if self.name in line]
-
 
 @pytest.fixture
 def scene(net: Net, tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(net.namespace("line"), net.namespace("gate"), net.namespace("server"), tmp_path)
+    line, gate, server = (net.namespace(label) for label in ("line", "gate", "server"))
+    made = Scene(line=line, gate=gate, server=server, directory=tmp_path)
     net.veth(made.line, "eth0", made.gate, "sub0")
     net.veth(made.gate, "up0", made.server, "eth0")
     made.line.address("eth0", "100.64.0.5/16")
@@ -159,11 +81,7 @@ def scene(net: Net, tmp_path: Path) -> Iterator[Scene]:
         yield made
     finally:
         listener.close()
-        if made.leftovers():
-            made.sekisho("gate", "down", check=False)
-        for manager in made.managers:
-            manager.close()
-    assert made.leftovers() == []
+        made.close()
 
 
 def test_up_holds_sessions_and_down_leaves_nothing(scene: Scene) -> None:
