@@ -72,7 +72,7 @@ class Namespace:
     def address(self, interface: str, *addresses: str) -> None:
         """Give an interface addresses with prefix lengths, and set it up."""
         for address in addresses:
-            # Without `nodad` an IPv6 address cannot be bound to until a worker of the kernel has looked at it.
+            # Without `nodad` nobody can bind to an IPv6 address until a worker of the kernel has seen it.
             nodad = ("nodad",) if ":" in address else ()
             self.run("ip", "address", "add", address, "dev", interface, *nodad)
         self.run("ip", "link", "set", interface, "up")

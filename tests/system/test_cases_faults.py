@@ -136,7 +136,9 @@ def test_32_rules_flushed_and_interfaces_down_and_up_under_load(
     assert own_internet.status()["hold"]["released"] == released + len(after)
     assert own_internet.slots().total == 3000 + len(clients.sessions)
     assert not arrivals(outside)
-    assert "queue rules restored" in daemon.end()
+    log = daemon.end()
+    for told in ("queue rules restored", "interface down", "interface up", "interface=sub0", "interface=up0"):
+        assert told in log
 
 
 SHORT_QUEUES = """

@@ -26,6 +26,7 @@ from sekisho.daemon.office import RunningOffice
 from sekisho.daemon.server import Server, listening
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
+from sekisho.gate.interfaces import LinkState, LinkWatch
 from sekisho.gate.kernel import GateSpec, open_gate
 from sekisho.gate.tables import banks
 
@@ -120,6 +121,14 @@ class _Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ending.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload_asked.set)
+        table = self.keeper.kept.config.gate
+        with contextlib.closing(LinkWatch((*table.subscriber, *table.uplink))) as watch:
+            loop.add_reader(watch.fileno(), tell_links, watch)
+            await self.until(ending, listener)
+            loop.remove_reader(watch.fileno())
+
+    async def until(self, ending: asyncio.Event, listener: socket.socket) -> None:
+        """Answer and sweep until told to end."""
         server = Server(create_app(self.office), on_started=self.tell_ready)
         tasks = [
             asyncio.create_task(coroutine)
@@ -167,3 +176,14 @@ class _Service:
                 continue  # the keeper has logged why and shows it in the status
             except GateError as error:
                 log.warning("reload failed, the old configuration stays in force", why=str(error))
+
+
+def tell_links(watch: LinkWatch) -> None:
+    """Log which interfaces of the gate went down, came up or are gone."""
+    for name, state in watch.changes():
+        if state is LinkState.GONE:
+            log.error(
+                "interface gone, what comes by it again meets no limit: restart the daemon", interface=name
+            )
+        else:
+            log.warning(f"interface {state}", interface=name)
