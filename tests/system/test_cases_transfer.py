@@ -131,7 +131,7 @@ class Strangers:
             "tc filter show dev sub0 egress",
             "tc filter show dev up0 ingress",
             "nft --stateless list ruleset",
-            "iptables-nft-save --table raw",
+            "iptables-nft --table raw --list-rules",  # without counters
             "ip -details address",
             "sysctl -a --pattern ^net\\.(bridge|ipv4|ipv6|netfilter)",
         )
