@@ -61,7 +61,7 @@ def _memory_rows(empty: dict[str, int], full: dict[str, int]) -> Iterator[Row]:
 
 
 def _per_entry(full: int, empty: int) -> float:
-    """Return the bytes of one of a million entries; before 6.4 the kernel tells only what the map's room takes."""
+    """Return the bytes of one of a million entries; before 6.4 the kernel knows only what the room takes."""
     return ((full - empty) or full) / cost.MANY
 
 

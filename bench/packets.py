@@ -2,7 +2,7 @@
 
 The frames are made in the kernel and received by the gateway's interface in its driver's poll; on the far
 side an XDP program drops and counts them. One thread does it all, so its processor time is the gateway's and
-that of a generator that costs a tenth of it.
+that of a generator that costs less than a fifth of it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,80 @@
+"""What the bench says holds, and what it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import lab, packets, rows, sessions, ways
+from bench.rows import Row
+
+
+def named(found: list[Row], name: str) -> Row:
+    (row,) = (row for row in found if row.name == name)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("judge", "fitting", "unfit", "wanted"),
+    [
+        (rows.at_least, 0.97, 0.969, ">= 0.97"),
+        (rows.at_most, 0.97, 0.971, "<= 0.97"),
+        (rows.above, 0.98, 0.97, "> 0.97"),
+        (rows.below, 0.96, 0.97, "< 0.97"),
+    ],
+)
+def test_bounds(
+    judge: Callable[[str, float, str, float], Row], fitting: float, unfit: float, wanted: str
+) -> None:
+    assert judge("n", fitting, "u", 0.97) == Row("n", fitting, "u", wanted, holds=True)
+    assert judge("n", unfit, "u", 0.97) == Row("n", unfit, "u", wanted, holds=False)
+
+
+def test_written_rows_have_all_fields(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "gate.json"
+    rows.write([rows.at_most("loading", 3.5, "s", 5), Row("memory", 192, "bytes")], path)
+    assert json.loads(path.read_text()) == [
+        {"name": "loading", "value": 3.5, "unit": "s", "wanted": "<= 5", "holds": True},
+        {"name": "memory", "value": 192, "unit": "bytes", "wanted": "", "holds": None},
+    ]
+
+
+def test_a_ratio_is_the_median_of_the_turns_ratios() -> None:
+    slow, fast = dict.fromkeys(packets.COMPARED, 100.0), dict.fromkeys(packets.COMPARED, 1000.0)
+    found = list(packets.judge([slow | {ways.GATE: 98.0}, fast | {ways.GATE: 980.0}, slow]))
+    ratio = named(found, "other traffic: gate over plain forwarding")
+    assert (ratio.value, ratio.holds) == (0.98, True)
+
+
+def test_the_gateways_part_is_what_a_session_costs_more_than_without_one() -> None:
+    turn = dict.fromkeys(sessions.COMPARED, 10_000.0) | {ways.DIRECT: 20_000.0, ways.HAPROXY: 4_000.0}
+    found = list(sessions.judge([turn]))
+    assert named(found, "sessions, gateway's part: gate").value == pytest.approx(50)
+    assert named(found, f"sessions, gateway's part: {ways.HAPROXY} over gate").value == pytest.approx(4)
+    assert named(found, f"sessions: gate over {ways.HAPROXY}").holds is False
+
+
+def test_the_laboratory_is_judged_by_spam_and_failed_letters() -> None:
+    def phase(name: str, share: float) -> dict[str, object]:
+        spam = {
+            "messages_per_minute": 2000 * share,
+            "arithmetic_per_minute": 70,
+            "share_of_observe": share,
+        }
+        limit = {"cap": 2, "delay": "5s"}
+        return {
+            "name": name,
+            "limit": limit,
+            "spam": spam,
+            "honest": {"delivery_seconds": {"p50": 1.0}},
+        }
+
+    phases = [phase("observe", 1.0), phase("enforce", 0.04)]
+    found = list(lab.judge({"phases": phases, "letters": {"failed": 1, "delivered": 69}}))
+    assert named(found, "laboratory, cap 2, delay 5s: spam, of observe") == Row(
+        "laboratory, cap 2, delay 5s: spam, of observe", 4, "%", "<= 5", holds=True
+    )
+    assert named(found, "laboratory: honest letters failed").holds is False
