@@ -219,15 +219,15 @@ static __always_inline int without_slot(const struct visit *v)
 }
 
 /*
- * A session that runs already. From outside only while learning: later a few forged
- * packets would fill a line's slots and keep it from sending.
+ * A session that runs already. From outside only while learning, or where a slot still
+ * lingers: else a few forged packets would fill a line's slots and keep it from sending.
  */
 static __always_inline int adopt_session(struct visit *v)
 {
 	bool learning = v->moment.now < v->settings->learning_until;
 	__u32 cap = v->limit.cap, sessions = 0;
 
-	if (!v->from_line && !learning)
+	if (!v->from_line && !learning && !v->closed)
 		return without_slot(v);
 	if (!take(v, v->moment.enforcing && !learning ? cap : uncapped(cap), &sessions))
 		return without_slot(v);
@@ -238,8 +238,10 @@ static __always_inline int adopt_session(struct visit *v)
 
 static __always_inline int unknown_source(const struct visit *v)
 {
+	if (!v->from_line)
+		return PASS;
 	COUNT_TOTAL(unknown_source);
-	return v->from_line && (v->settings->flags & CONTROL_DROP_UNKNOWN) ? DROP : PASS;
+	return v->settings->flags & CONTROL_DROP_UNKNOWN ? DROP : PASS;
 }
 
 /* A packet of port 25 whose session has no live slot. */
@@ -332,9 +334,9 @@ static __noinline int unjudgeable(struct visit *v, int role)
 	const struct packet *p = &v->packet;
 	bool found = false;
 
-	if (role & SUBSCRIBER)
+	if (role & TO_SERVERS)
 		found = find_line(p->source, p->ipv6, 0, v->settings, &v->subject);
-	if (!found && (role & UPLINK))
+	if (!found && (role & TO_LINES))
 		found = find_line(p->destination, p->ipv6, 0, v->settings, &v->subject);
 	if (!found)
 		return PASS;
@@ -350,6 +352,7 @@ static __always_inline void identify(struct visit *v)
 	__builtin_memcpy(v->key.line, v->from_line ? p->source : p->destination, 16);
 	__builtin_memcpy(v->key.server, v->from_line ? p->destination : p->source, 16);
 	v->key.port = v->from_line ? p->source_port : p->destination_port;
+	v->key.ipv6 = p->ipv6;
 	v->moment.fingerprint = fingerprint_of(&v->key);
 }
 
@@ -396,56 +399,64 @@ static __noinline int examine(struct __sk_buff *skb, int role, bool ethernet)
 		return examine(skb, (role), (ethernet));    \
 	}
 
-PROGRAM(subscriber_eth, SUBSCRIBER, true)
-PROGRAM(subscriber_ip, SUBSCRIBER, false)
-PROGRAM(uplink_eth, UPLINK, true)
-PROGRAM(uplink_ip, UPLINK, false)
-PROGRAM(steered_eth, STEERED, true)
-PROGRAM(steered_ip, STEERED, false)
+PROGRAM(subscriber_eth, BOTH, true)
+PROGRAM(subscriber_ip, BOTH, false)
+PROGRAM(uplink_eth, TO_LINES, true)
+PROGRAM(uplink_ip, TO_LINES, false)
+PROGRAM(steered_eth, BOTH, true)
+PROGRAM(steered_ip, BOTH, false)
 
-/* 6.1 lets only a value that was looked up be locked, not the one handed to the callback. */
-static long sweep_slot(void *map, const struct slot_key *key, struct slot *slot, struct sweep *found)
+struct sweeping {
+	struct sweep found;
+	__u64 now;
+};
+
+/* End a slot whose time has come. */
+static __always_inline void sweep_due(const struct slot_key *key, struct sweeping *sweeping)
 {
-	struct control *settings = settings_of_gate();
-	bool expired, dead, live;
-	__u64 now, line, lasted;
+	/* 6.1 lets only a value that was looked up be locked, not the one handed to the callback. */
+	struct slot *slot = bpf_map_lookup_elem(&slots, key);
+	__u64 line, lasted;
+	bool due, live;
 	__u16 class;
 	__u8 arm;
 
-	if (!settings)
-		return 1;
-	now = now_ns(settings);
-	slot = bpf_map_lookup_elem(&slots, key);
 	if (!slot)
-		return 0;
+		return;
 	bpf_spin_lock(&slot->lock);
 	live = slot->state != SLOT_CLOSED && slot->state != SLOT_DEAD;
-	expired = live && now >= slot->until;
-	dead = expired || (slot->state == SLOT_CLOSED && now >= slot->until);
-	if (dead)
+	due = sweeping->now >= slot->until && slot->state != SLOT_DEAD;
+	if (due)
 		slot->state = SLOT_DEAD;
 	line = slot->line;
 	class = slot->class;
 	arm = slot->arm;
-	lasted = now - slot->opened;
+	lasted = sweeping->now - slot->opened;
 	bpf_spin_unlock(&slot->lock);
-	if (expired) {
+	if (!due)
+		return;
+	if (live) {
 		release(line);
 		count_closing(class, arm, BY_TIME, lasted);
-		found->expired++;
+		sweeping->found.expired++;
 	}
-	if (dead) {
-		bpf_map_delete_elem(map, key);
-		found->slots_removed++;
-	} else if (live) {
-		found->sessions++;
-	} else {
-		found->lingering++;
-	}
+	bpf_map_delete_elem(&slots, key);
+	sweeping->found.slots_removed++;
+}
+
+/* A slot that is not due is left unlocked: a quarter of a million take some milliseconds so. */
+static long sweep_slot(void *map, const struct slot_key *key, struct slot *slot, struct sweeping *sweeping)
+{
+	if (sweeping->now >= *(volatile __u64 *)&slot->until)
+		sweep_due(key, sweeping);
+	else if (slot->state == SLOT_CLOSED)
+		sweeping->found.lingering++;
+	else
+		sweeping->found.sessions++;
 	return 0;
 }
 
-static long sweep_line(void *map, const __u64 *number, struct line *line, struct sweep *found)
+static long sweep_line(void *map, const __u64 *number, struct line *line, struct sweeping *sweeping)
 {
 	bool gone;
 
@@ -458,10 +469,10 @@ static long sweep_line(void *map, const __u64 *number, struct line *line, struct
 		line->owner = 0;
 	bpf_spin_unlock(&line->lock);
 	if (gone) {
-		bpf_map_delete_elem(map, number);
-		found->lines_removed++;
+		bpf_map_delete_elem(&lines, number);
+		sweeping->found.lines_removed++;
 	} else {
-		found->lines++;
+		sweeping->found.lines++;
 	}
 	return 0;
 }
@@ -473,10 +484,14 @@ static long sweep_line(void *map, const __u64 *number, struct line *line, struct
 SEC("tc")
 int sweep(struct __sk_buff *skb)
 {
-	struct sweep found = {0};
+	struct control *settings = settings_of_gate();
+	struct sweeping sweeping = {0};
 	__u32 zero = 0;
 
-	bpf_for_each_map_elem(&slots, sweep_slot, &found, 0);
-	bpf_for_each_map_elem(&lines, sweep_line, &found, 0);
-	return bpf_map_update_elem(&swept, &zero, &found, BPF_ANY) ? DROP : PASS;
+	if (!settings)
+		return DROP;
+	sweeping.now = now_ns(settings);
+	bpf_for_each_map_elem(&slots, sweep_slot, &sweeping, 0);
+	bpf_for_each_map_elem(&lines, sweep_line, &sweeping, 0);
+	return bpf_map_update_elem(&swept, &zero, &sweeping.found, BPF_ANY) ? DROP : PASS;
 }

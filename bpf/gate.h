@@ -122,7 +122,7 @@ struct slot_key {
 	__u8 line[16];
 	__u8 server[16];
 	__u16 port; /* the line's */
-	__u16 pad;
+	__u16 ipv6; /* else a mapped address in IPv6 would speak for an IPv4 session */
 };
 
 enum slot_state {
@@ -139,6 +139,7 @@ enum slot_flag {
 	SLOT_SERVER_SEEN = 1 << 2, /* server_end and line_ack are known */
 	SLOT_SYN_SEEN = 1 << 3,    /* syn and syn_end are known */
 	SLOT_REOPENING = 1 << 4,   /* a new SYN came on a live session */
+	SLOT_LINE_SPOKE = 1 << 5,  /* the line has answered since its SYN: no copy of that is due */
 };
 
 /* slots: key slot_key */

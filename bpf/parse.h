@@ -47,7 +47,8 @@ struct ports {
 	__be16 source, destination;
 };
 
-enum role { SUBSCRIBER = 1, UPLINK = 2, STEERED = 3 };
+/* The directions an interface carries. Lines write to servers of other lines, too. */
+enum role { TO_SERVERS = 1, TO_LINES = 2, BOTH = 3 };
 
 enum parsed {
 	OTHER,       /* not ours: on with it */
@@ -97,9 +98,9 @@ struct packet {
 
 static __always_inline bool is_smtp(int role, __be16 source, __be16 destination)
 {
-	if ((role & SUBSCRIBER) && destination == bpf_htons(SMTP_PORT))
+	if ((role & TO_SERVERS) && destination == bpf_htons(SMTP_PORT))
 		return true;
-	return (role & UPLINK) && source == bpf_htons(SMTP_PORT);
+	return (role & TO_LINES) && source == bpf_htons(SMTP_PORT);
 }
 
 /* True for a plain frame that surely is not port 25; false means "look closer". */
@@ -224,9 +225,9 @@ static __always_inline __u16 parse_link(struct __sk_buff *skb, bool ethernet, __
 /* Which way a packet with these ports goes here, if any. */
 static __always_inline enum parsed direction(const struct packet *p, int role)
 {
-	if ((role & SUBSCRIBER) && p->destination_port == SMTP_PORT)
+	if ((role & TO_SERVERS) && p->destination_port == SMTP_PORT)
 		return SMTP_OUT;
-	if ((role & UPLINK) && p->source_port == SMTP_PORT)
+	if ((role & TO_LINES) && p->source_port == SMTP_PORT)
 		return SMTP_IN;
 	return OTHER;
 }

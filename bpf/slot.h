@@ -15,6 +15,10 @@
 /* How far back an acknowledgement may lie and still be the session's (bytes). */
 #define STALE_ACK 65536
 
+/* How far ahead of what was acknowledged a byte may lie (RFC 7323 §2.3); of the server's, what is usual. */
+#define LINE_WINDOW (1u << 30)
+#define SERVER_WINDOW (1u << 24)
+
 enum outcome {
 	NO_SLOT,        /* none, or closed: take one or be treated as without */
 	GO,             /* on with it */
@@ -78,7 +82,7 @@ static __always_inline __u64 mix(__u64 hash, __u64 word)
 static __always_inline __u64 fingerprint_of(const struct slot_key *key)
 {
 	const __u64 *addresses = (const __u64 *)key;
-	__u64 hash = key->port;
+	__u64 hash = key->port | (__u64)key->ipv6 << 16;
 
 	for (int i = 0; i < (sizeof(key->line) + sizeof(key->server)) / sizeof(*addresses); i++)
 		hash = mix(hash, addresses[i]);
@@ -115,9 +119,13 @@ static __always_inline enum outcome judge_closed(const struct slot *slot, const 
 	return m->now < slot->until && !p->payload && !(p->flags & TCP_SYN) ? LINGER : NO_SLOT;
 }
 
-static __always_inline void stay(struct slot *slot, const struct moment *m)
+/* Once one side has closed, only its FIN and data prolong the session, no acknowledgements. */
+static __always_inline void stay(struct slot *slot, const struct packet *p, const struct moment *m)
 {
-	slot->until = m->now + (slot->state == SLOT_HALF ? m->half_closed_timeout : m->idle_timeout);
+	if (slot->state != SLOT_HALF)
+		slot->until = m->now + m->idle_timeout;
+	else if (p->payload || (p->flags & TCP_FIN))
+		slot->until = m->now + m->half_closed_timeout;
 }
 
 static __always_inline void close_if_finished(struct slot *slot, struct moment *m)
@@ -150,12 +158,17 @@ static __always_inline void begin(struct slot *slot, const struct packet *p, con
 	slot->until = slot->release_at + m->syn_timeout;
 }
 
-/* A SYN for a live slot: the copy of a known one, or a new one. */
+/*
+ * A SYN for a live slot: the copy of a known one, or a new one, which waits anew. One of a
+ * slot is in the queue at a time: what comes meanwhile is left to its retransmission.
+ */
 static __always_inline enum outcome judge_syn(struct slot *slot, const struct packet *p,
 					      struct moment *m)
 {
-	if ((slot->flags & SLOT_SYN_SEEN) && slot->syn == p->seq) {
-		if (m->enforcing && m->now < slot->release_at)
+	bool waiting = m->enforcing && m->now < slot->release_at;
+
+	if ((slot->flags & (SLOT_SYN_SEEN | SLOT_LINE_SPOKE)) == SLOT_SYN_SEEN && slot->syn == p->seq) {
+		if (waiting)
 			return RETRANSMISSION;
 		if (slot->state == SLOT_SYN)
 			slot->until = m->now + m->syn_timeout;
@@ -166,9 +179,12 @@ static __always_inline enum outcome judge_syn(struct slot *slot, const struct pa
 	} else {
 		note_syn(slot, p, m);
 		slot->flags |= SLOT_SYN_SEEN | SLOT_REOPENING;
+		slot->flags &= ~SLOT_LINE_SPOKE;
 		if (slot->until < slot->release_at + m->syn_timeout)
 			slot->until = slot->release_at + m->syn_timeout;
 	}
+	if (waiting)
+		return RETRANSMISSION;
 	return m->delay ? HOLD : GO;
 }
 
@@ -196,6 +212,28 @@ static __always_inline bool resets_server(const struct slot *slot, const struct 
 	return within(p->seq, slot->server_ack, slot->line_end);
 }
 
+/*
+ * The line's own reset frees a slot whose SYN was seen, and one of a stranger to whom the
+ * line has never spoken. Other adopted sessions were thought closed before, or the gate is
+ * new: a reset only ends them soon, or a line could share one slot among many sessions by
+ * resets that never arrive.
+ */
+static __always_inline void line_reset(struct slot *slot, struct moment *m)
+{
+	if ((slot->flags & SLOT_SYN_SEEN) || !(slot->flags & SLOT_LINE_SPOKE) || m->half_view)
+		close(slot, m, BY_RST);
+	else if (slot->until > m->now + m->half_closed_timeout)
+		slot->until = m->now + m->half_closed_timeout;
+}
+
+static __always_inline void note_line_end(struct slot *slot, const struct packet *p)
+{
+	__u32 end = end_of(p);
+
+	if (after(end, slot->line_end) && end - slot->server_ack <= LINE_WINDOW)
+		slot->line_end = end;
+}
+
 static __always_inline enum outcome judge_line(struct slot *slot, const struct packet *p,
 					       struct moment *m)
 {
@@ -207,22 +245,22 @@ static __always_inline enum outcome judge_line(struct slot *slot, const struct p
 		return EARLY;
 	if (p->flags & TCP_RST) {
 		if (resets_server(slot, p, m))
-			close(slot, m, BY_RST);
+			line_reset(slot, m);
 		return GO;
 	}
 	if (p->flags & TCP_SYN) /* SYN-ACK of a simultaneous open */
 		return GO;
 	if (slot->state == SLOT_SYN)
 		slot->state = SLOT_OPEN;
-	if (after(end_of(p), slot->line_end))
-		slot->line_end = end_of(p);
+	slot->flags |= SLOT_LINE_SPOKE;
+	note_line_end(slot, p);
 	note_line_ack(slot, p, m->half_view);
 	if (p->flags & TCP_FIN) {
 		slot->flags |= SLOT_LINE_FIN;
 		slot->line_fin = end_of(p);
 		slot->state = SLOT_HALF;
 	}
-	stay(slot, m);
+	stay(slot, p, m);
 	close_if_finished(slot, m);
 	return GO;
 }
@@ -253,10 +291,11 @@ static __always_inline bool resets_line(const struct slot *slot, const struct pa
 	return slot->state != SLOT_SYN && within(p->seq, slot->line_ack, slot->server_end);
 }
 
-/* Proof of being on the path: the packet acknowledges what the line has sent lately. */
+/* Sign of being on the path: both numbers are near what the line has sent and acknowledged. */
 static __always_inline bool is_plausible(const struct slot *slot, const struct packet *p)
 {
-	return within(p->ack, slot->server_ack - STALE_ACK, slot->line_end);
+	return within(p->ack, slot->server_ack - STALE_ACK, slot->line_end) &&
+	       within(p->seq, slot->line_ack - STALE_ACK, slot->line_ack + SERVER_WINDOW);
 }
 
 static __always_inline enum outcome judge_server(struct slot *slot, const struct packet *p,
@@ -291,7 +330,7 @@ static __always_inline enum outcome judge_server(struct slot *slot, const struct
 		slot->server_fin = end_of(p);
 		slot->state = SLOT_HALF;
 	}
-	stay(slot, m);
+	stay(slot, p, m);
 	close_if_finished(slot, m);
 	return GO;
 }
@@ -306,6 +345,7 @@ static __always_inline void adopt(struct slot *slot, const struct packet *p, con
 	slot->flags = SLOT_SERVER_SEEN | (p->flags & TCP_FIN ? fin : 0);
 	slot->release_at = m->now;
 	if (from_line) {
+		slot->flags |= SLOT_LINE_SPOKE;
 		slot->line_end = slot->line_fin = end_of(p);
 		slot->server_ack = p->seq;
 		slot->server_end = slot->line_ack = p->ack;
@@ -314,7 +354,7 @@ static __always_inline void adopt(struct slot *slot, const struct packet *p, con
 		slot->line_ack = p->seq;
 		slot->line_end = slot->server_ack = p->ack;
 	}
-	stay(slot, m);
+	stay(slot, p, m);
 	if (!from_line) /* anybody may have sent it: wait no longer for the line's word than for an answer */
 		slot->until = m->now + m->syn_timeout;
 }

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from sekisho.gate.abi import address16
 from sekisho.gate.frames import Role
+from sekisho.gate.reference import Key
 from tests.kernel.frames import ACK, FIN, RST, SYN, segment
 from tests.kernel.twin import Answer, Twin
 
@@ -77,7 +78,7 @@ class Session:
         return slot.release_at - slot.opened
 
     @property
-    def key(self) -> tuple[bytes, int, bytes]:
+    def key(self) -> Key:
         return key_of(self.line, self.port, self.server)
 
     def say(self, payload: bytes = b"MAIL FROM:<a@example.com>\r\n") -> Answer:
@@ -118,5 +119,6 @@ class Session:
         return slot is not None and str(slot[1]) != "State.CLOSED"
 
 
-def key_of(line: str, port: int, server: str) -> tuple[bytes, int, bytes]:
-    return address16(ip_address(line).packed), port, address16(ip_address(server).packed)
+def key_of(line: str, port: int, server: str) -> Key:
+    ends = address16(ip_address(line).packed), port, address16(ip_address(server).packed)
+    return *ends, ":" in line

@@ -133,12 +133,23 @@ def test_06_new_sequence_while_held_replaces_and_restarts_the_delay(gate: Twin) 
     session.syn()
     gate.tick(900 * MS)
     session.isn = 77_777
-    assert held(session.syn())
+    assert session.syn().action == abi.DROP  # the queue holds one SYN of a slot: this one's copy will pass
     gate.tick(900 * MS)
     assert session.syn().action == abi.DROP
     gate.tick(100 * MS)
     assert session.syn().action == abi.PASS
     assert sessions(gate) == 1
+
+
+def test_06_changing_sequences_do_not_fill_the_queue(gate: Twin) -> None:
+    live = Session(gate, port=41_000).open()
+    for session in (Session(gate), live):
+        answers = []
+        for turn in range(100):
+            session.isn = 1_000_000 * turn + 7
+            answers.append(session.syn())
+        assert [held(answer) for answer in answers] == [True] + [False] * 99
+        assert {answer.action for answer in answers[1:]} == {abi.DROP}
 
 
 def test_07_syn_on_a_live_session_counts_once_and_is_held_like_any(gate: Twin) -> None:
@@ -164,6 +175,51 @@ def test_07_syn_on_a_live_session_may_become_a_new_session(gate: Twin) -> None:
     reborn.ack()
     reborn.close()
     assert not session.live()
+
+
+def test_07_the_sessions_own_syn_again_is_held_once_the_line_has_spoken(gate: Twin) -> None:
+    session = Session(gate)
+    session.syn()
+    gate.tick(1 * SECOND)
+    session.syn_ack()
+    assert session.syn().action == abi.PASS  # the answer was lost behind the gate
+    assert not held(session.syn())
+    session.ack()
+    assert held(session.syn())
+
+
+def test_07_numbers_beyond_any_window_do_not_hide_a_reset(gate: Twin) -> None:
+    session = Session(gate).open()
+    for ahead in (2**31 - 1, 2**32 - 2, 2**30 + 1):
+        session.out(ACK, seq=session.next + ahead)
+    session.say()
+    assert session.rst().action == abi.PASS
+    assert not session.live()
+
+
+def test_08_many_sessions_cannot_share_a_slot_by_resets(gate: Twin) -> None:
+    running = [Session(gate, port=41_000 + n) for n in range(10)]
+    for session in running:
+        session.open()
+        session.rst()  # with a TTL too low to arrive
+    assert sessions(gate) == 0
+    gate.tick(10 * SECOND)
+    gate.sweep()
+    passed = 0
+    for session in running:
+        passed += session.say().action == abi.PASS
+        session.rst()
+    assert passed == sessions(gate) == 3
+    gate.tick(gate.model.wanted.timeouts.half_closed_ms * MS)
+    gate.sweep()
+    assert sessions(gate) == 0
+
+
+def test_08_the_server_may_still_speak_while_the_slot_lingers(gate: Twin) -> None:
+    session = Session(gate).open()
+    session.rst()
+    assert session.hear().action == abi.PASS
+    assert session.live()
 
 
 def test_08_reset_that_never_arrives_buys_nothing(gate: Twin) -> None:
@@ -204,6 +260,16 @@ def test_10_fin_then_more_data_stays_counted_for_a_bounded_time(gate: Twin) -> N
     assert count(gate, "closed_time") == 1
 
 
+def test_10_acknowledgements_do_not_prolong_a_half_closed_session(gate: Twin) -> None:
+    session = Session(gate).open()
+    session.fin()
+    for _ in range(4):
+        gate.tick(gate.model.wanted.timeouts.half_closed_ms * MS // 4)
+        session.back(ACK)
+    gate.sweep()
+    assert not session.live()
+
+
 def test_10_both_fins_acknowledged_free_the_slot(gate: Twin) -> None:
     session = Session(gate).open()
     session.fin()
@@ -222,6 +288,19 @@ def test_11_reset_toward_the_line_with_a_wrong_sequence_changes_nothing(gate: Tw
         assert session.live()
     assert session.server_rst().action == abi.PASS
     assert not session.live()
+
+
+def test_11_guesses_from_outside_do_not_widen_what_a_reset_may_be(gate: Twin) -> None:
+    session = Session(gate).open()
+    session.hear()
+    session.ack()
+    session.back(ACK, seq=session.server_next + 2**30, payload=b"x")
+    session.back(FIN | ACK, seq=session.server_next + 2**25)
+    session.server_rst(seq=session.server_next + 12_345_678)
+    assert session.live()
+    gate.tick(gate.model.wanted.timeouts.half_closed_ms * MS)
+    gate.sweep()
+    assert session.live()
 
 
 def test_12_the_servers_refusal_frees_the_slot_at_once(gate: Twin) -> None:
@@ -629,6 +708,34 @@ def test_35_a_slot_returns_to_the_line_that_was_charged(gate: Twin) -> None:
     session.close()
     assert gate.kernel_sessions() == {abi.LINE_IPV4 | 0x64400001: 0, abi.LINE_KNOWN | 9: 1}
     newcomer.close()
+
+
+def test_sessions_to_another_lines_server_are_seen_both_ways_on_the_subscribers_side(gate: Twin) -> None:
+    session = Session(gate, server="100.64.7.7")
+    session.syn()
+    gate.tick(1 * SECOND)
+    ends = (session.server, session.line, (25, session.port))
+    for flags, ack in ((SYN | ACK, session.next), (FIN | ACK, session.next)):
+        answer = segment(*ends, flags, seq=session.server_isn + (flags & FIN), ack=ack)
+        assert gate.receive(answer, Role.SUBSCRIBER).action == abi.PASS
+        session.ack()
+    session.server_next += 1
+    session.fin()
+    last = segment(*ends, ACK, seq=session.server_next, ack=session.next)
+    assert gate.receive(last, Role.SUBSCRIBER).action == abi.PASS
+    assert not session.live()
+
+
+def test_a_lines_own_server_answers_strangers_freely(gate: Twin) -> None:
+    answer = segment(LINE, "192.0.2.200", (25, 50_000), SYN | ACK, seq=1, ack=2)
+    assert gate.receive(answer, Role.SUBSCRIBER).action == abi.PASS
+    assert not gate.kernel_totals()["unknown_source"]
+
+
+def test_mapped_addresses_in_ipv6_do_not_speak_for_an_ipv4_session(gate: Twin) -> None:
+    session = Session(gate).open()
+    gate.receive(segment(f"::ffff:{LINE}", f"::ffff:{SERVER}", (session.port, 25), RST, seq=session.next))
+    assert session.live()
 
 
 def test_36_icmp_that_quotes_a_session_passes_and_changes_nothing(gate: Twin) -> None:

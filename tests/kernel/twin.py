@@ -128,14 +128,15 @@ class Twin:
         found: dict[Key, tuple[object, ...]] = {}
         for key, value in bpf.read_all(self._loaded.maps["slots"]).items():
             slot = dict(zip(SLOT_FIELDS, struct.unpack(abi.SLOT.format, value), strict=True))
-            line, server, port = struct.unpack(abi.SLOT_KEY.format, key)
-            found[line, port, server] = (
+            line, server, port, ipv6 = struct.unpack(abi.SLOT_KEY.format, key)
+            found[line, port, server, bool(ipv6)] = (
                 slot["line"],
                 STATES[slot["state"]],
                 slot["opened"],
                 slot["release_at"],
                 slot["until"],
                 bool(slot["flags"] & abi.SLOT_REOPENING),
+                bool(slot["flags"] & abi.SLOT_LINE_SPOKE),
             )
         return found
 
@@ -195,7 +196,8 @@ def _sum_over_cpus(value: bytes, layout: abi.Layout) -> list[int]:
 
 def _shape(slot: Slot) -> tuple[object, ...]:
     line, state = slot.subject.line, slot.state
-    return line, state, slot.opened, slot.release_at, slot.until, slot.reopening
+    flags = slot.reopening, slot.line_spoke
+    return line, state, slot.opened, slot.release_at, slot.until, *flags
 
 
 @cache

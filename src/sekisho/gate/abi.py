@@ -52,6 +52,7 @@ SLOT_SERVER_FIN: Final = 1 << 1
 SLOT_SERVER_SEEN: Final = 1 << 2
 SLOT_SYN_SEEN: Final = 1 << 3
 SLOT_REOPENING: Final = 1 << 4
+SLOT_LINE_SPOKE: Final = 1 << 5
 
 PASS: Final = -1  # TC_ACT_UNSPEC: the next program, else onward
 DROP: Final = 2  # TC_ACT_SHOT
@@ -105,7 +106,7 @@ CONTROL: Final = Layout(
     ),
 )
 LINE: Final = Layout("line", (("lock", "I"), ("sessions", "I"), ("owner", "Q")))
-SLOT_KEY: Final = Layout("slot_key", (("line", "16s"), ("server", "16s"), ("port", "H"), ("pad", "2x")))
+SLOT_KEY: Final = Layout("slot_key", (("line", "16s"), ("server", "16s"), ("port", "H"), ("ipv6", "H")))
 SLOT: Final = Layout(
     "slot",
     (

@@ -30,11 +30,13 @@ EXTENSIONS: Final = frozenset({0, ROUTING, FRAGMENT, AUTHENTICATION, 60, 135, 13
 
 
 class Role(Flag):
-    """Which directions an interface carries."""
+    """Which directions an interface carries. Lines write to servers of other lines, too."""
 
-    SUBSCRIBER = auto()
-    UPLINK = auto()
-    STEERED = SUBSCRIBER | UPLINK
+    TO_SERVERS = auto()
+    TO_LINES = auto()
+    SUBSCRIBER = TO_SERVERS | TO_LINES
+    UPLINK = TO_LINES
+    STEERED = TO_SERVERS | TO_LINES
 
 
 class TcpFlag(Flag):
@@ -228,9 +230,9 @@ def _read_tcp(data: bytes, role: Role, packet: Packet, *, fragment: bool) -> tup
 
 
 def _direction(source_port: int, destination_port: int, role: Role) -> Reading:
-    if Role.SUBSCRIBER in role and destination_port == SMTP_PORT:
+    if Role.TO_SERVERS in role and destination_port == SMTP_PORT:
         return Reading.SMTP_OUT
-    if Role.UPLINK in role and source_port == SMTP_PORT:
+    if Role.TO_LINES in role and source_port == SMTP_PORT:
         return Reading.SMTP_IN
     return Reading.OTHER
 

@@ -43,8 +43,8 @@ class Verdict:
     mark: int = 0
 
 
-Key = tuple[bytes, int, bytes]
-"""The line's address and port, and the server's address."""
+Key = tuple[bytes, int, bytes, bool]
+"""The line's address and port, the server's address, and whether they are IPv6's."""
 
 _PASS: Final = Verdict(abi.PASS)
 _DROP: Final = Verdict(abi.DROP)
@@ -90,9 +90,9 @@ class Reference:
 
     def _unjudgeable(self, packet: Packet, role: Role) -> Verdict:
         subject = None
-        if Role.SUBSCRIBER in role:
+        if Role.TO_SERVERS in role:
             subject = find(self.wanted, packet.source, packet.ipv6, None)
-        if subject is None and Role.UPLINK in role:
+        if subject is None and Role.TO_LINES in role:
             subject = find(self.wanted, packet.destination, packet.ipv6, None)
         if subject is None:
             return _PASS
@@ -129,15 +129,13 @@ class Reference:
     def _judge_stranger(self, visit: _Visit) -> Verdict:
         """Judge a packet of port 25 whose session has no live slot."""
         packet = visit.packet
-        address, port, server = visit.key
+        address, port, server, _ = visit.key
         if not packet.detour and is_exempt(self.wanted, server):
             self.totals["exempt"] += 1
             return _PASS
         subject = find(self.wanted, address, packet.ipv6, port or None)
         if subject is None:
-            self.totals["unknown_source"] += 1
-            refused = visit.from_line and self.wanted.unknown_source is Policy.DROP
-            return _DROP if refused else _PASS
+            return self._unknown_source(visit)
         moment = self._moment(visit.now, self._limit(subject))
         if not subject.line:
             return self._without_slot(subject, moment)
@@ -146,6 +144,12 @@ class Reference:
         if may_adopt(packet):
             return self._adopt(visit, subject, moment)
         return self._without_slot(subject, moment)
+
+    def _unknown_source(self, visit: _Visit) -> Verdict:
+        if not visit.from_line:
+            return _PASS
+        self.totals["unknown_source"] += 1
+        return _DROP if self.wanted.unknown_source is Policy.DROP else _PASS
 
     def _open(self, visit: _Visit, subject: Subject, moment: Moment) -> Verdict:
         self._count(subject, "attempted")
@@ -176,7 +180,7 @@ class Reference:
 
     def _adopt(self, visit: _Visit, subject: Subject, moment: Moment) -> Verdict:
         learning = visit.now < self.learning_until
-        if not visit.from_line and not learning:
+        if not visit.from_line and not learning and visit.key not in self.slots:
             return self._without_slot(subject, moment)
         capped = moment.enforcing and not learning
         if not self._take(visit.key, subject, _bound(moment.limit, capped=capped)):
@@ -248,8 +252,8 @@ class _Visit:
     def key(self) -> Key:
         packet = self.packet
         if self.from_line:
-            return packet.source, packet.source_port, packet.destination
-        return packet.destination, packet.destination_port, packet.source
+            return packet.source, packet.source_port, packet.destination, packet.ipv6
+        return packet.destination, packet.destination_port, packet.source, packet.ipv6
 
 
 def _bound(limit: Limit, *, capped: bool) -> int:

@@ -23,6 +23,8 @@ from sekisho.model import Limit, Mode, Timeouts
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 STALE_ACK: Final = 65_536  # bytes that an acknowledgement may lie back and still be the session's
+LINE_WINDOW: Final = 1 << 30  # bytes that the line's may lie ahead of what was acknowledged (RFC 7323 §2.3)
+SERVER_WINDOW: Final = 1 << 24  # the same for the server's, as far as is usual
 SEQUENCE: Final = 1 << 32
 
 
@@ -67,6 +69,7 @@ class Slot:
     syn_seen: bool = False
     syn: int = 0
     syn_end: int = 0
+    line_spoke: bool = False
     line_end: int = 0
     server_seen: bool = False
     server_end: int = 0
@@ -125,14 +128,14 @@ def adopt(slot: Slot, packet: Packet, from_line: bool, moment: Moment) -> None:
     end = _end(packet)
     fin = end if TcpFlag.FIN in packet.flags else None
     slot.state = State.OPEN if fin is None else State.HALF
-    slot.release_at, slot.server_seen = moment.now, True
+    slot.release_at, slot.server_seen, slot.line_spoke = moment.now, True, from_line
     if from_line:
         slot.line_end, slot.server_ack, slot.line_fin = end, packet.seq, fin
         slot.server_end = slot.line_ack = packet.ack
     else:
         slot.server_end, slot.line_ack, slot.server_fin = end, packet.seq, fin
         slot.line_end = slot.server_ack = packet.ack
-    _stay(slot, moment)
+    _stay(slot, packet, moment)
     if not from_line:
         slot.until = moment.later(moment.timeouts.syn_ms)
 
@@ -160,23 +163,26 @@ def _judge_line(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
         return Outcome.EARLY
     if TcpFlag.RST in packet.flags:
         if _resets_server(slot, packet, moment):
-            close(slot, Closing.BY_RST, moment)
+            _line_reset(slot, moment)
         return Outcome.GO
     if TcpFlag.SYN in packet.flags:
         return Outcome.GO
     if slot.state is State.SYN:
         slot.state = State.OPEN
-    if _after(_end(packet), slot.line_end):
+    slot.line_spoke = True
+    ahead = (_end(packet) - slot.server_ack) % SEQUENCE
+    if _after(_end(packet), slot.line_end) and ahead <= LINE_WINDOW:
         slot.line_end = _end(packet)
     _note_line_ack(slot, packet, moment)
     if TcpFlag.FIN in packet.flags:
         slot.line_fin, slot.state = _end(packet), State.HALF
-    return _stay_or_finish(slot, moment)
+    return _stay_or_finish(slot, packet, moment)
 
 
 def _judge_syn(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
-    if slot.syn_seen and slot.syn == packet.seq:
-        if moment.enforcing and moment.now < slot.release_at:
+    waiting = moment.enforcing and moment.now < slot.release_at
+    if slot.syn_seen and not slot.line_spoke and slot.syn == packet.seq:
+        if waiting:
             return Outcome.RETRANSMISSION
         if slot.state is State.SYN:
             slot.until = moment.later(moment.timeouts.syn_ms)
@@ -185,8 +191,10 @@ def _judge_syn(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
         begin(slot, packet, moment)
     else:
         _note_syn(slot, packet, moment)
-        slot.reopening = True
+        slot.reopening, slot.line_spoke = True, False
         slot.until = max(slot.until, slot.release_at + moment.timeouts.syn_ms * NANOSECONDS_PER_MS)
+    if waiting:
+        return Outcome.RETRANSMISSION
     return Outcome.HOLD if moment.delay else Outcome.GO
 
 
@@ -201,7 +209,7 @@ def _judge_server(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
         if _resets_line(slot, packet):
             close(slot, Closing.BY_RST, moment)
         return Outcome.GO
-    if slot.state is State.SYN or not _within(packet.ack, slot.server_ack - STALE_ACK, slot.line_end):
+    if slot.state is State.SYN or not _is_plausible(slot, packet):
         return Outcome.GO
     if _after(_end(packet), slot.server_end):
         slot.server_end = _end(packet)
@@ -209,14 +217,15 @@ def _judge_server(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
         slot.server_ack = packet.ack
     if TcpFlag.FIN in packet.flags:
         slot.server_fin, slot.state = _end(packet), State.HALF
-    return _stay_or_finish(slot, moment)
+    return _stay_or_finish(slot, packet, moment)
 
 
 def _judge_syn_ack(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
     if moment.enforcing and moment.now < slot.release_at:
         return Outcome.EARLY
     if _answers_syn(slot, packet):
-        slot.state, slot.reopening, slot.line_fin, slot.server_fin = State.OPEN, False, None, None
+        slot.state, slot.reopening, slot.line_spoke = State.OPEN, False, False
+        slot.line_fin = slot.server_fin = None
         slot.line_end, slot.server_seen = slot.syn_end, True
         slot.server_end = slot.line_ack = (packet.seq + 1) % SEQUENCE
         slot.server_ack = packet.ack
@@ -244,6 +253,23 @@ def _note_line_ack(slot: Slot, packet: Packet, moment: Moment) -> None:
         slot.line_ack = packet.ack
 
 
+def _line_reset(slot: Slot, moment: Moment) -> None:
+    """Free the slot; an adopted session's, once the line has spoken, only soon.
+
+    Else many sessions could share one slot by resets that never arrive.
+    """
+    if slot.syn_seen or not slot.line_spoke or moment.half_view:
+        close(slot, Closing.BY_RST, moment)
+    else:
+        slot.until = min(slot.until, moment.later(moment.timeouts.half_closed_ms))
+
+
+def _is_plausible(slot: Slot, packet: Packet) -> bool:
+    return _within(packet.ack, slot.server_ack - STALE_ACK, slot.line_end) and _within(
+        packet.seq, slot.line_ack - STALE_ACK, slot.line_ack + SERVER_WINDOW
+    )
+
+
 def _resets_server(slot: Slot, packet: Packet, moment: Moment) -> bool:
     if moment.half_view:
         return True
@@ -263,17 +289,20 @@ def _answers_syn(slot: Slot, packet: Packet) -> bool:
     return waiting and _within(packet.ack, slot.syn + 1, slot.syn_end)
 
 
-def _stay_or_finish(slot: Slot, moment: Moment) -> Outcome:
-    _stay(slot, moment)
+def _stay_or_finish(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
+    _stay(slot, packet, moment)
     both = _acknowledged(slot.line_fin, slot.server_ack) and _acknowledged(slot.server_fin, slot.line_ack)
     if both or (moment.half_view and slot.line_fin is not None):
         close(slot, Closing.BY_FIN, moment)
     return Outcome.GO
 
 
-def _stay(slot: Slot, moment: Moment) -> None:
-    half = slot.state is State.HALF
-    slot.until = moment.later(moment.timeouts.half_closed_ms if half else moment.timeouts.idle_ms)
+def _stay(slot: Slot, packet: Packet, moment: Moment) -> None:
+    """Prolong the session; once one side has closed, only by its FIN and by data."""
+    if slot.state is not State.HALF:
+        slot.until = moment.later(moment.timeouts.idle_ms)
+    elif packet.payload or TcpFlag.FIN in packet.flags:
+        slot.until = moment.later(moment.timeouts.half_closed_ms)
 
 
 def _acknowledged(fin: int | None, ack: int) -> bool:
