@@ -24,6 +24,7 @@ from tests.system.kernelside import Slots, read_slots
 from tests.system.netns import Namespace
 from tests.system.scene import GateScene
 from tests.system.sessions import accept_all
+from tests.system.waiting import until
 
 SERVERS = {"ipv4": "198.51.100.10", "ipv6": "2001:db8:f::10"}
 CLOSED = {"ipv4": "198.51.100.11", "ipv6": "2001:db8:f::11"}
@@ -138,14 +139,24 @@ class Internet(GateScene):
         listener.setblocking(False)
         return listener
 
-    def accepted(self, line: str, port: int = 25) -> list[socket.socket]:
-        """Take what a server has accepted of a line; sessions of others end."""
-        family = "ipv6" if ":" in line else "ipv4"
-        taken = accept_all(self.listeners[family, port])
-        for session, address in taken:
-            if address != line:
-                session.close()
-        return [session for session, address in taken if address == line]
+    def accepted(self, line: str, count: int = 0, port: int = 25) -> list[socket.socket]:
+        """Take what a server has accepted of a line, `count` at least; sessions of others end.
+
+        A client is established by the server's answer, the server only by the client's next packet.
+        """
+        listener = self.listeners["ipv6" if ":" in line else "ipv4", port]
+        found: list[socket.socket] = []
+
+        def enough() -> bool:
+            for session, address in accept_all(listener):
+                if address == line:
+                    found.append(session)
+                else:
+                    session.close()
+            return len(found) >= count
+
+        until(enough)
+        return found
 
     def close(self) -> None:
         for listener in self.listeners.values():

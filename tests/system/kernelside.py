@@ -39,7 +39,7 @@ def read_slots(name: str) -> Slots:
     for key, value in _entries(name, "slots").items():
         slot = dict(zip(_SLOT_FIELDS, struct.unpack(abi.SLOT.format, value), strict=True))
         if slot["state"] in _LIVE:
-            address, _, _ = struct.unpack(abi.SLOT_KEY.format, key)
+            address, *_ = struct.unpack(abi.SLOT_KEY.format, key)
             by_address[_shown(address)] += 1
             live[slot["line"]] += 1
     charged: Counter[int] = Counter()

@@ -221,7 +221,7 @@ def test_18_a_gate_that_is_attached_cuts_nothing_that_runs(
     line = own_internet.line()
     sessions = clients.open(line, SERVERS["ipv4"], DYNAMIC.cap + 5)
     clients.settle(sessions)
-    servers = {one.getpeername()[1]: one for one in own_internet.accepted(line)}
+    servers = {one.getpeername()[1]: one for one in own_internet.accepted(line, len(sessions))}
     pairs = [(one.socket, servers[one.port]) for one in sessions]
     transfers = [Transfer(*(pair if direction == "upload" else pair[::-1])) for pair in pairs]
     own_internet.up()

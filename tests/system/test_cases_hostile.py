@@ -111,7 +111,7 @@ def test_08_a_reset_that_dies_on_the_way_buys_no_session(
     assert passed(inside, outside, line, [with_hops(reset, 1)]) == []
     assert internet.slots().by_address[line] == 0
     second, _ = established(clients, outside, line)
-    accepted = {one.getpeername()[1]: one for one in internet.accepted(line)}
+    accepted = {one.getpeername()[1]: one for one in internet.accepted(line, 2)}
     first_server, second_server = (accepted[one.port] for one in (first, second))
     dropped = internet.counted(SINGLE)["without_slot_dropped"]
     first.socket.send(b"first")
@@ -140,7 +140,7 @@ def test_09_a_wrong_checksum_leaves_nothing_that_passes_uncounted(
     broken[-4] ^= 0xFF
     passed(inside, outside, line, [bytes(broken)])
     session.socket.send(b"data")
-    (accepted,) = internet.accepted(line)
+    (accepted,) = internet.accepted(line, 1)
     accepted.settimeout(60)
     assert accepted.recv(100) == b"data"
     assert internet.slots().by_address[line] == 1

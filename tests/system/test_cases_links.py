@@ -65,7 +65,7 @@ def caps_and_holds(internet: Internet, clients: Clients, family: str) -> None:
     assert internet.slots().by_address[line] == len(opened(sessions)) == DYNAMIC.cap
     for one in opened(sessions):
         one.close()
-    for server in internet.accepted(line):
+    for server in internet.accepted(line, DYNAMIC.cap):
         server.close()
     clients.settle([waiting])
     assert all(one.is_open and one.took >= DYNAMIC.delay for one in sessions)
@@ -77,7 +77,7 @@ def transfers_are_intact(internet: Internet, clients: Clients, family: str) -> N
     line = internet.line(SINGLE, family)
     (session,) = clients.open(line, SERVERS[family])
     clients.settle([session])
-    (server,) = internet.accepted(line)
+    (server,) = internet.accepted(line, 1)
     with server:
         both = Transfer(session.socket, server, 5_000_000), Transfer(server, session.socket, 5_000_000)
         assert [one.is_intact() for one in both] == [True, True]

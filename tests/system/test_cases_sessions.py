@@ -17,7 +17,6 @@ from sekisho.api.client import ask
 from tests.system.internet import CLOSED, DYNAMIC, FAMILIES, SERVERS, SINGLE, SLOW, STRICT, Internet
 from tests.system.sessions import Clients, Session, opened
 from tests.system.tap import Tap
-from tests.system.waiting import until
 
 SYN, ACK = 0x02, 0x10
 
@@ -40,13 +39,13 @@ def test_01_03_exactly_cap_sessions_and_the_others_when_there_is_room(
     # Each of the others is refused once more when it tries again.
     clients.until(lambda: internet.counted()["refused"] >= before["refused"] + 2 * 4)
     assert len(opened(sessions)) == internet.slots().by_address[line] == DYNAMIC.cap
-    accepted = internet.accepted(line)
+    accepted = internet.accepted(line, DYNAMIC.cap)
     assert len(accepted) == DYNAMIC.cap
     hang_up(opened(sessions), accepted)
     waiting = [one for one in sessions if not one.is_open]
     clients.until(lambda: len(opened(waiting)) >= DYNAMIC.cap)
     assert len(opened(waiting)) == internet.slots().by_address[line] == DYNAMIC.cap
-    hang_up(opened(waiting), internet.accepted(line))
+    hang_up(opened(waiting), internet.accepted(line, DYNAMIC.cap))
     clients.settle(sessions)
     assert all(one.is_open and one.took >= DYNAMIC.delay for one in sessions)
 
@@ -171,13 +170,7 @@ def test_25_fast_open_data_arrives_whole_after_the_delay(
         assert time.monotonic() - begun >= SLOW.delay
         assert syn.flags == SYN
         assert syn.tcp[(syn.tcp[12] >> 4) * 4 :] == data
-        taken: list[socket.socket] = []
-
-        def accepted_one() -> bool:
-            taken.extend(internet.accepted(line))
-            return bool(taken)
-
-        until(accepted_one)
+        taken = internet.accepted(line, 1)
         with taken[0] as accepted:
             accepted.settimeout(60)
             assert accepted.recv(len(data), socket.MSG_WAITALL) == data
@@ -227,7 +220,7 @@ def test_35_a_lowered_cap_cuts_nothing_and_admits_nobody_until_below(
     line = internet.line()
     running = clients.open(line, SERVERS["ipv4"], DYNAMIC.cap)
     clients.settle(running)
-    accepted = internet.accepted(line)
+    accepted = internet.accepted(line, DYNAMIC.cap)
     try:
         internet.sekisho("gate", "set", "dynamic", "--cap", "1")
         (late,) = clients.open(line, SERVERS["ipv4"])

@@ -23,7 +23,7 @@ def pair_of(
     line = internet.line(family=family)
     (session,) = clients.open(line, SERVERS[family], port=port)
     clients.settle([session])
-    (server,) = internet.accepted(line, port)
+    (server,) = internet.accepted(line, 1, port)
     return session.socket, server
 
 
@@ -60,7 +60,7 @@ def test_other_ports_are_neither_capped_nor_delayed_nor_counted(
     clients.settle(sessions)
     assert len(opened(sessions)) == len(sessions)
     assert min(one.took for one in sessions) < DYNAMIC.delay
-    for server in internet.accepted(line, 80):
+    for server in internet.accepted(line, len(sessions), 80):
         server.close()
     client, server = pair_of(internet, clients, family, 80)
     with server:
