@@ -160,7 +160,8 @@ def build(net: Topology, impatient: tuple[str, ...]) -> None:
     for namespace in net.namespaces:
         _run(("ip", "netns", "add", namespace))
     for namespace, rows in commands(net):
-        _run(("ip", "-n", namespace, "-batch", "-"), "\n".join(rows) + "\n")
+        # not `ip -n`: that mounts a new /sys, which a chroot may not
+        _run((*_inside(namespace), "ip", "-batch", "-"), "\n".join(rows) + "\n")
     _shell(net.gate, _FORWARDING)
     for name in impatient:
         _shell(net.line(name).namespace, _IMPATIENCE)
@@ -175,7 +176,11 @@ def remove(net: Topology) -> None:
 
 
 def _shell(namespace: str, script: str) -> None:
-    _run(("nsenter", f"--net=/run/netns/{namespace}", "--", "sh", "-ec", script))
+    _run((*_inside(namespace), "sh", "-ec", script))
+
+
+def _inside(namespace: str) -> tuple[str, ...]:
+    return "nsenter", f"--net=/run/netns/{namespace}", "--"
 
 
 def _run(argv: tuple[str, ...], text: str = "") -> str:
