@@ -2,7 +2,7 @@
 
 Each runs on the real kernel program and on the reference model at once (`twin.py`); both must
 answer alike, and at the end their slots, counts and counters are compared. 31 to 34 and 38 need
-the daemon or the attached program too: their other half is in tests/system/test_cases.py.
+the daemon or the attached program too: their other half is in tests/system/test_cases_*.py.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ for those is read off the wire by whoever has sent raw frames from there. The cl
     slow     100.66.0.0/16  2001:db8:4200::/40  cap 2  delay 1500 ms  excess dropped
     single   100.67.0.0/16  2001:db8:4300::/40  cap 1  delay 200 ms   excess dropped
     patient  100.68.0.0/16  2001:db8:4400::/40  cap 1  delay 20 s     excess dropped
+
+Known lines: two of class single share SHARED by ports, one of class dynamic holds all of OFFICE. Sessions
+to EXEMPT are never limited, nor are those of NOBODY, which is in no pool.
 """
 
 from __future__ import annotations
@@ -29,6 +32,10 @@ from tests.system.waiting import until
 SERVERS = {"ipv4": "198.51.100.10", "ipv6": "2001:db8:f::10"}
 CLOSED = {"ipv4": "198.51.100.11", "ipv6": "2001:db8:f::11"}
 ABSENT = "198.51.100.99"
+EXEMPT = {"ipv4": "198.51.100.12", "ipv6": "2001:db8:f::12"}
+SHARED = "100.69.0.1"
+OFFICE = ("100.69.0.9", "2001:db8:4500::1", "2001:db8:4500:1::1")
+NOBODY = {"ipv4": "10.9.0.2", "ipv6": "fd00::2"}
 FAMILIES = ("ipv4", "ipv6")
 
 CONFIG = """\
@@ -39,8 +46,21 @@ uplink = ["up0"]
 learn = "0s"
 lines = 20_000
 slots = 20_000
+exempt = ["198.51.100.12", "2001:db8:f::12"]
 [gate.timeouts]
 syn = "10m"
+[[line]]
+name = "left"
+class = "single"
+addresses = ["100.69.0.1:1024-2047"]
+[[line]]
+name = "right"
+class = "single"
+addresses = ["100.69.0.1:2048-3071"]
+[[line]]
+name = "office"
+class = "dynamic"
+addresses = ["100.69.0.9", "2001:db8:4500::/64", "2001:db8:4500:1::/64"]
 """
 CLASS = """\
 [[pool]]

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.kernel.frames import GATE_MAC, LINE_MAC
-from tests.system.internet import ABSENT, CLASSES, CLOSED, SERVERS, Internet
+from tests.system.internet import ABSENT, CLASSES, CLOSED, EXEMPT, SERVERS, Internet
 from tests.system.netns import Namespace, Net
 
 UPLINK_MAC, SERVER_MAC = bytes.fromhex("020000000003"), bytes.fromhex("020000000004")
@@ -144,15 +144,16 @@ def steered(net: Net, directory: Path) -> Internet:
 def _server_addresses() -> list[str]:
     return [
         f"{ends[family]}/{bits}"
-        for ends in (SERVERS, CLOSED)
+        for ends in (SERVERS, CLOSED, EXEMPT)
         for family, bits in (("ipv4", 24), ("ipv6", 64))
     ]
 
 
 def _own_addresses() -> list[str]:
-    """Routes by which the lower half of every pool is the lines' own."""
+    """Routes by which the lower half of every pool, and what known lines hold, is the lines' own."""
     ipv4 = [f"local 100.{64 + one.number}.0.0/17 dev lo" for one in CLASSES]
-    return ipv4 + [f"local 2001:db8:4{one.number}00::/41 dev lo" for one in CLASSES]
+    ipv6 = [f"local 2001:db8:4{one.number}00::/41 dev lo" for one in CLASSES]
+    return [*ipv4, *ipv6, "local 100.69.0.0/24 dev lo", "local 2001:db8:4500::/40 dev lo"]
 
 
 def _routes(namespace: Namespace, *routes: str) -> None:

@@ -18,7 +18,7 @@ from typing import Self
 import pytest
 
 from tests.kernel.frames import SYN, segment
-from tests.system.internet import ABSENT, DYNAMIC, PATIENT, SERVERS, SLOW, Class, Internet
+from tests.system.internet import ABSENT, DYNAMIC, EXEMPT, PATIENT, SERVERS, SINGLE, SLOW, Class, Internet
 from tests.system.layouts import route_pools
 from tests.system.sessions import Clients, Session, opened
 from tests.system.tap import Frame, Tap
@@ -94,6 +94,31 @@ def test_31_killed_while_ten_thousand_are_held(
     assert not arrivals(outside)
 
 
+def test_31_mail_programs_deliver_while_the_daemon_is_killed(own_internet: Internet) -> None:
+    own_internet.write(("exempt = [", "exempt = []  # ["))  # an address where nobody else listens
+    daemon, sink = own_internet.up(), f"{EXEMPT['ipv4']}:25"
+    own_internet.servers.start("smtp-sink", "-u", "nobody", sink, "64")
+    until(lambda: ":25" in own_internet.servers.run("ss", "-Hltn", "src", sink).stdout)
+    many = own_internet.line()
+    own_internet.lines.run(*f"ip route add {EXEMPT['ipv4']} via 10.9.0.1 src {many}".split())
+    senders = [own_internet.lines.start("smtp-source", "-s", "2", "-m", "6", "-l", "20000", sink)]
+    for _ in range(4):
+        addresses = ("--local-interface", own_internet.line(SLOW), "--server", EXEMPT["ipv4"])
+        message = ("--from", "a@example.org", "--to", "b@example.net", "--body", "hello")
+        senders.append(own_internet.lines.start("swaks", *addresses, *message))
+    until(lambda: own_internet.counted(SLOW)["admitted"] == 4)
+    daemon.end(signal.SIGKILL)
+    for sender in senders:
+        told, _ = sender.communicate(timeout=60)
+        assert sender.returncode == 0, told
+    own_internet.up()
+    until(lambda: own_internet.slots().total == 0)
+    for one, sessions in ((SLOW, 4), (DYNAMIC, 6)):
+        counted = own_internet.counted(one)
+        assert counted["admitted"] == counted["held"] == sessions
+        assert counted["closed_fin"] + counted["closed_rst"] == sessions  # smtp-source ends by a reset
+
+
 def flush(internet: Internet) -> None:
     internet.gate.run("nft", "flush", "ruleset")
 
@@ -139,6 +164,38 @@ def test_32_rules_flushed_and_interfaces_down_and_up_under_load(
     log = daemon.end()
     for told in ("queue rules restored", "interface down", "interface up", "interface=sub0", "interface=up0"):
         assert told in log
+
+
+def test_13_14_15_silence_ends_a_slot_and_keepalives_keep_it(
+    own_internet: Internet, clients: Clients, inside: Tap
+) -> None:
+    own_internet.write(('syn = "10m"', 'syn = "2s"\nidle = "3s"'))
+    own_internet.up()
+    awake, silent, dead = own_internet.line(), own_internet.line(SINGLE), own_internet.line(SLOW, raw=True)
+    kept = clients.open(awake, SERVERS["ipv4"], 2)
+    for one in kept:
+        one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        one.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+        one.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    clients.settle(kept)
+    begun = time.monotonic()
+    inside.send([segment(dead, ABSENT, (1024, 25), SYN, seq=1)])
+    until(lambda: own_internet.slots().by_address[dead] == 0)
+    assert time.monotonic() - begun >= SLOW.delay + 2
+    (quiet,) = clients.open(silent, SERVERS["ipv4"])
+    clients.settle([quiet])
+    until(lambda: own_internet.slots().by_address[silent] == 0)
+    assert time.monotonic() - begun >= SLOW.delay + 2 + 3
+    assert own_internet.slots().by_address[awake] == len(kept)
+    (another,) = clients.open(silent, SERVERS["ipv4"])
+    clients.settle([another])
+    (first, second) = own_internet.accepted(silent, 2)
+    quiet.socket.send(b"after long silence")
+    until(lambda: own_internet.counted(SINGLE)["without_slot_dropped"] > 0)
+    with pytest.raises(BlockingIOError):
+        first.recv(100, socket.MSG_DONTWAIT)
+    for server in (first, second):
+        server.close()
 
 
 SHORT_QUEUES = """

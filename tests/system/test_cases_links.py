@@ -21,7 +21,6 @@ from tests.system.internet import (
     FAMILIES,
     SERVERS,
     SINGLE,
-    SLOW,
     STRICT,
     Internet,
 )
@@ -243,11 +242,11 @@ def test_30_half_view_caps_holds_and_frees_slots(other_internet: Internet, clien
     for family in FAMILIES:
         transfers_are_intact(other_internet, clients, family)
         caps_and_holds(other_internet, clients, family)
-        line = other_internet.line(SLOW, family)
-        for _ in range(2):  # the server keeps its half open; the line's own closing frees the slot
-            sessions = clients.open(line, SERVERS[family], SLOW.cap)
+        line = other_internet.line(SINGLE, family)
+        for _ in range(3):  # the server keeps its half open; the line's own closing frees the slot
+            sessions = clients.open(line, SERVERS[family], SINGLE.cap)
             clients.settle(sessions)
-            assert all(one.is_open and one.took >= SLOW.delay for one in sessions)
+            assert all(one.is_open and one.took >= SINGLE.delay for one in sessions)
             for one in sessions:
                 one.close()
         (closed,) = clients.open(other_internet.line(SINGLE, family), CLOSED[family])

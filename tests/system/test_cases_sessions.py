@@ -14,9 +14,23 @@ from collections.abc import Iterable
 import pytest
 
 from sekisho.api.client import ask
-from tests.system.internet import CLOSED, DYNAMIC, FAMILIES, SERVERS, SINGLE, SLOW, STRICT, Internet
+from tests.system.internet import (
+    CLOSED,
+    DYNAMIC,
+    EXEMPT,
+    FAMILIES,
+    NOBODY,
+    OFFICE,
+    SERVERS,
+    SHARED,
+    SINGLE,
+    SLOW,
+    STRICT,
+    Internet,
+)
 from tests.system.sessions import Clients, Session, opened
 from tests.system.tap import Tap
+from tests.system.waiting import until
 
 SYN, ACK = 0x02, 0x10
 
@@ -127,6 +141,23 @@ def test_07_a_client_that_lost_its_session_opens_it_anew_and_is_counted_once(
     assert internet.slots().by_address[line] == 1
 
 
+def test_10_a_session_that_only_the_line_has_closed_is_counted(internet: Internet, clients: Clients) -> None:
+    line = internet.line(SINGLE)
+    (session,) = clients.open(line, SERVERS["ipv4"])
+    clients.settle([session])
+    (server,) = internet.accepted(line, 1)
+    session.socket.shutdown(socket.SHUT_WR)
+    server.settimeout(60)
+    assert server.recv(100) == b""
+    server.sendall(b"there is more")
+    session.socket.settimeout(60)
+    assert session.socket.recv(100) == b"there is more"
+    assert internet.slots().by_address[line] == 1
+    server.close()
+    assert session.socket.recv(100) == b""
+    until(lambda: internet.slots().by_address[line] == 0)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_12_a_server_that_refuses_is_heard_and_frees_the_slot_at_once(
     internet: Internet, clients: Clients, family: str
@@ -176,6 +207,63 @@ def test_25_fast_open_data_arrives_whole_after_the_delay(
             assert accepted.recv(len(data), socket.MSG_WAITALL) == data
 
 
+def exactly_cap(internet: Internet, clients: Clients, sessions: list[Session]) -> None:
+    """See that cap sessions of a dynamic line are established when the others have tried again."""
+    clients.until(lambda: len(opened(sessions)) >= DYNAMIC.cap)
+    refused, waiting = internet.counted()["refused"], len(sessions) - DYNAMIC.cap
+    clients.until(lambda: internet.counted()["refused"] >= refused + waiting)
+    assert len(opened(sessions)) == DYNAMIC.cap
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_27_a_source_in_no_pool_passes_and_is_counted(
+    internet: Internet, clients: Clients, family: str
+) -> None:
+    before = internet.counters()["totals"]["unknown_source"]
+    sessions = clients.open(NOBODY[family], SERVERS[family], 3 * DYNAMIC.cap)
+    clients.settle(sessions)
+    assert len(opened(sessions)) == len(sessions)
+    assert internet.counters()["totals"]["unknown_source"] >= before + len(sessions)
+    assert internet.slots().by_address[NOBODY[family]] == 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_exempt_servers_are_reached_without_limit(internet: Internet, clients: Clients, family: str) -> None:
+    line, kind = internet.line(STRICT, family), {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}[family]
+    with internet.servers.call(lambda: socket.create_server((EXEMPT[family], 25), family=kind, backlog=64)):
+        sessions = clients.open(line, EXEMPT[family], 10)
+        clients.settle(sessions)
+        assert len(opened(sessions)) == len(sessions)
+        assert max(one.took for one in sessions) < STRICT.delay
+        assert internet.slots().by_address[line] == 0
+
+
+def test_28_lines_that_share_an_address_are_told_apart_by_their_ports(
+    internet: Internet, clients: Clients
+) -> None:
+    ports = {"left": (1024, 2047), "right": (2048, 3071)}
+    of = {
+        name: [one for port in both for one in clients.open(SHARED, SERVERS["ipv4"], source_port=port)]
+        for name, both in ports.items()
+    }
+    clients.until(lambda: all(opened(sessions) for sessions in of.values()))
+    refused = internet.counted(SINGLE)["refused"]
+    clients.until(lambda: internet.counted(SINGLE)["refused"] >= refused + len(of))
+    assert [len(opened(sessions)) for sessions in of.values()] == [SINGLE.cap, SINGLE.cap]
+    assert all(one.took >= SINGLE.delay for sessions in of.values() for one in opened(sessions))
+
+
+def test_29_one_count_for_all_that_a_known_line_holds(internet: Internet, clients: Clients) -> None:
+    sessions = [
+        one
+        for address in OFFICE
+        for one in clients.open(address, SERVERS["ipv6" if ":" in address else "ipv4"], 2)
+    ]
+    exactly_cap(internet, clients, sessions)
+    slots = internet.slots()
+    assert sum(slots.by_address[address] for address in OFFICE) == DYNAMIC.cap
+
+
 def test_29_one_count_for_all_addresses_of_an_ipv6_line(internet: Internet, clients: Clients) -> None:
     first = internet.line(family="ipv6")
     sessions = [
@@ -183,10 +271,7 @@ def test_29_one_count_for_all_addresses_of_an_ipv6_line(internet: Internet, clie
         for host in range(1, DYNAMIC.cap + 3)
         for one in clients.open(f"{first.removesuffix('::1')}::{host}", SERVERS["ipv6"])
     ]
-    clients.until(lambda: len(opened(sessions)) >= DYNAMIC.cap)
-    refused = internet.counted()["refused"]
-    clients.until(lambda: internet.counted()["refused"] >= refused + 2)
-    assert len(opened(sessions)) == DYNAMIC.cap
+    exactly_cap(internet, clients, sessions)
 
 
 def test_36_an_icmp_error_that_quotes_a_session_reaches_it_and_frees_nothing(
