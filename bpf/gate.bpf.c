@@ -30,6 +30,7 @@ struct visit {
 	struct moment moment;
 	struct subject subject;
 	struct slot *closed; /* a slot of this session that may be used again */
+	bool doubted;        /* that one was closed by the line's own word */
 	const struct control *settings;
 	bool from_line;
 	bool ethernet;
@@ -132,8 +133,8 @@ static __always_inline bool place(struct visit *v, const struct slot *fresh)
 		bpf_spin_lock(&closed->lock);
 		free = closed->state == SLOT_CLOSED && closed->fingerprint == fresh->fingerprint;
 		if (free)
-			__builtin_memcpy(&closed->state, &fresh->state,
-					 sizeof(*fresh) - offsetof(struct slot, state));
+			__builtin_memcpy(&closed->class, &fresh->class,
+					 sizeof(*fresh) - offsetof(struct slot, class));
 		bpf_spin_unlock(&closed->lock);
 		if (!free)
 			COUNT_TOTAL(busy);
@@ -219,15 +220,15 @@ static __always_inline int without_slot(const struct visit *v)
 }
 
 /*
- * A session that runs already. From outside only while learning, or where a slot still
- * lingers: else a few forged packets would fill a line's slots and keep it from sending.
+ * A session that runs already. From outside only while learning, or where the line alone
+ * has said it was over: else a few forged packets would fill a line's slots.
  */
 static __always_inline int adopt_session(struct visit *v)
 {
 	bool learning = v->moment.now < v->settings->learning_until;
 	__u32 cap = v->limit.cap, sessions = 0;
 
-	if (!v->from_line && !learning && !v->closed)
+	if (!v->from_line && !learning && !v->doubted)
 		return without_slot(v);
 	if (!take(v, v->moment.enforcing && !learning ? cap : uncapped(cap), &sessions))
 		return without_slot(v);
@@ -317,7 +318,7 @@ static __always_inline int judge_session(struct __sk_buff *skb, struct visit *v)
 		opened = slot->opened;
 	}
 	if (slot->state == SLOT_CLOSED && slot->fingerprint == m->fingerprint)
-		v->closed = slot;
+		v->closed = slot, v->doubted = slot->flags & SLOT_LINE_RESET;
 	bpf_spin_unlock(&slot->lock);
 	if (m->closing != STAYS) {
 		release(line);
@@ -368,6 +369,14 @@ static __always_inline void read_clock(struct visit *v)
 	v->moment.half_view = settings->flags & CONTROL_HALF_VIEW;
 }
 
+/* Does the packet's source belong to a line? */
+static __noinline bool is_line(struct visit *v)
+{
+	const struct packet *p = &v->packet;
+
+	return find_line(p->source, p->ipv6, p->source_port, v->settings, &v->subject);
+}
+
 static __noinline int examine(struct __sk_buff *skb, int role, bool ethernet)
 {
 	struct visit v = {.ethernet = ethernet, .settings = settings_of_gate()};
@@ -386,6 +395,8 @@ static __noinline int examine(struct __sk_buff *skb, int role, bool ethernet)
 	if (parsed == UNJUDGEABLE)
 		return unjudgeable(&v, role);
 	v.from_line = parsed == SMTP_OUT;
+	if (!v.from_line && (role & FROM_LINES_ONLY) && !is_line(&v))
+		return PASS;
 	identify(&v);
 	return judge_session(skb, &v);
 }
@@ -399,19 +410,19 @@ static __noinline int examine(struct __sk_buff *skb, int role, bool ethernet)
 		return examine(skb, (role), (ethernet));    \
 	}
 
-PROGRAM(subscriber_eth, BOTH, true)
-PROGRAM(subscriber_ip, BOTH, false)
-PROGRAM(uplink_eth, TO_LINES, true)
-PROGRAM(uplink_ip, TO_LINES, false)
-PROGRAM(steered_eth, BOTH, true)
-PROGRAM(steered_ip, BOTH, false)
+PROGRAM(subscriber_eth, SUBSCRIBER, true)
+PROGRAM(subscriber_ip, SUBSCRIBER, false)
+PROGRAM(uplink_eth, UPLINK, true)
+PROGRAM(uplink_ip, UPLINK, false)
+PROGRAM(steered_eth, STEERED, true)
+PROGRAM(steered_ip, STEERED, false)
 
 struct sweeping {
 	struct sweep found;
 	__u64 now;
 };
 
-/* End a slot whose time has come. */
+/* End a slot whose time has come. One sweep runs at a time: the daemon sees to that. */
 static __always_inline void sweep_due(const struct slot_key *key, struct sweeping *sweeping)
 {
 	/* 6.1 lets only a value that was looked up be locked, not the one handed to the callback. */
@@ -425,9 +436,11 @@ static __always_inline void sweep_due(const struct slot_key *key, struct sweepin
 		return;
 	bpf_spin_lock(&slot->lock);
 	live = slot->state != SLOT_CLOSED && slot->state != SLOT_DEAD;
-	due = sweeping->now >= slot->until && slot->state != SLOT_DEAD;
-	if (due)
+	due = sweeping->now >= slot->until; /* a dead one could not be deleted before */
+	if (due) {
 		slot->state = SLOT_DEAD;
+		slot->fingerprint = 0;
+	}
 	line = slot->line;
 	class = slot->class;
 	arm = slot->arm;
@@ -444,7 +457,7 @@ static __always_inline void sweep_due(const struct slot_key *key, struct sweepin
 	sweeping->found.slots_removed++;
 }
 
-/* A slot that is not due is left unlocked: a quarter of a million take some milliseconds so. */
+/* A slot that is not due is left unlocked. */
 static long sweep_slot(void *map, const struct slot_key *key, struct slot *slot, struct sweeping *sweeping)
 {
 	if (sweeping->now >= *(volatile __u64 *)&slot->until)
@@ -460,6 +473,10 @@ static long sweep_line(void *map, const __u64 *number, struct line *line, struct
 {
 	bool gone;
 
+	if (*(volatile __u32 *)&line->sessions) {
+		sweeping->found.lines++;
+		return 0;
+	}
 	line = bpf_map_lookup_elem(&lines, number);
 	if (!line)
 		return 0;

@@ -140,14 +140,16 @@ enum slot_flag {
 	SLOT_SYN_SEEN = 1 << 3,    /* syn and syn_end are known */
 	SLOT_REOPENING = 1 << 4,   /* a new SYN came on a live session */
 	SLOT_LINE_SPOKE = 1 << 5,  /* the line has answered since its SYN: no copy of that is due */
+	SLOT_SERVER_SPOKE = 1 << 6,
+	SLOT_ADOPTED = 1 << 7,    /* no handshake was seen */
+	SLOT_LINE_RESET = 1 << 8, /* closed by the line's own word */
 };
 
 /* slots: key slot_key */
 struct slot {
 	struct bpf_spin_lock lock;
-	__u8 state;
-	__u8 flags;
 	__u16 class;
+	__u16 flags;
 	__u64 fingerprint; /* of the key, since elements are reused at once */
 	__u64 until;       /* when silence ends the slot */
 	__u64 release_at;  /* no packet of this SYN passes before */
@@ -156,8 +158,9 @@ struct slot {
 	__u32 line_ack; /* highest that the line has acknowledged */
 	__u32 server_ack;
 	__u16 limit;
+	__u8 state;
 	__u8 arm;
-	__u8 pad[5]; /* so far what every packet touches */
+	__u8 pad[4]; /* so far what every packet touches */
 	__u32 syn;     /* initial sequence number of the latest SYN */
 	__u32 syn_end; /* syn + 1 + data in the SYN */
 	__u32 line_fin; /* sequence number after the FIN */

@@ -47,8 +47,18 @@ struct ports {
 	__be16 source, destination;
 };
 
-/* The directions an interface carries. Lines write to servers of other lines, too. */
-enum role { TO_SERVERS = 1, TO_LINES = 2, BOTH = 3 };
+/*
+ * The directions an interface carries. Lines write to servers of other lines, too: on the
+ * lines' side answers are taken from lines alone, or a line could play its own servers.
+ */
+enum role {
+	TO_SERVERS = 1 << 0,
+	TO_LINES = 1 << 1,
+	FROM_LINES_ONLY = 1 << 2,
+	SUBSCRIBER = TO_SERVERS | TO_LINES | FROM_LINES_ONLY,
+	UPLINK = TO_LINES,
+	STEERED = TO_SERVERS | TO_LINES,
+};
 
 enum parsed {
 	OTHER,       /* not ours: on with it */
@@ -187,18 +197,25 @@ static __always_inline __u16 parse_link(struct __sk_buff *skb, bool ethernet, __
 			*offset += 4;
 			tags++;
 		} else if (type == ETH_P_PPP_SES) {
-			__be16 ppp;
+			__be16 wire;
+			__u16 ppp;
 
-			if (LOAD(skb, *offset + 6, &ppp))
+			if (LOAD(skb, *offset + 6, &wire))
 				return 0;
+			ppp = bpf_ntohs(wire);
 			*offset += 8;
 			tags++;
-			if (ppp == bpf_htons(PPP_IPV4)) {
+			if (ppp & 0x0100) { /* one byte (RFC 1661 §6.5), which Linux takes unasked */
+				ppp >>= 8;
+				*offset -= 1;
+				p->queueable = 0;
+			}
+			if (ppp == PPP_IPV4) {
 				type = ETH_P_IP;
-			} else if (ppp == bpf_htons(PPP_IPV6)) {
+			} else if (ppp == PPP_IPV6) {
 				type = ETH_P_IPV6;
 			} else {
-				if (bpf_ntohs(ppp) & PPP_CONTROL)
+				if (ppp & PPP_CONTROL)
 					*result = OTHER;
 				return 0;
 			}

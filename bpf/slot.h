@@ -119,13 +119,39 @@ static __always_inline enum outcome judge_closed(const struct slot *slot, const 
 	return m->now < slot->until && !p->payload && !(p->flags & TCP_SYN) ? LINGER : NO_SLOT;
 }
 
-/* Once one side has closed, only its FIN and data prolong the session, no acknowledgements. */
-static __always_inline void stay(struct slot *slot, const struct packet *p, const struct moment *m)
+/* An adopted session that the server has not confirmed is waited for like one not answered. */
+static __always_inline void stay(struct slot *slot, const struct moment *m)
 {
-	if (slot->state != SLOT_HALF)
-		slot->until = m->now + m->idle_timeout;
-	else if (p->payload || (p->flags & TCP_FIN))
+	bool confirmed = !(slot->flags & SLOT_ADOPTED) || (slot->flags & SLOT_SERVER_SPOKE) || m->half_view;
+
+	if (slot->state == SLOT_HALF)
 		slot->until = m->now + m->half_closed_timeout;
+	else
+		slot->until = m->now + (confirmed ? m->idle_timeout : m->syn_timeout);
+}
+
+/* Once one side has closed, only the line's data prolongs the session, and the server's until the line closes. */
+static __always_inline bool prolongs_half(const struct slot *slot, const struct packet *p, bool from_line)
+{
+	return p->payload && (from_line || !(slot->flags & SLOT_LINE_FIN));
+}
+
+static __always_inline void note_fin(struct slot *slot, const struct packet *p, struct moment *m,
+				     bool from_line)
+{
+	bool prolongs = slot->state != SLOT_HALF || prolongs_half(slot, p, from_line);
+
+	if (p->flags & TCP_FIN) {
+		slot->state = SLOT_HALF;
+		slot->flags |= from_line ? SLOT_LINE_FIN : SLOT_SERVER_FIN;
+		if (from_line)
+			slot->line_fin = end_of(p);
+		else
+			slot->server_fin = end_of(p);
+	}
+	/* What the server says prolongs only what the line has taken part in. */
+	if (prolongs && (slot->flags & SLOT_LINE_SPOKE))
+		stay(slot, m);
 }
 
 static __always_inline void close_if_finished(struct slot *slot, struct moment *m)
@@ -213,17 +239,21 @@ static __always_inline bool resets_server(const struct slot *slot, const struct 
 }
 
 /*
- * The line's own reset frees a slot whose SYN was seen, and one of a stranger to whom the
- * line has never spoken. Other adopted sessions were thought closed before, or the gate is
- * new: a reset only ends them soon, or a line could share one slot among many sessions by
- * resets that never arrive.
+ * The line's own reset frees a slot whose handshake was seen, and one of a stranger to whom
+ * the line has never spoken. Other adopted sessions were thought closed before, or the gate
+ * is new: a reset only ends them soon, or a line could share one slot among many sessions
+ * by resets that never arrive.
  */
 static __always_inline void line_reset(struct slot *slot, struct moment *m)
 {
-	if ((slot->flags & SLOT_SYN_SEEN) || !(slot->flags & SLOT_LINE_SPOKE) || m->half_view)
+	__u16 running = SLOT_ADOPTED | SLOT_LINE_SPOKE;
+
+	if ((slot->flags & running) != running || m->half_view) {
 		close(slot, m, BY_RST);
-	else if (slot->until > m->now + m->half_closed_timeout)
+		slot->flags |= SLOT_LINE_RESET;
+	} else if (slot->until > m->now + m->half_closed_timeout) {
 		slot->until = m->now + m->half_closed_timeout;
+	}
 }
 
 static __always_inline void note_line_end(struct slot *slot, const struct packet *p)
@@ -241,26 +271,26 @@ static __always_inline enum outcome judge_line(struct slot *slot, const struct p
 		return judge_closed(slot, p, m);
 	if (is_syn(p))
 		return judge_syn(slot, p, m);
-	if (held(slot, m)) /* a reset too: else a line could fill the queue without slots */
+	if (held(slot, m))
 		return EARLY;
 	if (p->flags & TCP_RST) {
+		if (m->enforcing && m->now < slot->release_at) /* else a line could fill the queue without slots */
+			return EARLY;
 		if (resets_server(slot, p, m))
 			line_reset(slot, m);
 		return GO;
 	}
 	if (p->flags & TCP_SYN) /* SYN-ACK of a simultaneous open */
 		return GO;
-	if (slot->state == SLOT_SYN)
+	if (slot->state == SLOT_SYN) {
+		if (!m->half_view) /* of a former session on these ports; the server's answer is what opens */
+			return GO;
 		slot->state = SLOT_OPEN;
+	}
 	slot->flags |= SLOT_LINE_SPOKE;
 	note_line_end(slot, p);
 	note_line_ack(slot, p, m->half_view);
-	if (p->flags & TCP_FIN) {
-		slot->flags |= SLOT_LINE_FIN;
-		slot->line_fin = end_of(p);
-		slot->state = SLOT_HALF;
-	}
-	stay(slot, p, m);
+	note_fin(slot, p, m, true);
 	close_if_finished(slot, m);
 	return GO;
 }
@@ -270,7 +300,7 @@ static __always_inline void establish(struct slot *slot, const struct packet *p,
 				      const struct moment *m)
 {
 	slot->state = SLOT_OPEN;
-	slot->flags = SLOT_SYN_SEEN | SLOT_SERVER_SEEN;
+	slot->flags = SLOT_SYN_SEEN | SLOT_SERVER_SEEN | SLOT_SERVER_SPOKE;
 	slot->line_end = slot->syn_end;
 	slot->server_end = slot->line_ack = p->seq + 1;
 	slot->server_ack = p->ack;
@@ -325,12 +355,8 @@ static __always_inline enum outcome judge_server(struct slot *slot, const struct
 		slot->server_end = end_of(p);
 	if (after(p->ack, slot->server_ack))
 		slot->server_ack = p->ack;
-	if (p->flags & TCP_FIN) {
-		slot->flags |= SLOT_SERVER_FIN;
-		slot->server_fin = end_of(p);
-		slot->state = SLOT_HALF;
-	}
-	stay(slot, p, m);
+	slot->flags |= SLOT_SERVER_SPOKE;
+	note_fin(slot, p, m, false);
 	close_if_finished(slot, m);
 	return GO;
 }
@@ -339,10 +365,10 @@ static __always_inline enum outcome judge_server(struct slot *slot, const struct
 static __always_inline void adopt(struct slot *slot, const struct packet *p, const struct moment *m,
 				  bool from_line)
 {
-	__u8 fin = from_line ? SLOT_LINE_FIN : SLOT_SERVER_FIN;
+	__u16 fin = from_line ? SLOT_LINE_FIN : SLOT_SERVER_FIN;
 
 	slot->state = p->flags & TCP_FIN ? SLOT_HALF : SLOT_OPEN;
-	slot->flags = SLOT_SERVER_SEEN | (p->flags & TCP_FIN ? fin : 0);
+	slot->flags = SLOT_ADOPTED | SLOT_SERVER_SEEN | (p->flags & TCP_FIN ? fin : 0);
 	slot->release_at = m->now;
 	if (from_line) {
 		slot->flags |= SLOT_LINE_SPOKE;
@@ -350,13 +376,13 @@ static __always_inline void adopt(struct slot *slot, const struct packet *p, con
 		slot->server_ack = p->seq;
 		slot->server_end = slot->line_ack = p->ack;
 	} else {
+		slot->flags |= SLOT_SERVER_SPOKE;
 		slot->server_end = slot->server_fin = end_of(p);
 		slot->line_ack = p->seq;
 		slot->line_end = slot->server_ack = p->ack;
 	}
-	stay(slot, p, m);
-	if (!from_line) /* anybody may have sent it: wait no longer for the line's word than for an answer */
-		slot->until = m->now + m->syn_timeout;
+	/* Anybody may have sent it: the other side's word is waited for like an answer. */
+	slot->until = m->now + (m->half_view ? m->idle_timeout : m->syn_timeout);
 }
 
 #endif

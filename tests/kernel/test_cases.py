@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 
-from sekisho.gate import abi, bpf
+from sekisho.gate import abi, bpf, libbpf, tables
 from sekisho.gate.frames import Role
-from sekisho.model import Address, KnownLine, Mode, Policy, View
+from sekisho.model import Address, KnownLine, Mode, Policy, Timeouts, View
 from tests.kernel.conftest import OFFICE, example, packed
 from tests.kernel.frames import (
     ACK,
@@ -35,7 +35,8 @@ from tests.kernel.frames import (
     tcp,
 )
 from tests.kernel.session import Session
-from tests.kernel.twin import MS, PROGRAMS, SECOND, Answer, Twin, twin
+from tests.kernel.twin import MS, OBJECT, PROGRAMS, SECOND, Answer, Twin, apply, twin
+from tests.system.waiting import until
 
 LINE, SERVER = "100.64.0.1", "198.51.100.25"
 LINE6, SERVER6 = "2001:db8:4000::1", "2001:db8:f::25"
@@ -158,6 +159,8 @@ def test_07_syn_on_a_live_session_counts_once_and_is_held_like_any(gate: Twin) -
     reborn = dataclasses.replace(session, isn=5_000_000)
     assert held(reborn.syn())
     assert sessions(gate) == 1
+    assert session.rst().action == abi.DROP  # nothing it could answer has come yet
+    gate.tick(1 * SECOND)
     challenge = session.back(ACK, payload=b"")
     assert challenge.action == abi.PASS
     assert session.live()
@@ -215,6 +218,25 @@ def test_08_many_sessions_cannot_share_a_slot_by_resets(gate: Twin) -> None:
     assert sessions(gate) == 0
 
 
+def test_08_a_new_syn_makes_no_adopted_session_free_to_reset(gate: Twin) -> None:
+    running = [Session(gate, port=41_000 + n) for n in range(10)]
+    for turn, session in enumerate(running):
+        session.say()
+        session.hear()
+        session.isn = 1_000_000 * turn
+        marked = held(session.syn())
+        assert session.rst().action == abi.DROP
+        assert marked == (turn < 3)
+    assert sessions(gate) == 3
+
+
+def test_08_a_line_cannot_play_its_own_server(gate: Twin) -> None:
+    session = Session(gate).open()
+    forged = segment(session.server, session.line, (25, session.port), RST, seq=session.server_next)
+    assert gate.receive(forged, Role.SUBSCRIBER).action == abi.PASS
+    assert session.live()
+
+
 def test_08_the_server_may_still_speak_while_the_slot_lingers(gate: Twin) -> None:
     session = Session(gate).open()
     session.rst()
@@ -258,6 +280,16 @@ def test_10_fin_then_more_data_stays_counted_for_a_bounded_time(gate: Twin) -> N
     gate.sweep()
     assert not session.live()
     assert count(gate, "closed_time") == 1
+
+
+def test_10_the_servers_repeated_fin_does_not_prolong_its_half(gate: Twin) -> None:
+    session = Session(gate).open()
+    session.server_fin()
+    for _ in range(4):
+        gate.tick(gate.model.wanted.timeouts.half_closed_ms * MS // 4)
+        session.back(FIN | ACK, seq=session.server_next - 1)
+    gate.sweep()
+    assert not session.live()
 
 
 def test_10_acknowledgements_do_not_prolong_a_half_closed_session(gate: Twin) -> None:
@@ -350,6 +382,17 @@ def test_15_dead_server_frees_the_slot_a_bounded_time_after_the_last_syn(gate: T
     assert sessions(gate) == 0
 
 
+def test_15_a_stray_acknowledgement_before_the_answer_spoils_nothing(gate: Twin) -> None:
+    session = Session(gate)
+    session.syn()
+    gate.tick(1 * SECOND)
+    session.out(ACK, seq=5, ack=123_456)
+    session.syn_ack()
+    session.ack()
+    session.close()
+    assert not session.live()
+
+
 def test_16_syn_ack_from_the_line_without_a_slot_is_dropped(gate: Twin) -> None:
     assert Session(gate).out(SYN | ACK, payload=b"").action == abi.DROP
     assert Session(gate).out(SYN | ACK, payload=b"data").action == abi.DROP
@@ -381,6 +424,32 @@ def test_18_data_from_outside_is_adopted_only_while_learning(gate: Twin) -> None
     assert sessions(gate) == 1
 
 
+def test_18_a_line_that_nobody_answers_keeps_no_adopted_slots(gate: Twin) -> None:
+    strays = [Session(gate, port=41_000 + n) for n in range(3)]
+    for session in strays:
+        session.say()
+    gate.tick(gate.model.wanted.timeouts.syn_ms * MS)
+    gate.sweep()
+    assert sessions(gate) == 0
+
+
+def test_18_a_stranger_who_goes_on_talking_occupies_no_line_for_longer(gate: Twin) -> None:
+    gate.learn(60 * SECOND)
+    stranger = Session(gate)
+    for _ in range(5):
+        stranger.hear()
+    gate.tick(gate.model.wanted.timeouts.syn_ms * MS)
+    gate.sweep()
+    assert sessions(gate) == 0
+
+
+def test_18_after_an_orderly_end_the_server_takes_no_slot_again(gate: Twin) -> None:
+    session = Session(gate).open()
+    session.close()
+    assert session.hear().action == abi.DROP
+    assert sessions(gate) == 0
+
+
 def test_18_forged_data_from_outside_occupies_no_line_for_long(gate: Twin) -> None:
     gate.learn(60 * SECOND)
     forged = [Session(gate, port=41_000 + n) for n in range(5)]
@@ -406,6 +475,7 @@ def test_18_learning_adopts_beyond_the_cap_and_then_stops(gate: Twin) -> None:
     gate.learn(60 * SECOND)
     running = [Session(gate, port=41_000 + n) for n in range(10)]
     assert {session.say().action for session in running} == {abi.PASS}
+    assert {session.back(ACK).action for session in running} == {abi.PASS}
     assert gate.receive(syn_frame(port=50_000)).action == abi.DROP  # a new session meets the cap
     gate.tick(60 * SECOND)
     assert Session(gate, port=42_000).say().action == abi.DROP
@@ -526,6 +596,7 @@ ENCAPSULATIONS = {
     "vlan": (VLAN + b"\x08\x00", True),
     "qinq": (QINQ + b"\x08\x00", False),
     "pppoe": (PPPOE + b"\x00\x21", True),
+    "pppoe, protocol of one byte": (PPPOE + b"\x21", False),
     "vlan pppoe": (VLAN + PPPOE + b"\x00\x21", False),
     "mpls": (MPLS, False),
 }
@@ -747,51 +818,45 @@ def test_36_icmp_that_quotes_a_session_passes_and_changes_nothing(gate: Twin) ->
     assert session.live()
 
 
-def test_37_a_sweep_that_races_with_packets_removes_no_live_slot() -> None:
-    with twin(example()) as gate:
-        session = Session(gate).open()
-        program, sweep = (gate._loaded.programs[name] for name in ("subscriber_eth", "sweep"))
-        frame = segment(LINE, SERVER, (session.port, 25), ACK, seq=session.next, ack=session.server_next)
+def test_37_sweeps_that_race_with_packets_leave_every_count_right() -> None:
+    """The real clock and timeouts of a millisecond: slots end under the packets' hands."""
+    loaded = libbpf.load(OBJECT, pin_dir=None, sizes={"lines": 64, "slots": 128}, programs=None)
+    at_once = Timeouts(syn_ms=1, idle_ms=1, half_closed_ms=1, linger_ms=1)
+    wanted = dataclasses.replace(example(), timeouts=at_once)
+    installed = tables.encode(wanted, tables.EMPTY, hold_by_queue=True, learning_until_ns=0)
+    apply(loaded, tables.diff(tables.EMPTY, installed))
+    subscriber, sweep = (loaded.programs[name] for name in ("subscriber_eth", "sweep"))
+    stopping = Event()
 
-        def keep_alive() -> set[int]:
-            return {bpf.run_packet(program, frame, repeat=1000).retval for _ in range(50)}
+    def churn(worker: int) -> int:
+        for turn in range(4000):
+            ends = (f"100.65.0.{turn % 40}", SERVER, (30_000 + worker % 2, 25))
+            bpf.run_packet(subscriber, segment(*ends, SYN, seq=1))
+            last = (RST, b"") if turn % 3 else (ACK, b"x")
+            bpf.run_packet(subscriber, segment(*ends, last[0], seq=2, ack=9, payload=last[1]))
+        return 4000
 
-        def keep_sweeping() -> None:
-            for _ in range(200):
-                bpf.run_packet(sweep, bytes(64))
+    def keep_sweeping() -> int:
+        turns = 0
+        while not stopping.is_set():
+            bpf.run_packet(sweep, bytes(64))
+            turns += 1
+        return turns
 
-        with ThreadPoolExecutor(2) as pool:
-            alive, swept = pool.submit(keep_alive), pool.submit(keep_sweeping)
-            assert alive.result() == {abi.PASS}
-            swept.result()
-        assert session.live()
-        gate.check_invariants()
+    def swept() -> bool:
+        bpf.run_packet(sweep, bytes(64))
+        return not bpf.read_all(loaded.maps["slots"])
 
-
-def test_37_churn_on_all_cpus_beside_sweeps_leaves_every_count_right() -> None:
-    with twin(example(), lines=256, slots=512) as gate:
-        programs = gate._loaded.programs
-
-        def churn(worker: int) -> None:
-            for turn in range(400):
-                line, port = f"100.65.0.{turn % 50}", 30_000 + worker
-                out = (line, SERVER, (port, 25))
-                bpf.run_packet(programs["subscriber_eth"], segment(*out, SYN, seq=turn))
-                bpf.run_packet(programs["subscriber_eth"], segment(*out, RST, seq=turn + 1))
-
-        def keep_sweeping() -> None:
-            for _ in range(300):
-                bpf.run_packet(programs["sweep"], bytes(64))
-
-        with ThreadPoolExecutor(4) as pool:
-            jobs = [pool.submit(churn, worker) for worker in range(3)] + [pool.submit(keep_sweeping)]
-            for job in jobs:
-                job.result()
-        gate.check_invariants()
-        gate.tick(3600 * SECOND)
-        bpf.run_packet(programs["sweep"], bytes(64))
-        assert not gate.kernel_slots()
-        assert not gate.kernel_sessions()
+    with ThreadPoolExecutor(4) as pool:
+        sweeping = pool.submit(keep_sweeping)
+        try:
+            assert sum(pool.map(churn, range(3))) == 12_000
+        finally:
+            stopping.set()
+        assert sweeping.result() > 10
+    until(swept)
+    assert not bpf.read_all(loaded.maps["lines"])
+    loaded.close()
 
 
 def test_38_sequence_numbers_wrap(gate: Twin) -> None:

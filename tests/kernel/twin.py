@@ -26,6 +26,19 @@ STATES = {
     abi.SLOT_HALF: State.HALF,
     abi.SLOT_CLOSED: State.CLOSED,
 }
+COMPARED = (
+    *("opened", "release_at", "until", "syn", "syn_end"),
+    *("line_end", "server_end", "line_ack", "server_ack"),
+)
+FLAGS = {
+    "server_seen": abi.SLOT_SERVER_SEEN,
+    "syn_seen": abi.SLOT_SYN_SEEN,
+    "reopening": abi.SLOT_REOPENING,
+    "line_spoke": abi.SLOT_LINE_SPOKE,
+    "server_spoke": abi.SLOT_SERVER_SPOKE,
+    "adopted": abi.SLOT_ADOPTED,
+    "line_reset": abi.SLOT_LINE_RESET,
+}
 MS = 1_000_000
 SECOND = 1000 * MS
 SLOT_FIELDS = [name for name, code in abi.SLOT.fields if not code.endswith("x")]
@@ -54,7 +67,7 @@ class Twin:
         self._hold_by_queue = hold_by_queue
         self.now = 1000 * SECOND
         self.tables = tables.encode(wanted, tables.EMPTY, hold_by_queue=hold_by_queue, learning_until_ns=0)
-        self._apply(tables.diff(tables.EMPTY, self.tables))
+        apply(self._loaded, tables.diff(tables.EMPTY, self.tables))
         self.model = Reference(
             wanted, self._banks(), hold_by_queue, max_lines=sizes["lines"], max_slots=sizes["slots"]
         )
@@ -97,7 +110,7 @@ class Twin:
             hold_by_queue=self._hold_by_queue,
             learning_until_ns=self.model.learning_until,
         )
-        self._apply(tables.diff(self.tables, after))
+        apply(self._loaded, tables.diff(self.tables, after))
         self.tables = after
         self.model.wanted, self.model.banks = wanted, self._banks()
         self.tick(0)
@@ -129,14 +142,14 @@ class Twin:
         for key, value in bpf.read_all(self._loaded.maps["slots"]).items():
             slot = dict(zip(SLOT_FIELDS, struct.unpack(abi.SLOT.format, value), strict=True))
             line, server, port, ipv6 = struct.unpack(abi.SLOT_KEY.format, key)
+            flags = slot["flags"]
             found[line, port, server, bool(ipv6)] = (
                 slot["line"],
                 STATES[slot["state"]],
-                slot["opened"],
-                slot["release_at"],
-                slot["until"],
-                bool(slot["flags"] & abi.SLOT_REOPENING),
-                bool(slot["flags"] & abi.SLOT_LINE_SPOKE),
+                *(slot[name] for name in COMPARED),
+                *(bool(flags & bit) for bit in FLAGS.values()),
+                slot["line_fin"] if flags & abi.SLOT_LINE_FIN else None,
+                slot["server_fin"] if flags & abi.SLOT_SERVER_FIN else None,
             )
         return found
 
@@ -167,20 +180,22 @@ class Twin:
     def _banks(self) -> dict[int, int]:
         return {delay_ms: bank for bank, delay_ms in tables.banks(self.tables).items()}
 
-    def _apply(self, changes: tuple[sekisho.gate.Change, ...]) -> None:
-        for change in changes:
-            fd = self._loaded.maps[change.map_name]
-            if change.deletes:
-                bpf.delete_batch(fd, change.deletes)
-            if change.updates:
-                bpf.update_batch(fd, change.updates)
-
     def _write_control(self, **fields: int) -> None:
         fd = self._loaded.maps["control"]
         control = bytearray(bpf.lookup(fd, bytes(4), abi.CONTROL.size))
         for name, number in fields.items():
             struct.pack_into("<Q", control, {"learning_until": 0, "test_clock": 8}[name], number)
         bpf.update(fd, bytes(4), bytes(control))
+
+
+def apply(loaded: libbpf.Loaded, changes: tuple[sekisho.gate.Change, ...]) -> None:
+    """Write changes into a loaded gate's maps."""
+    for change in changes:
+        fd = loaded.maps[change.map_name]
+        if change.deletes:
+            bpf.delete_batch(fd, change.deletes)
+        if change.updates:
+            bpf.update_batch(fd, change.updates)
 
 
 _COUNTER_NAMES = [
@@ -195,9 +210,14 @@ def _sum_over_cpus(value: bytes, layout: abi.Layout) -> list[int]:
 
 
 def _shape(slot: Slot) -> tuple[object, ...]:
-    line, state = slot.subject.line, slot.state
-    flags = slot.reopening, slot.line_spoke
-    return line, state, slot.opened, slot.release_at, slot.until, *flags
+    return (
+        slot.subject.line,
+        slot.state,
+        *(getattr(slot, name) for name in COMPARED),
+        *(getattr(slot, name) for name in FLAGS),
+        slot.line_fin,
+        slot.server_fin,
+    )
 
 
 @cache

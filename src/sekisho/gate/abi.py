@@ -53,6 +53,9 @@ SLOT_SERVER_SEEN: Final = 1 << 2
 SLOT_SYN_SEEN: Final = 1 << 3
 SLOT_REOPENING: Final = 1 << 4
 SLOT_LINE_SPOKE: Final = 1 << 5
+SLOT_SERVER_SPOKE: Final = 1 << 6
+SLOT_ADOPTED: Final = 1 << 7
+SLOT_LINE_RESET: Final = 1 << 8
 
 PASS: Final = -1  # TC_ACT_UNSPEC: the next program, else onward
 DROP: Final = 2  # TC_ACT_SHOT
@@ -111,9 +114,8 @@ SLOT: Final = Layout(
     "slot",
     (
         ("lock", "I"),
-        ("state", "B"),
-        ("flags", "B"),
         ("class", "H"),
+        ("flags", "H"),
         ("fingerprint", "Q"),
         ("until", "Q"),
         ("release_at", "Q"),
@@ -122,8 +124,9 @@ SLOT: Final = Layout(
         ("line_ack", "I"),
         ("server_ack", "I"),
         ("limit", "H"),
+        ("state", "B"),
         ("arm", "B"),
-        ("pad", "5x"),
+        ("pad", "4x"),
         ("syn", "I"),
         ("syn_end", "I"),
         ("line_fin", "I"),

@@ -30,11 +30,15 @@ EXTENSIONS: Final = frozenset({0, ROUTING, FRAGMENT, AUTHENTICATION, 60, 135, 13
 
 
 class Role(Flag):
-    """Which directions an interface carries. Lines write to servers of other lines, too."""
+    """Which directions an interface carries.
+
+    Lines write to servers of other lines, too: on the lines' side answers are taken from lines alone.
+    """
 
     TO_SERVERS = auto()
     TO_LINES = auto()
-    SUBSCRIBER = TO_SERVERS | TO_LINES
+    FROM_LINES_ONLY = auto()
+    SUBSCRIBER = TO_SERVERS | TO_LINES | FROM_LINES_ONLY
     UPLINK = TO_LINES
     STEERED = TO_SERVERS | TO_LINES
 
@@ -115,10 +119,13 @@ class _Link:
 
     def _below_pppoe(self) -> Reading | None:
         protocol = int.from_bytes(self.frame[self.offset + 6 : self.offset + 8], "big")
+        header = 8
+        if protocol & 0x0100:  # a protocol of one byte (RFC 1661 §6.5)
+            protocol, header, self.queueable = protocol >> 8, 7, False
         if protocol not in PPP:
             return Reading.OTHER if protocol & 0x8000 else Reading.UNREADABLE
         self.kind = PPP[protocol]
-        self.offset, self.tags = self.offset + 8, self.tags + 1
+        self.offset, self.tags = self.offset + header, self.tags + 1
         return None
 
     def _below_mpls(self) -> Reading | None:

@@ -75,7 +75,10 @@ class Reference:
             return _DROP if self.wanted.unknown_ethertype is Policy.DROP else _PASS
         if reading is Reading.UNJUDGEABLE:
             return self._unjudgeable(packet, role)
-        return self._judge(_Visit(packet, reading is Reading.SMTP_OUT, now))
+        from_line = reading is Reading.SMTP_OUT
+        if not from_line and Role.FROM_LINES_ONLY in role and not self._is_line(packet):
+            return _PASS
+        return self._judge(_Visit(packet, from_line, now))
 
     def sweep(self, now: int) -> None:
         """Remove what time has ended."""
@@ -87,6 +90,9 @@ class Reference:
                 self._count_closing(slot, now)
             del self.slots[key]
         self.sessions = {line: count for line, count in self.sessions.items() if count}
+
+    def _is_line(self, packet: Packet) -> bool:
+        return find(self.wanted, packet.source, packet.ipv6, packet.source_port) is not None
 
     def _unjudgeable(self, packet: Packet, role: Role) -> Verdict:
         subject = None
@@ -180,7 +186,9 @@ class Reference:
 
     def _adopt(self, visit: _Visit, subject: Subject, moment: Moment) -> Verdict:
         learning = visit.now < self.learning_until
-        if not visit.from_line and not learning and visit.key not in self.slots:
+        lingering = self.slots.get(visit.key)
+        doubted = lingering is not None and lingering.line_reset
+        if not visit.from_line and not learning and not doubted:
             return self._without_slot(subject, moment)
         capped = moment.enforcing and not learning
         if not self._take(visit.key, subject, _bound(moment.limit, capped=capped)):

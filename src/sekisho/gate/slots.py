@@ -78,6 +78,9 @@ class Slot:
     line_fin: int | None = None
     server_fin: int | None = None
     reopening: bool = False
+    server_spoke: bool = False
+    adopted: bool = False
+    line_reset: bool = False
     closing: Closing | None = None
 
 
@@ -129,15 +132,15 @@ def adopt(slot: Slot, packet: Packet, from_line: bool, moment: Moment) -> None:
     fin = end if TcpFlag.FIN in packet.flags else None
     slot.state = State.OPEN if fin is None else State.HALF
     slot.release_at, slot.server_seen, slot.line_spoke = moment.now, True, from_line
+    slot.adopted, slot.server_spoke = True, not from_line
     if from_line:
         slot.line_end, slot.server_ack, slot.line_fin = end, packet.seq, fin
         slot.server_end = slot.line_ack = packet.ack
     else:
         slot.server_end, slot.line_ack, slot.server_fin = end, packet.seq, fin
         slot.line_end = slot.server_ack = packet.ack
-    _stay(slot, packet, moment)
-    if not from_line:
-        slot.until = moment.later(moment.timeouts.syn_ms)
+    # Anybody may have sent it: the other side's word is waited for like an answer.
+    slot.until = moment.later(moment.timeouts.idle_ms if moment.half_view else moment.timeouts.syn_ms)
 
 
 def close(slot: Slot, how: Closing, moment: Moment) -> None:
@@ -162,21 +165,23 @@ def _judge_line(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
     if _held(slot, moment):
         return Outcome.EARLY
     if TcpFlag.RST in packet.flags:
+        if moment.enforcing and moment.now < slot.release_at:
+            return Outcome.EARLY
         if _resets_server(slot, packet, moment):
             _line_reset(slot, moment)
         return Outcome.GO
     if TcpFlag.SYN in packet.flags:
         return Outcome.GO
     if slot.state is State.SYN:
+        if not moment.half_view:
+            return Outcome.GO
         slot.state = State.OPEN
     slot.line_spoke = True
     ahead = (_end(packet) - slot.server_ack) % SEQUENCE
     if _after(_end(packet), slot.line_end) and ahead <= LINE_WINDOW:
         slot.line_end = _end(packet)
     _note_line_ack(slot, packet, moment)
-    if TcpFlag.FIN in packet.flags:
-        slot.line_fin, slot.state = _end(packet), State.HALF
-    return _stay_or_finish(slot, packet, moment)
+    return _note_fin(slot, packet, moment, from_line=True)
 
 
 def _judge_syn(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
@@ -215,9 +220,8 @@ def _judge_server(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
         slot.server_end = _end(packet)
     if _after(packet.ack, slot.server_ack):
         slot.server_ack = packet.ack
-    if TcpFlag.FIN in packet.flags:
-        slot.server_fin, slot.state = _end(packet), State.HALF
-    return _stay_or_finish(slot, packet, moment)
+    slot.server_spoke = True
+    return _note_fin(slot, packet, moment, from_line=False)
 
 
 def _judge_syn_ack(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
@@ -225,6 +229,7 @@ def _judge_syn_ack(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
         return Outcome.EARLY
     if _answers_syn(slot, packet):
         slot.state, slot.reopening, slot.line_spoke = State.OPEN, False, False
+        slot.server_spoke, slot.adopted = True, False
         slot.line_fin = slot.server_fin = None
         slot.line_end, slot.server_seen = slot.syn_end, True
         slot.server_end = slot.line_ack = (packet.seq + 1) % SEQUENCE
@@ -258,8 +263,9 @@ def _line_reset(slot: Slot, moment: Moment) -> None:
 
     Else many sessions could share one slot by resets that never arrive.
     """
-    if slot.syn_seen or not slot.line_spoke or moment.half_view:
+    if not slot.adopted or not slot.line_spoke or moment.half_view:
         close(slot, Closing.BY_RST, moment)
+        slot.line_reset = True
     else:
         slot.until = min(slot.until, moment.later(moment.timeouts.half_closed_ms))
 
@@ -289,20 +295,36 @@ def _answers_syn(slot: Slot, packet: Packet) -> bool:
     return waiting and _within(packet.ack, slot.syn + 1, slot.syn_end)
 
 
-def _stay_or_finish(slot: Slot, packet: Packet, moment: Moment) -> Outcome:
-    _stay(slot, packet, moment)
+def _note_fin(slot: Slot, packet: Packet, moment: Moment, *, from_line: bool) -> Outcome:
+    """Note a FIN, prolong the session where the packet does, and close it where both have closed.
+
+    Once one side has closed, only the line's data prolongs it, and the server's until the line closes.
+    What the server says prolongs only what the line has taken part in.
+    """
+    prolongs = slot.state is not State.HALF
+    if packet.payload and (from_line or slot.line_fin is None):
+        prolongs = True
+    if TcpFlag.FIN in packet.flags:
+        slot.state = State.HALF
+        if from_line:
+            slot.line_fin = _end(packet)
+        else:
+            slot.server_fin = _end(packet)
+    if prolongs and slot.line_spoke:
+        _stay(slot, moment)
     both = _acknowledged(slot.line_fin, slot.server_ack) and _acknowledged(slot.server_fin, slot.line_ack)
     if both or (moment.half_view and slot.line_fin is not None):
         close(slot, Closing.BY_FIN, moment)
     return Outcome.GO
 
 
-def _stay(slot: Slot, packet: Packet, moment: Moment) -> None:
-    """Prolong the session; once one side has closed, only by its FIN and by data."""
-    if slot.state is not State.HALF:
-        slot.until = moment.later(moment.timeouts.idle_ms)
-    elif packet.payload or TcpFlag.FIN in packet.flags:
+def _stay(slot: Slot, moment: Moment) -> None:
+    """Begin the wait anew; what the server has not confirmed is waited for like an answer."""
+    confirmed = not slot.adopted or slot.server_spoke or moment.half_view
+    if slot.state is State.HALF:
         slot.until = moment.later(moment.timeouts.half_closed_ms)
+    else:
+        slot.until = moment.later(moment.timeouts.idle_ms if confirmed else moment.timeouts.syn_ms)
 
 
 def _acknowledged(fin: int | None, ack: int) -> bool:
