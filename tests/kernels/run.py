@@ -26,6 +26,7 @@ TESTS = (
     "tests/kernel/test_cases.py",
     "tests/system/test_loader.py",
     "tests/system/test_hold.py",
+    "tests/system/test_daemon.py",
 )
 NOT_THE_OLD_HOOK = ("-k", "not clsact")  # where there is TCX; 6.1 has the old hook to itself
 ROUNDS = (

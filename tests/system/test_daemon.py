@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +19,15 @@ from typing import Any
 
 import pytest
 
+from sekisho.gate import links
 from tests.system.netns import Namespace, Net
-from tests.system.scene import PATIENCE_SECONDS, GateScene
+from tests.system.scene import PATIENCE_SECONDS, Daemon, GateScene
 
 SERVER = "198.51.100.10"
+HOOKS = ("tcx", "clsact")
+WITHOUT_TCX = (
+    "from sekisho.gate import links; links.has_tcx = lambda: False; from sekisho.cli import main; main()"
+)
 CONFIG = """\
 [gate]
 name = "{name}"
@@ -45,6 +51,13 @@ class Scene(GateScene):
 
     line: Namespace
     server: Namespace
+    hook: str
+
+    def start(self, *program: str) -> Daemon:
+        """Start the daemon; for the old hook where there is TCX, one that does not find it."""
+        if self.hook == "clsact" and links.has_tcx():
+            program = (sys.executable, "-c", WITHOUT_TCX)
+        return super().start(*program)
 
     def write(self, *changes: tuple[str, str]) -> None:
         self.write_text(CONFIG.format(name=self.name), *changes)
@@ -62,10 +75,17 @@ class Scene(GateScene):
         return session, time.monotonic() - begun
 
 
+on_both_hooks = pytest.mark.parametrize("scene", HOOKS, indirect=True)
+
+
 @pytest.fixture
-def scene(net: Net, tmp_path: Path) -> Iterator[Scene]:
+def scene(net: Net, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """On the kernel's best hook, unless the test asks for one."""
+    hook = getattr(request, "param", "tcx" if links.has_tcx() else "clsact")
+    if hook == "tcx" and not links.has_tcx():
+        pytest.skip("this kernel has no TCX (Linux 6.6)")
     line, gate, server = (net.namespace(label) for label in ("line", "gate", "server"))
-    made = Scene(line=line, gate=gate, server=server, directory=tmp_path)
+    made = Scene(line=line, gate=gate, server=server, hook=hook, directory=tmp_path)
     net.veth(made.line, "eth0", made.gate, "sub0")
     net.veth(made.gate, "up0", made.server, "eth0")
     made.line.address("eth0", "100.64.0.5/16")
@@ -84,13 +104,14 @@ def scene(net: Net, tmp_path: Path) -> Iterator[Scene]:
         made.close()
 
 
+@on_both_hooks
 def test_up_holds_sessions_and_down_leaves_nothing(scene: Scene) -> None:
     daemon = scene.up()
     status = scene.status()
     assert status["state"] == "enforcing, delay by hold"
-    assert {(one["name"], one["role"]) for one in status["interfaces"]} == {
-        ("sub0", "subscriber"),
-        ("up0", "uplink"),
+    assert {(one["name"], one["role"], one["hook"]) for one in status["interfaces"]} == {
+        ("sub0", "subscriber", scene.hook),
+        ("up0", "uplink", scene.hook),
     }
     assert status["daemon"]["pid"] == daemon.process.pid
     printed: dict[str, Any] = json.loads(scene.sekisho("gate", "status", "--json").stdout)
@@ -154,6 +175,7 @@ def test_a_good_file_is_taken_and_a_bad_one_told(scene: Scene) -> None:
     assert "100.64." not in log
 
 
+@on_both_hooks
 def test_a_killed_daemon_leaves_the_limits_and_the_next_takes_over(scene: Scene) -> None:
     first = scene.up()
     session, _ = scene.connect()
@@ -186,6 +208,7 @@ def test_a_daemon_that_is_told_to_end_leaves_the_gate_and_down_takes_it(scene: S
     assert scene.leftovers() == []
 
 
+@on_both_hooks
 def test_down_clears_away_what_a_killed_daemon_left(scene: Scene) -> None:
     scene.up().end(signal.SIGKILL)
     assert "detached" in scene.sekisho("gate", "down").stdout

@@ -108,7 +108,11 @@ class FakeOffice:
 def running(office: FakeOffice, name: str = "gate") -> Iterator[FakeOffice]:
     """Answer for an office on the gate's socket until the test ends."""
     started = threading.Event()
-    server = Server(create_app(office), on_started=started.set)
+
+    async def tell_started() -> None:
+        started.set()
+
+    server = Server(create_app(office), on_started=tell_started)
     with listening(socket_path(name)) as listener:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class _PeerProtocol(H11Protocol):
 class Server(uvicorn.Server):
     """uvicorn without signal handlers of its own, telling when it answers."""
 
-    def __init__(self, app: FastAPI, on_started: Callable[[], None]) -> None:
+    def __init__(self, app: FastAPI, on_started: Callable[[], Awaitable[object]]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -60,7 +60,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell it."""
         await super().startup(sockets)
-        self._on_started()
+        await self._on_started()
 
 
 @contextmanager

@@ -144,9 +144,9 @@ class _Service:
         for task in done:
             task.result()
 
-    def tell_ready(self) -> None:
+    async def tell_ready(self) -> None:
         """Say that the gate is up and the socket answers."""
-        status = self.office.status()
+        status = await asyncio.to_thread(self.office.status)  # pyroute2 runs no loop of its own inside ours
         log.info("gate is up", name=status.name, state=status.state, file=self.keeper.file)
         notify("READY=1", f"STATUS={status.state}")
 
