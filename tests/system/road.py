@@ -14,7 +14,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from sekisho.gate import tables
-from sekisho.gate.hold import Hold
+from sekisho.gate.hold import BASE, Hold
 from sekisho.gate.kernel import GateSpec, KernelGate, open_gate, remove_gate
 from sekisho.gate.rules import remove_rules
 from sekisho.model import Limit, Mode, Pool, Wanted
@@ -93,10 +93,20 @@ class Road:
         *,
         fanout: int = 4,
         interfaces: tuple[str, ...] = (),
+        name: str = "road",
+        base: int = BASE,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> Hold:
         """Start a hold in the gate's namespace; it ends with the test."""
-        hold = Hold(banks, name="road", state=self.state, fanout=fanout, interfaces=interfaces, clock=clock)
+        hold = Hold(
+            banks,
+            name=name,
+            base=base,
+            state=self.state,
+            fanout=fanout,
+            interfaces=interfaces,
+            clock=clock,
+        )
         self.gate.call(hold.start)
         self.holds.append(hold)
         return hold

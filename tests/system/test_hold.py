@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.gate import GateError, nfqueue, releases, rules
+from sekisho.gate import GateError, bridges, commands, guard, nfqueue, releases
+from sekisho.gate.commands import CommandMissingError, RulesError
 from sekisho.gate.hold import Hold
 from sekisho.gate.kernel import KernelGate
-from sekisho.gate.rules import CommandMissingError, RulesError
+from sekisho.gate.memory import MemoryFaultError
+from sekisho.gate.rules import remove_rules
+from sekisho.gate.ruleset import QueueRule
 from sekisho.model import ClassCounters
 from tests.system.netns import Namespace, Net
 from tests.system.road import Layout, Road, bridged, routed
@@ -321,13 +324,30 @@ def test_removal_leaves_what_others_have_in_the_raw_table(road: Road) -> None:
 
 def bridge_switches(gate: Namespace) -> dict[str, str]:
     """Return the sysctls of br_netfilter that the hold changes."""
-    return gate.call(lambda: {key: (rules.BRIDGE / key).read_text().strip() for key in rules.BRIDGE_SWITCHES})
+    switches = bridges.BRIDGE_SWITCHES
+    return gate.call(lambda: {key: (bridges.BRIDGE / key).read_text().strip() for key in switches})
 
 
-@pytest.mark.skipif(
-    not rules.BRIDGE.exists(),
+needs_br_netfilter = pytest.mark.skipif(
+    not bridges.BRIDGE.exists(),
     reason="br_netfilter is not loaded; loading it would change every bridge of this machine",
 )
+
+
+@needs_br_netfilter
+def test_bridge_switches_are_turned_on_again(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "LOOK_MS", 20)
+    road = build(bridged)
+    road.hold({0: 50}, interfaces=("lines", "servers"))
+    for key in bridges.BRIDGE_SWITCHES:  # as `sysctl --system` does where a file says so
+        road.gate.sysctl(f"net.bridge.{key}", 0)
+    until(lambda: set(bridge_switches(road.gate).values()) == {"1"})
+    road.stop()
+    road.remove()
+    assert set(bridge_switches(road.gate).values()) == {"0"}
+
+
+@needs_br_netfilter
 def test_a_bridge_holds_too_and_gets_its_sysctls_back(build: Build) -> None:
     road = build(bridged)
     road.gate.sysctl("net.bridge.bridge-nf-call-iptables", 0)
@@ -345,7 +365,7 @@ def test_a_bridge_holds_too_and_gets_its_sysctls_back(build: Build) -> None:
 def test_a_bridge_without_br_netfilter_is_refused(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "BRIDGE", tmp_path / "absent")
+    monkeypatch.setattr(bridges, "BRIDGE", tmp_path / "absent")
     with pytest.raises(RulesError, match=r"lines is a bridge port .* br_netfilter .*modprobe"):
         build(bridged).hold({0: 250}, interfaces=("lines",))
 
@@ -362,7 +382,7 @@ def test_missing_commands_are_named_with_their_package(
 
 def test_a_refused_rule_is_told_with_status_and_reason(road: Road) -> None:
     with pytest.raises(RulesError, match=r"exit status \d+: .+"):
-        road.gate.call(lambda: rules.run("iptables-nft", "-t", "raw", "-A", "PREROUTING", "-j", "NOSUCH"))
+        road.gate.call(lambda: commands.run("iptables-nft", "-t", "raw", "-A", "PREROUTING", "-j", "NOSUCH"))
 
 
 def test_without_privilege_the_capability_is_named(road: Road) -> None:
@@ -381,9 +401,70 @@ def test_queues_beyond_the_last_number_are_refused() -> None:
         Hold({0: 1}, fanout=9)
 
 
-def test_memory_of_another_namespace_is_not_used(road: Road) -> None:
+def test_memory_of_a_namespace_that_is_gone_is_not_used(road: Road) -> None:
     road.state.mkdir()
     (road.state / "road.rules.json").write_text(json.dumps({"namespace": "net:[1]", "tables": ["ip"]}))
     road.gate.run("nft", "add", "table", "ip", "raw")
     road.remove()
     assert "table ip raw" in road.ruleset()
+
+
+def test_rules_in_another_namespace_are_told_and_left(road: Road, net: Net) -> None:
+    road.hold({0: 100})
+    road.stop()
+    before = road.ruleset()
+    elsewhere = net.namespace("elsewhere")
+    told = rf"another network namespace.*nsenter --net={road.gate.path} sekisho gate down"
+    for act in (
+        lambda: remove_rules("road", road.state),
+        Hold({0: 100}, name="road", state=road.state).start,
+    ):
+        with pytest.raises(MemoryFaultError, match=told):
+            elsewhere.call(act)
+    assert road.ruleset() == before
+    road.remove()
+    assert "sekisho" not in road.ruleset()
+
+
+def test_a_second_hold_in_one_namespace_is_refused(road: Road) -> None:
+    hold = road.hold({0: 300})
+    with pytest.raises(MemoryFaultError, match=r"gate 'road' is in this network namespace.*--name road"):
+        road.hold({0: 100}, name="second", base=2600)
+    road.wire.send(ipv4_syns(range(20)))
+    assert min(map(road.wire.delay_ms, road.wire.take(20))) >= 300
+    assert hold.state().banks[0].released == 20
+    road.stop()
+    with pytest.raises(MemoryFaultError):  # its rules are still there
+        road.hold({0: 100}, name="second", base=2600)
+    road.remove()
+    road.hold({0: 100}, name="second", base=2600)
+    road.stop()
+    road.gate.call(lambda: remove_rules("second", road.state))
+    assert "sekisho" not in road.ruleset()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"namespace": "HERE", "surprise": 1}'])
+def test_a_damaged_memory_is_told_with_the_way_out(road: Road, text: str) -> None:
+    road.state.mkdir()
+    here = road.gate.call(lambda: str(Path("/proc/thread-self/ns/net").readlink()))
+    (road.state / "road.rules.json").write_text(text.replace("HERE", here))
+    with pytest.raises(MemoryFaultError, match=r"road\.rules\.json, .* is damaged .* delete the file"):
+        road.remove()
+
+
+def test_a_restoration_that_was_refused_is_tried_again(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "LOOK_MS", 20)
+    hold = road.hold({0: 50})
+    change = hold._guard._rules.change
+    refusals: list[None] = []
+
+    def refuse_once(wanted: frozenset[QueueRule]) -> frozenset[QueueRule]:
+        if not refusals:
+            refusals.append(None)
+            raise RulesError("busy")
+        return change(wanted)
+
+    monkeypatch.setattr(hold._guard._rules, "change", refuse_once)
+    road.gate.run("nft", "flush", "ruleset")
+    until(lambda: hold.state().rules_restored == 1)
+    assert refusals

@@ -35,5 +35,5 @@ def is_there(name: str) -> bool:
 
 def take_down(name: str) -> None:
     """Detach a gate and remove its rules and pins. Raises GateError."""
+    remove_rules(name)  # first: it refuses, before anything is changed, from another network namespace
     remove_gate(name)
-    remove_rules(name)

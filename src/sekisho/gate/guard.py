@@ -1,16 +1,18 @@
-"""Keeps the rules that fill the queues, whoever flushes them."""
+"""Keeps the rules that fill the queues, and what else they need, whoever undoes it."""
 
 from __future__ import annotations
 
 import os
 import select
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
+from sekisho.gate.commands import RulesError
 from sekisho.gate.flushes import FlushWatch, generation
-from sekisho.gate.rules import Backend, RulesError
+from sekisho.gate.rules import Backend
 from sekisho.gate.ruleset import QueueRule
 
 LOOK_MS: Final = 5_000  # between looks at the ruleset's generation, should an event be lost
@@ -22,11 +24,13 @@ log = structlog.get_logger()
 class RuleGuard:
     """A thread that restores rules as soon as they are gone.
 
-    Until then the delay is kept by retransmission.
+    Until then the delay is kept by retransmission. `keep_open` lets packets come to the rules; it is called
+    at each look.
     """
 
-    def __init__(self, rules: Backend) -> None:
+    def __init__(self, rules: Backend, keep_open: Callable[[], None]) -> None:
         self._rules = rules
+        self._keep_open = keep_open
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sekisho-rules", daemon=True)
@@ -38,8 +42,9 @@ class RuleGuard:
     def start(self, wanted: frozenset[QueueRule]) -> None:
         """Install these rules in the caller's network namespace and watch over them there.
 
-        Errors: RulesError when one is refused.
+        Errors: RulesError when one is refused, or packets cannot be let come to them.
         """
+        self._keep_open()
         self.change(wanted)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread.start()
@@ -78,11 +83,18 @@ class RuleGuard:
         while not self._stopping.is_set():
             flushed, now = watch.drain(), generation()
             if flushed or now != seen:
-                seen = now
                 if not self._repair():  # else look again at once: the flush may have come in between
                     self._stopping.wait(CALM_SECONDS)
+                seen = None if self._missing else now  # what was refused is tried again at the next look
+            self._look_whether_open()
             poll.poll(LOOK_MS)
         watch.close()
+
+    def _look_whether_open(self) -> None:
+        try:
+            self._keep_open()
+        except RulesError as error:
+            log.error("packets do not come to the queue rules", error=str(error))  # noqa: TRY400 - as below
 
     def _repair(self) -> bool:
         """Restore what is missing; tell whether anything was."""

@@ -15,10 +15,12 @@ from typing import Final
 
 from sekisho.gate import GateError
 from sekisho.gate.abi import MAX_BANKS
+from sekisho.gate.bridges import Bridges
 from sekisho.gate.guard import RuleGuard
+from sekisho.gate.memory import STATE, claim
 from sekisho.gate.releaser import QueueState, Releaser
 from sekisho.gate.releases import quantile_ms
-from sekisho.gate.rules import STATE, open_rules
+from sekisho.gate.rules import open_rules
 from sekisho.gate.ruleset import queue_rules
 
 BASE: Final = 2500
@@ -95,10 +97,12 @@ class Hold:
     def start(self) -> None:
         """Own the queues, install the rules and start the threads.
 
-        Errors: GateError when a queue is another's, a command or a privilege is missing, or a rule is
-        refused.
+        Errors: GateError when another gate has a hold here, a queue is another's, a command, a module or a
+        privilege is missing, or a rule is refused.
         """
-        self._guard = RuleGuard(open_rules(self._name, self._interfaces, self._state))
+        memory = claim(self._name, self._state)
+        bridges = Bridges(self._interfaces, memory)
+        self._guard = RuleGuard(open_rules(memory), bridges.keep_open)
         self._releaser.start(self._delays_ns(self._banks))
         try:
             self._guard.start(queue_rules(self._banks, self._base, self._fanout))
