@@ -22,6 +22,7 @@ import pytest
 from sekisho.gate import links
 from tests.system.netns import Namespace, Net
 from tests.system.scene import PATIENCE_SECONDS, Daemon, GateScene
+from tests.system.waiting import until
 
 SERVER = "198.51.100.10"
 HOOKS = ("tcx", "clsact")
@@ -62,6 +63,13 @@ class Scene(GateScene):
     def write(self, *changes: tuple[str, str]) -> None:
         self.write_text(CONFIG.format(name=self.name), *changes)
 
+    def lay_line(self, net: Net) -> None:
+        """Join the line to the gate."""
+        net.veth(self.line, "eth0", self.gate, "sub0")
+        self.line.address("eth0", "100.64.0.5/16")
+        self.gate.address("sub0", "100.64.0.1/16")
+        self.line.run("ip", "route", "add", "default", "via", "100.64.0.1")
+
     def connect(self) -> tuple[socket.socket, float]:
         """Open a session from the line; return it and how long it took (s)."""
         session = self.line.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
@@ -86,14 +94,11 @@ def scene(net: Net, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[
         pytest.skip("this kernel has no TCX (Linux 6.6)")
     line, gate, server = (net.namespace(label) for label in ("line", "gate", "server"))
     made = Scene(line=line, gate=gate, server=server, hook=hook, directory=tmp_path)
-    net.veth(made.line, "eth0", made.gate, "sub0")
     net.veth(made.gate, "up0", made.server, "eth0")
-    made.line.address("eth0", "100.64.0.5/16")
-    made.gate.address("sub0", "100.64.0.1/16")
+    made.lay_line(net)
     made.gate.address("up0", "198.51.100.1/24")
     made.server.address("eth0", f"{SERVER}/24")
     made.gate.sysctl("net.ipv4.ip_forward", 1)
-    made.line.run("ip", "route", "add", "default", "via", "100.64.0.1")
     made.server.run("ip", "route", "add", "default", "via", "198.51.100.1")
     listener = made.server.call(lambda: socket.create_server((SERVER, 25), backlog=64))
     made.write()
@@ -206,6 +211,23 @@ def test_a_daemon_that_is_told_to_end_leaves_the_gate_and_down_takes_it(scene: S
     assert not (Path("/run/sekisho") / f"{scene.name}.sock").exists()
     assert "detached" in scene.sekisho("gate", "down").stdout
     assert scene.leftovers() == []
+
+
+@on_both_hooks
+def test_an_interface_that_comes_back_is_limited_again(scene: Scene, net: Net) -> None:
+    daemon = scene.up()
+    scene.gate.run("ip", "link", "delete", "sub0")
+    until(lambda: scene.status()["missing_interfaces"] == ["sub0"])
+    assert scene.status()["state"] == "enforcing, delay by hold; not attached on sub0"
+    assert "alarm: the gate is not on sub0" in scene.sekisho("gate", "status").stdout
+    scene.lay_line(net)
+    until(lambda: scene.status()["missing_interfaces"] == [])
+    assert scene.status()["state"] == "enforcing, delay by hold"
+    scene.connect()[0].close()
+    assert scene.status()["classes"]["dynamic"]["held"] == 1
+    log = daemon.end()
+    assert "interface gone" in log
+    assert "attached again" in log
 
 
 @on_both_hooks

@@ -221,6 +221,14 @@ def test_top_shows_rates() -> None:
     assert row.replace("│", " ").split() == ["dynamic", "enforce", "5", "1s", "3", "2", "2.5", "10.0"]
 
 
+def test_an_interface_without_the_gate_is_an_alarm() -> None:
+    status = FakeOffice().status().model_copy(update={"missing_interfaces": ("bng1",)})
+    console = Console(width=120)
+    with console.capture() as shown:
+        console.print(frame(Sample(status, 10.0), Sample(status, 12.0)))
+    assert "alarm: the gate is not on bng1: what comes by it meets no limit" in shown.get()
+
+
 def test_starting_loads_nothing_heavy() -> None:
     code = "import sys, sekisho.cli; print(*sorted(sys.modules))"
     loaded = subprocess.run(

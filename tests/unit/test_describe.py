@@ -65,6 +65,15 @@ def test_the_state_says_who_delays() -> None:
     assert (gone.state, gone.attached, gone.enforcing, gone.delay_by) == ("not attached", False, False, None)
 
 
+def test_an_interface_without_the_program_is_named() -> None:
+    status = describe("gate", THERE, LIMITS, COUNTERS, configured=("bng0", "bng1", "up0"), hold=HOLD)
+    assert status.state == "enforcing, delay by hold; not attached on bng1, up0"
+    assert status.missing_interfaces == ("bng1", "up0")
+    observing = describe("gate", THERE, {"fixed": FIXED}, COUNTERS, configured=("bng1",))
+    assert observing.state == "observing; not attached on bng1"
+    assert describe("gate", THERE, LIMITS, COUNTERS, configured=("bng0",)).missing_interfaces == ()
+
+
 def test_what_waits_is_told_by_delay_and_in_sum() -> None:
     status = describe("gate", THERE, LIMITS, COUNTERS, hold=HOLD)
     assert status.classes["dynamic"].held_now == 5

@@ -137,6 +137,7 @@ class Status(Value):
     classes: Mapping[str, ClassStatus] = {}
     totals: Mapping[str, int] = {}
     interfaces: tuple[InterfaceStatus, ...] = ()
+    missing_interfaces: tuple[str, ...] = ()
     hold: HoldStatus | None = None
     config: ConfigStatus | None = None
     daemon: DaemonStatus | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sekisho.api.client import socket_path
 from sekisho.api.models import Status
-from sekisho.daemon.attached import interfaces_now, is_there, take_down
+from sekisho.daemon.attached import interfaces_before, interfaces_now, is_there, take_down
 from sekisho.daemon.describe import NOT_ATTACHED, describe
 from sekisho.daemon.lock import only_daemon
 from sekisho.gate.kernel import read_pinned
@@ -17,7 +17,7 @@ def status_without_daemon(name: str) -> Status:
     if not interfaces:
         return Status(name=name, state=NOT_ATTACHED)
     tables, counters = read_pinned(name)
-    return describe(name, interfaces, installed_limits(tables), counters)
+    return describe(name, interfaces, installed_limits(tables), counters, configured=interfaces_before(name))
 
 
 def down_without_daemon(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -31,7 +31,8 @@ def print_status(status: Status) -> None:
 def headline(status: Status) -> Text:
     """Say which gate it is and what it does."""
     text = Text(f"gate {status.name}: ")
-    text.append(status.state, style=_COLOURS.get(status.state, "yellow"))
+    colour = "red" if status.missing_interfaces else _COLOURS.get(status.state, "yellow")
+    text.append(status.state, style=colour)
     return text
 
 
@@ -46,7 +47,7 @@ def _parts(status: Status) -> Iterator[RenderableType]:
             f"hold: {status.hold.held} held, {status.hold.released} released, "
             f"late by at most {status.hold.late_p99_ms:g} ms (p99)"
         )
-    yield from alarms(status.totals)
+    yield from alarms(status)
     yield from _file(status)
 
 
@@ -64,11 +65,13 @@ def _classes(status: Status) -> Table:
     return table
 
 
-def alarms(totals: Mapping[str, int]) -> Iterator[Text]:
+def alarms(status: Status) -> Iterator[Text]:
     """Tell what needs an operator."""
+    for name in status.missing_interfaces:
+        yield Text(f"alarm: the gate is not on {name}: what comes by it meets no limit", style="red")
     for key, sentence in _ALARMS.items():
-        if totals.get(key):
-            yield Text(f"alarm: {totals[key]} {sentence}", style="red")
+        if status.totals.get(key):
+            yield Text(f"alarm: {status.totals[key]} {sentence}", style="red")
 
 
 def _file(status: Status) -> Iterator[RenderableType]:

@@ -55,7 +55,7 @@ def frame(before: Sample, now: Sample) -> Group:
             _rate(one.admitted - earlier.admitted, now.at - before.at),
             _rate(one.refused - earlier.refused, now.at - before.at),
         )
-    return Group(headline(now.status), table, *alarms(now.status.totals))
+    return Group(headline(now.status), table, *alarms(now.status))
 
 
 def _rate(count: int, seconds: float) -> str:

@@ -54,6 +54,11 @@ class GateTable(Table):
     queue: Annotated[int, Field(strict=True, ge=0, le=_LAST_QUEUE)] = 2_500
     timeouts: TimeoutsTable = TimeoutsTable.model_validate({})
 
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """Return every interface that is named, once."""
+        return tuple(dict.fromkeys((*self.subscriber, *self.uplink)))
+
 
 class PoolTable(Table):
     """[[pool]]: a prefix whose addresses are handed to lines of one class."""

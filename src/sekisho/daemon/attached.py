@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sekisho.api.models import InterfaceStatus
-from sekisho.gate.kernel import PIN_ROOT, gate_state, remove_gate
+from sekisho.gate.kernel import PIN_ROOT, GateSpec, gate_state, open_gate, remove_gate
+from sekisho.gate.links import named
 from sekisho.gate.rules import remove_rules
 
 
@@ -26,6 +29,28 @@ def interfaces_now(name: str) -> tuple[InterfaceStatus, ...]:
         )
         for one in gate_state(name).interfaces
     )
+
+
+def interfaces_before(name: str) -> set[str]:
+    """Return the interfaces that a gate has been attached to; what is gone since is still among them."""
+    return named(Path(PIN_ROOT, name))
+
+
+def attach_missing(spec: GateSpec) -> tuple[str, ...]:
+    """Attach a gate again where it has lost its interface and there is one of that name; return which.
+
+    Raises GateError.
+    """
+    on = {one.name for one in gate_state(spec.name).interfaces}
+    here = {name for _, name in socket.if_nameindex()}
+    missing = {*spec.subscriber, *spec.uplink} - on
+    back, away = missing & here, missing - here
+    if back:
+        subscriber, uplink = (
+            tuple(name for name in names if name not in away) for names in (spec.subscriber, spec.uplink)
+        )
+        open_gate(replace(spec, subscriber=subscriber, uplink=uplink)).close()
+    return tuple(sorted(back))
 
 
 def is_there(name: str) -> bool:

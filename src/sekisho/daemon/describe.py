@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
@@ -28,11 +28,12 @@ _SHOWN = ("attempted", "admitted", "refused", "held", "over_cap")
 _SUMS = tuple(field.name for field in fields(ClassCounters) if isinstance(field.default, int))
 
 
-def state_sentence(limits: Mapping[str, Limit], *, held: bool) -> str:
-    """Say what an attached gate does; without the daemon nobody holds."""
-    if not _is_enforcing(limits):
-        return "observing"
-    return "enforcing, delay by " + ("hold" if held else "retransmission (daemon away)")
+def state_sentence(limits: Mapping[str, Limit], *, held: bool, missing: Collection[str] = ()) -> str:
+    """Say what an attached gate does, and where it does not; without the daemon nobody holds."""
+    does = "observing"
+    if _is_enforcing(limits):
+        does = "enforcing, delay by " + ("hold" if held else "retransmission (daemon away)")
+    return f"{does}; not attached on {', '.join(missing)}" if missing else does
 
 
 def _is_enforcing(limits: Mapping[str, Limit]) -> bool:
@@ -45,16 +46,21 @@ def describe(
     limits: Mapping[str, Limit],
     counters: Counters,
     *,
+    configured: Collection[str] = (),
     hold: HoldState | None = None,
     in_file: Mapping[str, Limit] | None = None,
     config: ConfigStatus | None = None,
     daemon: DaemonStatus | None = None,
 ) -> Status:
-    """Describe a gate; without the daemon what it knows is None."""
+    """Describe a gate that should be on the `configured` interfaces.
+
+    Without the daemon what it knows is None.
+    """
+    missing = tuple(sorted(set(configured) - {one.name for one in interfaces}))
     classes = class_statuses(limits, in_file, counters, None if hold is None else held_by_delay(hold))
     return Status(
         name=name,
-        state=state_sentence(limits, held=hold is not None) if interfaces else NOT_ATTACHED,
+        state=state_sentence(limits, held=hold is not None, missing=missing) if interfaces else NOT_ATTACHED,
         attached=bool(interfaces),
         enforcing=bool(interfaces) and _is_enforcing(limits),
         delay_by=None if not interfaces else "retransmission" if hold is None else "hold",
@@ -62,6 +68,7 @@ def describe(
         classes=classes,
         totals=asdict(counters.totals),
         interfaces=interfaces,
+        missing_interfaces=missing,
         hold=None if hold is None else hold_status(hold),
         config=config,
         daemon=daemon,

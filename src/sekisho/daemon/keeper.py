@@ -172,6 +172,12 @@ class Keeper:
                 raise GateError("a thread of the hold has ended, which is our fault: start the daemon anew")
             return swept
 
+    def reattach(self, attach: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        """Attach where it is missing, unless the gate is being taken down. Raises GateError."""
+        with self._changing:
+            self._open()
+            return attach()
+
     def counters(self) -> Counters:
         """Read what was counted. Raises GateError."""
         return self._open().counters()

@@ -48,6 +48,7 @@ class RunningOffice:
             interfaces_now(kept.config.gate.name),
             kept.limits(),
             self._keeper.counters(),
+            configured=kept.config.gate.interfaces,
             hold=self._keeper.hold.state(),
             in_file=file_limits(kept.config),
             config=ConfigStatus(

@@ -18,7 +18,7 @@ from sekisho.api.app import create_app
 from sekisho.api.client import socket_path
 from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, Config, GateTable, parse
-from sekisho.daemon.attached import is_there, take_down
+from sekisho.daemon.attached import attach_missing, is_there, take_down
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.lock import only_daemon
 from sekisho.daemon.notify import notify, wants_watchdog
@@ -86,8 +86,7 @@ def _kept(file: Path, config: Config) -> Iterator[Keeper]:
 
 
 def _hold(gate: GateTable, installed: Tables) -> Hold:
-    interfaces = tuple(dict.fromkeys((*gate.subscriber, *gate.uplink)))
-    return Hold(banks(installed), name=gate.name, base=gate.queue, interfaces=interfaces)
+    return Hold(banks(installed), name=gate.name, base=gate.queue, interfaces=gate.interfaces)
 
 
 def _spec(gate: GateTable) -> GateSpec:
@@ -121,9 +120,10 @@ class _Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ending.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload_asked.set)
-        table = self.keeper.kept.config.gate
-        with contextlib.closing(LinkWatch((*table.subscriber, *table.uplink))) as watch:
-            loop.add_reader(watch.fileno(), tell_links, watch)
+        self.links_changed = asyncio.Event()
+        with contextlib.closing(LinkWatch(self.keeper.kept.config.gate.interfaces)) as watch:
+            self.links_changed.set()  # something may have happened before the watch began
+            loop.add_reader(watch.fileno(), self.see_links, watch)
             await self.until(ending, listener)
             loop.remove_reader(watch.fileno())
 
@@ -132,7 +132,13 @@ class _Service:
         server = Server(create_app(self.office), on_started=self.tell_ready)
         tasks = [
             asyncio.create_task(coroutine)
-            for coroutine in (ending.wait(), self.sweep(), self.reload(), server.serve([listener]))
+            for coroutine in (
+                ending.wait(),
+                self.sweep(),
+                self.reload(),
+                self.reattach(),
+                server.serve([listener]),
+            )
         ]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         notify("STOPPING=1")
@@ -177,13 +183,32 @@ class _Service:
             except GateError as error:
                 log.warning("reload failed, the old configuration stays in force", why=str(error))
 
+    def see_links(self, watch: LinkWatch) -> None:
+        """Tell what has changed, and let it be looked at."""
+        tell_links(watch)
+        self.links_changed.set()
+
+    async def reattach(self) -> None:
+        """Attach the gate again to an interface that was removed and made again."""
+        spec = _spec(self.keeper.kept.config.gate)
+        while True:
+            await self.links_changed.wait()
+            self.links_changed.clear()
+            try:
+                again = await asyncio.to_thread(self.keeper.reattach, lambda: attach_missing(spec))
+            except RefusalError:
+                continue  # `gate down` has ended the keeper and ends us next
+            except GateError as error:
+                log.error("not attached again, what comes by it meets no limit", why=str(error))  # noqa: TRY400 - the message says it all
+                continue
+            for name in again:
+                log.warning("attached again", interface=name)
+
 
 def tell_links(watch: LinkWatch) -> None:
     """Log which interfaces of the gate went down, came up or are gone."""
     for name, state in watch.changes():
         if state is LinkState.GONE:
-            log.error(
-                "interface gone, what comes by it again meets no limit: restart the daemon", interface=name
-            )
+            log.error("interface gone; the gate is attached to it again when it comes back", interface=name)
         else:
             log.warning(f"interface {state}", interface=name)
