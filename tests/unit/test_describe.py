@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sekisho.api.models import InterfaceStatus
@@ -72,6 +73,25 @@ def test_an_interface_without_the_program_is_named() -> None:
     observing = describe("gate", THERE, {"fixed": FIXED}, COUNTERS, configured=("bng1",))
     assert observing.state == "observing; not attached on bng1"
     assert describe("gate", THERE, LIMITS, COUNTERS, configured=("bng0",)).missing_interfaces == ()
+
+
+def test_delays_without_a_rule_are_not_held() -> None:
+    hold = replace(HOLD, banks={0: replace(bank(1_000, 0), rule_present=False), 1: bank(500, 0)})
+    status = describe("gate", THERE, LIMITS, COUNTERS, hold=hold)
+    assert status.state == "enforcing, delay by retransmission (no queue rule for 1s)"
+    assert status.delay_by == "retransmission"
+    assert status.hold is not None
+    assert status.hold.unheld_delays == ("1s",)
+    lost = describe("gate", THERE, LIMITS, COUNTERS, hold=replace(HOLD, banks={}))
+    assert lost.state == "enforcing, delay by retransmission (no queue rule for 1s)"
+
+
+def test_a_rule_that_no_class_needs_is_not_missed() -> None:
+    hold = replace(HOLD, banks={0: bank(1_000, 0), 1: replace(bank(500, 0), rule_present=False)})
+    assert describe("gate", THERE, LIMITS, COUNTERS, hold=hold).state == "enforcing, delay by hold"
+    limits = {"dynamic": Limit(Mode.ENFORCE, 5, 0), "fixed": Limit(Mode.OBSERVE, 5, 1_000)}
+    without = replace(HOLD, banks={})
+    assert describe("gate", THERE, limits, COUNTERS, hold=without).state == "enforcing, delay by hold"
 
 
 def test_what_waits_is_told_by_delay_and_in_sum() -> None:

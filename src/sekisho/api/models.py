@@ -90,13 +90,17 @@ class InterfaceStatus(Value):
 
 
 class HoldStatus(Value):
-    """The hold: SYNs that wait now, those released, those dropped for want of room, and how late."""
+    """The hold: SYNs that wait now, those released, those dropped for want of room, and how late.
+
+    `unheld_delays`: the delays in force that are kept by retransmission, for want of a queue rule.
+    """
 
     held: int
     released: int
     dropped: int
     late_p50_ms: float | None
     late_p99_ms: float | None
+    unheld_delays: tuple[str, ...] = ()
     rules_restored: int
     queues_lost: int
 

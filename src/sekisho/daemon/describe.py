@@ -17,6 +17,7 @@ from sekisho.api.models import (
     LimitValue,
     Status,
 )
+from sekisho.durations import format_ms
 from sekisho.model import ClassCounters, Counters, Limit, Mode
 
 if TYPE_CHECKING:  # the hold loads much that a status without the daemon has no use for
@@ -28,12 +29,22 @@ _SHOWN = ("attempted", "admitted", "refused", "held", "over_cap")
 _SUMS = tuple(field.name for field in fields(ClassCounters) if isinstance(field.default, int))
 
 
-def state_sentence(limits: Mapping[str, Limit], *, held: bool, missing: Collection[str] = ()) -> str:
-    """Say what an attached gate does, and where it does not; without the daemon nobody holds."""
+def state_sentence(
+    limits: Mapping[str, Limit], unheld: Collection[str] | None, missing: Collection[str]
+) -> str:
+    """Say what an attached gate does, and where it does not; `unheld` is None without the daemon."""
     does = "observing"
     if _is_enforcing(limits):
-        does = "enforcing, delay by " + ("hold" if held else "retransmission (daemon away)")
+        reason = "daemon away" if unheld is None else f"no queue rule for {', '.join(unheld)}"
+        does = "enforcing, delay by " + ("hold" if unheld == () else f"retransmission ({reason})")
     return f"{does}; not attached on {', '.join(missing)}" if missing else does
+
+
+def unheld_delays(limits: Mapping[str, Limit], hold: HoldState) -> tuple[str, ...]:
+    """Return the delays in force, the shortest first, that have no queue or no rule that fills it."""
+    held_ms = {bank.delay_ms for bank in hold.banks.values() if bank.rule_present}
+    wanted_ms = {limit.delay_ms for limit in limits.values() if limit.mode is Mode.ENFORCE and limit.delay_ms}
+    return tuple(format_ms(delay_ms) for delay_ms in sorted(wanted_ms - held_ms))
 
 
 def _is_enforcing(limits: Mapping[str, Limit]) -> bool:
@@ -56,20 +67,21 @@ def describe(
 
     Without the daemon what it knows is None.
     """
+    unheld = None if hold is None else unheld_delays(limits, hold)
     missing = tuple(sorted(set(configured) - {one.name for one in interfaces}))
     classes = class_statuses(limits, in_file, counters, None if hold is None else held_by_delay(hold))
     return Status(
         name=name,
-        state=state_sentence(limits, held=hold is not None, missing=missing) if interfaces else NOT_ATTACHED,
+        state=state_sentence(limits, unheld, missing) if interfaces else NOT_ATTACHED,
         attached=bool(interfaces),
         enforcing=bool(interfaces) and _is_enforcing(limits),
-        delay_by=None if not interfaces else "retransmission" if hold is None else "hold",
+        delay_by=None if not interfaces else "hold" if unheld == () else "retransmission",
         sessions=sum(one.sessions for one in classes.values()),
         classes=classes,
         totals=asdict(counters.totals),
         interfaces=interfaces,
         missing_interfaces=missing,
-        hold=None if hold is None else hold_status(hold),
+        hold=None if hold is None else hold_status(hold, unheld or ()),
         config=config,
         daemon=daemon,
     )
@@ -106,8 +118,8 @@ def counters_value(counters: Counters) -> CountersValue:
     return CountersValue(classes=classes, totals=counters.totals)
 
 
-def hold_status(state: HoldState) -> HoldStatus:
-    """Sum the banks of a hold."""
+def hold_status(state: HoldState, unheld: tuple[str, ...]) -> HoldStatus:
+    """Sum the banks of a hold; `unheld` are the delays that it does not keep."""
     queues = state.banks.values()
     return HoldStatus(
         held=sum(bank.held for bank in queues),
@@ -115,6 +127,7 @@ def hold_status(state: HoldState) -> HoldStatus:
         dropped=sum(bank.full_drops + bank.user_drops for bank in queues),
         late_p50_ms=state.late_p50_ms,
         late_p99_ms=state.late_p99_ms,
+        unheld_delays=unheld,
         rules_restored=state.rules_restored,
         queues_lost=state.queues_lost,
     )
