@@ -157,6 +157,7 @@ def _hook(way: Way, stack: ExitStack) -> None:
         links.attach(links.find_interface("lines"), program, pins, by_tcx=links.has_tcx())
 
     way.gateway.call(attach)
+    stack.callback(way.gateway.call, lambda: links.detach_filters(pins))
     stack.callback(way.gateway.call, lambda: links.detach("lines", pins))
 
 

@@ -291,6 +291,53 @@ def test_an_interface_that_was_gone_is_taken_again(site: Site, net: Net) -> None
     assert not Path(site.spec.pin_root).exists()
 
 
+def test_a_renamed_interface_is_found_at_removal(site: Site) -> None:
+    before = site.traces()
+    site.up()
+    site.gate.run("ip", "link", "set", "lines", "name", "bng7")
+    assert len(site.state().interfaces) == 2
+    assert site.programs("bng7")
+    site.remove()
+    assert not site.programs("bng7")
+    site.gate.run("ip", "link", "set", "bng7", "name", "lines")
+    assert site.traces() == before
+
+
+def test_a_filter_is_found_without_its_pins(site: Site) -> None:
+    site.up()
+    for path in site.pin_dir.glob("*_lines"):
+        path.unlink()
+    assert [one.name for one in site.state().interfaces if one.name == "lines"] == (
+        ["lines"] if site.hook == "clsact" else []
+    )
+    site.remove()
+    assert not site.programs()
+
+
+def test_a_renamed_interface_has_one_program_after_a_restart(site: Site) -> None:
+    before = site.traces()
+    gate = site.up()
+    site.gate.run("ip", "link", "set", "lines", "name", "bng7")
+    site.open(replace(site.spec, subscriber=("bng7",)))
+    assert {one.name for one in site.state().interfaces} == {"bng7", "servers"}
+    assert len(site.gate.run("tc", "filter", "show", "dev", "bng7", "ingress").stdout.splitlines()) <= 2
+    site.send(3)
+    until(lambda: dynamic(gate).attempted == 3)
+    assert site.passed() == 2
+    site.remove()
+    site.gate.run("ip", "link", "set", "bng7", "name", "lines")
+    assert site.traces() == before
+
+
+def test_a_renamed_interface_that_is_no_longer_named_is_left(site: Site, net: Net) -> None:
+    site.up()
+    site.gate.run("ip", "link", "set", "lines", "name", "bng7")
+    net.veth(site.gate, "lines", site.lines, "another")
+    site.open()
+    assert not site.programs("bng7")
+    assert site.programs("lines")
+
+
 def test_names_with_dots_and_links_without_ethernet(net: Net, site: Site) -> None:
     net.veth(site.gate, "lines.100", site.lines, "lines.100")
     site.gate.run("ip", "tuntap", "add", "tun.1", "mode", "tun")

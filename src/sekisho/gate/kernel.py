@@ -143,6 +143,7 @@ def remove_gate(name: str, pin_root: str = PIN_ROOT) -> None:
     with _failing(f"removing gate {name!r}"):
         for interface in links.named(pin_dir):
             links.detach(interface, pin_dir)
+        links.detach_filters(pin_dir)
         for path in pin_dir.glob("*"):
             path.rmdir() if path.is_dir() else path.unlink()
         for directory in (pin_dir, pin_dir.parent):
@@ -180,6 +181,7 @@ def _open(spec: GateSpec, interfaces: Mapping[links.Interface, str], pin_dir: Pa
             links.attach(interface, loaded.programs[program], pin_dir, by_tcx=by_tcx)
         for name in links.named(pin_dir) - {interface.name for interface in interfaces}:
             links.detach(name, pin_dir)
+        links.detach_filters(pin_dir, kept={interface.index for interface in interfaces})
     except (GateError, OSError):
         loaded.close()
         raise

@@ -5,8 +5,9 @@ holds for each interface
 
     program_IF   the program that is attached there
     link_IF      its TCX link: removing it detaches the program; without it there is a clsact filter
-    qdisc_IF     an empty directory: the clsact qdisc was made for the gate
+    qdisc_N      an empty directory: the clsact qdisc of the interface with number N was made for the gate
 
+A filter is found by the gate's name in its own, on whatever interface: interfaces are renamed.
 Programs of others are neither moved nor touched.
 """
 
@@ -17,7 +18,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,8 +98,8 @@ def other_gate_on(interface: Interface, pin_dir: Path) -> str | None:
         if other != pin_dir and any(_link(path).id in on_tcx for path in other.glob("link_*")):
             return other.name
     with _netlink() as route:
-        gates = [gate for gate in map(_gate_of, _filters(route, interface.index, _CLSACT_INGRESS)) if gate]
-    return next((gate for gate in gates if gate != pin_dir.name), None)
+        gates = [_names(filter_)[0] for filter_ in _filters(route, interface.index, _CLSACT_INGRESS)]
+    return next((gate for gate in gates if gate not in {"", pin_dir.name}), None)
 
 
 def attach(interface: Interface, program_fd: int, pin_dir: Path, *, by_tcx: bool) -> None:
@@ -112,14 +113,16 @@ def attach(interface: Interface, program_fd: int, pin_dir: Path, *, by_tcx: bool
 
 def attached(pin_dir: Path) -> Iterator[Attachment]:
     """Yield what the gate has on the interfaces of this network namespace, and by TCX on those of others."""
-    for path in sorted(pin_dir.glob("program_*")):
-        name = _interface_of(path)
-        by_tcx = _path(pin_dir, "link", name).exists()
-        if _link(_path(pin_dir, "link", name)).ifindex if by_tcx else _our_filters(name, pin_dir):
-            with _pinned(path) as fd:
-                info = bpf.program_info(fd)
-            role = info.name.partition("_")[0]
-            yield Attachment(name, role, "tcx" if by_tcx else "clsact", info.tag, info.loaded_ns)
+    programs = {_interface_of(path): _program(path) for path in sorted(pin_dir.glob("program_*"))}
+    for name, info in programs.items():
+        link = _path(pin_dir, "link", name)
+        if link.exists() and _link(link).ifindex:
+            yield _attachment(name, "tcx", info)
+    by_name = {info.name: info for info in programs.values()}
+    for filter_ in _our_filters(pin_dir):
+        program = _names(filter_)[1]
+        info = by_name.get(program, bpf.ProgramInfo(0, "", 0, program))  # somebody has removed the pins
+        yield _attachment(socket.if_indextoname(filter_["index"]), "clsact", info)
 
 
 def named(pin_dir: Path) -> set[str]:
@@ -128,13 +131,18 @@ def named(pin_dir: Path) -> set[str]:
 
 
 def detach(name: str, pin_dir: Path) -> None:
-    """Take the gate's program off an interface, which may be gone, and a qdisc that was made for it alone."""
+    """Take the gate's program off an interface, which may be gone or have another name by now."""
     link = _path(pin_dir, "link", name)
     if link.exists():
         _unlink(link)
-    else:
-        _detach_clsact(name, pin_dir)
     _path(pin_dir, "program", name).unlink()
+
+
+def detach_filters(pin_dir: Path, kept: Collection[int] = ()) -> None:
+    """Take the gate's filters off all interfaces but those (by number), and qdiscs made for them alone."""
+    strays = [filter_ for filter_ in _our_filters(pin_dir) if filter_["index"] not in kept]
+    for filter_ in strays:
+        _detach_clsact(filter_, pin_dir)
 
 
 def _attach_tcx(interface: Interface, program_fd: int, path: Path) -> None:
@@ -180,9 +188,10 @@ def _attach_clsact(interface: Interface, program_fd: int, pin_dir: Path) -> None
     with _netlink() as route:
         kinds = {qdisc.get_attr("TCA_KIND") for qdisc in route.get_qdiscs(index=interface.index)}
         if not kinds & {"clsact", "ingress"}:
-            _path(pin_dir, "qdisc", interface.name).mkdir(exist_ok=True)
+            _path(pin_dir, "qdisc", str(interface.index)).mkdir(exist_ok=True)
             route.tc("add", "clsact", interface.index)
-        ours = _our_filters(interface.name, pin_dir)
+        there = _filters(route, interface.index, _CLSACT_INGRESS)
+        ours = any(_names(filter_)[0] == pin_dir.name for filter_ in there)
         info = bpf.program_info(program_fd)
         route.tc(
             "replace-filter" if ours else "add-filter",
@@ -198,23 +207,22 @@ def _attach_clsact(interface: Interface, program_fd: int, pin_dir: Path) -> None
         )
 
 
-def _detach_clsact(name: str, pin_dir: Path) -> None:
-    made = _path(pin_dir, "qdisc", name)
-    ours = _our_filters(name, pin_dir)
+def _detach_clsact(filter_: Any, pin_dir: Path) -> None:
+    index = filter_["index"]
+    made = _path(pin_dir, "qdisc", str(index))
     with _netlink() as route:
-        for filter_ in ours:
-            route.tc(
-                "del-filter",
-                "bpf",
-                filter_["index"],
-                handle=filter_["handle"],
-                parent=_CLSACT_INGRESS,
-                prio=_PRIORITY,
-                protocol=_ETH_P_ALL,
-            )
-            both = _CLSACT_INGRESS, _CLSACT_EGRESS
-            if made.exists() and not any(_filters(route, filter_["index"], parent) for parent in both):
-                route.tc("del", "clsact", filter_["index"])
+        route.tc(
+            "del-filter",
+            "bpf",
+            index,
+            handle=filter_["handle"],
+            parent=_CLSACT_INGRESS,
+            prio=_PRIORITY,
+            protocol=_ETH_P_ALL,
+        )
+        both = _CLSACT_INGRESS, _CLSACT_EGRESS
+        if made.exists() and not any(_filters(route, index, parent) for parent in both):
+            route.tc("del", "clsact", index)
     if made.exists():
         made.rmdir()
 
@@ -223,22 +231,26 @@ def _filters(route: IPRoute, index: int, parent: int) -> list[Any]:
     return [found for found in route.get_filters(index=index, parent=parent) if found.get_attr("TCA_OPTIONS")]
 
 
-def _our_filters(name: str, pin_dir: Path) -> list[Any]:
-    """Return the filters of the gate on an interface; none where there is no such interface."""
-    try:
-        index = socket.if_nametoindex(name)
-    except OSError:
-        return []
+def _our_filters(pin_dir: Path) -> list[Any]:
+    """Return the filters of the gate on all interfaces of this network namespace."""
     with _netlink() as route:
-        return [f for f in _filters(route, index, _CLSACT_INGRESS) if _gate_of(f) == pin_dir.name]
+        # One question for all: only interfaces with such a qdisc, of perhaps thousands, can have a filter.
+        indices = {q["index"] for q in route.get_qdiscs() if q.get_attr("TCA_KIND") in {"clsact", "ingress"}}
+        found = [one for index in sorted(indices) for one in _filters(route, index, _CLSACT_INGRESS)]
+    return [filter_ for filter_ in found if _names(filter_)[0] == pin_dir.name]
 
 
-def _gate_of(filter_: Any) -> str | None:
-    """Return which gate a clsact filter belongs to, if to one."""
+def _names(filter_: Any) -> tuple[str, str]:
+    """Return of which gate a clsact filter is, and which program; ("", "") where it is of none."""
     if filter_.get_attr("TCA_KIND") != "bpf":
-        return None
+        return "", ""
     maker, _, rest = (filter_.get_attr("TCA_OPTIONS").get_attr("TCA_BPF_NAME") or "").partition("/")
-    return rest.rpartition("/")[0] if maker == "sekisho" else None
+    gate, _, program = rest.rpartition("/")
+    return (gate, program) if maker == "sekisho" else ("", "")
+
+
+def _attachment(name: str, hook: str, program: bpf.ProgramInfo) -> Attachment:
+    return Attachment(name, program.name.partition("_")[0], hook, program.tag, program.loaded_ns)
 
 
 def _pin_program(name: str, program_fd: int, pin_dir: Path) -> None:
@@ -255,6 +267,11 @@ def _path(pin_dir: Path, kind: str, name: str) -> Path:
 
 def _interface_of(path: Path) -> str:
     return path.name.partition("_")[2].replace("%", ".")
+
+
+def _program(path: Path) -> bpf.ProgramInfo:
+    with _pinned(path) as fd:
+        return bpf.program_info(fd)
 
 
 def _link(path: Path) -> bpf.LinkInfo:
