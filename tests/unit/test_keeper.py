@@ -1,6 +1,8 @@
 """The keeper with a gate of dictionaries: what reaches the kernel and the hold, and in which order."""
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -113,6 +115,7 @@ class Scene:
         self.gate.story = self.story
         self.hold = FakeHold(self.story)
         self.text = TEXT
+        self.slow_read: Callable[[], Checked] | None = None
         config = self.read().config
         assert config is not None
         self.keeper = Keeper(
@@ -127,7 +130,7 @@ class Scene:
         )
 
     def read(self) -> Checked:
-        return parse(self.text.encode())
+        return self.slow_read() if self.slow_read else parse(self.text.encode())
 
     @property
     def in_kernel(self) -> dict[str, Limit]:
@@ -265,6 +268,29 @@ def test_a_file_with_errors_changes_nothing_and_is_told_until_a_good_one_comes()
     scene.text = TEXT
     scene.keeper.reload(None)
     assert scene.keeper.kept.refused is None
+
+
+def test_a_file_that_takes_long_to_read_keeps_nobody_waiting() -> None:
+    scene = Scene()
+    scene.text = TEXT.replace("cap = 20", "cap = 21")
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read_slowly() -> Checked:
+        reading.set()
+        assert go_on.wait(timeout=30)
+        return parse(scene.text.encode())
+
+    scene.slow_read = read_slowly
+    with ThreadPoolExecutor() as threads:
+        reload = threads.submit(scene.keeper.reload, None)
+        try:
+            assert reading.wait(timeout=30)
+            assert threads.submit(scene.keeper.sweep).result(timeout=30).sessions == 3
+            threads.submit(scene.keeper.set_limit, "dynamic", LimitChange(cap=9), PEER).result(timeout=30)
+        finally:
+            go_on.set()
+        assert reload.result(timeout=30).changed
+    assert (scene.in_kernel["fixed"].cap, scene.in_kernel["dynamic"].cap) == (21, 9)
 
 
 def test_what_a_running_gate_cannot_follow_is_refused() -> None:

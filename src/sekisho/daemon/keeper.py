@@ -107,6 +107,7 @@ class Keeper:
         self.hold, self.file = hold, file
         self._read, self._utc = read, utc
         self._changing = threading.Lock()
+        self._reloading = threading.Lock()  # taken first; the file read last is the one in force
         until_ns = learning_until(installed) or monotonic_ns() + config.gate.learn_ms * 1_000_000
         tables = encode(wanted(config, {}), installed, hold_by_queue=True, learning_until_ns=until_ns)
         log.info("gate opened", taken_over=installed_limits(installed) != {}, file=file)
@@ -146,14 +147,15 @@ class Keeper:
         Raises RefusalError, with the old configuration kept, for a file with errors in it and for
         changes that a running gate cannot follow; GateError when the kernel refuses.
         """
-        with self._changing:
-            before = self.kept
-            try:
-                checked = self._read()
-                self.kept = after = self._follow(self._acceptable(checked))
-            except GateError as error:
-                self.kept = replace(before, refused=RefusedReload(at=self._utc(), problems=(str(error),)))
-                raise
+        with self._reloading:
+            checked = self._read_again()  # takes seconds with many lines, and nobody has to wait
+            with self._changing:
+                before = self.kept
+                try:
+                    self.kept = after = self._follow(self._acceptable(checked))
+                except GateError as error:
+                    self._note_refusal([str(error)])
+                    raise
         ended = tuple(sorted(before.overrides.keys() - after.overrides.keys()))
         who = {} if peer is None else {"by_uid": peer.uid, "by_pid": peer.pid}
         log.info("configuration loaded", file=self.file, digest=after.digest, limits_ended=ended, **who)
@@ -226,6 +228,14 @@ class Keeper:
         self._apply(installed, tables, diff(installed, tables))
         return Kept(config, digest(config), overrides, tables, self._utc())
 
+    def _read_again(self) -> Checked:
+        try:
+            return self._read()
+        except GateError as error:
+            with self._changing:
+                self._note_refusal([str(error)])
+            raise
+
     def _acceptable(self, checked: Checked) -> Config:
         """Return the configuration, or keep the old one and refuse."""
         if checked.config is None:
@@ -239,8 +249,11 @@ class Keeper:
             self._refuse("A running daemon cannot follow this", [reason])
         return checked.config
 
-    def _refuse(self, title: str, problems: list[str]) -> NoReturn:
+    def _note_refusal(self, problems: list[str]) -> None:
         self.kept = replace(self.kept, refused=RefusedReload(at=self._utc(), problems=tuple(problems)))
+
+    def _refuse(self, title: str, problems: list[str]) -> NoReturn:
+        self._note_refusal(problems)
         detail = f"the old configuration stays in force; {'; '.join(problems)}"
         raise RefusalError(409, "refused-file", title, detail, problems)
 

@@ -31,6 +31,7 @@ from sekisho.gate.kernel import GateSpec, open_gate
 from sekisho.gate.tables import banks
 
 SWEEP_SECONDS = 1.0
+WATCHDOG_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -137,6 +138,7 @@ class _Service:
                 self.sweep(),
                 self.reload(),
                 self.reattach(),
+                self.watchdog(),
                 server.serve([listener]),
             )
         ]
@@ -165,11 +167,17 @@ class _Service:
                 swept = await asyncio.to_thread(self.keeper.sweep)
             except RefusalError:
                 await asyncio.Event().wait()  # `gate down` has ended the keeper and ends us next
-            if wants_watchdog():
-                notify("WATCHDOG=1")
             if swept.sessions != told:
                 told = swept.sessions
                 notify(f"STATUS={told} sessions")
+
+    async def watchdog(self) -> None:
+        """Tell the service manager every second that loop and hold answer, however long a change takes."""
+        while wants_watchdog():
+            await asyncio.to_thread(self.keeper.hold.state)
+            notify("WATCHDOG=1")
+            await asyncio.sleep(WATCHDOG_SECONDS)
+        await asyncio.Event().wait()
 
     async def reload(self) -> None:
         """Read the file again each time SIGHUP asks for it."""
