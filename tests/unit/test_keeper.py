@@ -93,10 +93,14 @@ class FakeHold:
     def __init__(self, story: list[str]) -> None:
         self.banks: Mapping[int, int] = {}
         self.alive = True
+        self.failing = 0
         self.story = story
 
     def set_banks(self, banks: Mapping[int, int]) -> None:
         self.banks = dict(banks)
+        self.failing -= 1
+        if self.failing == 0:  # after it has changed something, as the real one may
+            raise GateError("a rule is refused")
         self.story.append(f"hold {sorted(banks.values())}")
 
     def state(self) -> HoldState:
@@ -311,6 +315,18 @@ def test_a_write_that_fails_is_taken_back() -> None:
     assert scene.gate.installed() == before
     assert scene.hold.banks == {0: 1_000}
     assert scene.keeper.kept.config.classes["fixed"].cap == 20
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_delay_that_the_hold_cannot_keep_is_taken_back(failing: int) -> None:
+    scene = Scene()
+    before = scene.gate.installed()
+    scene.hold.failing = failing
+    with pytest.raises(GateError, match="a rule is refused"):
+        scene.keeper.set_limit("dynamic", LimitChange(delay_ms=2_000), PEER)
+    assert scene.gate.installed() == before
+    assert scene.hold.banks == {0: 1_000}
+    assert scene.keeper.kept.limits()["dynamic"] == DYNAMIC
 
 
 def test_a_reload_that_the_kernel_refuses_is_told_in_the_status() -> None:

@@ -261,16 +261,16 @@ class Keeper:
         """Bring kernel and hold from one state to another; no packet is released early on the way."""
         old, new = banks(before), banks(after)
         gate = self._open()
-        if old != new:
-            self.hold.set_banks(cover(old, new))
         try:
+            if old != new:
+                self.hold.set_banks(cover(old, new))
             gate.apply(changes)
+            if old != new:
+                self.hold.set_banks(new)
         except GateError:
             gate.apply(diff(gate.installed(), before))
             self.hold.set_banks(old)
             raise
-        if old != new:
-            self.hold.set_banks(new)
 
 
 def _tell_differences(in_kernel: Mapping[str, Limit], in_file: Mapping[str, Limit]) -> None:
