@@ -118,7 +118,17 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_up_refuses_a_bad_file_before_it_touches_anything(bad: Path) -> None:
     result = sekisho("gate", "up", "--config", str(bad))
     assert result.exit_code == 1
-    assert "a cap of 0 would close port 25" in result.stderr
+    assert f"{bad}:10: error: class.dynamic.cap\n" in result.stderr
+
+
+def test_up_names_no_address_since_its_words_go_to_a_log(bad: Path) -> None:
+    bad.write_text(GOOD.replace("100.64.0.0/16", "100.64.7.7/16"))
+    result = sekisho("gate", "up", "--config", str(bad))
+    assert result.stderr == (
+        f"{bad}:6: error: pool[0].prefix\n"
+        f"{bad}:11: warning: class.dynamic.delay\n"
+        f"`sekisho check {bad}` tells what is wrong there, and the way out\n"
+    )
 
 
 @pytest.mark.usefixtures("office")

@@ -116,7 +116,7 @@ def up(config: File) -> None:
     the old one stays. SIGTERM ends the process and leaves the limits on: `sekisho gate down` takes
     them off.
     """
-    from sekisho.cli.files import read_config, told
+    from sekisho.cli.files import places, read_config
     from sekisho.daemon.logs import set_up_logs
     from sekisho.daemon.service import serve
     from sekisho.gate import GateError
@@ -126,7 +126,7 @@ def up(config: File) -> None:
     except OSError as error:
         raise _fail(f"{config} cannot be read: {error.strerror}") from error
     if checked.problems:
-        typer.echo(told(config, checked), err=True)
+        typer.echo(places(config, checked), err=True)
     if checked.config is None:
         raise typer.Exit(_FAILED)
     set_up_logs()

@@ -54,6 +54,12 @@ def told(file: Path, checked: Checked) -> str:
     return "\n".join(lines)
 
 
+def places(file: Path, checked: Checked) -> str:
+    """Tell where a file has problems, for a log: what is wrong may be the address of a line."""
+    lines = [problem.place(str(file)) for problem in checked.problems]
+    return "\n".join([*lines, f"`sekisho check {file}` tells what is wrong there, and the way out"])
+
+
 def _number(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 

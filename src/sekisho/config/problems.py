@@ -29,10 +29,14 @@ class Problem:
     way_out: str
     severity: Severity = Severity.ERROR
 
+    def place(self, file: str) -> str:
+        """Tell where it is, as compilers do, and nothing of the value."""
+        where = f": {self.key}" if self.key else ""
+        return f"{file}:{self.line}: {self.severity}{where}"
+
     def sentence(self, file: str) -> str:
-        """Put it as one line of text, as compilers do."""
-        where = f"{self.key}: " if self.key else ""
-        return f"{file}:{self.line}: {self.severity}: {where}{self.what}: {self.way_out}"
+        """Put it as one line of text."""
+        return f"{self.place(file)}: {self.what}: {self.way_out}"
 
 
 @dataclass(frozen=True, slots=True)
