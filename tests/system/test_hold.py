@@ -188,7 +188,8 @@ def queue_rows() -> Mapping[int, nfqueue.QueueRow]:
 
 def test_a_queue_of_another_process_is_refused_with_its_name(road: Road) -> None:
     process = owner(road, 200)
-    with pytest.raises(GateError, match=rf"netfilter queue 2500: process {process.pid} \(.+\) owns it"):
+    told = rf"netfilter queue 2500: process {process.pid} \(.+\) owns it; .*`queue = N` in \[gate\]"
+    with pytest.raises(GateError, match=told):
         road.hold({0: 100})
 
 

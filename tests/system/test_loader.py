@@ -1,104 +1,31 @@
-"""The loader on real interfaces: attach, take over, replace under traffic, take down.
-
-lines            gate                        servers
-gate ─────────── lines (gate) servers ─────── gate
-10.1.0.2/16      10.1.0.1/16  192.0.2.1/30    192.0.2.2/30
-"""
+"""The loader on real interfaces: attach, take over, replace under traffic, take down."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network
-from itertools import count
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pyroute2 import IPRoute
+from structlog.testing import capture_logs
 
-from sekisho.gate import GateError, Tables, abi, bpf, libbpf, links, tables
-from sekisho.gate.kernel import GateSpec, GateState, KernelGate, gate_state, open_gate, remove_gate
-from sekisho.model import ClassCounters, KnownLine, Limit, Mode, Pool, Timeouts, Wanted
-from tests.system.netns import Namespace, Net
-from tests.system.syns import Wire, syn, wire
+from sekisho.gate import GateError, abi, bpf, libbpf, links
+from sekisho.gate.kernel import GateState, KernelGate, open_gate
+from sekisho.model import ClassCounters, KnownLine, Limit, Mode, Wanted
+from tests.system.netns import Net
+from tests.system.loadersite import CAPPED, Site, install, make_site, remove_all
 from tests.system.waiting import until
 
 OBJECT = Path(links.__file__).with_name("gate.bpf.o")
-CAPPED = Wanted(
-    {"dynamic": Limit(Mode.ENFORCE, 2, 0)},
-    pools=(Pool(IPv4Network("10.1.0.0/16"), 32, "dynamic"),),
-    timeouts=Timeouts(syn_ms=600_000),  # no slot comes free meanwhile: the servers do not answer
-)
 HOOKS = ("tcx", "clsact")
 PORTS = 60_000  # after so many the SYNs' ports come again
-
-
-@dataclass
-class Site:
-    """A router with a gate on it, or soon; `hook` is what programs attach by."""
-
-    lines: Namespace
-    gate: Namespace
-    servers: Namespace
-    spec: GateSpec
-    hook: str
-    stack: ExitStack
-    wire: Wire
-    _numbers: Iterator[int] = field(default_factory=count)
-
-    @property
-    def pin_dir(self) -> Path:
-        return Path(self.spec.pin_root, self.spec.name)
-
-    def open(self, spec: GateSpec | None = None) -> KernelGate:
-        """Attach the gate or take it over; it is closed after the test."""
-        opened = self.gate.call(lambda: open_gate(spec or self.spec))
-        self.stack.callback(opened.close)
-        return opened
-
-    def up(self, wanted: Wanted = CAPPED) -> KernelGate:
-        """Attach the gate or take it over, and set its limits."""
-        opened = self.open()
-        install(opened, wanted)
-        return opened
-
-    def remove(self) -> None:
-        self.gate.call(lambda: remove_gate(self.spec.name, self.spec.pin_root))
-
-    def state(self) -> GateState:
-        return self.gate.call(lambda: gate_state(self.spec.name, self.spec.pin_root))
-
-    def send(self, number: int = 1, source: str = "10.1.0.2") -> None:
-        """Send new sessions' first packets."""
-        self.wire.send(syn(source, "192.0.2.2", next(self._numbers)) for _ in range(number))
-
-    def passed(self) -> int:
-        """Return how many first packets have come through, by one of nobody's line behind them."""
-        marker = next(self._numbers)
-        self.wire.send([syn("10.200.0.1", "192.0.2.2", marker)])
-        arrived = count()
-        while self.wire.take(1)[0].number != marker:
-            next(arrived)
-        return next(arrived)
-
-    def programs(self, interface: str = "lines") -> list[str]:
-        """Name what is attached to an interface's ingress: tc filters, or ids of TCX links."""
-        if self.hook == "tcx":
-            index = self.gate.call(lambda: socket.if_nametoindex(interface))
-            return [str(link) for _, link in self.gate.call(lambda: bpf.query_tcx(index))]
-        return self.gate.run("tc", "filter", "show", "dev", interface, "ingress").stdout.splitlines()
-
-    def traces(self) -> str:
-        """Tell all that a gate could leave behind."""
-        qdiscs = self.gate.run("tc", "qdisc", "show").stdout
-        return f"{self.programs()} {self.programs('servers')} {qdiscs} {Path(self.spec.pin_root).exists()}"
 
 
 @pytest.fixture(params=HOOKS)
@@ -119,39 +46,9 @@ def plain(net: Net) -> Iterator[Site]:
 
 def _built(net: Net, hook: str) -> Iterator[Site]:
     with ExitStack() as stack:
-        made = _site(net, hook, stack)
-        stack.callback(_remove_all, made)
+        made = make_site(net, hook, stack)
+        stack.callback(remove_all, made)
         yield made
-
-
-def _site(net: Net, hook: str, stack: ExitStack) -> Site:
-    lines, gate, servers = (net.namespace(name) for name in ("lines", "gate", "servers"))
-    net.veth(lines, "gate", gate, "lines")
-    net.veth(servers, "gate", gate, "servers")
-    gate.address("lines", "10.1.0.1/16")
-    gate.address("servers", "192.0.2.1/30")
-    lines.address("gate", "10.1.0.2/16")
-    servers.address("gate", "192.0.2.2/30")
-    gate.sysctl("net.ipv4.ip_forward", 1)
-    root = f"/sys/fs/bpf/sekisho-test-{secrets.token_hex(4)}"
-    spec = GateSpec("one", ("lines",), ("servers",), 1_000, 1_000, 1_000, 1_000, pin_root=root)
-    syns = wire(lines, servers, (gate, "lines"))
-    stack.callback(syns.close)
-    return Site(lines, gate, servers, spec, hook, stack, syns)
-
-
-def _remove_all(site: Site) -> None:
-    root = Path(site.spec.pin_root)
-    for pin_dir in list(root.iterdir()) if root.exists() else ():
-        site.gate.call(lambda name=pin_dir.name: remove_gate(name, str(root)))  # type: ignore[misc]
-
-
-def install(gate: KernelGate, wanted: Wanted) -> Tables:
-    """Install what is wanted, without a learning window."""
-    before = gate.installed()
-    after = tables.encode(wanted, before, hold_by_queue=False, learning_until_ns=1)
-    gate.apply(tables.diff(before, after))
-    return after
 
 
 def dynamic(gate: KernelGate) -> ClassCounters:
@@ -425,6 +322,24 @@ def test_an_interface_that_is_not_there(plain: Site) -> None:
     message = refused(lambda: plain.open(replace(plain.spec, uplink=("up0",))))
     assert message == "there is no interface 'up0' here; there are: lines, lo, servers"
     assert not Path(plain.spec.pin_root).exists()
+
+
+def test_a_bridge_in_place_of_its_ports_is_warned_of(plain: Site) -> None:
+    plain.gate.run("ip", "link", "add", "br0", "type", "bridge")
+    for port in ("lines", "servers"):
+        plain.gate.run("ip", "link", "set", port, "master", "br0")
+    with capture_logs() as told:
+        plain.open()
+    assert not told
+    plain.remove()
+    with capture_logs() as told:
+        plain.open(replace(plain.spec, subscriber=("br0",), uplink=()))
+    (warning,) = told
+    assert (warning["log_level"], warning["interface"], warning["ports"]) == (
+        "warning",
+        "br0",
+        ("lines", "servers"),
+    )
 
 
 def test_another_gate_on_the_interface(site: Site) -> None:

@@ -18,6 +18,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from sekisho.gate import Change, GateError, Tables, abi, bpf, libbpf, links, needs
 from sekisho.gate.tables import class_names
 from sekisho.model import ClassCounters, Counters, Sweep, Totals
@@ -30,6 +32,8 @@ _TABLES: Final = (*_ARRAYS, "exempt", "known", "shared", "addresses", "pools")
 _FIRST: Final = bytes(4)
 _ANY_PACKET: Final = bytes(64)
 _SIZED: Final = {"addresses", "known", "lines", "slots"}  # sizes that are keys in [gate]
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ def open_gate(spec: GateSpec) -> KernelGate:
         interfaces = {links.find_interface(name): role for name, role in _roles(spec).items()}
         for interface in interfaces:
             _refuse_other_gate(interface, pin_dir)
+            _warn_of_bridge(interface)
         is_new = not pin_dir.exists()
         try:
             return _open(spec, interfaces, pin_dir)
@@ -204,6 +209,17 @@ def _refuse_other_gate(interface: links.Interface, pin_dir: Path) -> None:
         raise GateError(
             f"interface {interface.name} has gate {other!r} on it: take that one down first, "
             "or give this one the same [gate] name to take it over"
+        )
+
+
+def _warn_of_bridge(interface: links.Interface) -> None:
+    ports = links.bridge_ports(interface)
+    if ports is not None:
+        log.warning(
+            "a bridge is named: only what the machine routes comes by it, what it bridges meets no limit; "
+            "for that name its ports",
+            interface=interface.name,
+            ports=ports,
         )
 
 

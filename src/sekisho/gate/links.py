@@ -80,6 +80,17 @@ def find_interface(name: str) -> Interface:
         raise GateError(f"there is no interface {name!r} here; there are: {names}") from error
 
 
+def bridge_ports(interface: Interface) -> tuple[str, ...] | None:
+    """Return the names of a bridge's ports; None where the interface is no bridge."""
+    with _netlink() as route:
+        (link,) = route.get_links(interface.index)
+        info = link.get_attr("IFLA_LINKINFO")
+        if info is None or info.get_attr("IFLA_INFO_KIND") != "bridge":
+            return None
+        ports = route.link("dump", master=interface.index)
+        return tuple(sorted(port.get_attr("IFLA_IFNAME") for port in ports))
+
+
 def has_tcx() -> bool:
     """Tell whether the kernel has TCX."""
     try:

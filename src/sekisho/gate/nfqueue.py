@@ -264,7 +264,7 @@ class QueueSocket:
         if row is not None and row.port_id != self.port_id:
             raise GateError(
                 f"cannot {verb} netfilter queue {queue}: {owner_name(row.port_id)} owns it; "
-                "end that program or give the gate other queues"
+                "end that program, or give the gate other queues: `queue = N` in [gate], the first of 64"
             )
         raise GateError(f"cannot {verb} netfilter queue {queue}: {os.strerror(code)}")
 
