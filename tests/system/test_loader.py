@@ -19,8 +19,8 @@ from structlog.testing import capture_logs
 from sekisho.gate import GateError, abi, bpf, libbpf, links
 from sekisho.gate.kernel import GateState, KernelGate, open_gate
 from sekisho.model import ClassCounters, KnownLine, Limit, Mode, Wanted
-from tests.system.netns import Net
 from tests.system.loadersite import CAPPED, Site, install, make_site, remove_all
+from tests.system.netns import Net
 from tests.system.waiting import until
 
 OBJECT = Path(links.__file__).with_name("gate.bpf.o")
