@@ -13,13 +13,14 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sekisho.gate import GateError, bridges, commands, guard, nfqueue, releases
 from sekisho.gate.commands import CommandMissingError, RulesError
 from sekisho.gate.hold import Hold
 from sekisho.gate.kernel import KernelGate
 from sekisho.gate.memory import MemoryFaultError
-from sekisho.gate.rules import remove_rules
+from sekisho.gate.rules import NftRules, remove_rules
 from sekisho.gate.ruleset import QueueRule
 from sekisho.model import ClassCounters
 from tests.system.netns import Namespace, Net
@@ -138,6 +139,28 @@ def test_rules_are_restored_after_a_flush(road: Road) -> None:
     arrivals = road.wire.take(100)
     assert {arrival.number for arrival in arrivals} == set(range(100, 200))
     assert min(map(road.wire.delay_ms, arrivals)) >= HELD_MS
+
+
+def in_raw(road: Road, *rule: str) -> None:
+    """Append a rule of somebody else to the chain in which iptables' queue rules stand."""
+    road.gate.run("iptables-nft", "-w", "-t", "raw", "-A", "PREROUTING", *rule)
+
+
+def test_what_others_drop_is_not_let_past_by_the_hold(road: Road) -> None:
+    in_raw(road, "-s", "10.1.4.0/24", "-j", "DROP")  # one line of these SYNs
+    road.hold({0: 100})
+    road.wire.send(ipv4_syns(range(10)))
+    assert {arrival.number for arrival in road.wire.take(9)} == {*range(10)} - {4}
+
+
+def test_rules_that_take_packets_past_the_hold_are_told(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NftRules, "supported", lambda _self: False)  # nft's have a chain of their own
+    in_raw(road, "-p", "udp", "-j", "ACCEPT")
+    with capture_logs() as told:
+        hold = road.hold({0: 100})
+        road.gate.call(lambda: hold.set_banks({0: 200}))
+    (warning,) = [one for one in told if "past the hold" in one["event"]]
+    assert (warning["family"], warning["rules"]) == ("ip", ("-A PREROUTING -p udp -j ACCEPT",))
 
 
 OWNER = """

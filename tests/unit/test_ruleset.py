@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sekisho.gate.ruleset import (
     QueueRule,
+    iptables_accepting,
     iptables_installed,
     iptables_rule,
     is_empty,
@@ -81,6 +82,16 @@ def test_iptables_rules_are_read_back_in_order(rules: list[QueueRule]) -> None:
     installed = iptables_installed("\n".join(lines), "a")
     assert [rule for rule, _ in installed] == rules
     assert [words for _, words in installed] == [iptables_rule(rule, "a") for rule in rules]
+
+
+def test_rules_of_others_that_end_the_chain_before_ours_are_found() -> None:
+    ours = f"-A {shlex.join(iptables_rule(QueueRule(0, 2500, 2503), 'a'))}"
+    ending = "-A PREROUTING -i lo -j ACCEPT", "-A PREROUTING -s 10.0.0.0/8 -j RETURN"
+    others = "-P PREROUTING ACCEPT", ending[0], "-A PREROUTING -p tcp -j NOTRACK", ending[1]
+    later = "-A PREROUTING -j ACCEPT"
+    assert iptables_accepting("\n".join([*others, ours, later]), "a") == ending
+    assert iptables_accepting("\n".join([*others, later]), "a") == (*ending, later)
+    assert iptables_accepting("-P PREROUTING ACCEPT", "a") == ()
 
 
 @pytest.mark.parametrize(

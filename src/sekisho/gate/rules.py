@@ -12,12 +12,15 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+import structlog
+
 from sekisho.gate.bridges import put_back
 from sekisho.gate.commands import CommandMissingError, RulesError, run
 from sekisho.gate.memory import STATE, Memory, recall
 from sekisho.gate.ruleset import (
     IPTABLES_CHAIN,
     QueueRule,
+    iptables_accepting,
     iptables_installed,
     iptables_rule,
     is_empty,
@@ -29,6 +32,8 @@ from sekisho.gate.ruleset import (
 IPTABLES: Final = {"ip": "iptables-nft", "ip6": "ip6tables-nft"}
 
 Key = TypeVar("Key")
+
+log = structlog.get_logger()
 
 
 class Backend(Protocol):
@@ -79,11 +84,17 @@ class NftRules:
 
 
 class IptablesRules:
-    """NFQUEUE rules in the raw tables of iptables-nft."""
+    """NFQUEUE rules in the raw tables of iptables-nft, after the rules of others.
+
+    What comes out of a queue meets no further rule of the chain: before others' rules, ours would let held
+    packets past their DROP and NOTRACK. After them, an ACCEPT takes packets past ours, which is warned of;
+    the delay is then kept by retransmission.
+    """
 
     def __init__(self, name: str, memory: Memory) -> None:
         self._name = name
         self._memory = memory
+        self._told: dict[str, tuple[str, ...]] = {}
 
     def change(self, wanted: frozenset[QueueRule]) -> frozenset[QueueRule]:
         """Add what is missing, then delete what is not wanted; return what was missing in either family."""
@@ -102,7 +113,10 @@ class IptablesRules:
 
     def _change(self, family: str, wanted: frozenset[QueueRule]) -> frozenset[QueueRule]:
         iptables = (IPTABLES[family], "--wait", "--table", "raw")
-        installed = iptables_installed(run(*iptables, "--list-rules", IPTABLES_CHAIN), self._name)
+        listing = run(*iptables, "--list-rules", IPTABLES_CHAIN)
+        installed = iptables_installed(listing, self._name)
+        if wanted:
+            self._tell_of(family, iptables_accepting(listing, self._name))
         missing = wanted - {rule for rule, _ in installed}
         for rule in sorted(missing):
             run(*iptables, "--append", *iptables_rule(rule, self._name))
@@ -110,6 +124,16 @@ class IptablesRules:
         for specification in _spare([(words, rule) for rule, words in installed], wanted):
             run(*iptables, "--delete", *specification)
         return missing
+
+    def _tell_of(self, family: str, accepting: tuple[str, ...]) -> None:
+        if accepting and accepting != self._told.get(family):
+            log.warning(
+                "rules in raw PREROUTING may take packets past the hold, whose delay is then kept by "
+                "retransmission: narrow them to what is not port 25",
+                family=family,
+                rules=accepting,
+            )
+        self._told[family] = accepting
 
     def _remember_tables(self) -> None:
         try:

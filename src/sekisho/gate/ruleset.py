@@ -16,6 +16,7 @@ from sekisho.gate.abi import HOLD_BANK_SHIFT, HOLD_MARK, HOLD_MARK_MASK
 
 NFT_CHAIN: Final = "prerouting"
 IPTABLES_CHAIN: Final = "PREROUTING"
+ENDING: Final = {"ACCEPT", "RETURN"}  # targets after which a packet meets no further rule of the chain
 
 
 class QueueRule(NamedTuple):
@@ -100,6 +101,19 @@ def iptables_installed(listing: str, name: str) -> list[tuple[QueueRule | None, 
         if words[0] == "-A" and _option(words, "--comment") == _comment(name):
             rules.append((_from_iptables(words), words[1:]))
     return rules
+
+
+def iptables_accepting(listing: str, name: str) -> tuple[str, ...]:
+    """Read `iptables -S PREROUTING`: rules of others that may let a packet end the chain before ours."""
+    rules = [line for line in listing.splitlines() if line.startswith("-A ")]
+    options = [shlex.split(line) for line in rules]
+    ours = [at for at, words in enumerate(options) if _option(words, "--comment") == _comment(name)]
+    before = slice(ours[-1]) if ours else slice(None)
+    return tuple(
+        line
+        for line, words in zip(rules[before], options[before], strict=True)
+        if _option(words, "-j") in ENDING
+    )
 
 
 def _comment(name: str) -> str:
