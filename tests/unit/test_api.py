@@ -35,7 +35,7 @@ def test_the_status_has_the_written_keys() -> None:
     status = ask("gate", "GET", "/v1/gate")
     assert list(status) == [
         *("name", "state", "attached", "enforcing", "delay_by", "sessions", "classes", "totals"),
-        *("interfaces", "hold", "config", "daemon"),
+        *("interfaces", "missing_interfaces", "hold", "config", "daemon"),
     ]
     dynamic = status["classes"]["dynamic"]
     assert (dynamic["mode"], dynamic["cap"], dynamic["delay"]) == ("enforce", 5, "1s")
@@ -61,10 +61,10 @@ def test_a_limit_is_set_by_whoever_asks(office: FakeOffice) -> None:
     ("change", "said"),
     [
         ({"cap": 0}, "cap: a cap of 0 would close port 25"),
-        ({"cap": "9"}, "cap: Input should be a valid integer"),
+        ({"cap": "9"}, 'cap: "9" is not a whole number: write a number without quotes'),
         ({"delay": "30s"}, "delay: a delay of 30s is so long that honest mail programs give up"),
         ({"delay": "5"}, 'delay: "5" is not a duration: write a number and its unit'),
-        ({"mode": "off"}, "mode: Input should be 'observe' or 'enforce'"),
+        ({"mode": "off"}, 'mode: "off" is not one of the choices: write "observe" or "enforce"'),
         ({"caps": 9}, "caps: Extra inputs are not permitted"),
     ],
 )

@@ -173,7 +173,7 @@ def test_set_warns_of_a_long_delay() -> None:
         (("none", "--cap", "1"), "there is no class 'none'"),
         (("dynamic", "--cap", "0"), "cap: a cap of 0 would close port 25"),
         (("dynamic", "--delay", "21s"), "delay: a delay of 21s is so long"),
-        (("dynamic", "--mode", "off"), "mode: Input should be 'observe' or 'enforce'"),
+        (("dynamic", "--mode", "off"), 'mode: "off" is not one of the choices: write "observe" or "enforce"'),
     ],
 )
 def test_what_the_daemon_refuses_is_told(arguments: tuple[str, ...], said: str) -> None:

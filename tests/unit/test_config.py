@@ -141,6 +141,21 @@ WRONG = [
     (GATE + 'exempt = [\n"203.0.113.1/24"]\n' + END, 5, "gate.exempt[0]", 'write "203.0.113.0/24" if that'),
     (GATE + 'exempt = ["mail"]\n' + END, 4, "gate.exempt[0]", '"mail" is no address or prefix'),
     (GATE + 'exempt = ["::/0"]\n' + END, 4, "gate.exempt[0]", "exempts every server there is"),
+    (
+        GATE + 'exempt = ["0.0.0.0/1", "128.0.0.0/1"]\n' + END,
+        4,
+        "gate.exempt",
+        "prefixes exempt every IPv4 server there is: name your own mail servers",
+    ),
+    (GATE + 'exempt = ["2000::/3"]\n' + END, 4, "gate.exempt", "exempt every IPv6 server there is"),
+    (
+        GATE + END + line('["10.0.0.0/8"]'),
+        1,
+        "gate.addresses",
+        'make "10.0.0.0/8" a [[pool]]',
+    ),
+    (GATE + "cap =\n", 4, "", "a line is a header, as [gate] or [[pool]], or key = value"),
+    (GOOD.replace("/16", "/8").replace("100.64", "100.65"), 9, "pool[0].prefix", "has bits set"),
     (GATE + 'exempt = ["::ffff:1.2.3.4"]\n' + END, 4, "gate.exempt[0]", "write it as IPv4"),
     (GATE + "[class.dynamic]\n" + POOL, 4, "class.dynamic.cap", "add a line such as: cap = 5"),
     (GOOD + "[class.dynamic.more]\n", 11, "class.dynamic.more", "this key is unknown"),
@@ -214,7 +229,12 @@ WRONG = [
         '"a" is also the name of line[0]',
     ),
     (GOOD + line('["192.0.2.1"]').replace('"a"', '""'), 12, "line[0].name", "the text is empty"),
-    (GOOD + line('["10.0.0.0/8"]'), 1, "gate.addresses", "write addresses = 16777216 or more"),
+    (
+        GOOD + line('["10.0.0.0/17", "10.1.0.0/17", "10.2.0.0/17", "10.3.0.0/17", "10.4.0.0/17"]'),
+        1,
+        "gate.addresses",
+        "write addresses = 163840 or more",
+    ),
 ]
 
 
@@ -243,6 +263,11 @@ def test_too_many_classes_and_delays_are_refused() -> None:
         "65 classes are more than the gate's 64",
         "65 different delays are more than the gate's 16 banks of queues",
     ]
+
+
+def test_a_pool_that_cannot_be_read_is_not_called_missing() -> None:
+    (problem,) = problems(GATE + CLASS + POOL.replace("100.64.0.0/16", "100.64.7.7/16"))
+    assert problem.key == "pool[0].prefix"
 
 
 def test_a_byte_that_is_not_utf_8_is_told() -> None:

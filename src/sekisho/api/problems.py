@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
-from sekisho.config.values import FAULT
+from sekisho.config.explain import is_explained, sentence
 from sekisho.gate import GateError
 
 MEDIA_TYPE = "application/problem+json"
@@ -77,11 +78,10 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _sentence(details: dict[str, Any]) -> str:
+def _sentence(details: ErrorDetails) -> str:
     where = ".".join(str(part) for part in details["loc"] if part != "body")
-    if details["type"] == FAULT:
-        return f"{where}: {details['ctx']['what']}: {details['ctx']['way_out']}"
-    return f"{where}: {details['msg']}"
+    told = sentence(details) if is_explained(details["type"]) else (details["msg"],)
+    return ": ".join((where, *told))
 
 
 def _http(_: Request, error: Exception) -> JSONResponse:

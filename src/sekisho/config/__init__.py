@@ -40,6 +40,10 @@ __all__ = [
     "parse",
 ]
 
+_TOML_WAY_OUT = (
+    'a line is a header, as [gate] or [[pool]], or key = value: texts in "quotes", lists in [brackets], '
+    "each key once"
+)
 _SYNTAX_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -75,7 +79,7 @@ def _refused(line: int, what: str, way_out: str) -> Checked:
 def _not_toml(message: str, content: bytes) -> Checked:
     match = _SYNTAX_LINE.search(message)
     line = int(match[1]) if match else content.count(b"\n") + 1
-    return _refused(line, f"this is not TOML: {_SYNTAX_LINE.sub('', message)}", "see https://toml.io")
+    return _refused(line, f"this is not TOML: {_SYNTAX_LINE.sub('', message)}", _TOML_WAY_OUT)
 
 
 def _located(finding: Finding, lines: Mapping[Path, int]) -> Problem:

@@ -6,19 +6,23 @@ Every check is a generator over a draft, so that one run lists all that is wrong
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv6Network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from sekisho.config.draft import Draft
 from sekisho.config.holdings import Place, check_holdings, count_addresses, overlaps
 from sekisho.config.problems import Finding, Path, Severity, dotted
 from sekisho.config.rules import cap_beyond, delay_worry
 from sekisho.config.schema import GateTable, PoolTable
+from sekisho.config.values import EXEMPT_WAY_OUT
 from sekisho.durations import format_ms
 from sekisho.gate.abi import MAX_BANKS, MAX_CLASSES
 from sekisho.model import View
 
 LONGEST_LINE_PREFIX = 64  # a pool's line is named by the upper half of its address
 _LINE_SPACE = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
+_LARGE_PREFIX = 16  # no line's, though a whole pool's
+_IPV4_SERVERS = (IPv4Network("0.0.0.0/1"), IPv4Network("128.0.0.0/2"), IPv4Network("192.0.0.0/3"))  # unicast
+_IPV6_SERVERS = IPv6Network("2000::/3")
 _SHORTEST_IDLE_MS = 600_000  # RFC 5321 §4.5.3.2.6 gives the end of DATA 10 minutes
 
 
@@ -32,6 +36,7 @@ def check(draft: Draft) -> Iterator[Finding]:
 def _check(draft: Draft) -> Iterator[Finding]:
     if draft.gate is not None:
         yield from _interfaces(draft.gate)
+        yield from _exempt(draft.gate)
         yield from _timeouts(draft.gate)
         yield from _sizes(draft, draft.gate)
         yield from _limits(draft, draft.gate)
@@ -68,6 +73,18 @@ def _interfaces(gate: GateTable) -> Iterator[Finding]:
         )
 
 
+def _exempt(gate: GateTable) -> Iterator[Finding]:
+    """Tell where prefixes exempt everybody together; the one that does so by itself is told by its value."""
+    ipv4 = tuple(collapse_addresses(one for one in gate.exempt if isinstance(one, IPv4Network)))
+    ipv6 = tuple(collapse_addresses(one for one in gate.exempt if isinstance(one, IPv6Network)))
+    of_ipv4 = all(any(space.subnet_of(one) for one in ipv4) for space in _IPV4_SERVERS)
+    of_ipv6 = any(_IPV6_SERVERS.subnet_of(one) for one in ipv6)
+    for version, covered in ((4, of_ipv4), (6, of_ipv6)):
+        if covered:
+            what = f"these prefixes exempt every IPv{version} server there is"
+            yield Finding(("gate", "exempt"), what, EXEMPT_WAY_OUT)
+
+
 def _timeouts(gate: GateTable) -> Iterator[Finding]:
     idle_ms = gate.timeouts.idle_ms
     if idle_ms < _SHORTEST_IDLE_MS:
@@ -84,11 +101,23 @@ def _sizes(draft: Draft, gate: GateTable) -> Iterator[Finding]:
     held = count_addresses(draft.lines)
     for key, size, needed in (("known", gate.known, len(draft.lines)), ("addresses", gate.addresses, held)):
         if needed > size:
+            way_out = f"write {key} = {needed} or more"
+            if key == "addresses" and (large := _large(draft)):
+                way_out = f'make "{large}" a [[pool]], which needs no room and makes each address a line'
             yield Finding(
-                ("gate", key),
-                f"room for {size:,}, while the file's lines need {needed:,}",
-                f"write {key} = {needed} or more",
+                ("gate", key), f"room for {size:,}, while the file's lines need {needed:,}", way_out
             )
+
+
+def _large(draft: Draft) -> IPv4Network | None:
+    """Return the largest prefix of a line whose addresses, one by one, would fill a table by themselves."""
+    held = (held.network for line in draft.lines.values() for held in line.addresses)
+    ipv4 = (network for network in held if isinstance(network, IPv4Network))
+    return min(
+        (network for network in ipv4 if network.prefixlen <= _LARGE_PREFIX),
+        key=lambda network: network.prefixlen,
+        default=None,
+    )
 
 
 def _limits(draft: Draft, gate: GateTable) -> Iterator[Finding]:
@@ -123,7 +152,8 @@ def _pools(draft: Draft) -> Iterator[Finding]:
             f'"{later.network}" overlaps with "{earlier.network}" of {dotted(earlier.path[:-1])}',
             "cut the prefixes so that each address is in one pool",
         )
-    if not draft.pools and not draft.lines:
+    unreadable = any(path[:1] in (("pool",), ("line",)) for path in draft.told)
+    if not draft.pools and not draft.lines and not unreadable:
         yield Finding(
             (),
             "there is no [[pool]] and no [[line]], so nobody is limited",

@@ -39,9 +39,19 @@ def _finding(model: type[BaseModel], details: ErrorDetails, path: Path) -> Findi
         return unknown_key(where, _keys(_inner(model, details["loc"])))
     if kind == "missing":
         return missing(where, _example(model, str(details["loc"][-1])))
-    if kind == FAULT:
-        return Finding(where, details["ctx"]["what"], details["ctx"]["way_out"])
-    return Finding(where, *_SENTENCES.get(kind, _plain)(details))
+    return Finding(where, *sentence(details))
+
+
+def sentence(details: ErrorDetails) -> tuple[str, str]:
+    """Return what is wrong with a value, naming it, and the way out."""
+    if details["type"] == FAULT:
+        return details["ctx"]["what"], details["ctx"]["way_out"]
+    return _SENTENCES.get(details["type"], _plain)(details)
+
+
+def is_explained(kind: str) -> bool:
+    """Tell whether there are words of ours for an error of this type."""
+    return kind == FAULT or kind in _SENTENCES
 
 
 def _inner(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel]:
@@ -68,12 +78,12 @@ def _type(expected: str, way_out: str) -> Callable[[ErrorDetails], tuple[str, st
 
 
 def _bound(word: str, key: str) -> Callable[[ErrorDetails], tuple[str, str]]:
-    def sentence(details: ErrorDetails) -> tuple[str, str]:
+    def words(details: ErrorDetails) -> tuple[str, str]:
         bound: Any = details["ctx"][key]
         shown = format_ms(bound) if isinstance(details["input"], str) else f"{bound:,}"
         return f"{_shown(details['input'])} is out of bounds", f"give {word} {shown}"
 
-    return sentence
+    return words
 
 
 def _choice(details: ErrorDetails) -> tuple[str, str]:

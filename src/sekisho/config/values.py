@@ -16,6 +16,7 @@ from sekisho.model import Network
 FAULT = "sekisho"  # the error type of every fault found here
 NAME_SIZE = 31  # bytes of a class name in the kernel's table, without its end
 INTERFACE_SIZE = 15  # IFNAMSIZ - 1
+EXEMPT_WAY_OUT = 'name your own mail servers; to limit nobody, write mode = "observe" in the classes'
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{NAME_SIZE}}}", re.ASCII)
 _IPV4_IN_IPV6 = IPv6Network("::ffff:0:0/96")
 _SHARED = re.compile(r"([0-9.]+):([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
@@ -81,10 +82,7 @@ def _network(value: object) -> Network:
 def _exempt(value: object) -> Network:
     network = _network(value)
     if network.prefixlen == 0:
-        raise fault(
-            f'"{network}" exempts every server there is',
-            'name your own mail servers; to limit nobody, write mode = "observe" in the classes',
-        )
+        raise fault(f'"{network}" exempts every server there is', EXEMPT_WAY_OUT)
     return network
 
 
