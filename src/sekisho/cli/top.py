@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rich.console import Console, Group
@@ -25,16 +27,34 @@ class Sample:
 
 
 def watch(name: str) -> None:
-    """Show the classes every second until Ctrl-C. Raises AwayError or AnswerError."""
+    """Show the classes every second until Ctrl-C; without a terminal, one after the other.
+
+    Raises AwayError or AnswerError.
+    """
+    console = Console()
+    with suppress(KeyboardInterrupt):
+        _redraw(name, console) if console.is_terminal else _print(name, console)
+
+
+def _redraw(name: str, console: Console) -> None:
+    frames = _frames(name)
+    with Live(next(frames), console=console, screen=True, auto_refresh=False) as live:
+        for one in frames:
+            live.update(one, refresh=True)
+
+
+def _print(name: str, console: Console) -> None:
+    for one in _frames(name):
+        console.print(one)
+        console.file.flush()
+
+
+def _frames(name: str) -> Iterator[Group]:
     before = now = _sample(name)
-    try:
-        with Live(frame(before, now), console=Console(), screen=True, auto_refresh=False) as live:
-            while True:
-                time.sleep(_SECONDS)
-                before, now = now, _sample(name)
-                live.update(frame(before, now), refresh=True)
-    except KeyboardInterrupt:
-        return
+    while True:
+        yield frame(before, now)
+        time.sleep(_SECONDS)
+        before, now = now, _sample(name)
 
 
 def _sample(name: str) -> Sample:
