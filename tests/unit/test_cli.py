@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
@@ -184,7 +185,9 @@ def test_what_the_daemon_refuses_is_told(arguments: tuple[str, ...], said: str) 
 
 def test_down_asks_the_daemon(office: FakeOffice) -> None:
     result = sekisho("gate", "down")
-    assert (result.exit_code, result.output) == (0, "gate gate: detached, nothing is limited\n")
+    assert result.exit_code == 0
+    assert result.output.startswith("gate gate: detached, nothing is limited\n")
+    assert "attaches it again at boot" in result.output
     assert [what for what, _ in office.asked] == ["down"]
 
 
@@ -237,6 +240,20 @@ def test_an_interface_without_the_gate_is_an_alarm() -> None:
     with console.capture() as shown:
         console.print(frame(Sample(status, 10.0), Sample(status, 12.0)))
     assert "alarm: the gate is not on bng1: what comes by it meets no limit" in shown.get()
+
+
+def test_top_without_a_terminal_prints_one_table_after_the_other(
+    office: FakeOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        if office.limit != FILE:
+            raise KeyboardInterrupt
+        office.limit = replace(FILE, cap=9)
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    result = sekisho("gate", "top")
+    assert result.exit_code == 0
+    assert [line.count("enforce") for line in result.output.splitlines() if "dynamic" in line] == [1, 1]
 
 
 def test_starting_loads_nothing_heavy() -> None:

@@ -180,6 +180,10 @@ def down(name: Name = None, config: NameFrom = None) -> None:
     except (AnswerError, GateError) as error:
         raise _fail(error) from error
     typer.echo(f"gate {wanted}: " + ("detached, nothing is limited" if was_there else "was not attached"))
+    if was_there:
+        typer.echo(
+            "A service that is enabled attaches it again at boot: `systemctl disable` it if it is not to."
+        )
 
 
 @gate.command("set")
