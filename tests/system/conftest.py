@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.system.internet import Internet
-from tests.system.layouts import routed
+from tests.system.layouts import routed as routed_internet
 from tests.system.netns import Net, network
+from tests.system.road import Build, Layout, Road, bridged, routed
 from tests.system.sessions import Clients
+from tests.system.syns import wire
 from tests.system.tap import Tap, tap
 
 
@@ -25,7 +29,7 @@ def net() -> Iterator[Net]:
 def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
     """One gate that is up for many tests: a router; each test takes lines of its own."""
     with network() as made:
-        scene = routed(made, tmp_path_factory.mktemp("internet"))
+        scene = routed_internet(made, tmp_path_factory.mktemp("internet"))
         scene.listen()
         try:
             scene.up()
@@ -37,7 +41,7 @@ def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
 @pytest.fixture
 def own_internet(net: Net, tmp_path: Path) -> Iterator[Internet]:
     """A router whose gate is not up yet and belongs to one test."""
-    scene = routed(net, tmp_path)
+    scene = routed_internet(net, tmp_path)
     scene.listen()
     try:
         yield scene
@@ -75,3 +79,29 @@ def inside(request: pytest.FixtureRequest) -> Iterator[Tap]:
     made = tap(_scene_of(request).lines, "eth0")
     yield made
     made.close()
+
+
+@pytest.fixture
+def build(net: Net, tmp_path: Path) -> Iterator[Build]:
+    """Roads with marks and without a hold, taken down after the test."""
+    with ExitStack() as stack:
+        built = count()
+
+        def make(layout: Layout) -> Road:
+            label = f"{next(built)}"
+            lines, gate, servers = layout(net, label)
+            made = wire(lines, servers, (servers, "gate") if layout is bridged else (gate, "lines"))
+            stack.callback(made.close)
+            road = Road(gate, made, tmp_path / label)
+            road.mark()
+            stack.callback(road.gates.close)
+            stack.callback(road.stop)
+            return road
+
+        yield make
+
+
+@pytest.fixture
+def road(build: Build) -> Road:
+    """A gate that routes."""
+    return build(routed)

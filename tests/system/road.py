@@ -19,7 +19,7 @@ from sekisho.gate.kernel import GateSpec, KernelGate, open_gate, remove_gate
 from sekisho.gate.rules import remove_rules
 from sekisho.model import Limit, Mode, Pool, Wanted
 from tests.system.netns import Namespace, Net
-from tests.system.syns import Wire, mac
+from tests.system.syns import Wire, mac, syn
 
 # Stands for the kernel program: port 25 is bank 0, port 26 bank 1.
 MARKING = """
@@ -71,6 +71,13 @@ def bridged(net: Net, label: str) -> tuple[Namespace, Namespace, Namespace]:
     lines.address("gate", "10.1.0.2/16")
     servers.address("gate", "10.1.0.3/16")
     return lines, gate, servers
+
+
+def ipv4_syns(numbers: range, port: int = 25) -> list[bytes]:
+    """Return SYNs of many lines to many servers."""
+    return [
+        syn(f"10.1.{n % 250}.{n % 240 + 3}", f"10.2.{n % 7}.{n % 251 + 1}", n, port=port) for n in numbers
+    ]
 
 
 @dataclass
@@ -139,3 +146,6 @@ class Road:
     def ruleset(self) -> str:
         """Return the namespace's whole ruleset."""
         return self.gate.run("nft", "list", "ruleset").stdout
+
+
+Build = Callable[[Layout], Road]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from itertools import count
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,52 +16,16 @@ from sekisho.gate import GateError, bridges, commands, guard, nfqueue, releases
 from sekisho.gate.commands import CommandMissingError, RulesError
 from sekisho.gate.hold import Hold
 from sekisho.gate.kernel import KernelGate
-from sekisho.gate.memory import MemoryFaultError
-from sekisho.gate.rules import NftRules, remove_rules
+from sekisho.gate.rules import NftRules
 from sekisho.gate.ruleset import QueueRule
 from sekisho.model import ClassCounters
-from tests.system.netns import Namespace, Net
-from tests.system.road import Layout, Road, bridged, routed
-from tests.system.syns import syn, wire
+from tests.system.netns import Namespace
+from tests.system.road import Build, Road, bridged, ipv4_syns, routed
+from tests.system.syns import syn
 from tests.system.waiting import until
 
 HELD_MS = 3_000  # where something must happen while packets are held
 LATE_MS = 10_000  # bounds that only catch a hang: other work may have all cores for a while
-
-Build = Callable[[Layout], Road]
-
-
-@pytest.fixture
-def build(net: Net, tmp_path: Path) -> Iterator[Build]:
-    """Roads with marks and without a hold, taken down after the test."""
-    with ExitStack() as stack:
-        built = count()
-
-        def make(layout: Layout) -> Road:
-            label = f"{next(built)}"
-            lines, gate, servers = layout(net, label)
-            made = wire(lines, servers, (servers, "gate") if layout is bridged else (gate, "lines"))
-            stack.callback(made.close)
-            road = Road(gate, made, tmp_path / label)
-            road.mark()
-            stack.callback(road.gates.close)
-            stack.callback(road.stop)
-            return road
-
-        yield make
-
-
-@pytest.fixture
-def road(build: Build) -> Road:
-    """A gate that routes."""
-    return build(routed)
-
-
-def ipv4_syns(numbers: range, port: int = 25) -> list[bytes]:
-    """Return SYNs of many lines to many servers."""
-    return [
-        syn(f"10.1.{n % 250}.{n % 240 + 3}", f"10.2.{n % 7}.{n % 251 + 1}", n, port=port) for n in numbers
-    ]
 
 
 def ipv6_syns(numbers: range) -> list[bytes]:
@@ -423,57 +384,6 @@ def test_queues_beyond_the_last_number_are_refused() -> None:
         Hold({0: 1}, base=65_500)
     with pytest.raises(GateError, match="choose 1 to 8 a bank"):
         Hold({0: 1}, fanout=9)
-
-
-def test_memory_of_a_namespace_that_is_gone_is_not_used(road: Road) -> None:
-    road.state.mkdir()
-    (road.state / "road.rules.json").write_text(json.dumps({"namespace": "net:[1]", "tables": ["ip"]}))
-    road.gate.run("nft", "add", "table", "ip", "raw")
-    road.remove()
-    assert "table ip raw" in road.ruleset()
-
-
-def test_rules_in_another_namespace_are_told_and_left(road: Road, net: Net) -> None:
-    road.hold({0: 100})
-    road.stop()
-    before = road.ruleset()
-    elsewhere = net.namespace("elsewhere")
-    told = rf"another network namespace.*nsenter --net={road.gate.path} sekisho gate down"
-    for act in (
-        lambda: remove_rules("road", road.state),
-        Hold({0: 100}, name="road", state=road.state).start,
-    ):
-        with pytest.raises(MemoryFaultError, match=told):
-            elsewhere.call(act)
-    assert road.ruleset() == before
-    road.remove()
-    assert "sekisho" not in road.ruleset()
-
-
-def test_a_second_hold_in_one_namespace_is_refused(road: Road) -> None:
-    hold = road.hold({0: 300})
-    with pytest.raises(MemoryFaultError, match=r"gate 'road' is in this network namespace.*--name road"):
-        road.hold({0: 100}, name="second", base=2600)
-    road.wire.send(ipv4_syns(range(20)))
-    assert min(map(road.wire.delay_ms, road.wire.take(20))) >= 300
-    assert hold.state().banks[0].released == 20
-    road.stop()
-    with pytest.raises(MemoryFaultError):  # its rules are still there
-        road.hold({0: 100}, name="second", base=2600)
-    road.remove()
-    road.hold({0: 100}, name="second", base=2600)
-    road.stop()
-    road.gate.call(lambda: remove_rules("second", road.state))
-    assert "sekisho" not in road.ruleset()
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"namespace": "HERE", "surprise": 1}'])
-def test_a_damaged_memory_is_told_with_the_way_out(road: Road, text: str) -> None:
-    road.state.mkdir()
-    here = road.gate.call(lambda: str(Path("/proc/thread-self/ns/net").readlink()))
-    (road.state / "road.rules.json").write_text(text.replace("HERE", here))
-    with pytest.raises(MemoryFaultError, match=r"road\.rules\.json, .* is damaged .* delete the file"):
-        road.remove()
 
 
 def test_a_restoration_that_was_refused_is_tried_again(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:

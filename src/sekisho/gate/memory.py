@@ -6,6 +6,7 @@ The file also tells which network namespace the gate's hold is in, from its star
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from sekisho.gate import GateError
 
 STATE: Final = Path("/run/sekisho")
 SUFFIX: Final = ".rules.json"
+SO_NETNS_COOKIE: Final = 71  # a number that no other network namespace gets; inodes are given out again
 NAMED: Final = Path("/run/netns")  # where `ip netns` keeps namespaces that no process may be in
 
 
@@ -41,7 +43,7 @@ class Memory:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         kept = {key: value for key, value in asdict(self).items() if key != "path"}
         draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps(kept | {"namespace": _namespace()}) + "\n")
+        draft.write_text(json.dumps(kept | {"namespace": _namespace(), "cookie": _cookie()}) + "\n")
         draft.replace(self.path)
 
 
@@ -52,10 +54,10 @@ def recall(name: str, state: Path = STATE) -> Memory:
     """
     path = state / f"{name}{SUFFIX}"
     kept = _read(path)
-    namespace = kept.pop("namespace", None)
-    if namespace == _namespace():
+    namespace, cookie = kept.pop("namespace", None), kept.pop("cookie", None)
+    if cookie == _cookie():
         return _memory(path, kept)
-    door = _door(namespace) if namespace else None
+    door = _door(namespace) if namespace != _namespace() else None
     if door is not None:
         raise MemoryFaultError(
             f"gate {name!r} is in another network namespace, {namespace}: take it down there "
@@ -72,7 +74,7 @@ def claim(name: str, state: Path = STATE) -> Memory:
     """
     memory = recall(name, state)
     for path in state.glob(f"*{SUFFIX}"):
-        if path != memory.path and _read(path).get("namespace") == _namespace():
+        if path != memory.path and _read(path).get("cookie") == _cookie():
             other = path.name.removesuffix(SUFFIX)
             raise MemoryFaultError(
                 f"gate {other!r} is in this network namespace, which has room for one: name its interfaces "
@@ -113,7 +115,12 @@ def _namespace() -> str:
     return str(Path("/proc/thread-self/ns/net").readlink())
 
 
-def _door(namespace: str) -> Path | None:
+def _cookie() -> int:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as any_socket:
+        return int.from_bytes(any_socket.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8), "little")
+
+
+def _door(namespace: object) -> Path | None:
     """Return by what path a network namespace can be entered; None where nobody is in it or has named it."""
     for path, found in _namespaces():
         if found == namespace:
