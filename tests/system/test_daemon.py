@@ -83,6 +83,14 @@ class Scene(GateScene):
         return session, time.monotonic() - begun
 
 
+ENDING_EARLY = """\
+import os, signal
+from sekisho.cli import main
+from sekisho.daemon import service
+service.Hold.start = lambda hold: os.kill(os.getpid(), signal.SIGTERM)
+main()
+"""
+
 on_both_hooks = pytest.mark.parametrize("scene", HOOKS, indirect=True)
 
 
@@ -243,6 +251,13 @@ def test_a_second_daemon_of_the_same_gate_is_refused(scene: Scene) -> None:
     assert "another daemon runs for gate" in second.ended()
     assert second.process.returncode == 1
     assert scene.status()["daemon"]["pid"] == daemon.process.pid
+
+
+def test_a_daemon_that_is_told_to_end_while_it_starts_leaves_nothing(scene: Scene) -> None:
+    daemon = scene.start(sys.executable, "-c", ENDING_EARLY)
+    assert "told to end while starting" in daemon.ended()
+    assert daemon.process.returncode == 0
+    assert scene.leftovers() == []
 
 
 def test_an_interface_that_is_not_there_is_told_and_nothing_left(scene: Scene) -> None:

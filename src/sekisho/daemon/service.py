@@ -51,8 +51,16 @@ def serve(file: Path, config: Config) -> None:
     """
     name = config.gate.name
     path = socket_path(name)
+    # Until the loop has handlers of its own, SIGTERM unwinds like Ctrl-C, and SIGHUP waits.
+    signal.signal(signal.SIGTERM, _end_early)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     with only_daemon(name), _kept(file, config) as keeper, listening(path) as listener:
         asyncio.run(_Service(keeper).run(listener))
+
+
+def _end_early(*_: object) -> None:
+    log.info("told to end while starting")
+    raise SystemExit(0)
 
 
 @contextlib.contextmanager
@@ -121,6 +129,7 @@ class _Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ending.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload_asked.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self.links_changed = asyncio.Event()
         with contextlib.closing(LinkWatch(self.keeper.kept.config.gate.interfaces)) as watch:
             self.links_changed.set()  # something may have happened before the watch began
