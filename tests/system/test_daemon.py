@@ -21,7 +21,7 @@ import pytest
 
 from sekisho.gate import links
 from tests.system.netns import Namespace, Net
-from tests.system.scene import PATIENCE_SECONDS, Daemon, GateScene
+from tests.system.scene import PATIENCE_SECONDS, SEKISHO, Daemon, GateScene
 from tests.system.waiting import until
 
 SERVER = "198.51.100.10"
@@ -241,6 +241,17 @@ def test_an_interface_that_comes_back_is_limited_again(scene: Scene, net: Net) -
 @on_both_hooks
 def test_down_clears_away_what_a_killed_daemon_left(scene: Scene) -> None:
     scene.up().end(signal.SIGKILL)
+    assert "detached" in scene.sekisho("gate", "down").stdout
+    assert scene.leftovers() == []
+
+
+def test_in_another_namespace_neither_down_nor_up_touches_anything(scene: Scene) -> None:
+    scene.up().end(signal.SIGKILL)
+    for command in (("down", "--name", scene.name), ("up", "--config", str(scene.file))):
+        refused = scene.line.run(SEKISHO, "gate", *command, check=False)
+        assert refused.returncode == 1
+        assert f"gate {scene.name!r} is in another network namespace" in refused.stderr
+    assert scene.status_away()["state"] == "enforcing, delay by retransmission (daemon away)"
     assert "detached" in scene.sekisho("gate", "down").stdout
     assert scene.leftovers() == []
 

@@ -28,6 +28,7 @@ from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
 from sekisho.gate.interfaces import LinkState, LinkWatch
 from sekisho.gate.kernel import GateSpec, open_gate
+from sekisho.gate.memory import recall
 from sekisho.gate.tables import banks
 
 SWEEP_SECONDS = 1.0
@@ -67,6 +68,7 @@ def _end_early(*_: object) -> None:
 def _kept(file: Path, config: Config) -> Iterator[Keeper]:
     """Open gate and hold, and let go of both at the end; a gate that cannot be set up is not left behind."""
     name = config.gate.name
+    recall(name)  # refuses where rules of this gate are elsewhere, before there is anything to undo
     with contextlib.ExitStack() as undoing:
         if not is_there(name):
             undoing.callback(take_down, name)
