@@ -33,6 +33,7 @@ from sekisho.gate.tables import banks
 
 SWEEP_SECONDS = 1.0
 WATCHDOG_SECONDS = 1.0
+LOOK_SECONDS = 30.0  # between looks at where the gate is attached
 
 log = structlog.get_logger()
 
@@ -203,15 +204,16 @@ class _Service:
                 log.warning("reload failed, the old configuration stays in force", why=str(error))
 
     def see_links(self, watch: LinkWatch) -> None:
-        """Tell what has changed, and let it be looked at."""
-        tell_links(watch)
-        self.links_changed.set()
+        """Tell what has changed, and let it be looked at; most of what comes is about other interfaces."""
+        if tell_links(watch):
+            self.links_changed.set()
 
     async def reattach(self) -> None:
         """Attach the gate again to an interface that was removed and made again."""
         spec = _spec(self.keeper.kept.config.gate)
         while True:
-            await self.links_changed.wait()
+            with contextlib.suppress(TimeoutError):  # a look now and then, should the kernel lose a message
+                await asyncio.wait_for(self.links_changed.wait(), LOOK_SECONDS)
             self.links_changed.clear()
             try:
                 again = await asyncio.to_thread(self.keeper.reattach, lambda: attach_missing(spec))
@@ -224,10 +226,12 @@ class _Service:
                 log.warning("attached again", interface=name)
 
 
-def tell_links(watch: LinkWatch) -> None:
-    """Log which interfaces of the gate went down, came up or are gone."""
-    for name, state in watch.changes():
+def tell_links(watch: LinkWatch) -> bool:
+    """Log which interfaces of the gate went down, came up or are gone; tell whether any did."""
+    changes = list(watch.changes())
+    for name, state in changes:
         if state is LinkState.GONE:
             log.error("interface gone; the gate is attached to it again when it comes back", interface=name)
         else:
             log.warning(f"interface {state}", interface=name)
+    return bool(changes)
