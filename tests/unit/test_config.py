@@ -270,6 +270,15 @@ def test_a_pool_that_cannot_be_read_is_not_called_missing() -> None:
     assert problem.key == "pool[0].prefix"
 
 
+def test_brackets_beyond_all_measure_are_told() -> None:
+    (problem,) = parse(f"x = {'[' * 3000}{']' * 3000}\n".encode()).problems
+    assert "nested too deeply" in problem.what
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert parse(b"\xef\xbb\xbf" + GOOD.encode()).config is not None
+
+
 def test_a_byte_that_is_not_utf_8_is_told() -> None:
     (problem,) = parse(b"[gate]\n# caf\xe9\n").problems
     assert (problem.line, problem.what) == (2, "byte 0xe9 is not UTF-8")

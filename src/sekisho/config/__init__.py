@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,13 +59,15 @@ class Checked:
 def parse(content: bytes) -> Checked:
     """Read a configuration; list all that is wrong with it, each with its line and the way out."""
     try:
-        text = content.decode("utf-8")
+        text = content.removeprefix(BOM_UTF8).decode("utf-8")
         data = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return _refused(line, f"byte {content[error.start]:#04x} is not UTF-8", "save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
         return _not_toml(str(error), content)
+    except RecursionError:  # raised in tomllib by the operator's brackets, not by ours
+        return _refused(1, "lists or tables are nested too deeply to be read", "nest nothing; see etc/sekisho.toml")
     draft, unreadable = read_draft(data)
     findings = (*unreadable, *check(draft))
     lines = locate(text) if findings else {}
