@@ -67,7 +67,7 @@ def parse(content: bytes) -> Checked:
     except tomllib.TOMLDecodeError as error:
         return _not_toml(str(error), content)
     except RecursionError:  # raised in tomllib by the operator's brackets, not by ours
-        return _refused(1, "lists or tables are nested too deeply to be read", "nest nothing; see etc/sekisho.toml")
+        return _refused(1, "lists or tables are nested too deeply to be read", "see etc/sekisho.toml")
     draft, unreadable = read_draft(data)
     findings = (*unreadable, *check(draft))
     lines = locate(text) if findings else {}
