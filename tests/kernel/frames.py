@@ -9,6 +9,7 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 
 LINE_MAC = bytes.fromhex("020000000001")
 GATE_MAC = bytes.fromhex("020000000002")
+VLAN = bytes.fromhex("81000064")  # number 100; the type of what it carries follows
 
 
 def checksum(data: bytes) -> int:

@@ -20,10 +20,14 @@ from xml.etree import ElementTree as ET
 from tests.kernels import debs, machine
 
 CACHE = machine.REPOSITORY / "build/kernels"
+CASES = sorted(
+    str(path.relative_to(machine.REPOSITORY))
+    for path in machine.REPOSITORY.glob("tests/kernel/test_cases_*.py")
+)
 TESTS = (
     "tests/kernels/inside.py",
     "tests/kernel/test_abi.py",
-    "tests/kernel/test_cases.py",
+    *CASES,
     "tests/system/test_loader.py",
     "tests/system/test_hold.py",
     "tests/system/test_daemon.py",

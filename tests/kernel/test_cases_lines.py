@@ -1,0 +1,144 @@
+"""Cases of the gate about lines: whose a packet is, how many fit, and to whom a slot is charged."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sekisho.gate import abi
+from sekisho.gate.frames import Role
+from sekisho.model import Address, KnownLine, Policy
+from tests.kernel.cases import LINE, SERVER, SERVER6, count, sessions, syn_frame
+from tests.kernel.conftest import OFFICE, example, packed
+from tests.kernel.frames import ACK, FIN, RST, SYN, segment
+from tests.kernel.session import Session
+from tests.kernel.twin import SECOND, Twin, twin
+
+
+def test_01_flood_with_changing_ports_takes_cap_slots_and_leaves_others_alone(gate: Twin) -> None:
+    answers = [gate.receive(syn_frame(port=port)).action for port in range(10_000, 10_500)]
+    assert answers.count(abi.PASS) == 3
+    assert sessions(gate) == 3
+    assert count(gate, "refused") == 497
+    assert len(gate.kernel_slots()) == 3
+    assert gate.receive(syn_frame(line="100.64.0.2")).action == abi.PASS
+
+
+def test_02_flood_over_more_lines_than_fit_is_refused_with_an_alarm() -> None:
+    with twin(example(), lines=64, slots=64) as gate:
+        for host in range(200):
+            gate.receive(syn_frame(line=f"100.64.1.{host}"))
+        assert count(gate, "admitted") == 64
+        assert gate.kernel_totals()["lines_full"] == 136
+        gate.compare()
+        gate.check_invariants()
+
+
+def test_02_flood_over_more_slots_than_fit_is_refused_with_an_alarm() -> None:
+    with twin(example(), lines=64, slots=4) as gate:
+        answers = [gate.receive(syn_frame(line=f"100.64.1.{host}")).action for host in range(10)]
+        assert answers.count(abi.PASS) == 4
+        assert gate.kernel_totals()["slots_full"] == 6
+        gate.compare()
+        gate.check_invariants()
+
+
+def test_27_a_source_in_no_pool_follows_the_config(gate: Twin) -> None:
+    frame = syn_frame(line="10.9.9.9")
+    assert gate.receive(frame).action == abi.PASS
+    gate.want(dataclasses.replace(example(), unknown_source=Policy.DROP))
+    assert gate.receive(frame).action == abi.DROP
+    assert gate.kernel_totals()["unknown_source"] == 2
+    assert not gate.kernel_slots()
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "line"),
+    [
+        # MAP-E, offset 4, 8 bits of port set: ports x340-x34f belong to set 0x34
+        ("192.0.2.1", 0x1340, 3),
+        ("192.0.2.1", 0xF34F, 3),
+        ("192.0.2.1", 0x1350, 4),
+        ("192.0.2.1", 0x133F, None),
+        ("192.0.2.1", 0x1360, None),
+        ("192.0.2.1", 0x0340, None),
+        # blocks of 2,000 from 1,024
+        ("192.0.2.2", 1023, None),
+        ("192.0.2.2", 1024, 3),
+        ("192.0.2.2", 3023, 3),
+        ("192.0.2.2", 3024, 4),
+        ("192.0.2.2", 5023, 4),
+        ("192.0.2.2", 5024, 5),
+        ("192.0.2.2", 7024, None),
+    ],
+)
+def test_28_port_ranges_map_edges_and_neighbours_exactly(
+    gate: Twin, address: str, port: int, line: int | None
+) -> None:
+    gate.receive(syn_frame(line=address, port=port))
+    expected = set() if line is None else {abi.LINE_KNOWN | line}
+    assert set(gate.kernel_sessions()) == expected
+
+
+def test_29_one_line_with_ipv4_and_ipv6_prefixes_has_one_count(gate: Twin) -> None:
+    assert gate.receive(syn_frame(line="100.64.50.1")).action == abi.PASS
+    assert gate.receive(syn_frame(line="2001:db8:5000:ff::9", server=SERVER6)).action == abi.PASS
+    assert gate.receive(syn_frame(line="2001:db8:6000:1::9", server=SERVER6)).action == abi.DROP
+    assert gate.kernel_sessions() == {abi.LINE_KNOWN | OFFICE: 2}
+
+
+def test_29_every_address_of_a_pools_line_prefix_is_one_line(gate: Twin) -> None:
+    for n in range(4):
+        gate.receive(syn_frame(line=f"2001:db8:4000:{n:x}::{n + 1:x}", server=SERVER6))
+    gate.receive(syn_frame(line="2001:db8:4000:100::1", server=SERVER6))
+    assert sorted(gate.kernel_sessions().values()) == [1, 3]
+
+
+def test_35_a_slot_returns_to_the_line_that_was_charged(gate: Twin) -> None:
+    session = Session(gate).open()
+    moved = dataclasses.replace(
+        example(),
+        lines={**example().lines, 9: KnownLine("dynamic")},
+        addresses={**example().addresses, Address(packed(LINE), 32): 9},
+    )
+    gate.want(moved)
+    newcomer = Session(gate, port=41_000).open()
+    assert session.say().action == abi.PASS
+    assert gate.kernel_sessions() == {abi.LINE_IPV4 | 0x64400001: 1, abi.LINE_KNOWN | 9: 1}
+    session.close()
+    assert gate.kernel_sessions() == {abi.LINE_IPV4 | 0x64400001: 0, abi.LINE_KNOWN | 9: 1}
+    newcomer.close()
+
+
+def test_sessions_to_another_lines_server_are_seen_both_ways_on_the_subscribers_side(gate: Twin) -> None:
+    session = Session(gate, server="100.64.7.7")
+    session.syn()
+    gate.tick(1 * SECOND)
+    ends = (session.server, session.line, (25, session.port))
+    for flags, ack in ((SYN | ACK, session.next), (FIN | ACK, session.next)):
+        answer = segment(*ends, flags, seq=session.server_isn + (flags & FIN), ack=ack)
+        assert gate.receive(answer, Role.SUBSCRIBER).action == abi.PASS
+        session.ack()
+    session.server_next += 1
+    session.fin()
+    last = segment(*ends, ACK, seq=session.server_next, ack=session.next)
+    assert gate.receive(last, Role.SUBSCRIBER).action == abi.PASS
+    assert not session.live()
+
+
+def test_a_lines_own_server_answers_strangers_freely(gate: Twin) -> None:
+    answer = segment(LINE, "192.0.2.200", (25, 50_000), SYN | ACK, seq=1, ack=2)
+    assert gate.receive(answer, Role.SUBSCRIBER).action == abi.PASS
+    assert not gate.kernel_totals()["unknown_source"]
+
+
+def test_mapped_addresses_in_ipv6_do_not_speak_for_an_ipv4_session(gate: Twin) -> None:
+    session = Session(gate).open()
+    gate.receive(segment(f"::ffff:{LINE}", f"::ffff:{SERVER}", (session.port, 25), RST, seq=session.next))
+    assert session.live()
+
+
+def test_pools_give_the_most_specific_class_and_its_arm(gate: Twin) -> None:
+    gate.receive(syn_frame(line="100.64.99.7"))
+    assert count(gate, "admitted", ("observed", 1)) == 1
