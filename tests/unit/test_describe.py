@@ -32,13 +32,11 @@ def bank(delay_ms: int, held: int) -> BankState:
 
 HOLD = HoldState(
     banks={0: bank(1_000, 3), 1: bank(500, 4), 2: bank(1_000, 2)},
-    lateness=(),
     late_p50_ms=1.0,
     late_p99_ms=2.0,
     rules_restored=0,
     queues_lost=0,
     alive=True,
-    realtime=True,
 )
 
 

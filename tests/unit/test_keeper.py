@@ -41,13 +41,11 @@ NOW_NS = 10**12
 PEER = Peer(uid=0, pid=4711)
 IDLE = HoldState(
     banks={},
-    lateness=(),
     late_p50_ms=None,
     late_p99_ms=None,
     rules_restored=0,
     queues_lost=0,
     alive=True,
-    realtime=False,
 )
 DYNAMIC = Limit(Mode.ENFORCE, 5, 1_000)
 

@@ -51,18 +51,16 @@ class BankState:
 class HoldState:
     """What the hold knows of itself.
 
-    `lateness` counts releases by `releases.LATENESS_EDGES_MS`, quantiles are upper edges in ms, None
-    without any. `alive`: both threads run. `realtime`: the releasing one is scheduled so.
+    Quantiles of the lateness are upper edges of `releases.LATENESS_EDGES_MS`, None before the first
+    release. `alive`: both threads run.
     """
 
     banks: Mapping[int, BankState]
-    lateness: tuple[int, ...]
     late_p50_ms: float | None
     late_p99_ms: float | None
     rules_restored: int
     queues_lost: int
     alive: bool
-    realtime: bool
 
 
 class Hold:
@@ -134,13 +132,11 @@ class Hold:
             banks.setdefault((number - self._base) // self._fanout, []).append(queue)
         return HoldState(
             banks={bank: _bank_state(queues, bank in with_rule) for bank, queues in banks.items()},
-            lateness=work.lateness,
             late_p50_ms=quantile_ms(work.lateness, 0.5),
             late_p99_ms=quantile_ms(work.lateness, 0.99),
             rules_restored=self._guard.restored,
             queues_lost=work.reopened,
             alive=work.alive and self._guard.is_alive(),
-            realtime=work.realtime,
         )
 
     def stop(self) -> None:

@@ -12,7 +12,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,13 +40,12 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class ReleaserState:
-    """The queues, packets per lateness bucket, how often the queues were lost, how the thread is."""
+    """The queues, packets per lateness bucket, how often the queues were lost, does the thread run."""
 
     queues: Mapping[int, QueueState]
     lateness: tuple[int, ...]
     reopened: int
     alive: bool
-    realtime: bool
 
 
 class Releaser:
@@ -66,7 +65,6 @@ class Releaser:
         self._retiring: set[int] = set()
         self._armed: dict[int, int] = {}
         self._reopened = 0
-        self._realtime = False
 
     def start(self, delays_ns: Mapping[int, int]) -> None:
         """Own these queues (queue → delay in ns) in the caller's network namespace and start the thread.
@@ -120,7 +118,6 @@ class Releaser:
                 lateness=self._lateness.counts(),
                 reopened=self._reopened,
                 alive=self._thread.is_alive(),
-                realtime=self._realtime,
             )
 
     def _queue_state(self, queue: int, row: QueueRow) -> QueueState:
@@ -129,7 +126,7 @@ class Releaser:
         )
 
     def _run(self) -> None:
-        self._realtime = _ask_realtime()
+        _ask_realtime()
         while not self._stopping.is_set():
             try:
                 with self._lock:
@@ -226,14 +223,11 @@ def _clear(eventfd: int) -> None:
         return
 
 
-def _ask_realtime() -> bool:
-    """Ask for real-time scheduling of this thread; False where that is not permitted.
+def _ask_realtime() -> None:
+    """Ask for real-time scheduling of this thread, where that is permitted.
 
     Every millisecond the thread waits for a core or its turn is held longer than wanted, and it needs
     little of either.
     """
-    try:
+    with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    except PermissionError:
-        return False
-    return True
