@@ -3,6 +3,9 @@
 Everything happens on one core and in one thread that nobody disturbs (sessions.c), HAProxy beside it on the
 same core: so sessions a second tell what a session costs in all, ends and gateway together. Ends without any
 gateway between them are measured too; what a session costs more than there is the gateway's.
+
+The gate is judged against plain forwarding by the loop, against HAProxy by the gateway's part: with ends
+so costly that 0.9 of plain forwarding can be reached, five times HAProxy cannot (docs/bench.md).
 """
 
 from __future__ import annotations
@@ -51,11 +54,12 @@ def judge(rounds: list[dict[str, float]]) -> Iterator[Row]:
     yield at_least(*over(GATE, PLAIN), 0.9)
     yield Row(*over(TRACKING, PLAIN))
     yield above(*over(GATE, COUNTING), 1)
-    yield at_least(*over(GATE, HAPROXY), 5)
+    yield Row(*over(GATE, HAPROXY))
     cost = {name: median(1e6 / r[name] - 1e6 / r[DIRECT] for r in rounds) for name in COMPARED}
     for name in COMPARED[1:]:
         yield Row(f"sessions, gateway's part: {name}", cost[name], "µs a session")
-    yield Row(f"sessions, gateway's part: {HAPROXY} over {GATE}", cost[HAPROXY] / cost[GATE], "ratio")
+    parts = f"sessions, gateway's part: {HAPROXY} over {GATE}"
+    yield at_least(parts, cost[HAPROXY] / cost[GATE], "ratio", 5)
 
 
 def _rotated(ways: list[Way], number: int) -> list[Way]:

@@ -53,8 +53,10 @@ def test_the_gateways_part_is_what_a_session_costs_more_than_without_one() -> No
     turn = dict.fromkeys(sessions.COMPARED, 10_000.0) | {ways.DIRECT: 20_000.0, ways.HAPROXY: 4_000.0}
     found = list(sessions.judge([turn]))
     assert named(found, "sessions, gateway's part: gate").value == pytest.approx(50)
-    assert named(found, f"sessions, gateway's part: {ways.HAPROXY} over gate").value == pytest.approx(4)
-    assert named(found, f"sessions: gate over {ways.HAPROXY}").holds is False
+    parts = named(found, f"sessions, gateway's part: {ways.HAPROXY} over gate")
+    assert (parts.value, parts.wanted, parts.holds) == (pytest.approx(4), ">= 5", False)
+    loop = named(found, f"sessions: gate over {ways.HAPROXY}")
+    assert (loop.value, loop.holds) == (2.5, None)
 
 
 def test_the_laboratory_is_judged_by_spam_and_failed_letters() -> None:
