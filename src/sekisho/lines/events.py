@@ -1,0 +1,120 @@
+"""What sources say of lines, and the leases that follow: frozen values.
+
+A login is one span of accounting: a NAS, an Acct-Session-Id and a user (RFC 2866). A session, in this
+program, is a TCP connection; so logins have a word of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import NamedTuple
+
+from sekisho.model import Address
+
+LOGIN_KEY_BYTES = 16
+
+
+class Kind(StrEnum):
+    """What happened to a login."""
+
+    START = "start"
+    INTERIM = "interim"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event as its source tells it: the line has a name yet, not a number. Else as `Event`."""
+
+    kind: Kind
+    at: datetime
+    nas: str
+    login: bytes
+    name: str
+    rank: int = 0
+    addresses: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a source says of one login.
+
+    `at`: when it happened (aware UTC). `line`: the line's number. `rank`: 0 where the line is named by the
+    first of the attributes that may name it, more where by a later one. `addresses` may be empty.
+    """
+
+    kind: Kind
+    at: datetime
+    nas: str
+    login: bytes  # login_key()
+    line: int
+    rank: int = 0
+    addresses: tuple[Address, ...] = ()
+
+
+class Boot(NamedTuple):
+    """A NAS says that all its logins have ended (Accounting-On, Accounting-Off)."""
+
+    nas: str
+    at: datetime
+
+
+class Named(NamedTuple):
+    """When a login has named an address, the first and the last time."""
+
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """All that was said of one login, as sets and extremes: in whatever order it was heard, and how often.
+
+    `line` and its `rank` are those of the best name, the earliest (`line_at`) among equals.
+    """
+
+    nas: str
+    line: int
+    rank: int
+    line_at: datetime
+    first: datetime
+    seen: datetime
+    starts: tuple[datetime, ...] = ()
+    stops: tuple[datetime, ...] = ()
+    named: Mapping[Address, Named] = field(default_factory=dict)
+
+
+class Ending(StrEnum):
+    """Why a lease has ended; a lease that the next holder's supersedes has no ending of its own."""
+
+    STOP = "stop"
+    NEXT_LOGIN = "next-login"  # the same login started again
+    NAS = "nas"  # Accounting-On or -Off
+    LIST = "list"  # taken off a static list
+    RELEASE = "release"  # given back, or expired (DHCP)
+
+
+class Lease(NamedTuple):
+    """The span in which a line holds an address; whoever begins later on the same address ends it.
+
+    Rows of one address are ordered by (begin, login). `login` is the login's key, or the source's for leases
+    of other sources. `end` and `ending` are None while it goes on.
+    """
+
+    address: Address
+    begin: datetime
+    login: bytes
+    line: int
+    end: datetime | None = None
+    ending: Ending | None = None
+
+
+def login_key(nas: str, login: str, user: str) -> bytes:
+    """Return the 16 bytes by which a login is known; ids repeat after a NAS restarts, and across NASes."""
+    parts = (nas, login, user)
+    text = b"".join(len(part.encode()).to_bytes(2, "big") + part.encode() for part in parts)
+    return blake2b(text, digest_size=LOGIN_KEY_BYTES).digest()

@@ -1,0 +1,206 @@
+"""Leases from accounting, by rules under which neither the order nor the repetition of packets counts.
+
+Theory of operation. What a login's packets say is kept as sets and extremes (`Login`), which come out the
+same whatever the order in which packets arrive and however often. Its leases are a function of these and
+of the NAS's boots (`leases`), computed anew whenever something was added:
+
+    spans     each Start begins a span, unless it repeats one (±2 s, no Stop between); what was heard before
+              the first Start makes a span of its own (a lost Start: the first packet opens)
+    end       of a span: its first Stop, the next Start, or the first boot after which it was not heard
+              of again; a Stop belongs to the span that it falls into, so a late Start does not reopen, and
+              a Stop at the very second of a Start to the span before, while that is open
+    address   is held from the first packet that names it, in every span up to the last that does
+
+Across logins, on one address, whoever begins later ends whoever was before (`Lease`): a lost Stop is made
+good when the address is given anew. So no address has two holders at one moment, by construction.
+
+Sources: RFC 2866, 2869, 3162, 4818.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sekisho.lines.events import Ending, Event, Kind, Lease, Login, Named
+from sekisho.model import Address
+
+REPETITION = timedelta(seconds=2)  # of a packet that is sent again with another Acct-Delay-Time
+
+
+class _Span(NamedTuple):
+    begin: datetime
+    limit: datetime | None  # where the next begins
+    end: datetime | None
+    ending: Ending | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a batch of events changes: logins to write, leases to remove and to add (in this order)."""
+
+    logins: Mapping[bytes, Login]
+    removed: tuple[Lease, ...]
+    added: tuple[Lease, ...]
+
+
+def decide(
+    logins: Mapping[bytes, Login], boots: Mapping[str, Sequence[datetime]], events: Iterable[Event]
+) -> Decision:
+    """Take events in and tell what changes.
+
+    `logins`: what is known of the events' logins, by key; `boots`: those of the events' NASes, in order.
+    """
+    changed: dict[bytes, Login] = {}
+    for event in events:
+        known = changed.get(event.login) or logins.get(event.login)
+        changed[event.login] = record(known, event)
+    changed = {key: login for key, login in changed.items() if login != logins.get(key)}
+    removed: list[Lease] = []
+    added: list[Lease] = []
+    for key, login in changed.items():
+        _compare(key, logins.get(key), login, boots.get(login.nas, ()), removed, added)
+    return Decision(changed, tuple(removed), tuple(added))
+
+
+def reboot(
+    logins: Mapping[bytes, Login], before: Sequence[datetime], after: Sequence[datetime]
+) -> tuple[tuple[Lease, ...], tuple[Lease, ...]]:
+    """Tell which leases to remove and to add when a NAS's boots become others than before."""
+    removed: list[Lease] = []
+    added: list[Lease] = []
+    for key, login in logins.items():
+        old, new = set(leases(key, login, before)), set(leases(key, login, after))
+        removed += old - new
+        added += new - old
+    return tuple(removed), tuple(added)
+
+
+def record(login: Login | None, event: Event) -> Login:
+    """Add an event to what is known of its login."""
+    starts = (event.at,) if event.kind is Kind.START else ()
+    stops = (event.at,) if event.kind is Kind.STOP else ()
+    if login is None:
+        named = dict.fromkeys(event.addresses, Named(event.at, event.at))
+        return Login(event.nas, event.line, event.rank, event.at, event.at, event.at, starts, stops, named)
+    rank, line_at, line = min((login.rank, login.line_at, login.line), (event.rank, event.at, event.line))
+    return replace(
+        login,
+        line=line,
+        rank=rank,
+        line_at=line_at,
+        first=min(login.first, event.at),
+        seen=max(login.seen, event.at),
+        starts=_with(login.starts, starts),
+        stops=_with(login.stops, stops),
+        named=_naming(login.named, event),
+    )
+
+
+def leases(key: bytes, login: Login, boots: Sequence[datetime]) -> Iterator[Lease]:
+    """Yield the leases of a login; `boots`: those of its NAS, in order. None is empty."""
+    for span in _spans(login, boots):
+        for address, (first, last) in login.named.items():
+            begin = max(span.begin, first)
+            if last < span.begin or (span.limit is not None and begin >= span.limit):
+                continue
+            if span.end is None or begin < span.end:
+                yield Lease(address, begin, key, login.line, span.end, span.ending)
+
+
+def _compare(
+    key: bytes,
+    before: Login | None,
+    after: Login,
+    boots: Sequence[datetime],
+    removed: list[Lease],
+    added: list[Lease],
+) -> None:
+    new = tuple(leases(key, after, boots))
+    if before is None:
+        added += new
+        return
+    old = tuple(leases(key, before, boots))
+    if old != new:
+        removed += (lease for lease in old if lease not in new)
+        added += (lease for lease in new if lease not in old)
+
+
+def _with(times: tuple[datetime, ...], more: tuple[datetime, ...]) -> tuple[datetime, ...]:
+    if not more or more[0] in times:
+        return times
+    return tuple(sorted((*times, *more)))
+
+
+def _naming(named: Mapping[Address, Named], event: Event) -> Mapping[Address, Named]:
+    if not event.addresses:
+        return named
+    result = dict(named)
+    for address in event.addresses:
+        first, last = named.get(address, (event.at, event.at))
+        result[address] = Named(min(first, event.at), max(last, event.at))
+    return result
+
+
+def _spans(login: Login, boots: Sequence[datetime]) -> list[_Span]:
+    begins = _begins(login)
+    limits = (*begins[1:], None)
+    stops = _stops(begins, login.stops)
+    return [
+        _Span(begin, limit, *_end(login, begin, limit, stop, boots))
+        for begin, limit, stop in zip(begins, limits, stops, strict=True)
+    ]
+
+
+def _begins(login: Login) -> list[datetime]:
+    """Return when each span begins."""
+    begins: list[datetime] = []
+    latest: datetime | None = None
+    for start in login.starts:
+        repeats = latest is not None and start - latest <= REPETITION
+        if not repeats or any(latest is not None and latest < stop <= start for stop in login.stops):
+            begins.append(start)
+        latest = start
+    if not begins or login.first < begins[0]:
+        begins.insert(0, login.first)
+    return begins
+
+
+def _stops(begins: Sequence[datetime], stops: Iterable[datetime]) -> list[datetime | None]:
+    """Return the first Stop of each span."""
+    first: list[datetime | None] = [None] * len(begins)
+    for stop in stops:
+        index = max((i for i, begin in enumerate(begins) if begin <= stop), default=0)
+        if index and begins[index] == stop and first[index - 1] is None:
+            index -= 1
+        if first[index] is None:
+            first[index] = stop
+    return first
+
+
+def _end(
+    login: Login,
+    begin: datetime,
+    limit: datetime | None,
+    stop: datetime | None,
+    boots: Sequence[datetime],
+) -> tuple[datetime | None, Ending | None]:
+    ends: list[tuple[datetime, Ending]] = []
+    if stop is not None:
+        ends.append((stop, Ending.STOP))
+    if limit is not None:
+        ends.append((limit, Ending.NEXT_LOGIN))
+    if boots:
+        heard = _heard(login, begin, limit)
+        ends += [(boot, Ending.NAS) for boot in boots if boot > begin and boot >= heard][:1]
+    return min(ends, default=(None, None))
+
+
+def _heard(login: Login, begin: datetime, limit: datetime | None) -> datetime:
+    """Return when the span was last heard of."""
+    times = [begin, login.seen, *login.starts]
+    for first, last in login.named.values():
+        times += (first, last)
+    return max(time for time in times if begin <= time and (limit is None or time < limit))
