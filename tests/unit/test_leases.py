@@ -1,0 +1,213 @@
+"""Leases from accounting: each rule, and that neither order nor repetition counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sekisho.lines.events import Boot, Event, Kind, login_key
+from sekisho.model import Address
+from tests.unit.ledger import Ledger
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def address(text: str) -> Address:
+    network = ip_network(text)
+    return Address(network.network_address.packed, network.prefixlen)
+
+
+HOME, OTHER = address("100.64.0.1"), address("100.64.0.2")
+PREFIX, SECOND = address("2001:db8:4000:100::/56"), address("2001:db8:4000:200::/56")
+
+
+def say(kind: Kind) -> Callable[..., Event]:
+    def event(
+        seconds: float, *addresses: Address, line: int = 1, login: str = "0001", rank: int = 0
+    ) -> Event:
+        return Event(
+            kind,
+            at(seconds),
+            "bng1",
+            login_key("bng1", login, f"user{line}"),
+            line,
+            rank,
+            addresses or (HOME,),
+        )
+
+    return event
+
+
+start, interim, stop = say(Kind.START), say(Kind.INTERIM), say(Kind.STOP)
+
+
+def heard(*batch: Event | Boot) -> Ledger:
+    ledger = Ledger()
+    for one in batch:
+        ledger.take([one])
+    return ledger
+
+
+def holders(ledger: Ledger, of: Address = HOME) -> list[tuple[float, float | None, int]]:
+    """Return who held an address, in seconds."""
+    return [
+        ((begin - NOON).total_seconds(), None if end is None else (end - NOON).total_seconds(), line)
+        for begin, end, line in ledger.held(of)
+    ]
+
+
+def test_a_start_opens_and_a_stop_closes() -> None:
+    assert holders(heard(start(0))) == [(0, None, 1)]
+    assert holders(heard(start(0), stop(60))) == [(0, 60, 1)]
+
+
+def test_stop_before_start() -> None:
+    assert holders(heard(stop(60), start(0))) == [(0, 60, 1)]
+
+
+def test_a_late_start_does_not_reopen() -> None:
+    assert holders(heard(interim(30), stop(60), start(0))) == [(0, 60, 1)]
+
+
+def test_an_interim_without_start_opens() -> None:
+    assert holders(heard(interim(30))) == [(30, None, 1)]
+    assert holders(heard(interim(30), start(0))) == [(0, None, 1)]
+
+
+def test_a_stop_alone_proves_no_span() -> None:
+    assert holders(heard(stop(60))) == []
+
+
+def test_an_interim_after_the_stop_does_not_reopen() -> None:
+    assert holders(heard(start(0), stop(60), interim(90))) == [(0, 60, 1)]
+
+
+def test_repeated_packets_change_nothing() -> None:
+    ledger = heard(start(0), start(0), interim(30), interim(30), stop(60), stop(60))
+    assert holders(ledger) == [(0, 60, 1)]
+
+
+def test_a_retransmission_with_another_delay_time_is_no_new_start() -> None:
+    assert holders(heard(start(0), start(1), start(3), stop(60), stop(61))) == [(0, 60, 1)]
+
+
+def test_the_same_id_started_again_at_once_after_a_stop_is_a_new_login() -> None:
+    assert holders(heard(start(0), stop(1), start(2))) == [(0, 1, 1), (2, None, 1)]
+
+
+def test_an_id_used_again_after_a_restart() -> None:
+    ledger = heard(start(0), start(100), stop(160))
+    assert holders(ledger) == [(0, 100, 1), (100, 160, 1)]
+
+
+def test_a_stop_at_the_second_of_the_next_start_ends_the_span_before() -> None:
+    assert holders(heard(start(0), start(100), stop(100))) == [(0, 100, 1), (100, None, 1)]
+    assert holders(heard(start(0), stop(50), start(100), stop(100))) == [(0, 50, 1)]
+
+
+def test_a_lost_stop_is_made_good_by_the_next_holder() -> None:
+    ledger = heard(start(0), start(100, line=2))
+    assert holders(ledger) == [(0, 100, 1), (100, None, 2)]
+
+
+def test_a_late_stop_of_the_former_holder_leaves_the_new_one_alone() -> None:
+    ledger = heard(start(0), start(100, line=2), stop(99), interim(120))
+    assert holders(ledger) == [(0, 99, 1), (100, None, 2)]
+
+
+def test_a_boot_ends_all_logins_of_its_nas_and_no_others() -> None:
+    elsewhere = Event(Kind.START, at(0), "bng2", login_key("bng2", "1", "u"), 3, 0, (OTHER,))
+    ledger = heard(start(0), elsewhere, Boot("bng1", at(50)))
+    assert holders(ledger) == [(0, 50, 1)]
+    assert holders(ledger, OTHER) == [(0, None, 3)]
+
+
+def test_a_login_heard_of_after_the_boot_was_not_ended_by_it() -> None:
+    assert holders(heard(start(0), Boot("bng1", at(50)), interim(60))) == [(0, None, 1)]
+
+
+def test_a_login_that_starts_after_the_boot_is_another() -> None:
+    ledger = heard(start(0), Boot("bng1", at(50)), start(60), Boot("bng1", at(90)))
+    assert holders(ledger) == [(0, 50, 1), (60, 90, 1)]
+
+
+def test_several_prefixes_and_one_that_comes_later() -> None:
+    ledger = heard(start(0, HOME, PREFIX), interim(30, HOME, PREFIX, SECOND), stop(60, HOME))
+    assert holders(ledger) == holders(ledger, PREFIX) == [(0, 60, 1)]
+    assert holders(ledger, SECOND) == [(30, 60, 1)]
+
+
+def test_the_best_name_of_a_line_holds_for_the_whole_login() -> None:
+    key = login_key("bng1", "7", "user")
+    by_user = Event(Kind.START, at(0), "bng1", key, line=5, rank=1, addresses=(HOME,))
+    by_class = Event(Kind.STOP, at(60), "bng1", key, line=9, rank=0, addresses=(HOME,))
+    for order in ((by_user, by_class), (by_class, by_user)):
+        assert holders(heard(*order)) == [(0, 60, 9)]
+
+
+def test_login_keys_do_not_run_together() -> None:
+    assert login_key("a", "bc", "d") != login_key("ab", "c", "d") != login_key("ab", "cd", "")
+
+
+seconds = st.integers(0, 12).map(lambda step: step * 1.5)  # close enough to meet, and to be repetitions
+addresses = st.lists(st.sampled_from([HOME, OTHER, PREFIX]), unique=True, max_size=2).map(tuple)
+nases = st.sampled_from(["bng1", "bng2"])
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    nas, login, line = draw(nases), draw(st.sampled_from("12")), draw(st.integers(1, 2))
+    key = login_key(nas, login, f"user{line}")
+    named = draw(st.sampled_from([line, line + 10]))
+    return Event(
+        draw(st.sampled_from(Kind)), at(draw(seconds)), nas, key, named, named // 10, draw(addresses)
+    )
+
+
+packets = st.lists(
+    st.one_of(events(), events(), events(), st.builds(Boot, nases, seconds.map(at))), max_size=12
+)
+
+
+@given(packets, st.data())
+def test_order_repetition_and_batches_do_not_count(batch: list[Event | Boot], data: st.DataObject) -> None:
+    repeated = data.draw(st.lists(st.sampled_from(batch), max_size=4)) if batch else []
+    mixed = data.draw(st.permutations([*batch, *repeated]))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(mixed)), max_size=4)))
+    one, other = heard(*batch), Ledger()
+    for begin, end in pairwise([0, *cuts, len(mixed)]):
+        other.take(mixed[begin:end])
+    assert (other.leases, other.logins) == (one.leases, one.logins)
+
+
+@given(packets)
+def test_no_address_has_two_holders_at_one_moment(batch: list[Event | Boot]) -> None:
+    ledger = heard(*batch)
+    for one in (HOME, OTHER, PREFIX):
+        for (_, end, _), (begin, _, _) in pairwise(ledger.held(one)):
+            assert end is not None
+            assert end <= begin
+
+
+@given(packets)
+def test_a_lease_lies_within_what_was_said(batch: list[Event | Boot]) -> None:
+    for lease in heard(*batch).leases:
+        said = [one for one in batch if isinstance(one, Event) and one.login == lease.login]
+        assert min(one.at for one in said if lease.address in one.addresses) <= lease.begin
+        assert lease.end is None or lease.end > lease.begin
+        assert lease.line in {one.line for one in said}
+
+
+@pytest.mark.parametrize("kind", [Kind.START, Kind.INTERIM])
+def test_a_login_without_addresses_has_no_lease(kind: Kind) -> None:
+    assert heard(Event(kind, at(0), "bng1", login_key("bng1", "1", "u"), 1)).leases == set()
