@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from sekisho.gate import abi
-from sekisho.model import Address, Limit, PortPlan, Wanted
+from sekisho.lines.shared import port_set
+from sekisho.model import Address, Limit, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,6 @@ def is_exempt(wanted: Wanted, server: bytes) -> bool:
     mapped = server.startswith(abi.IPV4_PREFIX)
     address = ip_address(server[12:] if mapped else server)
     return any(address.version == network.version and address in network for network in wanted.exempt)
-
-
-def port_set(plan: PortPlan, port: int) -> int | None:
-    """Return the number of a port's set, or None where the plan gives it to nobody (RFC 7597 §5.1)."""
-    if plan.size:
-        return None if port < plan.first else (port - plan.first) // plan.size
-    if plan.offset and port >> (16 - plan.offset) == 0:
-        return None
-    return port >> (16 - plan.offset - plan.length) & ((1 << plan.length) - 1)
 
 
 def _known(wanted: Wanted, number: int) -> Subject:
