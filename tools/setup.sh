@@ -40,6 +40,13 @@ lab_needs() {
     need swaks type swaks
     need msmtp type msmtp
 }
+sources_needs() { # PostgreSQL as the store and as FreeRADIUS's own; FreeRADIUS and Kea as sources of leases
+    need postgresql compgen -G '/usr/lib/postgresql/*/bin/postgres'
+    need freeradius type freeradius
+    need freeradius-utils type radclient
+    need freeradius-postgresql test -e /usr/lib/freeradius/rlm_sql_postgresql.so
+    need kea-dhcp4-server type kea-dhcp4
+}
 bench_needs() {
     need haproxy type haproxy
 }
@@ -103,8 +110,17 @@ disable_services() {
     local package
     type systemctl >/dev/null 2>&1 || return 0
     for package in "${missing[@]}"; do
-        case $package in postfix | haproxy) systemctl --quiet disable "$package.service" ;; esac
+        case $package in
+        postfix | haproxy | postgresql | freeradius | kea-dhcp4-server) systemctl --quiet disable "$package.service" ;;
+        esac
     done
+}
+
+# PostgreSQL's package makes no cluster; whoever had one keeps it.
+forbid_cluster() {
+    mkdir -p /etc/postgresql-common/createcluster.d
+    printf '# Put here by sekisho/tools/setup.sh, which wanted the programs only.\ncreate_main_cluster = false\n' \
+        >/etc/postgresql-common/createcluster.d/sekisho.conf
 }
 
 install_packages() {
@@ -125,6 +141,7 @@ install_packages() {
     if [[ " ${missing[*]} " == *" postfix "* ]]; then
         echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
     fi
+    [[ " ${missing[*]} " != *" postgresql "* ]] || forbid_cluster
     mkdir -p build
     apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}" >"$LOG" 2>&1 || {
         tail -n 20 "$LOG" >&2
@@ -152,8 +169,9 @@ main() {
     case ${1-} in
     check) python_needs ;;
     wheel) python_needs && build_needs ;;
-    demo | test) python_needs && build_needs && gate_needs && lab_needs ;;
-    bench) python_needs && build_needs && gate_needs && lab_needs && bench_needs ;;
+    demo) python_needs && build_needs && gate_needs && lab_needs ;;
+    test) python_needs && build_needs && gate_needs && lab_needs && sources_needs ;;
+    bench) python_needs && build_needs && gate_needs && lab_needs && sources_needs && bench_needs ;;
     kernel-test) python_needs && build_needs && gate_needs && other_kernels_needs ;;
     *) die "usage: tools/setup.sh check|wheel|demo|test|bench|kernel-test" ;;
     esac
