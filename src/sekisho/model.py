@@ -132,6 +132,22 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Roster:
+    """The lines known beside the configuration, and the addresses they hold now; numbers as in `Wanted`."""
+
+    lines: Mapping[int, KnownLine] = field(default_factory=dict)
+    addresses: Mapping[Address, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RosterChange:
+    """What becomes another in a roster; None: no longer known, no longer held."""
+
+    lines: Mapping[int, KnownLine | None] = field(default_factory=dict)
+    addresses: Mapping[Address, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ClassCounters:
     """Sums and histograms of one class and arm since the gate was attached.
 
