@@ -113,6 +113,14 @@ class Lease(NamedTuple):
     ending: Ending | None = None
 
 
+class Holding(NamedTuple):
+    """Who holds an address now: the line's number, by which lease, and whether a static list says so."""
+
+    line: int
+    login: bytes
+    static: bool
+
+
 def login_key(nas: str, login: str, user: str) -> bytes:
     """Return the 16 bytes by which a login is known; ids repeat after a NAS restarts, and across NASes."""
     parts = (nas, login, user)
