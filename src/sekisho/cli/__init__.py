@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from sekisho.cli.common import FAILED, File, Json, Name, NameFrom, fail, meant, print_json
 
 app = typer.Typer(
     name="sekisho",
@@ -25,35 +27,10 @@ gate = typer.Typer(
 )
 app.add_typer(gate, name="gate")
 
-_FAILED = 1
-_DEFAULT_NAME = "gate"
-
-File = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="The configuration, as etc/sekisho.toml.")
-]
-Name = Annotated[str | None, typer.Option("--name", help="The gate, where this machine has several.")]
-NameFrom = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Take the gate's name from this configuration."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/api.md describes it.")]
-
 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _fail(reason: object) -> typer.Exit:
-    """Tell why something was not done; raise what this returns."""
-    typer.echo(f"sekisho: {reason}", err=True)
-    return typer.Exit(_FAILED)
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _version(wanted: bool) -> None:
@@ -88,13 +65,13 @@ def check(
     try:
         checked = read_config(config)
     except OSError as error:
-        raise _fail(f"{config} cannot be read: {error.strerror}") from error
+        raise fail(f"{config} cannot be read: {error.strerror}") from error
     if as_json:
-        _print_json(checked_json(config, checked))
+        print_json(checked_json(config, checked))
     else:
         typer.echo(told(config, checked))
     if errors(checked.problems):
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(FAILED)
 
 
 @app.command(
@@ -124,16 +101,16 @@ def up(config: File) -> None:
     try:
         checked = read_config(config)
     except OSError as error:
-        raise _fail(f"{config} cannot be read: {error.strerror}") from error
+        raise fail(f"{config} cannot be read: {error.strerror}") from error
     if checked.problems:
         typer.echo(places(config, checked), err=True)
     if checked.config is None:
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(FAILED)
     set_up_logs()
     try:
         serve(config, checked.config)
     except GateError as error:
-        raise _fail(error) from error
+        raise fail(error) from error
 
 
 @gate.command()
@@ -143,7 +120,7 @@ def status(as_json: Json = False, name: Name = None, config: NameFrom = None) ->
     from sekisho.api.models import Status
     from sekisho.gate import GateError
 
-    wanted = _name(name, config)
+    wanted = meant(name, config)
     try:
         try:
             found = Status.model_validate(ask(wanted, "GET", "/v1/gate"))
@@ -152,9 +129,9 @@ def status(as_json: Json = False, name: Name = None, config: NameFrom = None) ->
 
             found = status_without_daemon(wanted)
     except (AnswerError, GateError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     if as_json:
-        _print_json(found.model_dump(mode="json"))
+        print_json(found.model_dump(mode="json"))
         return
     from sekisho.cli.show import print_status
 
@@ -167,7 +144,7 @@ def down(name: Name = None, config: NameFrom = None) -> None:
     from sekisho.api.client import AnswerError, AwayError, ask, wait_for_end
     from sekisho.gate import GateError
 
-    wanted = _name(name, config)
+    wanted = meant(name, config)
     try:
         try:
             ask(wanted, "POST", "/v1/gate/down")
@@ -178,7 +155,7 @@ def down(name: Name = None, config: NameFrom = None) -> None:
 
             was_there = down_without_daemon(wanted)
     except (AnswerError, GateError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     typer.echo(f"gate {wanted}: " + ("detached, nothing is limited" if was_there else "was not attached"))
     if was_there:
         typer.echo(
@@ -211,11 +188,11 @@ def set_limit(
     change = {key: value for key, value in given.items() if value is not None}
     if not change:
         raise typer.BadParameter("say what to change: --cap, --delay, --mode or --excess")
-    wanted = _name(name, config)
+    wanted = meant(name, config)
     try:
         answer = ask(wanted, "POST", f"/v1/gate/classes/{quote(class_name, safe='')}/limit", change)
     except (AnswerError, AwayError) as error:
-        raise _fail(error) from error
+        raise fail(error) from error
     done = LimitAnswer.model_validate(answer)
     typer.echo(f"class {done.class_name}: {limit_text(done.limit)}")
     for warning in done.warnings:
@@ -231,18 +208,6 @@ def top(name: Name = None, config: NameFrom = None) -> None:
     from sekisho.cli.top import watch
 
     try:
-        watch(_name(name, config))
+        watch(meant(name, config))
     except (AnswerError, AwayError) as error:
-        raise _fail(error) from error
-
-
-def _name(name: str | None, config: Path | None) -> str:
-    """Return which gate is meant."""
-    from sekisho.cli.files import BadNameError, gate_name, good_name
-
-    try:
-        if config is not None and name is None:
-            return gate_name(config)
-        return good_name(name or _DEFAULT_NAME)
-    except BadNameError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise fail(error) from error

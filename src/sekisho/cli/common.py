@@ -1,0 +1,49 @@
+"""What the commands share: options, the end of one that failed, which gate is meant."""
+
+# Loaded at every start: what is heavy is imported where it is needed.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+FAILED = 1
+_DEFAULT_NAME = "gate"
+
+File = Annotated[
+    Path, typer.Option("--config", metavar="FILE", help="The configuration, as etc/sekisho.toml.")
+]
+Name = Annotated[str | None, typer.Option("--name", help="The gate, where this machine has several.")]
+NameFrom = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Take the gate's name from this configuration."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/api.md describes it.")]
+
+
+def fail(reason: object) -> typer.Exit:
+    """Tell why something was not done; raise what this returns."""
+    typer.echo(f"sekisho: {reason}", err=True)
+    return typer.Exit(FAILED)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as `--json` promises it."""
+    import json
+
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def meant(name: str | None, config: Path | None) -> str:
+    """Return which gate is meant."""
+    from sekisho.cli.files import BadNameError, gate_name, good_name
+
+    try:
+        if config is not None and name is None:
+            return gate_name(config)
+        return good_name(name or _DEFAULT_NAME)
+    except BadNameError as error:
+        raise typer.BadParameter(str(error)) from error
