@@ -77,6 +77,11 @@ class Site:
             next(arrived)
         return next(arrived)
 
+    def rename(self, old: str, new: str) -> None:
+        """Rename an interface of the gate; before Linux 6.2 one that is up cannot be."""
+        for name, change in ((old, ("down",)), (old, ("name", new)), (new, ("up",))):
+            self.gate.run("ip", "link", "set", name, *change)
+
     def programs(self, interface: str = "lines") -> list[str]:
         """Name what is attached to an interface's ingress: tc filters, or ids of TCX links."""
         if self.hook == "tcx":

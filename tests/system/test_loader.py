@@ -191,12 +191,12 @@ def test_an_interface_that_was_gone_is_taken_again(site: Site, net: Net) -> None
 def test_a_renamed_interface_is_found_at_removal(site: Site) -> None:
     before = site.traces()
     site.up()
-    site.gate.run("ip", "link", "set", "lines", "name", "bng7")
+    site.rename("lines", "bng7")
     assert len(site.state().interfaces) == 2
     assert site.programs("bng7")
     site.remove()
     assert not site.programs("bng7")
-    site.gate.run("ip", "link", "set", "bng7", "name", "lines")
+    site.rename("bng7", "lines")
     assert site.traces() == before
 
 
@@ -214,7 +214,7 @@ def test_a_filter_is_found_without_its_pins(site: Site) -> None:
 def test_a_renamed_interface_has_one_program_after_a_restart(site: Site) -> None:
     before = site.traces()
     gate = site.up()
-    site.gate.run("ip", "link", "set", "lines", "name", "bng7")
+    site.rename("lines", "bng7")
     site.open(replace(site.spec, subscriber=("bng7",)))
     assert {one.name for one in site.state().interfaces} == {"bng7", "servers"}
     assert len(site.gate.run("tc", "filter", "show", "dev", "bng7", "ingress").stdout.splitlines()) <= 2
@@ -222,13 +222,13 @@ def test_a_renamed_interface_has_one_program_after_a_restart(site: Site) -> None
     until(lambda: dynamic(gate).attempted == 3)
     assert site.passed() == 2
     site.remove()
-    site.gate.run("ip", "link", "set", "bng7", "name", "lines")
+    site.rename("bng7", "lines")
     assert site.traces() == before
 
 
 def test_a_renamed_interface_that_is_no_longer_named_is_left(site: Site, net: Net) -> None:
     site.up()
-    site.gate.run("ip", "link", "set", "lines", "name", "bng7")
+    site.rename("lines", "bng7")
     net.veth(site.gate, "lines", site.lines, "another")
     site.open()
     assert not site.programs("bng7")
