@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from sekisho.config.draft import Draft
 from sekisho.config.holdings import Place, check_holdings, count_addresses, overlaps
 from sekisho.config.problems import Finding, Path, Severity, dotted
+from sekisho.config.radius import check_radius
 from sekisho.config.rules import cap_beyond, delay_worry
 from sekisho.config.schema import GateTable, PoolTable
 from sekisho.config.values import EXEMPT_WAY_OUT
@@ -45,6 +46,7 @@ def _check(draft: Draft) -> Iterator[Finding]:
     yield from _unknown_classes(draft)
     yield from _names(draft)
     yield from check_holdings(draft.lines)
+    yield from check_radius(draft)
 
 
 def _interfaces(gate: GateTable) -> Iterator[Finding]:

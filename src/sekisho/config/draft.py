@@ -10,11 +10,20 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from sekisho.config.explain import explain, unknown_key
-from sekisho.config.problems import Finding, Path
-from sekisho.config.schema import ClassTable, Config, GateTable, LineTable, PoolTable, Table
+from sekisho.config.problems import Finding, Path, dotted
+from sekisho.config.schema import (
+    ClassTable,
+    Config,
+    GateTable,
+    LineTable,
+    PoolTable,
+    RadiusClientTable,
+    RadiusTable,
+    Table,
+)
 from sekisho.config.values import read_name, toml
 
-_TOP_KEYS = ("class", "gate", "line", "pool")
+_TOP_KEYS = ("class", "gate", "line", "pool", "radius")
 _T = TypeVar("_T", bound=Table)
 _Key = TypeVar("_Key", str, int)
 
@@ -32,6 +41,8 @@ class Draft:
     declared: frozenset[str]
     pools: Mapping[int, PoolTable]
     lines: Mapping[int, LineTable]
+    radius: RadiusTable | None
+    radius_clients: Mapping[int, RadiusClientTable]
     users: tuple[tuple[Path, str], ...]
     told: frozenset[Path]
 
@@ -41,13 +52,16 @@ def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
     reader = _Reader()
     reader.findings += (unknown_key((key,), _TOP_KEYS) for key in data if key not in _TOP_KEYS)
     classes = reader.mapping(data, "class")
-    pools, lines = reader.array(data, "pool"), reader.array(data, "line")
+    pools, lines = reader.array(data, ("pool",)), reader.array(data, ("line",))
+    radius, radius_clients = reader.parted(data, "radius", "client")
     draft = Draft(
         gate=reader.gate(data),
-        classes=reader.tables(ClassTable, "class", classes.items()),
+        classes=reader.tables(ClassTable, ("class",), classes.items()),
         declared=frozenset(classes),
-        pools=reader.tables(PoolTable, "pool", enumerate(pools)),
-        lines=reader.tables(LineTable, "line", enumerate(lines)),
+        pools=reader.tables(PoolTable, ("pool",), enumerate(pools)),
+        lines=reader.tables(LineTable, ("line",), enumerate(lines)),
+        radius=None if radius is None else reader.table(RadiusTable, radius, ("radius",)),
+        radius_clients=reader.tables(RadiusClientTable, ("radius", "client"), enumerate(radius_clients)),
         users=(*_users("pool", pools), *_users("line", lines)),
         told=frozenset(finding.path for finding in reader.findings),
     )
@@ -63,6 +77,8 @@ def finish(draft: Draft) -> Config:
         classes=dict(draft.classes),
         pools=tuple(draft.pools.values()),
         lines=tuple(draft.lines.values()),
+        radius=draft.radius,
+        radius_clients=tuple(draft.radius_clients.values()),
     )
 
 
@@ -99,17 +115,25 @@ class _Reader:
             context = fault.context or {}
             self.findings.append(Finding(path, str(context["what"]), str(context["way_out"])))
 
-    def array(self, data: Mapping[str, Any], key: str) -> Sequence[Any]:
-        value = data.get(key, [])
+    def array(self, data: Mapping[str, Any], path: Path) -> Sequence[Any]:
+        """Read the array of tables that stands at `path`, in `data` under the last part of it."""
+        value = data.get(str(path[-1]), [])
         if not isinstance(value, list):
-            self.findings.append(
-                Finding((key,), f"{key} is a list of tables", f"write its header as [[{key}]]")
-            )
+            what = f"{dotted(path)} is a list of tables"
+            self.findings.append(Finding(path, what, f"write its header as [[{dotted(path)}]]"))
             return ()
         return value
 
-    def tables(self, model: type[_T], key: str, entries: Iterable[tuple[_Key, Any]]) -> dict[_Key, _T]:
-        read = ((at, self.table(model, entry, (key, at))) for at, entry in entries)
+    def parted(self, data: Mapping[str, Any], key: str, inner: str) -> tuple[Any, Sequence[Any]]:
+        """Part [key] from the [[key.inner]] in it, so that a fault in one hides none in another."""
+        value = data.get(key)
+        if not isinstance(value, dict):
+            return value, ()
+        rest = {name: one for name, one in value.items() if name != inner}
+        return rest, self.array(value, (key, inner))
+
+    def tables(self, model: type[_T], path: Path, entries: Iterable[tuple[_Key, Any]]) -> dict[_Key, _T]:
+        read = ((at, self.table(model, entry, (*path, at))) for at, entry in entries)
         return {at: table for at, table in read if table is not None}
 
     def table(self, model: type[_T], entry: Any, path: Path) -> _T | None:

@@ -10,7 +10,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sekisho.config.listen import ClientField, ListenField
 from sekisho.config.values import Cap, Delay, Duration, ExemptField, HeldField, Interface, Name, NetworkField
+from sekisho.lines.radius import Naming
 from sekisho.model import Excess, Mode, Policy, View
 
 _LARGEST_MAP = 1 << 26  # elements; beyond it one map alone takes gigabytes
@@ -90,6 +92,21 @@ class LineTable(Table):
     addresses: tuple[HeldField, ...] = Field(examples=['["192.0.2.7"]'])
 
 
+class RadiusTable(Table):
+    """[radius]: where accounting is received, and by which of its attributes lines are named."""
+
+    listen: tuple[ListenField, ...] = Field(examples=['["127.0.0.1:1813"]'])
+    line: tuple[Naming, ...] = (Naming.CLASS, Naming.USER_NAME)
+
+
+class RadiusClientTable(Table):
+    """[[radius.client]]: who may send accounting, and the file that holds the secret shared with it."""
+
+    name: Name = Field(examples=['"bng1"'])
+    address: ClientField = Field(examples=['"192.0.2.1"'])
+    secret_file: Annotated[str, Field(strict=True, min_length=1)] = Field(examples=['"secrets/bng1"'])
+
+
 class Config(BaseModel):
     """A configuration without errors. Equal files give equal values."""
 
@@ -99,6 +116,8 @@ class Config(BaseModel):
     classes: dict[str, ClassTable]
     pools: tuple[PoolTable, ...]
     lines: tuple[LineTable, ...]
+    radius: RadiusTable | None = None
+    radius_clients: tuple[RadiusClientTable, ...] = ()
 
 
 def digest(config: Config) -> str:

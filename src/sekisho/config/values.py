@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Network, NetmaskValueError, ip_network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, NetmaskValueError, ip_network
 from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator
@@ -35,7 +35,8 @@ def fault(what: str, way_out: str) -> PydanticCustomError:
     return PydanticCustomError(FAULT, "{what}: {way_out}", {"what": what, "way_out": way_out})
 
 
-def _text(value: object, example: str) -> str:
+def read_text(value: object, example: str) -> str:
+    """Return a text of the file; raise a fault that tells how to write one."""
     if not isinstance(value, str):
         raise fault(f"{toml(value)} is not a text in quotes", f'write it as in "{example}"')
     return value
@@ -49,7 +50,7 @@ def toml(value: object) -> str:
 
 
 def _duration(value: object) -> int:
-    text = _text(value, "1s")
+    text = read_text(value, "1s")
     try:
         return parse_ms(text)
     except ValueError as error:
@@ -59,7 +60,7 @@ def _duration(value: object) -> int:
 def read_network(text: str) -> Network:
     """Read an address or a prefix; raise a fault that tells the way out."""
     try:
-        network = ip_network(text)
+        network = IPv6Network(text) if ":" in text else IPv4Network(text)
     except (AddressValueError, NetmaskValueError, ValueError):
         raise _network_fault(text) from None
     if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_IN_IPV6):
@@ -76,7 +77,7 @@ def _network_fault(text: str) -> PydanticCustomError:
 
 
 def _network(value: object) -> Network:
-    return read_network(_text(value, "192.0.2.0/24"))
+    return read_network(read_text(value, "192.0.2.0/24"))
 
 
 def _exempt(value: object) -> Network:
@@ -99,7 +100,11 @@ def _delay(value: int) -> int:
 
 
 def _held(value: object) -> Held:
-    text = _text(value, "192.0.2.7")
+    return read_held(read_text(value, "192.0.2.7"))
+
+
+def read_held(text: str) -> Held:
+    """Read what a line holds; raise a fault that tells the way out."""
     shared = _SHARED.fullmatch(text)
     if shared is None:
         return Held(read_network(text))
@@ -123,7 +128,7 @@ def show_held(held: Held) -> str:
 
 def read_name(value: object) -> str:
     """Read the name of a class or a gate; raise a fault that tells the way out."""
-    text = _text(value, "dynamic")
+    text = read_text(value, "dynamic")
     if not _NAME.fullmatch(text):
         raise fault(
             f'"{text}" cannot name a class or a gate (it becomes a file name and part of an address)',
@@ -133,7 +138,7 @@ def read_name(value: object) -> str:
 
 
 def _interface(value: object) -> str:
-    text = _text(value, "eth0")
+    text = read_text(value, "eth0")
     fits = 0 < len(text.encode()) <= INTERFACE_SIZE and text not in (".", "..")
     if not fits or any(character in "/:" or character.isspace() for character in text):
         raise fault(f'"{text}" cannot be the name of an interface', "take a name from `ip -brief link`")

@@ -1,0 +1,63 @@
+"""Who may send accounting, and what no two clients may have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+
+from sekisho.config.draft import Draft
+from sekisho.config.holdings import Place, overlaps
+from sekisho.config.listen import show_listen
+from sekisho.config.problems import Finding, Path, dotted
+from sekisho.config.schema import RadiusTable
+
+_CLIENTS: Path = ("radius", "client")
+
+
+def check_radius(draft: Draft) -> Iterator[Finding]:
+    """Tell what is wrong between the values of [radius] and of the [[radius.client]]s."""
+    if draft.radius is not None:
+        yield from _lists(draft.radius)
+    unreadable = any(path[:2] == _CLIENTS for path in draft.told)
+    if draft.radius is not None and not draft.radius_clients and not unreadable:
+        yield Finding(
+            _CLIENTS,
+            "there is no [[radius.client]], so nobody may send accounting",
+            "add one for each sender, with its address and secret_file",
+        )
+    yield from _twice(
+        ((*_CLIENTS, index, "name"), client.name, f'"{client.name}"')
+        for index, client in draft.radius_clients.items()
+    )
+    yield from _addresses(draft)
+
+
+def _lists(radius: RadiusTable) -> Iterator[Finding]:
+    if not radius.listen:
+        yield Finding(("radius", "listen"), "the list is empty", 'write it as in ["127.0.0.1:1813"]')
+    if not radius.line:
+        yield Finding(("radius", "line"), "the list is empty", 'write it as in ["class", "user-name"]')
+    yield from _twice(
+        (("radius", "listen", index), listen, f'"{show_listen(listen)}"')
+        for index, listen in enumerate(radius.listen)
+    )
+    yield from _twice((("radius", "line", index), by, f'"{by}"') for index, by in enumerate(radius.line))
+
+
+def _twice(entries: Iterable[tuple[Path, Hashable, str]]) -> Iterator[Finding]:
+    seen = set()
+    for path, value, shown in entries:
+        if value in seen:
+            yield Finding(path, f"{shown} is there twice", "leave one of them")
+        seen.add(value)
+
+
+def _addresses(draft: Draft) -> Iterator[Finding]:
+    places = [
+        Place(client.address, (*_CLIENTS, index, "address")) for index, client in draft.radius_clients.items()
+    ]
+    for earlier, later in overlaps(places):
+        yield Finding(
+            later.path,
+            f'"{later.network}" overlaps with "{earlier.network}" of {dotted(earlier.path[:-1])}',
+            "cut the prefixes so that each address is one client's",
+        )

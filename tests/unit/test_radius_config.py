@@ -1,0 +1,147 @@
+"""[radius] and its clients: what is refused, with the reason."""
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
+
+import pytest
+
+from sekisho.config import Config, parse
+from sekisho.lines.radius import Naming
+
+SHIPPED = Path(__file__).parents[2] / "etc" / "sekisho.toml"
+GATE = """\
+[gate]
+subscriber = ["bng0"]
+uplink = ["up0"]
+[class.dynamic]
+mode = "enforce"
+cap = 5
+delay = "1s"
+[[pool]]
+prefix = "100.64.0.0/16"
+class = "dynamic"
+"""
+LISTEN = '[radius]\nlisten = ["127.0.0.1:1813"]\n'
+
+
+def client(address: str, name: str = "bng1") -> str:
+    return f'[[radius.client]]\nname = "{name}"\naddress = "{address}"\nsecret_file = "bng1"\n'
+
+
+def good(text: str) -> Config:
+    checked = parse(text.encode())
+    assert checked.problems == ()
+    assert checked.config is not None
+    return checked.config
+
+
+def told(text: str) -> dict[str, str]:
+    """What is wrong, by key."""
+    checked = parse((GATE + text).encode())
+    assert checked.config is None
+    return {problem.key: f"{problem.what}: {problem.way_out}" for problem in checked.problems}
+
+
+def test_without_radius_there_is_none() -> None:
+    config = good(GATE)
+    assert config.radius is None
+    assert config.radius_clients == ()
+
+
+def test_the_commented_example_is_good() -> None:
+    config = good(re.sub(r"^#(?=[a-z_]+ +=|\[+radius)", "", SHIPPED.read_text(), flags=re.MULTILINE))
+    assert config.radius is not None
+    assert config.radius.listen == ((IPv4Address("127.0.0.1"), 1813), (IPv6Address("::1"), 1813))
+    assert config.radius.line == (Naming.CLASS, Naming.USER_NAME)
+    (bng,) = config.radius_clients
+    assert (bng.name, bng.address, bng.secret_file) == ("bng1", IPv4Network("192.0.2.1"), "secrets/bng1")
+
+
+def test_clients_may_be_addresses_and_prefixes_side_by_side() -> None:
+    config = good(
+        GATE
+        + LISTEN
+        + client("192.0.2.1")
+        + client("192.0.2.2", "bng2")
+        + client("2001:db8:1::/48", "bng3")
+        + client("192.0.2.128/25", "bng4")
+    )
+    assert [one.address for one in config.radius_clients][2:] == [
+        IPv6Network("2001:db8:1::/48"),
+        IPv4Network("192.0.2.128/25"),
+    ]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "0.0.0.0/0", "::/0", "0.0.0.0/8"])
+def test_a_client_that_would_be_anyone_is_refused(address: str) -> None:
+    wrong = told(LISTEN + client(address))
+    assert list(wrong) == ["radius.client[0].address"]
+    assert "would let anyone send" in wrong["radius.client[0].address"]
+
+
+def test_two_clients_with_one_address_are_refused() -> None:
+    wrong = told(LISTEN + client("192.0.2.1") + client("192.0.2.1", "bng2"))
+    assert wrong == {
+        "radius.client[1].address": '"192.0.2.1/32" overlaps with "192.0.2.1/32" of radius.client[0]: '
+        "cut the prefixes so that each address is one client's"
+    }
+
+
+def test_a_client_inside_the_prefix_of_another_is_refused() -> None:
+    wrong = told(LISTEN + client("2001:db8::1") + client("2001:db8::/64", "bng2"))
+    assert list(wrong) == ["radius.client[1].address"]
+
+
+def test_two_clients_with_one_name_are_refused() -> None:
+    wrong = told(LISTEN + client("192.0.2.1") + client("192.0.2.2"))
+    assert wrong == {"radius.client[1].name": '"bng1" is there twice: leave one of them'}
+
+
+def test_nobody_to_hear_is_refused() -> None:
+    assert "nobody may send accounting" in told(LISTEN)["radius.client"]
+
+
+def test_a_client_that_cannot_be_read_is_told_once() -> None:
+    wrong = told(LISTEN + '[[radius.client]]\nname = "a"\naddress = "192.0.2.1"\n')
+    assert wrong == {
+        "radius.client[0].secret_file": "this key is needed and not there: "
+        'add a line such as: secret_file = "secrets/bng1"'
+    }
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:1813", "[::]:1813"])
+def test_a_wildcard_is_refused(listen: str) -> None:
+    wrong = told(f'[radius]\nlisten = ["{listen}"]\n' + client("192.0.2.1"))
+    assert "is every address of this machine" in wrong["radius.listen[0]"]
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:1813", "[127.0.0.1:1813", "localhost:1813", ":1813"],
+)
+def test_what_is_no_address_with_a_port_is_refused(listen: str) -> None:
+    wrong = told(f'[radius]\nlisten = ["{listen}"]\n' + client("192.0.2.1"))
+    assert "is no address with a port" in wrong["radius.listen[0]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "what"),
+    [
+        ("[radius]\nlisten = []\n", "radius.listen", "the list is empty"),
+        (LISTEN + "line = []\n", "radius.line", "the list is empty"),
+        (LISTEN + 'line = ["class", "class"]\n', "radius.line[1]", '"class" is there twice'),
+        (LISTEN + 'line = ["mac"]\n', "radius.line[0]", 'write "class" or "user-name"'),
+        ('[radius]\nlisten = ["[::1]:1813", "[0::1]:1813"]\n', "radius.listen[1]", "is there twice"),
+        ("", "radius.listen", "this key is needed and not there"),
+    ],
+)
+def test_a_table_that_cannot_be_is_refused(text: str, key: str, what: str) -> None:
+    assert what in told(text + client("192.0.2.1"))[key]
+
+
+def test_a_table_in_the_place_of_the_list_of_clients_is_refused() -> None:
+    wrong = told(LISTEN + '[radius.client]\nname = "bng1"\n')
+    assert wrong == {
+        "radius.client": "radius.client is a list of tables: write its header as [[radius.client]]"
+    }
