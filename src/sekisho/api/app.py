@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple, Protocol
+from typing import Protocol
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI
 
+from sekisho.api.asker import Asker, Peer
+from sekisho.api.lines import LinesOffice, lines_router, no_lines_router
 from sekisho.api.models import (
     CountersValue,
     DownAnswer,
@@ -17,12 +19,7 @@ from sekisho.api.models import (
 from sekisho.api.problems import install
 from sekisho.plan import LimitChange
 
-
-class Peer(NamedTuple):
-    """The process that asks, by the socket's credentials."""
-
-    uid: int
-    pid: int
+__all__ = ["Office", "Peer", "create_app"]
 
 
 class Office(Protocol):
@@ -44,17 +41,8 @@ class Office(Protocol):
         """Detach the gate and end."""
 
 
-def _peer(request: Request) -> Peer:
-    """Return who asks; the server has put the credentials where TCP has host and port."""
-    host, pid = request.client or ("-1", 0)
-    return Peer(int(host), pid)
-
-
-Asker = Annotated[Peer, Depends(_peer)]
-
-
-def create_app(office: Office) -> FastAPI:
-    """Return the interface of an office."""
+def create_app(office: Office, lines: LinesOffice | None = None) -> FastAPI:
+    """Return the interface of an office; `lines` is None where it keeps none."""
     app = FastAPI(title="sekisho", docs_url=None, redoc_url=None)
     install(app)
 
@@ -79,4 +67,5 @@ def create_app(office: Office) -> FastAPI:
     def down(peer: Asker) -> DownAnswer:
         return office.down(peer)
 
+    app.include_router(no_lines_router() if lines is None else lines_router(lines))
     return app

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 SOCKETS = Path("/run/sekisho")
-_PATIENCE_SECONDS = 60.0  # a reload with a million lines takes some
+_PATIENCE_SECONDS = 300.0  # a list of a million lines takes a while
 
 
 class AwayError(Exception):
@@ -18,7 +19,14 @@ class AwayError(Exception):
 
 
 class AnswerError(Exception):
-    """The daemon did not do what was asked; the text says why and the way out."""
+    """The daemon did not do what was asked; the text says why and the way out.
+
+    `kind` is the end of the problem's type, `problems` each on its own where there are several.
+    """
+
+    def __init__(self, detail: str, kind: str = "", problems: Iterable[str] = ()) -> None:
+        super().__init__(detail)
+        self.kind, self.problems = kind, tuple(problems)
 
 
 def socket_path(name: str) -> Path:
@@ -36,17 +44,26 @@ def ask(name: str, method: str, path: str, body: Any = None) -> Any:
 
     Raises AwayError without a daemon, AnswerError when it refuses or fails.
     """
+    return _request(name, method, path, json=body)
+
+
+def send(name: str, path: str, content: bytes, media_type: str) -> Any:
+    """Post a file and return the JSON of the answer. Raises as `ask`."""
+    return _request(name, "POST", path, content=content, headers={"Content-Type": media_type})
+
+
+def _request(name: str, method: str, path: str, **what: Any) -> Any:
     _knock(name)
     transport = httpx.HTTPTransport(uds=str(socket_path(name)))
     try:
         with httpx.Client(
             transport=transport, base_url="http://sekisho", timeout=_PATIENCE_SECONDS
         ) as client:
-            answer = client.request(method, path, json=body)
+            answer = client.request(method, path, **what)
     except httpx.TransportError as error:
         raise AnswerError(f"the daemon of gate {name!r} broke off ({error!r}): see its log") from error
     if answer.is_error:
-        raise AnswerError(_told(answer))
+        raise _told(answer)
     return answer.json()
 
 
@@ -74,9 +91,10 @@ def _knock(name: str) -> None:
         ) from error
 
 
-def _told(answer: httpx.Response) -> str:
+def _told(answer: httpx.Response) -> AnswerError:
     try:
         problem = answer.json()
-        return str(problem["detail"])
+        kind = str(problem["type"]).rpartition(":")[2]
+        return AnswerError(str(problem["detail"]), kind, problem.get("problems", ()))
     except (ValueError, KeyError, TypeError):
-        return f"the daemon answered {answer.status_code} without a reason: see its log"
+        return AnswerError(f"the daemon answered {answer.status_code} without a reason: see its log")

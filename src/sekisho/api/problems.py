@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -12,11 +12,13 @@ from fastapi.responses import JSONResponse
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
+from sekisho.api.reading import NEEDED
 from sekisho.config.explain import is_explained, sentence
 from sekisho.gate import GateError
 
 MEDIA_TYPE = "application/problem+json"
 _TYPES = "urn:sekisho:problem:"
+_PLACES = ("body", "query", "path")  # where in a request a value stands
 
 
 class Fault(StrEnum):
@@ -48,7 +50,8 @@ def install(app: FastAPI) -> None:
 
 def _answer(status: int, kind: str, fault: Fault, **members: Any) -> JSONResponse:
     content = {"type": _TYPES + kind, "status": status, "fault": fault, **members}
-    return JSONResponse(content, status, media_type=MEDIA_TYPE)
+    headers = {"Cache-Control": "no-store"}  # it may name a line
+    return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -67,7 +70,7 @@ def _gate_failed(_: Request, error: Exception) -> JSONResponse:
 def _invalid(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
-    problems = [_sentence(details) for details in error.errors()]
+    problems = list(sentences(error))
     return _answer(
         422,
         "invalid",
@@ -78,10 +81,18 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _sentence(details: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in details["loc"] if part != "body")
-    told = sentence(details) if is_explained(details["type"]) else (details["msg"],)
-    return ": ".join((where, *told))
+def sentences(error: RequestValidationError) -> Iterator[str]:
+    """Tell what is wrong with each value of a request, and the way out."""
+    for details in error.errors():
+        where = ".".join(str(part) for part in details["loc"] if part not in _PLACES)
+        yield ": ".join((where, *_told(details)) if where else _told(details))
+
+
+def _told(details: ErrorDetails) -> tuple[str, ...]:
+    key = str(details["loc"][-1])
+    if details["type"] == "missing" and key in NEEDED:
+        return "this is needed", NEEDED[key]
+    return sentence(details) if is_explained(details["type"]) else (details["msg"],)
 
 
 def _http(_: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,207 @@
+"""The values of questions about lines; their JSON keys are stable (docs/api.md).
+
+These answers name lines: each is recorded before it is given, and nobody may keep it in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sekisho.api.models import LimitValue, Value
+from sekisho.api.reading import AddressField, LineName, Moment, Port, Said, Until
+from sekisho.lines.purposes import Purpose
+
+ListKind = Literal["csv", "toml"]
+
+
+class Request(BaseModel):
+    """What somebody asks: frozen, and without a key that is not known here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Question(Request):
+    """A question about one line: why it is asked, and for what (a case, a ticket, an order)."""
+
+    purpose: Purpose
+    reference: Said | None = None
+
+
+class HolderQuestion(Question):
+    """Who held an address, or its port where lines share it, at a moment."""
+
+    address: AddressField
+    port: Port | None = None
+    at: Moment
+
+
+class LineQuestion(Question):
+    """What is known of a line; `since`: leases that ended before are left out."""
+
+    line: LineName
+    since: Moment | None = None
+
+
+class ReliefRequest(Request):
+    """Release a line from its limit until an end."""
+
+    line: LineName
+    until: Until
+    reason: Said
+
+
+class ReliefEndRequest(Request):
+    """End a line's relief now."""
+
+    line: LineName
+    reason: Said
+
+
+class Found(StrEnum):
+    """How a look-up of a holder went."""
+
+    HELD = "held"
+    AMBIGUOUS = "ambiguous"
+    NOBODY = "nobody"
+    PORT_NEEDED = "port-needed"  # lines share the address
+    NOT_KEPT = "not-kept"  # what was then has been deleted
+
+
+class CandidateValue(Value):
+    """A line that held the address then, or may have; `ending` says why its lease ended."""
+
+    line: str
+    begin: datetime
+    end: datetime | None
+    ending: str | None
+
+
+class HolderAnswer(Value):
+    """Who held an address: `line` is null unless `answer` is held.
+
+    `skew_seconds`: clocks may differ by so much, and where that decides, the answer is ambiguous.
+    """
+
+    address: AddressField
+    port: int | None
+    at: datetime
+    answer: Found
+    line: str | None
+    candidates: tuple[CandidateValue, ...]
+    skew_seconds: float
+
+
+class HeldValue(Value):
+    """An address or a prefix; `ports` are a line's ranges of it as in "1024-2031", null: all."""
+
+    address: str
+    ports: tuple[str, ...] | None = None
+
+
+class LeaseValue(HeldValue):
+    """A span in which a line held an address; `end` and `ending` are null while it goes on."""
+
+    begin: datetime
+    end: datetime | None
+    ending: str | None
+
+
+class ReliefValue(Value):
+    """A line's release from its limit: until when, why, since when and by whom."""
+
+    until: datetime
+    reason: str
+    since: datetime
+    by: str
+
+
+class LineAnswer(Value):
+    """What is known of a line.
+
+    `class_from`: "list" or "pool"; `limit_from`: "class" or "relief". All four are null where no address of
+    the line is in force and no list names it.
+    """
+
+    line: str
+    fixed: bool
+    class_name: str | None
+    class_from: str | None
+    limit: LimitValue | None
+    limit_from: str | None
+    relief: ReliefValue | None
+    holds: tuple[HeldValue, ...]
+    leases_since: datetime
+    leases: tuple[LeaseValue, ...]
+
+
+class ReliefAnswer(Value):
+    """The relief that a line has now; null: none."""
+
+    line: str
+    relief: ReliefValue | None
+
+
+class ImportAnswer(Value):
+    """What a list changes, in numbers of lines; nothing of it yet where `dry_run`."""
+
+    dry_run: bool
+    lines: int
+    added: int
+    changed: int
+    removed: int
+    warnings: tuple[str, ...] = ()
+
+
+class LinesStatus(Value):
+    """How the office's knowledge of lines stands; sums only.
+
+    `store`: "ok", or why not; the counts are null then. `gate_is_whole`: the gate has all of it.
+    """
+
+    store: str
+    lines: int | None
+    addresses_held: int | None
+    reliefs: int | None
+    gate_is_whole: bool
+    counts: Mapping[str, int]
+
+
+class AuditEntryValue(Value):
+    """An entry of the audit log; `hash` (hexadecimal) covers it and the entry before."""
+
+    number: int
+    at: datetime
+    uid: int
+    user: str
+    action: str
+    subject: str
+    purpose: str
+    reference: str
+    outcome: str
+    hash: str
+
+
+class AuditLog(Value):
+    """Entries of the audit log, the oldest first; `more`: there are others after the last."""
+
+    entries: tuple[AuditEntryValue, ...]
+    more: bool
+
+
+class AuditVerification(Value):
+    """How the chain of the audit log stands.
+
+    `first_broken`: the number of the first entry that does not fit; `head`: the hash of the last that does.
+    `head_found`: whether an entry has the hash that was asked for; null: none was.
+    """
+
+    sound: bool
+    entries: int
+    first_broken: int | None
+    head: str | None
+    head_found: bool | None

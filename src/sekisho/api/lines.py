@@ -1,0 +1,186 @@
+"""The paths about lines, and the office's functions behind them.
+
+Whatever asks about one line is recorded before it is answered, a question that cannot be read as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from sekisho.api.asker import Asker, Peer, peer_of
+from sekisho.api.line_models import (
+    AuditLog,
+    AuditVerification,
+    HolderAnswer,
+    HolderQuestion,
+    ImportAnswer,
+    LineAnswer,
+    LineQuestion,
+    LinesStatus,
+    ListKind,
+    ReliefAnswer,
+    ReliefEndRequest,
+    ReliefRequest,
+)
+from sekisho.api.problems import RefusalError, sentences
+from sekisho.api.reading import Moment
+
+LARGEST_LIST = 256 << 20  # bytes: some millions of lines
+_KINDS: Mapping[str, ListKind] = {"text/csv": "csv", "application/toml": "toml"}
+
+Head = Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")]
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class LinesOffice(Protocol):
+    """What the daemon can do about lines for whoever asks. Each raises RefusalError."""
+
+    def holder(self, question: HolderQuestion, peer: Peer) -> HolderAnswer:
+        """Tell who held an address at a moment."""
+
+    def line(self, question: LineQuestion, peer: Peer) -> LineAnswer:
+        """Tell what is known of a line."""
+
+    def relieve(self, request: ReliefRequest, peer: Peer) -> ReliefAnswer:
+        """Release a line from its limit until an end."""
+
+    def end_relief(self, request: ReliefEndRequest, peer: Peer) -> ReliefAnswer:
+        """Put a line's limit in force again."""
+
+    def import_list(self, content: bytes, kind: ListKind, *, dry_run: bool, peer: Peer) -> ImportAnswer:
+        """Put a static list in place of the one imported before, or tell what that would change."""
+
+    def status(self) -> LinesStatus:
+        """Tell how the knowledge of lines stands."""
+
+    def audit_log(self, since: datetime | None, after: int, peer: Peer) -> AuditLog:
+        """Read the audit log."""
+
+    def verify_audit(self, head: str | None) -> AuditVerification:
+        """Walk the chain of the audit log."""
+
+    def record_refusal(self, action: str, asked: object, why: str, peer: Peer) -> None:
+        """Record a question that could not be read; `asked` is its body."""
+
+
+def lines_router(office: LinesOffice) -> APIRouter:
+    """Return the paths of an office that keeps lines."""
+    router = APIRouter(route_class=_recording(office), dependencies=[Depends(_not_to_be_kept)])
+
+    # Plain functions: they run in worker threads, since the store may take a moment.
+    @router.post("/v1/lines/holder")
+    def holder(question: HolderQuestion, peer: Asker) -> HolderAnswer:
+        return office.holder(question, peer)
+
+    @router.post("/v1/lines/show")
+    def show(question: LineQuestion, peer: Asker) -> LineAnswer:
+        return office.line(question, peer)
+
+    @router.post("/v1/lines/relief")
+    def relief(request: ReliefRequest, peer: Asker) -> ReliefAnswer:
+        return office.relieve(request, peer)
+
+    @router.post("/v1/lines/relief/end")
+    def relief_end(request: ReliefEndRequest, peer: Asker) -> ReliefAnswer:
+        return office.end_relief(request, peer)
+
+    @router.post("/v1/lines/import")
+    async def import_list(request: Request, peer: Asker, dry_run: bool = False) -> ImportAnswer:
+        kind, content = _kind(request), await _content(request)
+        return await run_in_threadpool(office.import_list, content, kind, dry_run=dry_run, peer=peer)
+
+    @router.get("/v1/lines/status")
+    def status() -> LinesStatus:
+        return office.status()
+
+    @router.get("/v1/audit")
+    def audit_log(
+        peer: Asker, since: Moment | None = None, after: Annotated[int, Query(ge=0)] = 0
+    ) -> AuditLog:
+        return office.audit_log(since, after, peer)
+
+    @router.get("/v1/audit/verification")
+    def verify_audit(
+        head: Head = None,
+    ) -> AuditVerification:
+        return office.verify_audit(head)
+
+    return router
+
+
+def no_lines_router() -> APIRouter:
+    """Return the paths of an office without a store, which answer that it has none."""
+    router = APIRouter()
+
+    @router.api_route("/v1/lines/{rest:path}", methods=["GET", "POST"])
+    @router.api_route("/v1/leases/{rest:path}", methods=["POST"])
+    @router.api_route("/v1/audit", methods=["GET"])
+    @router.api_route("/v1/audit/{rest:path}", methods=["GET"])
+    def nothing_is_kept() -> None:
+        raise RefusalError(
+            409,
+            "no-store",
+            "This daemon keeps no lines",
+            "this daemon has no store of lines: add [store] to the configuration and start it anew",
+        )
+
+    return router
+
+
+def _recording(office: LinesOffice) -> type[APIRoute]:
+    """Return routes that have a question recorded which could not be read, before that is told."""
+
+    class Recording(APIRoute):
+        def get_route_handler(self) -> _Handler:
+            handle = super().get_route_handler()
+
+            async def handle_recorded(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except RequestValidationError as error:
+                    why = "; ".join(sentences(error))
+                    await run_in_threadpool(
+                        office.record_refusal, self.name, error.body, why, peer_of(request)
+                    )
+                    raise
+
+            return handle_recorded
+
+    return Recording
+
+
+def _not_to_be_kept(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+def _kind(request: Request) -> ListKind:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in _KINDS:
+        raise RefusalError(
+            415,
+            "list-kind",
+            "This is no kind of list",
+            f'"{media_type}" is no kind of list: send Content-Type {" or ".join(_KINDS)}',
+        )
+    return _KINDS[media_type]
+
+
+async def _content(request: Request) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST_LIST:
+            raise RefusalError(
+                413,
+                "list-too-large",
+                "The list is too large",
+                f"more than {LARGEST_LIST >> 20} MiB: make a [[pool]] of what are whole prefixes",
+            )
+    return bytes(content)

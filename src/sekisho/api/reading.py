@@ -1,0 +1,111 @@
+"""How single values of a question about lines are read: moments, addresses, ends of reliefs, texts.
+
+What cannot be read is told with the way out; the paths record every refusal before it is told.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from sekisho.config.values import fault, toml
+from sekisho.lines.purposes import Purpose
+
+IpAddress = IPv4Address | IPv6Address
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?", re.ASCII)
+_ZONED = re.compile(rf"{_MOMENT.pattern}(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOMENT_EXAMPLE = "2026-11-24T21:30:00+09:00"
+_MOMENT_WAY_OUT = f'write date, time and zone as RFC 3339 has them: "{_MOMENT_EXAMPLE}", or "Z" for UTC'
+_UNTIL_WAY_OUT = f'write the last day as in "2026-12-31", or a time as in "{_MOMENT_EXAMPLE}"'
+
+# What to write where a key is missing.
+NEEDED = {
+    "purpose": f"say why you look: one of {', '.join(Purpose)}",
+    "at": _MOMENT_WAY_OUT,
+    "until": _UNTIL_WAY_OUT,
+    "reason": "say why: it is recorded",
+    "address": 'write it as in "192.0.2.7"',
+    "line": "name the line",
+}
+
+
+def read_moment(value: object) -> datetime:
+    """Read a time with its zone (RFC 3339); return it in UTC, or raise a fault that tells the way out."""
+    text = value if isinstance(value, str) else ""
+    if _MOMENT.fullmatch(text):
+        raise fault(
+            f"{toml(value)} has no zone, and an hour more or less may be another line",
+            f'add it: "{text}Z" for UTC, "{text}+09:00" for Japan',
+        )
+    if not _ZONED.fullmatch(text):
+        raise fault(f"{toml(value)} is no moment", _MOMENT_WAY_OUT)
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise fault(f"{toml(value)} is no moment there is", _MOMENT_WAY_OUT) from None
+
+
+def read_until(value: object) -> datetime:
+    """Read an end: a moment, or a day, whose end in UTC is meant; raise a fault that tells the way out."""
+    text = value if isinstance(value, str) else ""
+    if _MOMENT.match(text):
+        return read_moment(text)
+    if not _DAY.fullmatch(text):
+        raise fault(f"{toml(value)} is no date", _UNTIL_WAY_OUT)
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise fault(f"{toml(value)} is no day there is", _UNTIL_WAY_OUT) from None
+
+
+def read_address(value: object) -> IpAddress:
+    """Read one address; raise a fault that tells the way out."""
+    try:
+        address = ip_address(value) if isinstance(value, str) else None
+    except ValueError:
+        address = None
+    if address is None:
+        raise fault(f"{toml(value)} is not one address", 'write it as in "192.0.2.7" or "2001:db8::7"')
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            raise fault(f"{toml(value)} is an IPv4 address inside IPv6", f'write "{address.ipv4_mapped}"')
+        if address.scope_id is not None:
+            raise fault(f"{toml(value)} is an address of one machine's link", "name one that a line may hold")
+    return address
+
+
+def _said(value: str) -> str:
+    """Refuse a text that says nothing, or that would look like more than one in a log."""
+    text = value.strip()
+    if not text:
+        raise fault("the text is empty", "write some words")
+    if not text.isprintable():
+        raise fault("the text has characters that cannot be printed", "write one line of words")
+    return text
+
+
+Moment = Annotated[
+    datetime,
+    PlainValidator(read_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
+]
+Until = Annotated[
+    datetime,
+    PlainValidator(read_until),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-31", _MOMENT_EXAMPLE]}, mode="validation"),
+]
+AddressField = Annotated[
+    IpAddress,
+    PlainValidator(read_address),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["192.0.2.7"]}),
+]
+Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
+LineName = Annotated[str, Field(strict=True, min_length=1, max_length=253)]
+Said = Annotated[str, Field(strict=True, max_length=200), AfterValidator(_said)]
