@@ -1,0 +1,18 @@
+"""The store: the only door to SQL. SQLite by default, PostgreSQL by its url.
+
+    store = open_store("sqlite:////var/lib/sekisho/gate.db")
+    with store.transaction() as transaction:      # durable when it has ended without an error
+        transaction.change_leases(removed, added)
+    with store.reading() as transaction:          # one view of everything, whoever writes meanwhile
+        transaction.latest(addresses)
+
+Everything raises StoreError, and nothing was written then.
+"""
+
+from __future__ import annotations
+
+from sekisho.store.errors import StoreError
+from sekisho.store.logins import PendingBoot
+from sekisho.store.store import Store, Transaction, open_store
+
+__all__ = ["PendingBoot", "Store", "StoreError", "Transaction", "open_store"]

@@ -1,0 +1,80 @@
+"""Lines: their numbers and names, and what a static list says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from sqlalchemy import BigInteger, Text, select
+
+from sekisho.lines.numbers import following, own_number
+from sekisho.lines.records import ListedLine
+from sekisho.store.door import Door
+from sekisho.store.many import Query
+from sekisho.store.schema import line
+
+_BY_NAME = Query(Text(), lambda key: select(line.c.name, line.c.number).where(line.c.name == key))
+_BY_NUMBER = Query(BigInteger(), lambda key: select(line.c.number, line.c.name).where(line.c.number == key))
+_CLASS = Query(
+    BigInteger(),
+    lambda key: select(line.c.number, line.c.class_name).where(
+        line.c.number == key, line.c.class_name.is_not(None)
+    ),
+)
+_LISTED = select(line.c.number, line.c.name, line.c.class_name, line.c.fixed)
+
+
+class Lines(Door):
+    """Lines in a transaction."""
+
+    def number_lines(self, names: Collection[str]) -> dict[str, int]:
+        """Return the numbers of lines, which each keeps for ever; those that have none get one."""
+        wanted = set(names)
+        numbers: dict[str, int] = dict(self._many.find(_BY_NAME, wanted))
+        missing = sorted(wanted - numbers.keys())
+        if missing:
+            given = self._free_numbers(missing)
+            self._many.put(line, [(number, name, None, False) for name, number in given.items()])
+            numbers |= given
+        return numbers
+
+    def line_number(self, name: str) -> int | None:
+        """Return the number of a line, None where it was never heard of."""
+        return next((number for _, number in self._many.find(_BY_NAME, [name])), None)
+
+    def line_names(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Return the names of lines."""
+        return dict(self._many.find(_BY_NUMBER, numbers))
+
+    def set_lines(self, lines: Iterable[ListedLine]) -> None:
+        """Write what a static list says of lines that have numbers."""
+        self._many.put(line, [(one.number, one.name, one.class_name, one.fixed) for one in lines])
+
+    def listed_lines(self) -> Iterator[ListedLine]:
+        """Yield the lines of which a static list says something."""
+        for row in self._connection.execute(_LISTED.where(line.c.class_name.is_not(None) | line.c.fixed)):
+            yield ListedLine(*row)
+
+    def listed_line(self, number: int) -> ListedLine | None:
+        """Return what a static list says of one line, None where there is no such line."""
+        row = self._connection.execute(_LISTED.where(line.c.number == number)).one_or_none()
+        return None if row is None else ListedLine(*row)
+
+    def listed_classes(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Return the classes that a static list gives to lines, as far as it does."""
+        return dict(self._many.find(_CLASS, numbers))
+
+    def _free_numbers(self, names: Iterable[str]) -> dict[str, int]:
+        waiting = {name: own_number(name) for name in names}
+        given: dict[str, int] = {}
+        while waiting:
+            taken = {number for number, _ in self._many.find(_BY_NUMBER, set(waiting.values()))}
+            taken |= set(given.values())
+            again: dict[str, int] = {}
+            for name, number in waiting.items():
+                if number in taken:
+                    again[name] = following(number)
+                else:
+                    given[name] = number
+                    taken.add(number)
+            waiting = again
+        return given

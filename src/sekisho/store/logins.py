@@ -1,0 +1,99 @@
+"""Logins, as accounting tells of them, and the boots of their NASes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import LargeBinary, Text, select, update
+
+from sekisho.lines.events import Boot, Login
+from sekisho.store.door import Door
+from sekisho.store.many import Query
+from sekisho.store.moments import day_of, from_us, to_us
+from sekisho.store.packing import pack_login, unpack_login
+from sekisho.store.schema import boot, login
+
+_BEFORE_ALL = b""  # sorts before every key
+
+_COLUMNS = (login.c.key, login.c.nas, login.c.line, login.c.packed)
+_LOGIN = Query(LargeBinary(), lambda key: select(*_COLUMNS).where(login.c.key == key))
+_BOOTS = Query(Text(), lambda key: select(boot.c.nas, boot.c.at).where(boot.c.nas == key).order_by(boot.c.at))
+_PENDING = (
+    select(boot.c.nas, boot.c.at, boot.c.worked_off)
+    .where(boot.c.worked_off.is_not(None))
+    .order_by(boot.c.at, boot.c.nas)
+    .limit(1)
+)
+
+
+class PendingBoot(NamedTuple):
+    """A boot that is not worked off yet, with the next of the NAS's logins that it may have ended."""
+
+    nas: str
+    at: datetime
+    logins: Mapping[bytes, Login]
+
+
+class Logins(Door):
+    """Logins and boots in a transaction."""
+
+    def logins(self, keys: Iterable[bytes]) -> dict[bytes, Login]:
+        """Return what is known of logins."""
+        return {
+            key: unpack_login(nas, line, packed) for key, nas, line, packed in self._many.find(_LOGIN, keys)
+        }
+
+    def put_logins(self, logins: Mapping[bytes, Login]) -> None:
+        """Write logins in place of what was known of them."""
+        rows = [
+            (one.line, day_of(one.seen), not is_settled(one), key, one.nas, pack_login(one))
+            for key, one in logins.items()
+        ]
+        self._many.put(login, rows)
+
+    def boots(self, nases: Iterable[str]) -> dict[str, tuple[datetime, ...]]:
+        """Return when NASes booted, in order; those that never did are left out."""
+        found: defaultdict[str, list[datetime]] = defaultdict(list)
+        for nas, at in self._many.find(_BOOTS, nases):
+            found[nas].append(from_us(at))
+        return {nas: tuple(moments) for nas, moments in found.items()}
+
+    def add_boots(self, boots: Iterable[Boot]) -> None:
+        """Write boots, to be worked off; those that are known change nothing."""
+        known = self.boots({one.nas for one in boots})
+        rows = {
+            (to_us(one.at), one.nas, _BEFORE_ALL) for one in boots if one.at not in known.get(one.nas, ())
+        }
+        self._many.put(boot, list(rows))
+
+    def pending_boot(self, limit: int) -> PendingBoot | None:
+        """Take up to `limit` logins of a boot that is not worked off, None where there is none such.
+
+        They count as worked off when the transaction has ended; whoever asks does it before.
+        """
+        found = self._connection.execute(_PENDING).one_or_none()
+        if found is None:
+            return None
+        nas, at, after = found
+        statement = (
+            select(*_COLUMNS)
+            .where(login.c.nas == nas, login.c.unsettled, login.c.key > after)
+            .order_by(login.c.key)
+            .limit(limit)
+        )
+        rows = self._connection.execute(statement).all()
+        worked_off = rows[-1].key if len(rows) == limit else None
+        self._connection.execute(
+            update(boot).where(boot.c.nas == nas, boot.c.at == at).values(worked_off=worked_off)
+        )
+        logins = {key: unpack_login(nas, line, packed) for key, nas, line, packed in rows}
+        return PendingBoot(nas, from_us(at), logins)
+
+
+def is_settled(login: Login) -> bool:
+    """Tell whether no boot can change the leases of a login: it has one span, and that has its Stop."""
+    one_span = not login.starts or login.starts == (login.first,)
+    return one_span and bool(login.stops)

@@ -1,0 +1,168 @@
+"""One statement for many keys or rows: what each database is fast at.
+
+SQLite lives in this process, so that a prepared statement a row is fastest, on the driver itself.
+PostgreSQL is a round trip away, so that one statement takes arrays of everything. Both are written once, in
+Core, and compiled once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Connection,
+    Delete,
+    Insert,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    column,
+    delete,
+    func,
+    select,
+    true,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
+
+_Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A question about one key of type `key`, asked for many; `build` gives the rows for the one."""
+
+    key: TypeEngine[Any]
+    build: Callable[[ColumnElement[Any]], Select[Any]]
+
+
+class Many(Protocol):
+    """The door for many; what fails is an error of SQLAlchemy or of the driver."""
+
+    def find(self, query: Query, keys: Iterable[Any], **values: Any) -> Iterator[Row]:
+        """Yield the rows of every key; `values` are the query's other parameters."""
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Write rows, columns in the table's order, in place of those with their keys. No key comes twice."""
+
+    def remove(self, table: Table, keys: Sequence[Row]) -> None:
+        """Delete the rows with these primary keys, as far as there are any."""
+
+
+class SqliteMany:
+    """On the driver's connection, a row at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver: Any = connection.connection.driver_connection
+
+    def find(self, query: Query, keys: Iterable[Any], **values: Any) -> Iterator[Row]:
+        """Yield the rows of every key."""
+        sql, constants = _sqlite_query(query)
+        execute = self._driver.cursor().execute
+        parameters = {**constants, **values}
+        for key in keys:
+            parameters["key"] = key
+            yield from execute(sql, parameters).fetchall()
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Write rows."""
+        self._driver.executemany(_sqlite_put(table), rows)
+
+    def remove(self, table: Table, keys: Sequence[Row]) -> None:
+        """Delete rows."""
+        self._driver.executemany(_sqlite_remove(table), keys)
+
+
+class PostgresMany:
+    """One statement with arrays, which the server takes apart."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, query: Query, keys: Iterable[Any], **values: Any) -> Iterator[Row]:
+        """Yield the rows of every key."""
+        wanted = list(keys)
+        if wanted:
+            for row in self._connection.execute(_postgres_query(query), {"keys": wanted, **values}):
+                yield tuple(row)
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Write rows."""
+        self._execute(_postgres_put(table), table.c.keys(), rows)
+
+    def remove(self, table: Table, keys: Sequence[Row]) -> None:
+        """Delete rows."""
+        self._execute(_postgres_remove(table), table.primary_key.columns.keys(), keys)
+
+    def _execute(self, statement: Any, names: Sequence[str], rows: Sequence[Row]) -> None:
+        if rows:
+            arrays = (list(values) for values in zip(*rows, strict=True))
+            self._connection.execute(statement, dict(zip(names, arrays, strict=True)))
+
+
+@cache
+def _sqlite_query(query: Query) -> tuple[str, dict[str, Any]]:
+    statement = query.build(bindparam("key", type_=query.key))
+    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+    return str(compiled), compiled.params
+
+
+@cache
+def _sqlite_put(table: Table) -> str:
+    statement = sqlite.insert(table).values({one.name: bindparam(one.name) for one in table.c})
+    return _sqlite_text(_or_update(statement, table))
+
+
+@cache
+def _sqlite_remove(table: Table) -> str:
+    keys = table.primary_key.columns
+    return _sqlite_text(delete(table).where(and_(*(key == bindparam(f"of_{key.name}") for key in keys))))
+
+
+def _sqlite_text(statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="qmark")))
+
+
+@cache
+def _postgres_query(query: Query) -> Select[Any]:
+    keys = func.unnest(bindparam("keys", type_=ARRAY(query.key)))
+    wanted = keys.table_valued(column("key", query.key)).render_derived(name="wanted")
+    found = query.build(wanted.c.key).lateral("found")
+    return select(found).select_from(wanted.join(found, true()))
+
+
+@cache
+def _postgres_put(table: Table) -> Insert:
+    rows = _unnested(table.c)
+    statement = postgresql.insert(table).from_select(table.c.keys(), select(*rows.c))
+    return _or_update(statement, table)
+
+
+@cache
+def _postgres_remove(table: Table) -> Delete:
+    gone = _unnested(table.primary_key.columns)
+    return delete(table).where(and_(*(key == gone.c[key.name] for key in table.primary_key.columns)))
+
+
+def _unnested(columns: Iterable[Any]) -> TableValuedAlias:
+    columns = list(columns)
+    arrays = (bindparam(one.name, type_=ARRAY(one.type)) for one in columns)
+    names = (column(one.name, one.type) for one in columns)
+    return func.unnest(*arrays).table_valued(*names).render_derived(name="given")
+
+
+def _or_update(statement: _Insert, table: Table) -> _Insert:
+    keys = table.primary_key.columns
+    others = {one.name: statement.excluded[one.name] for one in table.c if one.name not in keys}
+    if not others:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)

@@ -1,0 +1,73 @@
+"""Lines, logins, boots, leases and holdings."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables of an empty database."""
+    op.create_table(
+        "line",
+        sa.Column("number", sa.BigInteger, autoincrement=False, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("class_name", sa.Text),
+        sa.Column("fixed", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    )
+    op.create_table(
+        "login",
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("seen_day", sa.Integer, nullable=False),
+        sa.Column("unsettled", sa.Boolean, nullable=False),
+        sa.Column("key", sa.LargeBinary, nullable=False),
+        sa.Column("nas", sa.Text, nullable=False),
+        sa.Column("packed", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="login_pkey"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("login_seen", "login", ["seen_day", "key"])
+    unsettled = sa.text("unsettled")
+    op.create_index(
+        "login_unsettled", "login", ["nas", "key"], sqlite_where=unsettled, postgresql_where=unsettled
+    )
+    op.create_table(
+        "boot",
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("nas", sa.Text, nullable=False),
+        sa.Column("worked_off", sa.LargeBinary),
+        sa.PrimaryKeyConstraint("nas", "at", name="boot_pkey"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "lease",
+        sa.Column("begin", sa.BigInteger, nullable=False),
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("end", sa.BigInteger),
+        sa.Column("ending", sa.SmallInteger),
+        sa.Column("address", sa.LargeBinary, nullable=False),
+        sa.Column("login", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("address", "begin", "login", name="lease_pkey"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("lease_line", "lease", ["line"])
+    op.create_table(
+        "holding",
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("static", sa.Boolean, nullable=False),
+        sa.Column("address", sa.LargeBinary, nullable=False),
+        sa.Column("login", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("address", name="holding_pkey"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("holding_line", "holding", ["line"])
+    op.create_table(
+        "shape",
+        sa.Column("size", sa.SmallInteger, nullable=False),
+        sa.Column("length", sa.SmallInteger, nullable=False),
+        sa.PrimaryKeyConstraint("size", "length", name="shape_pkey"),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,86 @@
+"""Addresses and logins as bytes in SQL: short, and compared as they are ordered.
+
+    address   network (4 or 16 bytes), length (1), port set (2, of a shared IPv4 address only)
+    login     rank (1), line_at, first, seen (8 each), how many starts, stops and addresses (2 each), the
+              starts and stops (8 each), then for each address its size (1), itself, first, last (8 each)
+
+Numbers are big-endian, moments microseconds. What SQL asks for has columns of its own.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+
+from sekisho.lines.events import Login, Named
+from sekisho.model import Address
+from sekisho.store.moments import from_us, to_us
+
+_PORT_SET_BYTES = 2
+_WHOLE_SIZES = (5, 17)  # an IPv4 or IPv6 address with its length
+_head = struct.Struct(">BqqqHHH")
+_span = struct.Struct(">qq")
+
+
+def pack_address(address: Address) -> bytes:
+    """Return the key of an address."""
+    network, length, port_set = address
+    if port_set is None:
+        return b"%b%c" % (network, length)
+    return b"%b%c%b" % (network, length, port_set.to_bytes(_PORT_SET_BYTES, "big"))
+
+
+def unpack_address(key: bytes) -> Address:
+    """Return the address of a key."""
+    if len(key) in _WHOLE_SIZES:
+        return Address(key[:-1], key[-1])
+    return Address(key[:-3], key[-3], key[-2] << 8 | key[-1])
+
+
+def pack_login(login: Login) -> bytes:
+    """Return what is said of a login, without its NAS and line."""
+    head = _head.pack(
+        login.rank,
+        to_us(login.line_at),
+        to_us(login.first),
+        to_us(login.seen),
+        len(login.starts),
+        len(login.stops),
+        len(login.named),
+    )
+    times = (to_us(moment) for moment in (*login.starts, *login.stops))
+    return b"".join(
+        (head, *(time.to_bytes(8, "big", signed=True) for time in times), *_pack_named(login.named))
+    )
+
+
+def unpack_login(nas: str, line: int, packed: bytes) -> Login:
+    """Return the login."""
+    rank, line_at, first, seen, starts, stops, named = _head.unpack_from(packed)
+    count = starts + stops
+    times = [from_us(time) for time in struct.unpack_from(f">{count}q", packed, _head.size)]
+    return Login(
+        nas=nas,
+        line=line,
+        rank=rank,
+        line_at=from_us(line_at),
+        first=from_us(first),
+        seen=from_us(seen),
+        starts=tuple(times[:starts]),
+        stops=tuple(times[starts:]),
+        named=dict(_unpack_named(packed, _head.size + 8 * count, named)),
+    )
+
+
+def _pack_named(named: Mapping[Address, Named]) -> Iterator[bytes]:
+    for address, (first, last) in named.items():
+        key = pack_address(address)
+        yield b"%c%b%b" % (len(key), key, _span.pack(to_us(first), to_us(last)))
+
+
+def _unpack_named(packed: bytes, at: int, count: int) -> Iterator[tuple[Address, Named]]:
+    for _ in range(count):
+        begin, end = at + 1, at + 1 + packed[at]
+        first, last = _span.unpack_from(packed, end)
+        yield unpack_address(packed[begin:end]), Named(from_us(first), from_us(last))
+        at = end + _span.size

@@ -1,0 +1,108 @@
+"""The tables, as the newest migration leaves them.
+
+Moments are microseconds (`moments`), addresses and logins bytes (`packing`). On SQLite a table whose key is
+no number is stored in the order of that key, without a row number beside it. On PostgreSQL columns of eight
+bytes stand first, so that no room is lost between them. There are a hundred million leases: no column and
+no index more than a question needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+
+def _number(name: str, **more: Any) -> Column[int]:
+    return Column(name, BigInteger, autoincrement=False, nullable=False, **more)
+
+
+line = Table(
+    "line",
+    metadata,
+    _number("number", primary_key=True),  # below 2**48, for ever
+    Column("name", Text, nullable=False, unique=True),
+    Column("class_name", Text),  # given by a static list
+    Column("fixed", Boolean, nullable=False, server_default=text("false")),
+)
+
+login = Table(
+    "login",
+    metadata,
+    _number("line"),
+    Column("seen_day", Integer, nullable=False),  # days since 1970: an index of the moment would never rest
+    Column("unsettled", Boolean, nullable=False),  # a boot of the NAS may end it yet
+    Column("key", LargeBinary, nullable=False),
+    Column("nas", Text, nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("key", name="login_pkey"),
+    Index("login_seen", "seen_day", "key"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "login_unsettled",
+    login.c.nas,
+    login.c.key,
+    sqlite_where=login.c.unsettled,
+    postgresql_where=login.c.unsettled,
+)
+
+boot = Table(
+    "boot",
+    metadata,
+    _number("at"),
+    Column("nas", Text, nullable=False),
+    Column("worked_off", LargeBinary),  # up to this login's key; NULL: all
+    PrimaryKeyConstraint("nas", "at", name="boot_pkey"),
+    sqlite_with_rowid=False,
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    _number("begin"),
+    _number("line"),
+    Column("end", BigInteger),
+    Column("ending", SmallInteger),  # number in `leases.ENDINGS`
+    Column("address", LargeBinary, nullable=False),
+    Column("login", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("address", "begin", "login", name="lease_pkey"),
+    Index("lease_line", "line"),
+    sqlite_with_rowid=False,
+)
+
+holding = Table(
+    "holding",
+    metadata,
+    _number("line"),
+    Column("static", Boolean, nullable=False),
+    Column("address", LargeBinary, nullable=False),
+    Column("login", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("address", name="holding_pkey"),
+    Index("holding_line", "line"),
+    sqlite_with_rowid=False,
+)
+
+shape = Table(  # which sizes and prefix lengths occur among the addresses of leases
+    "shape",
+    metadata,
+    Column("size", SmallInteger, nullable=False),
+    Column("length", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("size", "length", name="shape_pkey"),
+    sqlite_with_rowid=False,
+)
