@@ -9,9 +9,6 @@ Pure: whoever calls `parse` has read the file.
 
 from __future__ import annotations
 
-import re
-import tomllib
-from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +18,7 @@ from sekisho.config.locate import line_of, locate
 from sekisho.config.problems import Finding, Path, Problem, Severity, dotted, errors
 from sekisho.config.rules import cap_beyond, delay_worry
 from sekisho.config.schema import ClassTable, Config, GateTable, LineTable, PoolTable, digest
+from sekisho.config.text import UnreadableError, decode, read_toml
 from sekisho.config.values import Held
 
 __all__ = [
@@ -41,12 +39,6 @@ __all__ = [
     "parse",
 ]
 
-_TOML_WAY_OUT = (
-    'a line is a header, as [gate] or [[pool]], or key = value: texts in "quotes", lists in [brackets], '
-    "each key once"
-)
-_SYNTAX_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
-
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -59,30 +51,15 @@ class Checked:
 def parse(content: bytes) -> Checked:
     """Read a configuration; list all that is wrong with it, each with its line and the way out."""
     try:
-        text = content.removeprefix(BOM_UTF8).decode("utf-8")
-        data = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return _refused(line, f"byte {content[error.start]:#04x} is not UTF-8", "save the file as UTF-8")
-    except tomllib.TOMLDecodeError as error:
-        return _not_toml(str(error), content)
-    except RecursionError:  # raised in tomllib by the operator's brackets, not by ours
-        return _refused(1, "lists or tables are nested too deeply to be read", "see etc/sekisho.toml")
+        text = decode(content)
+        data = read_toml(text)
+    except UnreadableError as error:
+        return Checked(None, (error.problem,))
     draft, unreadable = read_draft(data)
     findings = (*unreadable, *check(draft))
     lines = locate(text) if findings else {}
     problems = tuple(sorted(_located(finding, lines) for finding in findings))
     return Checked(None if errors(problems) else finish(draft), problems)
-
-
-def _refused(line: int, what: str, way_out: str) -> Checked:
-    return Checked(None, (Problem(line, "", what, way_out),))
-
-
-def _not_toml(message: str, content: bytes) -> Checked:
-    match = _SYNTAX_LINE.search(message)
-    line = int(match[1]) if match else content.count(b"\n") + 1
-    return _refused(line, f"this is not TOML: {_SYNTAX_LINE.sub('', message)}", _TOML_WAY_OUT)
 
 
 def _located(finding: Finding, lines: Mapping[Path, int]) -> Problem:

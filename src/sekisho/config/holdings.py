@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,7 +20,9 @@ class Place(NamedTuple):
     path: Path
 
 
-class _Range(NamedTuple):
+class PortRange(NamedTuple):
+    """The ports of an address that one line holds, and where that stands in the file."""
+
     first: int
     last: int
     path: Path
@@ -53,7 +55,7 @@ def count_addresses(lines: Mapping[int, LineTable]) -> int:
 def check_holdings(lines: Mapping[int, LineTable]) -> Iterator[Finding]:
     """Tell who holds nothing, or what another line holds; `lines` by place in the file."""
     whole: list[Place] = []
-    shared: dict[Network, list[_Range]] = defaultdict(list)
+    shared: dict[Network, list[PortRange]] = defaultdict(list)
     for index, line in lines.items():
         if not line.addresses:
             yield Finding(
@@ -66,12 +68,12 @@ def check_holdings(lines: Mapping[int, LineTable]) -> Iterator[Finding]:
             if ports is None:
                 whole.append(Place(network, path))
             else:
-                shared[network].append(_Range(*ports, path))
+                shared[network].append(PortRange(*ports, path))
     whole += [Place(network, min(one.path for one in ranges)) for network, ranges in shared.items()]
     yield from _held_twice(whole)
     yield from _prefix_lengths(whole)
     for network, ranges in shared.items():
-        yield from _port_ranges(network, sorted(ranges))
+        yield from check_port_ranges(str(network.network_address), sorted(ranges))
 
 
 def _held_twice(whole: list[Place]) -> Iterator[Finding]:
@@ -83,12 +85,12 @@ def _held_twice(whole: list[Place]) -> Iterator[Finding]:
         )
 
 
-def _port_ranges(network: Network, ranges: list[_Range]) -> Iterator[Finding]:
-    """Judge the port ranges of one address, in the order of their ports."""
+def check_port_ranges(address: str, ranges: Sequence[PortRange]) -> Iterator[Finding]:
+    """Tell which port ranges of one address do not go together; `ranges`: in order."""
     lowest = ranges[0]
     size = lowest.last - lowest.first + 1
     for before, one in pairwise(ranges):
-        shown = f"ports {one.first}-{one.last} of {network.network_address}"
+        shown = f"ports {one.first}-{one.last} of {address}"
         if one[:2] == before[:2]:
             yield Finding(one.path, f"{shown} are held twice", "leave each range to one line")
         elif (one.first - lowest.first) % size or one.last - one.first + 1 != size:
