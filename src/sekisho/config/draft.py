@@ -16,6 +16,8 @@ from sekisho.config.schema import (
     Config,
     GateTable,
     LineTable,
+    MapTable,
+    NatTable,
     PoolTable,
     RadiusClientTable,
     RadiusTable,
@@ -23,7 +25,7 @@ from sekisho.config.schema import (
 )
 from sekisho.config.values import read_name, toml
 
-_TOP_KEYS = ("class", "gate", "line", "pool", "radius")
+_TOP_KEYS = ("class", "gate", "line", "map", "nat", "pool", "radius")
 _T = TypeVar("_T", bound=Table)
 _Key = TypeVar("_Key", str, int)
 
@@ -41,6 +43,8 @@ class Draft:
     declared: frozenset[str]
     pools: Mapping[int, PoolTable]
     lines: Mapping[int, LineTable]
+    maps: Mapping[int, MapTable]
+    nats: Mapping[int, NatTable]
     radius: RadiusTable | None
     radius_clients: Mapping[int, RadiusClientTable]
     users: tuple[tuple[Path, str], ...]
@@ -53,6 +57,7 @@ def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
     reader.findings += (unknown_key((key,), _TOP_KEYS) for key in data if key not in _TOP_KEYS)
     classes = reader.mapping(data, "class")
     pools, lines = reader.array(data, ("pool",)), reader.array(data, ("line",))
+    maps, nats = reader.array(data, ("map",)), reader.array(data, ("nat",))
     radius, radius_clients = reader.parted(data, "radius", "client")
     draft = Draft(
         gate=reader.gate(data),
@@ -60,9 +65,16 @@ def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
         declared=frozenset(classes),
         pools=reader.tables(PoolTable, ("pool",), enumerate(pools)),
         lines=reader.tables(LineTable, ("line",), enumerate(lines)),
+        maps=reader.tables(MapTable, ("map",), enumerate(maps)),
+        nats=reader.tables(NatTable, ("nat",), enumerate(nats)),
         radius=None if radius is None else reader.table(RadiusTable, radius, ("radius",)),
         radius_clients=reader.tables(RadiusClientTable, ("radius", "client"), enumerate(radius_clients)),
-        users=(*_users("pool", pools), *_users("line", lines)),
+        users=(
+            *_users("pool", pools),
+            *_users("line", lines),
+            *_users("map", maps),
+            *_users("nat", nats),
+        ),
         told=frozenset(finding.path for finding in reader.findings),
     )
     return draft, tuple(reader.findings)
@@ -77,6 +89,8 @@ def finish(draft: Draft) -> Config:
         classes=dict(draft.classes),
         pools=tuple(draft.pools.values()),
         lines=tuple(draft.lines.values()),
+        maps=tuple(draft.maps.values()),
+        nats=tuple(draft.nats.values()),
         radius=draft.radius,
         radius_clients=tuple(draft.radius_clients.values()),
     )

@@ -11,8 +11,20 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from sekisho.config.listen import ClientField, ListenField
-from sekisho.config.values import Cap, Delay, Duration, ExemptField, HeldField, Interface, Name, NetworkField
+from sekisho.config.values import (
+    Cap,
+    Delay,
+    Duration,
+    ExemptField,
+    HeldField,
+    Interface,
+    Ipv4Field,
+    Ipv6Field,
+    Name,
+    NetworkField,
+)
 from sekisho.lines.radius import Naming
+from sekisho.lines.shared import MapRule, NatRule, Rule
 from sekisho.model import Excess, Mode, Policy, View
 
 _LARGEST_MAP = 1 << 26  # elements; beyond it one map alone takes gigabytes
@@ -92,6 +104,36 @@ class LineTable(Table):
     addresses: tuple[HeldField, ...] = Field(examples=['["192.0.2.7"]'])
 
 
+class MapTable(Table):
+    """[[map]]: a MAP-E rule (RFC 7597): a line's share of an IPv4 address follows from its prefix."""
+
+    ipv6: Ipv6Field = Field(examples=['"2001:db8::/40"'])
+    ipv4: Ipv4Field = Field(examples=['"192.0.2.0/24"'])
+    ea_bits: Annotated[int, Field(strict=True, ge=1, le=48)] = Field(examples=["16"])
+    psid_offset: Annotated[int, Field(strict=True, ge=0, le=15)] = 6
+    class_name: Name = Field(alias="class", examples=['"dynamic"'])
+
+    @property
+    def rule(self) -> MapRule:
+        """Return the rule as a value."""
+        return MapRule(self.ipv6, self.ipv4, self.ea_bits, self.psid_offset, self.class_name)
+
+
+class NatTable(Table):
+    """[[nat]]: deterministic NAT (RFC 7422): it follows from the line's inside address."""
+
+    inside: Ipv4Field = Field(examples=['"100.64.0.0/20"'])
+    outside: Ipv4Field = Field(examples=['"198.51.100.0/26"'])
+    ports: Annotated[int, Field(strict=True, ge=1, le=65_535)] = Field(examples=["1008"])
+    first: Annotated[int, Field(strict=True, ge=0, le=65_535)] = 1_024
+    class_name: Name = Field(alias="class", examples=['"dynamic"'])
+
+    @property
+    def rule(self) -> NatRule:
+        """Return the rule as a value."""
+        return NatRule(self.inside, self.outside, self.first, self.ports, self.class_name)
+
+
 class RadiusTable(Table):
     """[radius]: where accounting is received, and by which of its attributes lines are named."""
 
@@ -116,8 +158,15 @@ class Config(BaseModel):
     classes: dict[str, ClassTable]
     pools: tuple[PoolTable, ...]
     lines: tuple[LineTable, ...]
+    maps: tuple[MapTable, ...] = ()
+    nats: tuple[NatTable, ...] = ()
     radius: RadiusTable | None = None
     radius_clients: tuple[RadiusClientTable, ...] = ()
+
+
+def share_rules(config: Config) -> tuple[Rule, ...]:
+    """Return the rules by which lines share IPv4 addresses."""
+    return (*(table.rule for table in config.maps), *(table.rule for table in config.nats))
 
 
 def digest(config: Config) -> str:

@@ -80,6 +80,20 @@ def _network(value: object) -> Network:
     return read_network(read_text(value, "192.0.2.0/24"))
 
 
+def _ipv4(value: object) -> IPv4Network:
+    network = _network(value)
+    if not isinstance(network, IPv4Network):
+        raise fault(f'"{network}" is not IPv4', 'write it as in "192.0.2.0/24"')
+    return network
+
+
+def _ipv6(value: object) -> IPv6Network:
+    network = _network(value)
+    if not isinstance(network, IPv6Network):
+        raise fault(f'"{network}" is not IPv6', 'write it as in "2001:db8::/40"')
+    return network
+
+
 def _exempt(value: object) -> Network:
     network = _network(value)
     if network.prefixlen == 0:
@@ -149,6 +163,8 @@ Duration = Annotated[int, PlainValidator(_duration), PlainSerializer(format_ms)]
 Delay = Annotated[Duration, AfterValidator(_delay)]
 Cap = Annotated[int, Field(strict=True), AfterValidator(_cap)]
 NetworkField = Annotated[Network, PlainValidator(_network), PlainSerializer(str)]
+Ipv4Field = Annotated[IPv4Network, PlainValidator(_ipv4), PlainSerializer(str)]
+Ipv6Field = Annotated[IPv6Network, PlainValidator(_ipv6), PlainSerializer(str)]
 ExemptField = Annotated[Network, PlainValidator(_exempt), PlainSerializer(str)]
 HeldField = Annotated[Held, PlainValidator(_held), PlainSerializer(show_held)]
 Name = Annotated[str, PlainValidator(read_name)]
