@@ -23,7 +23,7 @@ from sekisho.config.schema import (
     RadiusTable,
     Table,
 )
-from sekisho.config.values import read_name, toml
+from sekisho.config.values import read_name, toml, words
 
 _TOP_KEYS = ("class", "gate", "line", "map", "nat", "pool", "radius")
 _T = TypeVar("_T", bound=Table)
@@ -53,7 +53,7 @@ class Draft:
 
 def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
     """Read what tomllib made of the file; return what is readable, and what is wrong with the rest."""
-    reader = _Reader()
+    reader = Reader()
     reader.findings += (unknown_key((key,), _TOP_KEYS) for key in data if key not in _TOP_KEYS)
     classes = reader.mapping(data, "class")
     pools, lines = reader.array(data, ("pool",)), reader.array(data, ("line",))
@@ -103,10 +103,13 @@ def _users(key: str, entries: Iterable[Any]) -> Iterator[tuple[Path, str]]:
 
 
 @dataclass
-class _Reader:
+class Reader:
+    """Reads tables one by one, and gathers what is wrong with them."""
+
     findings: list[Finding] = field(default_factory=list)
 
     def gate(self, data: Mapping[str, Any]) -> GateTable | None:
+        """Read [gate], which there must be."""
         if "gate" not in data:
             way_out = "add one that names the interfaces: `subscriber` and `uplink`"
             self.findings.append(Finding((), "there is no [gate]", way_out))
@@ -114,6 +117,7 @@ class _Reader:
         return self.table(GateTable, data["gate"], ("gate",))
 
     def mapping(self, data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """Read the table of named tables under `key`, and judge the names."""
         value = data.get(key, {})
         if not isinstance(value, dict):
             self.findings.append(Finding((key,), f"{toml(value)} is no table", f"write it as [{key}.NAME]"))
@@ -123,11 +127,11 @@ class _Reader:
         return value
 
     def name(self, name: str, path: Path) -> None:
+        """Judge the name of a table."""
         try:
             read_name(name)
         except PydanticCustomError as fault:
-            context = fault.context or {}
-            self.findings.append(Finding(path, str(context["what"]), str(context["way_out"])))
+            self.findings.append(Finding(path, *words(fault)))
 
     def array(self, data: Mapping[str, Any], path: Path) -> Sequence[Any]:
         """Read the array of tables that stands at `path`, in `data` under the last part of it."""
@@ -147,6 +151,7 @@ class _Reader:
         return rest, self.array(value, (key, inner))
 
     def tables(self, model: type[_T], path: Path, entries: Iterable[tuple[_Key, Any]]) -> dict[_Key, _T]:
+        """Read the tables that stand at `path`; those that cannot be read are told and left out."""
         read = ((at, self.table(model, entry, (*path, at))) for at, entry in entries)
         return {at: table for at, table in read if table is not None}
 

@@ -35,6 +35,12 @@ def fault(what: str, way_out: str) -> PydanticCustomError:
     return PydanticCustomError(FAULT, "{what}: {way_out}", {"what": what, "way_out": way_out})
 
 
+def words(fault: PydanticCustomError) -> tuple[str, str]:
+    """Return what is wrong and the way out, as the error carries them."""
+    context = fault.context or {}
+    return str(context["what"]), str(context["way_out"])
+
+
 def read_text(value: object, example: str) -> str:
     """Return a text of the file; raise a fault that tells how to write one."""
     if not isinstance(value, str):
