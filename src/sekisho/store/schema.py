@@ -106,3 +106,55 @@ shape = Table(  # which sizes and prefix lengths occur among the addresses of le
     PrimaryKeyConstraint("size", "length", name="shape_pkey"),
     sqlite_with_rowid=False,
 )
+
+port_plan = Table(  # how an IPv4 address is shared from a moment on; without a class: not any more
+    "port_plan",
+    metadata,
+    _number("begin"),
+    Column("offset", SmallInteger, nullable=False),
+    Column("length", SmallInteger, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("network", LargeBinary, nullable=False),
+    Column("class_name", Text),
+    PrimaryKeyConstraint("network", "begin", name="port_plan_pkey"),
+    sqlite_with_rowid=False,
+)
+
+relief = Table(
+    "relief",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _number("line", index=True),
+    _number("since"),
+    _number("until"),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended", BigInteger),  # where somebody ended it before
+    Column("ended_by", Text),
+)
+
+evidence_hold = Table(
+    "evidence_hold",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _number("line", index=True),
+    _number("since"),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("released", BigInteger),
+    Column("released_by", Text),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _number("number", primary_key=True),
+    _number("at"),
+    _number("uid"),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("user", "action", "subject", "purpose", "reference", "outcome")
+    ),
+    Column("hash", LargeBinary, nullable=False),
+)

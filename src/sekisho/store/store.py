@@ -6,15 +6,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sekisho.store.audit_log import AuditLog
 from sekisho.store.engine import Engines, make_engines, read_url
 from sekisho.store.errors import told
 from sekisho.store.leases import Leases
 from sekisho.store.lines import Lines
 from sekisho.store.logins import Logins
 from sekisho.store.migrate import migrate
+from sekisho.store.port_plans import PortPlans
+from sekisho.store.reliefs import Reliefs
 
 
-class Transaction(Lines, Logins, Leases):
+class Transaction(Lines, Logins, Leases, PortPlans, Reliefs, AuditLog):
     """All that can be asked and written, by theme."""
 
 

@@ -1,4 +1,4 @@
-"""Lines, logins, boots, leases and holdings."""
+"""Lines, their logins, leases and holdings, reliefs, evidence holds, and the audit log."""
 
 from __future__ import annotations
 
@@ -70,4 +70,52 @@ def upgrade() -> None:
         sa.Column("length", sa.SmallInteger, nullable=False),
         sa.PrimaryKeyConstraint("size", "length", name="shape_pkey"),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "port_plan",
+        sa.Column("begin", sa.BigInteger, nullable=False),
+        sa.Column("offset", sa.SmallInteger, nullable=False),
+        sa.Column("length", sa.SmallInteger, nullable=False),
+        sa.Column("first", sa.Integer, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("network", sa.LargeBinary, nullable=False),
+        sa.Column("class_name", sa.Text),
+        sa.PrimaryKeyConstraint("network", "begin", name="port_plan_pkey"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "relief",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("ended", sa.BigInteger),
+        sa.Column("ended_by", sa.Text),
+    )
+    op.create_index("ix_relief_line", "relief", ["line"])
+    op.create_table(
+        "evidence_hold",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("released", sa.BigInteger),
+        sa.Column("released_by", sa.Text),
+    )
+    op.create_index("ix_evidence_hold_line", "evidence_hold", ["line"])
+    op.create_table(
+        "audit",
+        sa.Column("number", sa.BigInteger, autoincrement=False, primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("uid", sa.BigInteger, nullable=False),
+        sa.Column("user", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("purpose", sa.Text, nullable=False),
+        sa.Column("reference", sa.Text, nullable=False),
+        sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("hash", sa.LargeBinary, nullable=False),
     )

@@ -1,0 +1,51 @@
+"""The audit log on disk: written at its end, forgotten from its beginning, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, select
+
+from sekisho.audit import Entry, Record, follow, forgetting
+from sekisho.store.door import Door
+from sekisho.store.moments import from_us, to_us
+from sekisho.store.schema import audit
+
+_LAST = select(audit).order_by(audit.c.number.desc()).limit(1)
+_CHUNK = 1_000  # rows that a stream reads ahead
+
+
+class AuditLog(Door):
+    """The audit log in a transaction."""
+
+    def record(self, entry: Entry) -> Record:
+        """Write an entry at the end."""
+        last = self._connection.execute(_LAST).one_or_none()
+        record = follow(None if last is None else _record(last), entry)
+        row = (record.number, to_us(entry.at), entry.uid, entry.user, entry.action, entry.subject)
+        self._many.put(audit, [(*row, entry.purpose, entry.reference, entry.outcome, record.hash)])
+        return record
+
+    def records(self, after: int = 0, since: datetime | None = None) -> Iterator[Record]:
+        """Yield what was recorded, in order; `after`: a record's number."""
+        query = select(audit).where(audit.c.number > after).order_by(audit.c.number)
+        if since is not None:
+            query = query.where(audit.c.at >= to_us(since))
+        for row in self._connection.execute(query.execution_options(yield_per=_CHUNK)):
+            yield _record(row)
+
+    def forget_records(self, before: datetime, now: datetime) -> int:
+        """Forget what was recorded before a moment, and record that; return how many records."""
+        query = select(audit).where(audit.c.at < to_us(before)).order_by(audit.c.number.desc()).limit(1)
+        found = self._connection.execute(query).one_or_none()
+        if found is None:
+            return 0
+        last = _record(found)
+        self.record(forgetting(last, now))
+        return self._connection.execute(delete(audit).where(audit.c.number <= last.number)).rowcount
+
+
+def _record(row: Row[Any]) -> Record:
+    return Record(row.number, Entry(from_us(row.at), *row[2:-1]), row.hash)
