@@ -48,4 +48,7 @@ class AuditLog(Door):
 
 
 def _record(row: Row[Any]) -> Record:
-    return Record(row.number, Entry(from_us(row.at), *row[2:-1]), row.hash)
+    what = Entry(
+        from_us(row.at), row.uid, row.user, row.action, row.subject, row.purpose, row.reference, row.outcome
+    )
+    return Record(row.number, what, row.hash)
