@@ -1,0 +1,58 @@
+"""Reads the secrets that are shared with the clients of the accounting server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from stat import S_IMODE, S_IRWXO, S_ISREG
+
+from sekisho.config.problems import Finding, Severity
+from sekisho.config.schema import RadiusClientTable
+from sekisho.lines.radius_reception import Client
+
+SAFE_LENGTH = 16  # RFC 2865 §3 asks for at least that
+
+
+class _SecretError(Exception):
+    """What is wrong with a secret's file, and the way out."""
+
+
+def read_clients(
+    tables: Sequence[RadiusClientTable], directory: Path
+) -> tuple[tuple[Client, ...], tuple[Finding, ...]]:
+    """Return the clients with their secrets, and all that is wrong with the files of these.
+
+    Relative paths start at `directory`. A client whose secret cannot be used is left out.
+    """
+    clients: list[Client] = []
+    findings: list[Finding] = []
+    for index, table in enumerate(tables):
+        path = ("radius", "client", index, "secret_file")
+        try:
+            secret = _read(directory / table.secret_file)
+        except _SecretError as error:
+            findings.append(Finding(path, *error.args))
+            continue
+        clients.append(Client(table.name, table.address, secret))
+        if len(secret) < SAFE_LENGTH:
+            what = f"the secret has {len(secret)} characters, which can be found out from one packet"
+            findings.append(Finding(path, what, f"take {SAFE_LENGTH} or more, by chance", Severity.WARNING))
+    return tuple(clients), tuple(findings)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        mode = file.stat().st_mode
+        content = file.read_bytes() if S_ISREG(mode) else b""
+    except OSError as error:
+        raise _SecretError(f"{file} cannot be read ({error.strerror})", "write the secret into it") from error
+    if not S_ISREG(mode):
+        raise _SecretError(f"{file} is no file", "name a file that holds the secret")
+    if S_IMODE(mode) & S_IRWXO:
+        raise _SecretError(f"{file} is open to everyone on this machine", f"run: chmod o= {file}")
+    secret = content.removesuffix(b"\n").removesuffix(b"\r")
+    if not secret:
+        raise _SecretError(f"{file} is empty", "write the secret into it")
+    if b"\n" in secret:
+        raise _SecretError(f"{file} holds more than one line", "write the secret into it, and nothing else")
+    return secret
