@@ -1,0 +1,143 @@
+"""Takes what sources say of lines: one transaction a batch, then the gate is told what came of it.
+
+Whoever calls `take` may acknowledge when it returns: what was heard is durable then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sekisho.lines.events import Boot, Heard, Holding, Lease
+from sekisho.lines.leases import decide, reboot
+from sekisho.lines.roster import Treatment, known_line
+from sekisho.lines.shared import Rule
+from sekisho.lines.taking import as_events, in_force, with_shares
+from sekisho.model import Address, RosterChange
+from sekisho.store import Store, Transaction
+
+BOOT_CHUNK = 1_000  # logins that a boot ends in one transaction; accounting waits for no more than these
+
+
+class Intake:
+    """The only writer of leases in this process.
+
+    `treatment` gives what decides about lines now, `rules` how IPv4 addresses are shared; `tell` is called
+    after each commit with what the gate has to know; `utc` tells the time. What fails is a StoreError.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        treatment: Callable[[], Treatment],
+        rules: Callable[[], Sequence[Rule]],
+        tell: Callable[[RosterChange], object],
+        utc: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._treatment, self._rules, self._tell, self._utc = treatment, rules, tell, utc
+        self._writing = threading.Lock()
+        self.counts: Counter[str] = Counter()
+
+    def take(self, batch: Sequence[Heard | Boot]) -> None:
+        """Make a batch durable and pass on what it changes. Raises StoreError, nothing taken."""
+        heard = [one for one in batch if isinstance(one, Heard)]
+        boots = [one for one in batch if isinstance(one, Boot)]
+        treatment = self._treatment()
+        with self._writing:
+            with self._store.transaction() as transaction:
+                if boots:
+                    transaction.add_boots(boots)
+                counts, touched = self._record(transaction, heard, treatment)
+                change = self._settle(transaction, touched, treatment)
+            self.counts.update(counts)
+            self._pass_on(change)
+
+    def work_off(self) -> bool:
+        """Carry on with the boots of NASes, whose logins end in chunks; tell whether there was any."""
+        with self._writing:
+            with self._store.transaction() as transaction:
+                pending = transaction.pending_boot(BOOT_CHUNK)
+                if pending is None:
+                    return False
+                after = transaction.boots([pending.nas]).get(pending.nas, ())
+                before = tuple(boot for boot in after if boot != pending.at)
+                removed, added = reboot(pending.logins, before, after)
+                transaction.change_leases(removed, added)
+                change = self._settle(transaction, _addresses(removed, added), self._treatment())
+            self._pass_on(change)
+        return True
+
+    def refresh(self, lines: Collection[int]) -> None:
+        """Tell the gate of lines anew: their class or relief has changed."""
+        with self._writing:
+            with self._store.reading() as transaction:
+                change = _change(transaction, {}, lines, self._treatment(), self._utc())
+            self._pass_on(change)
+
+    def _record(
+        self, transaction: Transaction, heard: Sequence[Heard], treatment: Treatment
+    ) -> tuple[dict[str, int], set[Address]]:
+        """Write logins and leases; return what was left out, and the addresses whose leases changed."""
+        if not heard:
+            return {}, set()
+        stands_for = with_shares(heard, self._rules())
+        all_of_it = {address for addresses in stands_for.values() for address in addresses}
+        static = {address for address, one in transaction.holdings(all_of_it).items() if one.static}
+        numbers = transaction.number_lines({one.name for one in heard})
+        taken = as_events(heard, numbers, stands_for, static, treatment.class_of)
+        logins = transaction.logins({event.login for event in taken.events})
+        boots = transaction.boots({event.nas for event in taken.events})
+        decision = decide(logins, boots, taken.events)
+        transaction.put_logins(decision.logins)
+        transaction.change_leases(decision.removed, decision.added)
+        counts = {"outside": taken.outside, "static": taken.static}
+        return counts, _addresses(decision.removed, decision.added)
+
+    def _settle(
+        self, transaction: Transaction, touched: Collection[Address], treatment: Treatment
+    ) -> RosterChange:
+        """Bring the holdings of addresses to their latest leases."""
+        before = transaction.holdings(touched)
+        latest = transaction.latest(touched)
+        after = {address: in_force(latest.get(address)) for address in touched}
+        changed = {address: one for address, one in after.items() if one != before.get(address)}
+        transaction.put_holdings(changed)
+        lines = {one.line for one in changed.values() if one is not None}
+        lines |= {before[address].line for address in changed if address in before}
+        return _change(transaction, changed, lines, treatment, self._utc())
+
+    def _pass_on(self, change: RosterChange) -> None:
+        if change.lines or change.addresses:
+            self._tell(change)
+
+
+def _addresses(removed: Iterable[Lease], added: Iterable[Lease]) -> set[Address]:
+    return {lease.address for leases in (removed, added) for lease in leases}
+
+
+def _change(
+    transaction: Transaction,
+    changed: Mapping[Address, Holding | None],
+    lines: Collection[int],
+    treatment: Treatment,
+    now: datetime,
+) -> RosterChange:
+    """Return what the gate has to know of lines and of addresses that changed hands."""
+    if not lines and not changed:
+        return RosterChange({}, {})
+    held = transaction.holdings_of(lines)
+    listed = transaction.listed_classes(lines)
+    relieved = transaction.relieved(lines, now)
+    known = {
+        line: known_line(treatment, held.get(line, ()), listed.get(line), relieved=line in relieved)
+        for line in lines
+    }
+    holders = {address: None if one is None else one.line for address, one in changed.items()}
+    addresses = {
+        address: None if line is None or known[line] is None else line for address, line in holders.items()
+    }
+    return RosterChange(known, addresses)

@@ -1,0 +1,88 @@
+"""The thread that brings the roster into the gate."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from sekisho.daemon import roster_writer
+from sekisho.daemon.roster_writer import RosterWriter
+from sekisho.gate import GateError
+from sekisho.model import Address, KnownLine, RosterChange
+
+HOME, OTHER = Address(bytes([10, 0, 0, 1]), 32), Address(bytes([10, 0, 0, 2]), 32)
+DYNAMIC = KnownLine("dynamic")
+
+
+class Gate:
+    """Notes what it is given, and fails as often as told."""
+
+    def __init__(self, *, failures: int = 0) -> None:
+        self.given: list[RosterChange | str] = []
+        self.failures = failures
+        self.changed = threading.Condition()
+
+    def apply(self, change: RosterChange) -> None:
+        self.note(change)
+
+    def reconcile(self) -> None:
+        self.note("whole")
+
+    def note(self, what: RosterChange | str) -> None:
+        with self.changed:
+            self.given.append(what)
+            self.changed.notify_all()
+            if self.failures:
+                self.failures -= 1
+                raise GateError("no room")
+
+    def wait(self, reached: Callable[[], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(reached, timeout=30), self.given
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_writer, "RETRY_SECONDS", 0.01)
+
+
+def test_the_whole_roster_goes_first_and_changes_follow() -> None:
+    gate = Gate()
+    change = RosterChange({1: DYNAMIC}, {HOME: 1})
+    with RosterWriter(gate.apply, gate.reconcile) as writer:
+        gate.wait(lambda: gate.given == ["whole"])
+        writer.tell(change)
+        gate.wait(lambda: gate.given == ["whole", change])
+    assert writer.is_whole
+
+
+def test_what_gathers_meanwhile_is_one_batch_and_the_last_word_counts() -> None:
+    gate = Gate()
+    started, go_on = threading.Event(), threading.Event()
+
+    def reconcile() -> None:
+        started.set()
+        assert go_on.wait(30)
+        gate.reconcile()
+
+    with RosterWriter(gate.apply, reconcile) as writer:
+        assert started.wait(30)
+        writer.tell(RosterChange({1: DYNAMIC}, {HOME: 1, OTHER: 1}))
+        writer.tell(RosterChange({1: None, 2: DYNAMIC}, {HOME: 2}))
+        go_on.set()
+        gate.wait(lambda: len(gate.given) == 2)
+    assert gate.given == ["whole", RosterChange({1: None, 2: DYNAMIC}, {HOME: 2, OTHER: 1})]
+
+
+def test_after_a_failure_the_whole_roster_is_written_again() -> None:
+    gate = Gate()
+    with RosterWriter(gate.apply, gate.reconcile) as writer:
+        gate.wait(lambda: gate.given == ["whole"])
+        gate.failures = 3
+        writer.tell(RosterChange({1: DYNAMIC}, {HOME: 1}))
+        gate.wait(lambda: gate.given[2:] == ["whole"] * 3)
+        writer.start_over()
+        gate.wait(lambda: len(gate.given) == 6)
+    assert gate.failures == 0
