@@ -1,20 +1,23 @@
-"""What the office wants of the gate, computed from the configuration and what operators have set since.
+"""What the office wants of the gate: what the configuration says, what operators have set since, the roster.
 
 An override is a limit that `gate set` has given a class while the daemon runs. It lasts until the file
 gives that class another limit than before, the class is gone, or the daemon starts anew: the file is
 what survives. Until then it is shown beside the file's limit.
+
+The lines of the file stand before the roster: their class is the file's, and so is whose their addresses
+are. A limit of such a line's own is the roster's to give.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 
 from sekisho.config import ClassTable, Config, Held, LineTable
-from sekisho.gate import Tables, abi
-from sekisho.gate.tables import class_names
+from sekisho.gate import Tables
+from sekisho.gate.indices import class_names, limits_by_index
+from sekisho.lines.numbers import following, own_number
 from sekisho.model import (
     Address,
     Excess,
@@ -24,13 +27,13 @@ from sekisho.model import (
     Network,
     Pool,
     PortPlan,
+    Roster,
+    RosterChange,
     Timeouts,
     Wanted,
 )
 
 Overrides = Mapping[str, Limit]
-
-_LINE_NUMBERS = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,12 @@ class LimitChange:
         )
 
 
-def wanted(config: Config, overrides: Overrides) -> Wanted:
-    """Return what the gate shall do by a configuration without errors and the overrides."""
+def wanted(config: Config, overrides: Overrides, numbers: Mapping[str, int]) -> Wanted:
+    """Return what the gate shall do by a configuration without errors and the overrides.
+
+    `numbers`: of the configuration's lines, by name.
+    """
     gate = config.gate
-    numbers = line_numbers(line.name for line in config.lines)
     return Wanted(
         classes={**file_limits(config), **overrides},
         pools=tuple(Pool(pool.prefix, pool.line_length, pool.class_name) for pool in config.pools),
@@ -75,6 +80,23 @@ def wanted(config: Config, overrides: Overrides) -> Wanted:
     )
 
 
+def with_roster(by_file: Wanted, roster: Roster) -> Wanted:
+    """Return what the gate shall do by the file and a roster together."""
+    lines = dict(roster.lines)
+    lines.update((number, _both(line, lines.get(number))) for number, line in by_file.lines.items())
+    return replace(by_file, lines=lines, addresses={**roster.addresses, **by_file.addresses})
+
+
+def beside(by_file: Wanted, change: RosterChange) -> RosterChange:
+    """Return what of a roster's change becomes another in the gate, where the file has lines too."""
+    lines = {
+        number: _both(by_file.lines[number], line) if number in by_file.lines else line
+        for number, line in change.lines.items()
+    }
+    addresses = {key: line for key, line in change.addresses.items() if key not in by_file.addresses}
+    return RosterChange(lines, addresses)
+
+
 def file_limits(config: Config) -> dict[str, Limit]:
     """Return the limit that the file gives each class."""
     return {name: _limit(table) for name, table in config.classes.items()}
@@ -82,9 +104,7 @@ def file_limits(config: Config) -> dict[str, Limit]:
 
 def installed_limits(tables: Tables) -> dict[str, Limit]:
     """Return the limit that the kernel applies to each class."""
-    limits = tables.get("limits", {})
-    by_index = {int.from_bytes(key, "little"): _unpacked(value) for key, value in limits.items()}
-    names = class_names(tables).items()
+    by_index, names = limits_by_index(tables), class_names(tables).items()
     return {name: by_index[index] for name, index in names if name and index in by_index}
 
 
@@ -113,15 +133,14 @@ def unfollowable(old: Config, new: Config) -> tuple[tuple[str, ...], str]:
 def line_numbers(names: Iterable[str]) -> dict[str, int]:
     """Give each line a number below 2**48 made of its name, which it keeps whatever stands around it.
 
-    Two names that meet in one number (a chance of 1 in 500 among a million lines) are told apart in
-    the order of the names.
+    Two names that meet in one number are told apart in the order of the names.
     """
     numbers: dict[str, int] = {}
     taken: set[int] = set()
     for name in sorted(set(names)):
-        number = int.from_bytes(blake2b(name.encode(), digest_size=6).digest(), "big")
+        number = own_number(name)
         while number in taken:
-            number = (number + 1) % _LINE_NUMBERS
+            number = following(number)
         taken.add(number)
         numbers[name] = number
     return numbers
@@ -131,14 +150,8 @@ def _limit(table: ClassTable) -> Limit:
     return Limit(mode=table.mode, cap=table.cap, delay_ms=table.delay_ms, excess=table.excess)
 
 
-def _unpacked(value: bytes) -> Limit:
-    cap, delay_ms, _bank, mode, excess = abi.unpack_limit(value)
-    return Limit(
-        mode=Mode.ENFORCE if mode == abi.MODE_ENFORCE else Mode.OBSERVE,
-        cap=cap,
-        delay_ms=delay_ms,
-        excess=Excess.RESET if excess == abi.EXCESS_RESET else Excess.DROP,
-    )
+def _both(in_file: KnownLine, in_roster: KnownLine | None) -> KnownLine:
+    return in_file if in_roster is None else replace(in_file, limit=in_roster.limit)
 
 
 def _addresses(lines: Sequence[LineTable], numbers: Mapping[str, int]) -> dict[Address, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +14,7 @@ from pathlib import Path
 import sekisho.gate
 from sekisho.gate import abi, bpf, libbpf, tables
 from sekisho.gate.frames import Role
+from sekisho.gate.indices import banks, class_names
 from sekisho.gate.reference import Key, Reference, Verdict
 from sekisho.gate.slots import Slot, State
 from sekisho.model import Wanted
@@ -165,7 +166,7 @@ class Twin:
 
     def kernel_counters(self) -> Counter[tuple[str, int, str]]:
         found: Counter[tuple[str, int, str]] = Counter()
-        names = {index: name for name, index in tables.class_names(self.tables).items()}
+        names = {index: name for name, index in class_names(self.tables).items()}
         for key, value in bpf.read_all(self._loaded.maps["counters"]).items():
             (index,) = struct.unpack(abi.U32, key)
             for name, number in zip(_COUNTER_NAMES, _sum_over_cpus(value, abi.COUNTERS), strict=True):
@@ -178,7 +179,7 @@ class Twin:
         return +Counter(dict(zip(abi.TOTAL_SUMS, _sum_over_cpus(value, abi.TOTALS), strict=True)))
 
     def _banks(self) -> dict[int, int]:
-        return {delay_ms: bank for bank, delay_ms in tables.banks(self.tables).items()}
+        return {delay_ms: bank for bank, delay_ms in banks(self.tables).items()}
 
     def _write_control(self, **fields: int) -> None:
         fd = self._loaded.maps["control"]
@@ -188,7 +189,7 @@ class Twin:
         bpf.update(fd, bytes(4), bytes(control))
 
 
-def apply(loaded: libbpf.Loaded, changes: tuple[sekisho.gate.Change, ...]) -> None:
+def apply(loaded: libbpf.Loaded, changes: Iterable[sekisho.gate.Change]) -> None:
     """Write changes into a loaded gate's maps."""
     for change in changes:
         fd = loaded.maps[change.map_name]

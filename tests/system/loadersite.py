@@ -16,7 +16,7 @@ from ipaddress import IPv4Network
 from itertools import count
 from pathlib import Path
 
-from sekisho.gate import Tables, bpf, tables
+from sekisho.gate import Tables, tables, tcx
 from sekisho.gate.kernel import GateSpec, GateState, KernelGate, gate_state, open_gate, remove_gate
 from sekisho.model import Limit, Mode, Pool, Timeouts, Wanted
 from tests.system.netns import Namespace, Net
@@ -86,7 +86,7 @@ class Site:
         """Name what is attached to an interface's ingress: tc filters, or ids of TCX links."""
         if self.hook == "tcx":
             index = self.gate.call(lambda: socket.if_nametoindex(interface))
-            return [str(link) for _, link in self.gate.call(lambda: bpf.query_tcx(index))]
+            return [str(link) for _, link in self.gate.call(lambda: tcx.query_tcx(index))]
         return self.gate.run("tc", "filter", "show", "dev", interface, "ingress").stdout.splitlines()
 
     def traces(self) -> str:

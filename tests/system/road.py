@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sekisho.gate import tables
 from sekisho.gate.hold import BASE, Hold
+from sekisho.gate.indices import banks
 from sekisho.gate.kernel import GateSpec, KernelGate, open_gate, remove_gate
 from sekisho.gate.rules import remove_rules
 from sekisho.model import Limit, Mode, Pool, Wanted
@@ -140,7 +141,7 @@ class Road:
         before = gate.installed()
         after = tables.encode(wanted, before, hold_by_queue=True, learning_until_ns=1)
         gate.apply(tables.diff(before, after))
-        assert tables.banks(after) == {0: delay_ms}
+        assert banks(after) == {0: delay_ms}
         return gate
 
     def ruleset(self) -> str:

@@ -16,7 +16,7 @@ import pytest
 from pyroute2 import IPRoute
 from structlog.testing import capture_logs
 
-from sekisho.gate import GateError, abi, bpf, libbpf, links
+from sekisho.gate import GateError, abi, bpf, libbpf, links, tcx
 from sekisho.gate.kernel import GateState, KernelGate, open_gate
 from sekisho.model import ClassCounters, KnownLine, Limit, Mode, Wanted
 from tests.system.loadersite import CAPPED, Site, install, make_site, remove_all
@@ -275,7 +275,7 @@ def attach_stranger(site: Site, loaded: libbpf.Loaded) -> None:
     """Attach it as somebody else would, with the gate's own priority for a filter."""
     index = site.gate.call(lambda: socket.if_nametoindex("lines"))
     if site.hook == "tcx":
-        link = site.gate.call(lambda: bpf.attach_tcx(loaded.programs["subscriber_eth"], index))
+        link = site.gate.call(lambda: tcx.attach_tcx(loaded.programs["subscriber_eth"], index))
         site.stack.callback(os.close, link)
     else:
         site.gate.run("tc", "qdisc", "add", "dev", "lines", "clsact")
@@ -372,12 +372,14 @@ def test_pinned_tables_of_another_version(plain: Site) -> None:
 
 def test_a_table_that_is_full(plain: Site) -> None:
     gate = plain.up()
-    lines = {number: KnownLine("dynamic") for number in range(1_001)}
+    lines = {number: KnownLine("dynamic") for number in range(1_002)}
     message = refused(lambda: install(gate, replace(CAPPED, lines=lines)))
     assert message == (
-        "writing table known: it has room for 1000 entries: "
+        "writing table known: it has room for 1000 entries, 2 more found none: "
         "raise known in [gate] and take the gate down and up"
     )
+    assert len(gate.installed()["known"]) == 1_000
+    assert len(gate.installed()["pools"]) == 1
 
 
 def test_an_object_that_is_none_and_a_kernel_that_refuses(tmp_path: Path) -> None:

@@ -1,10 +1,7 @@
 """The keeper with a gate of dictionaries: what reaches the kernel and the hold, and in which order."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,130 +10,14 @@ from sekisho.api.app import Peer
 from sekisho.api.models import LimitValue
 from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, parse
-from sekisho.daemon.keeper import Keeper
-from sekisho.gate import Change, GateError, Tables
-from sekisho.gate.hold import HoldState
-from sekisho.gate.tables import EMPTY, learning_until
-from sekisho.model import Counters, Excess, Limit, Mode, Sweep, Totals
-from sekisho.plan import LimitChange, installed_limits
+from sekisho.gate import GateError
+from sekisho.gate.tables import learning_until
+from sekisho.model import Excess, Limit, Mode
+from sekisho.plan import LimitChange
+from tests.unit.keeping import NOW, NOW_NS, TEXT, Scene
 
-TEXT = """\
-[gate]
-subscriber = ["bng0"]
-uplink = ["up0"]
-[[pool]]
-prefix = "100.64.0.0/16"
-class = "dynamic"
-[class.dynamic]
-mode = "enforce"
-cap = 5
-delay = "1s"
-[class.fixed]
-mode = "observe"
-cap = 20
-delay = "0s"
-"""
-NOW = datetime(2026, 4, 1, tzinfo=UTC)
-NOW_NS = 10**12
 PEER = Peer(uid=0, pid=4711)
-IDLE = HoldState(
-    banks={},
-    late_p50_ms=None,
-    late_p99_ms=None,
-    rules_restored=0,
-    queues_lost=0,
-    alive=True,
-)
 DYNAMIC = Limit(Mode.ENFORCE, 5, 1_000)
-
-
-class FakeGate:
-    """The kernel's tables as dictionaries; an array's entries of zeros are left out, as in the real one."""
-
-    def __init__(self, story: list[str]) -> None:
-        self.tables: dict[str, dict[bytes, bytes]] = {}
-        self.story = story
-        self.writes: list[Change] = []
-        self.failing = ""
-
-    def installed(self) -> Tables:
-        return {name: dict(entries) for name, entries in self.tables.items()}
-
-    def apply(self, changes: Iterable[Change]) -> None:
-        for change in changes:
-            if change.map_name == self.failing:
-                self.failing = ""
-                raise GateError(f"{change.map_name} is full")
-            self.story.append(f"write {change.map_name}")
-            self.writes.append(change)
-            entries = self.tables.setdefault(change.map_name, {})
-            for key in change.deletes:
-                del entries[key]
-            for key, value in change.updates:
-                entries.pop(key, None)
-                if any(value) or change.map_name not in ("limits", "class_names", "control"):
-                    entries[key] = value
-
-    def counters(self) -> Counters:
-        return Counters({}, Totals())
-
-    def sweep(self) -> Sweep:
-        return Sweep(sessions=3)
-
-    def close(self) -> None:
-        self.story.append("close")
-
-
-class FakeHold:
-    def __init__(self, story: list[str]) -> None:
-        self.banks: Mapping[int, int] = {}
-        self.alive = True
-        self.failing = 0
-        self.story = story
-
-    def set_banks(self, banks: Mapping[int, int]) -> None:
-        self.banks = dict(banks)
-        self.failing -= 1
-        if self.failing == 0:  # after it has changed something, as the real one may
-            raise GateError("a rule is refused")
-        self.story.append(f"hold {sorted(banks.values())}")
-
-    def state(self) -> HoldState:
-        return replace(IDLE, alive=self.alive)
-
-    def stop(self) -> None:
-        self.story.append("stop")
-
-
-class Scene:
-    """A keeper on fakes, and the file that it reads."""
-
-    def __init__(self, gate: FakeGate | None = None) -> None:
-        self.story: list[str] = []
-        self.gate = gate or FakeGate(self.story)
-        self.gate.story = self.story
-        self.hold = FakeHold(self.story)
-        self.text = TEXT
-        self.slow_read: Callable[[], Checked] | None = None
-        config = self.read().config
-        assert config is not None
-        self.keeper = Keeper(
-            self.gate,
-            self.hold,
-            config,
-            self.gate.installed(),
-            file="sekisho.toml",
-            read=self.read,
-            utc=lambda: NOW,
-            monotonic_ns=lambda: NOW_NS,
-        )
-
-    def read(self) -> Checked:
-        return self.slow_read() if self.slow_read else parse(self.text.encode())
-
-    @property
-    def in_kernel(self) -> dict[str, Limit]:
-        return installed_limits(self.gate.tables)
 
 
 def test_a_new_gate_gets_all_that_the_file_wants_and_learns() -> None:
@@ -352,7 +233,7 @@ def test_a_keeper_that_has_stopped_leaves_the_tables_and_answers_nothing() -> No
     scene.story.clear()
     scene.keeper.stop()
     assert scene.story == ["stop", "close"]
-    assert scene.gate.installed() == before != EMPTY
+    assert scene.gate.installed() == before
     assert not scene.keeper.is_open
     with pytest.raises(RefusalError, match="the daemon is ending"):
         scene.keeper.sweep()

@@ -10,71 +10,47 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import structlog
 
 from sekisho.api.app import Peer
 from sekisho.api.models import LimitAnswer, LimitValue, RefusedReload, ReloadAnswer
 from sekisho.api.problems import RefusalError
-from sekisho.config import Checked, Config, Problem, cap_beyond, delay_worry, digest, errors
-from sekisho.gate import Change, GateError, Tables
-from sekisho.gate.hold import HoldState
-from sekisho.gate.releases import cover
-from sekisho.gate.tables import banks, diff, encode, learning_until, limit_change
-from sekisho.model import Counters, Limit, Sweep
+from sekisho.config import Checked, Config, cap_beyond, delay_worry, digest, errors
+from sekisho.daemon.applying import OpenGate, RunningHold, apply
+from sekisho.daemon.telling import shown, tell_differences, tell_problems
+from sekisho.gate import FullError, GateError, Tables
+from sekisho.gate.roster import line_changes, settings_for
+from sekisho.gate.tables import diff, encode, encode_around, learning_until, limit_change, settings
+from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep, Wanted
 from sekisho.plan import (
     LimitChange,
     Overrides,
+    beside,
     file_limits,
     installed_limits,
     surviving,
     unfollowable,
     wanted,
+    with_roster,
 )
 
 log = structlog.get_logger()
 
 
-class OpenGate(Protocol):
-    """What the keeper needs of `gate.kernel.KernelGate`. Each raises GateError."""
-
-    def installed(self) -> Tables:
-        """Read the kernel's tables."""
-
-    def apply(self, changes: Iterable[Change]) -> None:
-        """Write changes in their order."""
-
-    def counters(self) -> Counters:
-        """Read what was counted."""
-
-    def sweep(self) -> Sweep:
-        """Remove what time has ended."""
-
-    def close(self) -> None:
-        """Let go; everything stays attached."""
-
-
-class RunningHold(Protocol):
-    """What the keeper needs of `gate.hold.Hold`."""
-
-    def set_banks(self, banks: Mapping[int, int]) -> None:
-        """Hold by these delays (bank → ms)."""
-
-    def state(self) -> HoldState:
-        """Tell what is held."""
-
-    def stop(self) -> None:
-        """Give the queues up."""
-
-
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is in force: replaced whole, so that a reader never sees half of a change."""
+    """What is in force: replaced whole, so that a reader never sees half of a change.
+
+    `by_file`: what file and overrides want, without the roster. `tables`: the kernel's without those of
+    known lines, which only the kernel has.
+    """
 
     config: Config
     digest: str
     overrides: Overrides
+    by_file: Wanted
     tables: Tables
     loaded_at: datetime
     refused: RefusedReload | None = None
@@ -87,8 +63,10 @@ class Kept:
 class Keeper:
     """One gate in the daemon's hands.
 
-    `hold` runs and holds by the banks of `installed`, the kernel's tables as found. `file` is the
-    configuration's name in messages, `read` reads and checks it again, `utc` tells the time (aware UTC).
+    `hold` runs and holds by the banks of the gate's tables as found. `file` is the configuration's name in
+    messages, `read` reads and checks it again. `roster` tells who holds what by a configuration, None where
+    that is not known yet: then the kernel's lines stay; changes of the roster wait for it. `numbers` tells
+    the lines' numbers by name. `utc` tells the time (aware UTC).
     """
 
     def __init__(
@@ -96,24 +74,27 @@ class Keeper:
         gate: OpenGate,
         hold: RunningHold,
         config: Config,
-        installed: Tables,
         *,
         file: str,
         read: Callable[[], Checked],
+        roster: Callable[[Config], Roster | None],
+        numbers: Callable[[Iterable[str]], Mapping[str, int]],
         utc: Callable[[], datetime],
         monotonic_ns: Callable[[], int],
     ) -> None:
         self._gate: OpenGate | None = gate
         self.hold, self.file = hold, file
-        self._read, self._utc = read, utc
+        self._read, self._roster, self._numbers, self._utc = read, roster, numbers, utc
         self._changing = threading.Lock()
+        self._rostering = threading.Lock()  # taken before: a roster and the changes after it, in their order
         self._reloading = threading.Lock()  # taken first; the file read last is the one in force
-        until_ns = learning_until(installed) or monotonic_ns() + config.gate.learn_ms * 1_000_000
-        tables = encode(wanted(config, {}), installed, hold_by_queue=True, learning_until_ns=until_ns)
-        log.info("gate opened", taken_over=installed_limits(installed) != {}, file=file)
-        _tell_differences(installed_limits(installed), file_limits(config))
-        self._apply(installed, tables, diff(installed, tables))
-        self.kept = Kept(config, digest(config), {}, tables, utc())
+        found = gate.settings()
+        until_ns = learning_until(found) or monotonic_ns() + config.gate.learn_ms * 1_000_000
+        log.info("gate opened", taken_over=installed_limits(found) != {}, file=file)
+        tell_differences(installed_limits(found), file_limits(config))
+        by_file = self._by_file(config, {})
+        tables, _ = self._reconcile(by_file, Wanted({}), roster(config), until_ns)
+        self.kept = Kept(config, digest(config), {}, by_file, tables, utc())
 
     def set_limit(self, class_name: str, change: LimitChange, peer: Peer) -> LimitAnswer:
         """Give a class another limit by one write, effective with the next SYN of every line.
@@ -127,12 +108,13 @@ class Keeper:
                 write, tables = limit_change(kept.tables, class_name, limit)
             except GateError as error:  # too many different delays
                 raise RefusalError(422, "invalid", "The delay cannot be", str(error)) from error
-            self._apply(kept.tables, tables, (write,))
+            apply(self._open(), self.hold, kept.tables, tables, (write,))
             overrides = {name: value for name, value in kept.overrides.items() if name != class_name}
             if limit != in_file:
                 overrides[class_name] = limit
-            self.kept = replace(kept, overrides=overrides, tables=tables)
-        log.info("limit set", **_shown(class_name, limit), by_uid=peer.uid, by_pid=peer.pid)
+            by_file = replace(kept.by_file, classes=file_limits(kept.config) | overrides)
+            self.kept = replace(kept, overrides=overrides, by_file=by_file, tables=tables)
+        log.info("limit set", **shown(class_name, limit), by_uid=peer.uid, by_pid=peer.pid)
         worry = delay_worry(limit.delay_ms) if change.delay_ms is not None else None
         return LimitAnswer(
             class_name=class_name,
@@ -149,22 +131,49 @@ class Keeper:
         """
         with self._reloading:
             checked = self._read_again()  # takes seconds with many lines, and nobody has to wait
-            with self._changing:
-                before = self.kept
-                try:
-                    self.kept = after = self._follow(self._acceptable(checked))
-                except GateError as error:
-                    self._note_refusal([str(error)])
-                    raise
+            with self._rostering:
+                before, after, full = self._follow(self._acceptable(checked))
         ended = tuple(sorted(before.overrides.keys() - after.overrides.keys()))
         who = {} if peer is None else {"by_uid": peer.uid, "by_pid": peer.pid}
         log.info("configuration loaded", file=self.file, digest=after.digest, limits_ended=ended, **who)
+        warnings = [problem.sentence(self.file) for problem in checked.problems]
+        if full is not None:
+            warnings.append(str(full))
         return ReloadAnswer(
             digest=after.digest,
             changed=after.digest != before.digest,
             ended=ended,
-            warnings=tuple(problem.sentence(self.file) for problem in checked.problems),
+            warnings=tuple(warnings),
         )
+
+    def set_roster(self, roster: Roster | None) -> None:
+        """Bring the kernel's lines to a roster; None, it is not known: what is there of lines stays.
+
+        Raises GateError, with nothing changed; FullError, with all written that has room.
+        """
+        with self._rostering, self._changing:
+            kept = self.kept
+            by_file = self._by_file(kept.config, kept.overrides)
+            tables, full = self._reconcile(by_file, kept.by_file, roster, learning_until(kept.tables))
+            self.kept = replace(kept, by_file=by_file, tables=tables)
+        if full is not None:
+            raise full
+
+    def change_roster(self, change: RosterChange) -> None:
+        """Bring a change of some lines into the kernel, at a cost that their number alone decides.
+
+        Raises GateError, with all written that came before what failed, in an order in which nothing
+        dangles, and FullError, with all written that has room. Whoever repeats the change does no harm.
+        """
+        with self._rostering, self._changing:
+            gate, kept = self._open(), self.kept
+            change = beside(kept.by_file, change)
+            tables = settings_for(change, kept.tables)
+            changes = line_changes(change, tables)
+            if tables is not kept.tables:
+                apply(gate, self.hold, kept.tables, tables, diff(kept.tables, tables))
+                self.kept = replace(kept, tables=tables)
+            gate.apply(changes)
 
     def sweep(self) -> Sweep:
         """Remove what time has ended, and see that the hold lives. Raises GateError."""
@@ -214,33 +223,60 @@ class Keeper:
             raise RefusalError(422, "invalid", "The cap cannot be", ": ".join(wrong))
         return limit
 
-    def _follow(self, config: Config) -> Kept:
-        """Bring the kernel to another configuration by the difference. Raises GateError, nothing changed."""
-        kept = self.kept
-        overrides = surviving(kept.overrides, kept.config, config)
-        tables = encode(
-            wanted(config, overrides),
-            kept.tables,
-            hold_by_queue=True,
-            learning_until_ns=learning_until(kept.tables),
-        )
-        installed = self._open().installed()
-        self._apply(installed, tables, diff(installed, tables))
-        return Kept(config, digest(config), overrides, tables, self._utc())
+    def _follow(self, config: Config) -> tuple[Kept, Kept, FullError | None]:
+        """Bring the kernel to another configuration by the difference; return what was and is in force.
+
+        Raises GateError, with nothing changed but that it is told.
+        """
+        try:
+            roster = self._roster(config)  # takes seconds with many lines, and only changes of them wait
+            with self._changing:
+                kept = self.kept
+                overrides = surviving(kept.overrides, kept.config, config)
+                by_file = self._by_file(config, overrides)
+                tables, full = self._reconcile(by_file, kept.by_file, roster, learning_until(kept.tables))
+                self.kept = after = Kept(config, digest(config), overrides, by_file, tables, self._utc())
+        except GateError as error:
+            self._note_refusal([str(error)])
+            raise
+        return kept, after, full
+
+    def _by_file(self, config: Config, overrides: Overrides) -> Wanted:
+        return wanted(config, overrides, self._numbers(line.name for line in config.lines))
+
+    def _reconcile(
+        self, by_file: Wanted, former: Wanted, roster: Roster | None, learning_until_ns: int
+    ) -> tuple[Tables, FullError | None]:
+        """Bring the kernel to what is wanted by the difference; return its settings, and what had no room.
+
+        `former`: what the file wanted before.
+        """
+        gate = self._open()
+        found = gate.installed()
+        if roster is None:
+            tables = encode_around(
+                by_file, former, found, hold_by_queue=True, learning_until_ns=learning_until_ns
+            )
+        else:
+            both = with_roster(by_file, roster)
+            tables = encode(both, found, hold_by_queue=True, learning_until_ns=learning_until_ns)
+        full = apply(gate, self.hold, found, tables, diff(found, tables))
+        if full is not None:
+            log.error("some lines are not known to the gate", why=str(full))
+        return settings(tables), full
 
     def _read_again(self) -> Checked:
         try:
             return self._read()
         except GateError as error:
-            with self._changing:
-                self._note_refusal([str(error)])
+            self._note_refusal([str(error)])
             raise
 
     def _acceptable(self, checked: Checked) -> Config:
         """Return the configuration, or keep the old one and refuse."""
         if checked.config is None:
             wrong = errors(checked.problems)
-            _tell_problems(self.file, wrong)
+            tell_problems(self.file, wrong)
             self._refuse("The file has errors", [problem.sentence(self.file) for problem in wrong])
         changed, way_out = unfollowable(self.kept.config, checked.config)
         if changed:
@@ -250,44 +286,11 @@ class Keeper:
         return checked.config
 
     def _note_refusal(self, problems: list[str]) -> None:
-        self.kept = replace(self.kept, refused=RefusedReload(at=self._utc(), problems=tuple(problems)))
+        refused = RefusedReload(at=self._utc(), problems=tuple(problems))
+        with self._changing:
+            self.kept = replace(self.kept, refused=refused)
 
     def _refuse(self, title: str, problems: list[str]) -> NoReturn:
         self._note_refusal(problems)
         detail = f"the old configuration stays in force; {'; '.join(problems)}"
         raise RefusalError(409, "refused-file", title, detail, problems)
-
-    def _apply(self, before: Tables, after: Tables, changes: Iterable[Change]) -> None:
-        """Bring kernel and hold from one state to another; no packet is released early on the way."""
-        old, new = banks(before), banks(after)
-        gate = self._open()
-        try:
-            if old != new:
-                self.hold.set_banks(cover(old, new))
-            gate.apply(changes)
-            if old != new:
-                self.hold.set_banks(new)
-        except GateError:
-            gate.apply(diff(gate.installed(), before))
-            self.hold.set_banks(old)
-            raise
-
-
-def _tell_differences(in_kernel: Mapping[str, Limit], in_file: Mapping[str, Limit]) -> None:
-    """Say where the limits of a gate that is taken over give way to the file's."""
-    for name, limit in in_file.items():
-        before = in_kernel.get(name)
-        if before is not None and before != limit:
-            was = {f"was_{key}": value for key, value in _shown(name, before).items() if key != "class_name"}
-            log.warning("the file's limit replaces the one found in the kernel", **_shown(name, limit), **was)
-
-
-def _tell_problems(file: str, problems: Iterable[Problem]) -> None:
-    """Log where a file is wrong; without the values, which may be addresses of lines."""
-    for problem in problems:
-        log.error("configuration refused", file=file, line=problem.line, key=problem.key)
-    log.error("the old configuration stays in force", way_out=f"sekisho check {file}")
-
-
-def _shown(class_name: str, limit: Limit) -> dict[str, str | int]:
-    return {"class_name": class_name, **LimitValue.of(limit).model_dump(mode="json")}

@@ -26,10 +26,12 @@ from sekisho.daemon.office import RunningOffice
 from sekisho.daemon.server import Server, listening
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
+from sekisho.gate.indices import banks
 from sekisho.gate.interfaces import LinkState, LinkWatch
 from sekisho.gate.kernel import GateSpec, open_gate
 from sekisho.gate.memory import recall
-from sekisho.gate.tables import banks
+from sekisho.model import Roster
+from sekisho.plan import line_numbers
 
 SWEEP_SECONDS = 1.0
 WATCHDOG_SECONDS = 1.0
@@ -75,17 +77,17 @@ def _kept(file: Path, config: Config) -> Iterator[Keeper]:
             undoing.callback(take_down, name)
         gate = open_gate(_spec(config.gate))
         undoing.callback(gate.close)
-        installed = gate.installed()
-        hold = _hold(config.gate, installed)
+        hold = _hold(config.gate, gate.settings())
         hold.start()
         undoing.callback(hold.stop)
         keeper = Keeper(
             gate,
             hold,
             config,
-            installed,
             file=str(file),
             read=lambda: read(file),
+            roster=lambda _: Roster(),
+            numbers=line_numbers,
             utc=lambda: datetime.now(UTC),
             monotonic_ns=time.monotonic_ns,
         )

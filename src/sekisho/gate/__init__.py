@@ -16,6 +16,10 @@ class GateError(Exception):
     """Something the gate needs is missing or in the way: who, which value, and the way out."""
 
 
+class FullError(GateError):
+    """A table of lines has no room for all; what has room has been written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What to delete from one map and then to write into it, by key."""

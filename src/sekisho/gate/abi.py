@@ -85,6 +85,11 @@ class Layout:
         """Return the struct's size in bytes."""
         return struct.calcsize(self.format)
 
+    def offset(self, field: str) -> int:
+        """Return where a field begins, in bytes."""
+        names = [name for name, _ in self.fields]
+        return struct.calcsize("<" + "".join(code for _, code in self.fields[: names.index(field)]))
+
 
 ADDRESS_KEY: Final = Layout("address_key", (("address", "16s"), ("set", "I"), ("length", "I")))
 KNOWN: Final = Layout("known", (("class", "H"), ("limit", "H"), ("arm", "B"), ("pad", "3x")))
@@ -239,6 +244,12 @@ def pack_line(number: int) -> bytes:
 def pack_known(class_index: int, limit_index: int, arm: int) -> bytes:
     """Return the value of `known`."""
     return _known.pack(class_index, limit_index, arm)
+
+
+def unpack_known(value: bytes) -> tuple[int, int, int]:
+    """Return (class index, limit index, arm)."""
+    class_index, limit_index, arm = _known.unpack(value)
+    return class_index, limit_index, arm
 
 
 def pack_port_plan(class_index: int, first: int, size: int, offset: int, length: int) -> bytes:

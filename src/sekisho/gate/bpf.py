@@ -1,4 +1,4 @@
-"""The bpf(2) system call: maps, pins, test runs and TCX links.
+"""The bpf(2) system call: maps, pins and test runs.
 
 libbpf 1.1 knows neither TCX nor its queries, and its structs for options change between
 versions; the kernel's own attributes do not. Every failure is an OSError that names the command.
@@ -22,10 +22,8 @@ from typing import Final, TypeVar
 _SYSCALL_NUMBERS: Final = {"x86_64": 321, "ppc64le": 361, "s390x": 351}
 _SYSCALL_NUMBER_GENERIC: Final = 280  # include/uapi/asm-generic/unistd.h: arm64, riscv64, …
 _ATTR_SIZE: Final = 144
-_TCX_INGRESS: Final = 46
-_BEFORE: Final = 1 << 3  # without a relative: at the head
+_COUNT_AT: Final = 32  # of a batch, in entries
 _BATCH: Final = 1 << 16  # entries in one call; the kernel yields the processor in between
-_MAX_QUERY: Final = 64  # BPF_MPROG_MAX
 _SKB_SIZE: Final = 192  # struct __sk_buff
 _SKB_MARK: Final = 8
 _SKB_IFINDEX: Final = 40
@@ -85,15 +83,6 @@ class ProgramInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkInfo:
-    """What the kernel tells of a TCX link; `ifindex` is 0 once the interface is gone."""
-
-    id: int
-    program_id: int
-    ifindex: int
-
-
-@dataclass(frozen=True, slots=True)
 class PacketRun:
     """What a program made of a packet: verdict, the packet and its mark, mean duration of one run."""
 
@@ -103,7 +92,8 @@ class PacketRun:
     duration_ns: int
 
 
-def _call(command: Command, attr: ctypes.Array[ctypes.c_char]) -> int:
+def call(command: Command, attr: ctypes.Array[ctypes.c_char]) -> int:
+    """Do a command; return what it answers, a new descriptor for many."""
     number = _SYSCALL_NUMBERS.get(platform.machine(), _SYSCALL_NUMBER_GENERIC)
     result = int(_libc.syscall(ctypes.c_long(number), ctypes.c_int(command), attr, ctypes.c_uint(len(attr))))
     if result < 0:
@@ -112,7 +102,8 @@ def _call(command: Command, attr: ctypes.Array[ctypes.c_char]) -> int:
     return result
 
 
-def _attr(layout: str, *values: int) -> ctypes.Array[ctypes.c_char]:
+def attributes(layout: str, *values: int) -> ctypes.Array[ctypes.c_char]:
+    """Return a command's attributes, which begin with these values; the kernel may write into them."""
     return ctypes.create_string_buffer(struct.pack(layout, *values), _ATTR_SIZE)
 
 
@@ -124,49 +115,44 @@ def _address(data: bytes) -> int:
 def pin(fd: int, path: str) -> None:
     """Pin a map, program or link to a path in bpffs."""
     name = os.fsencode(path)
-    _call(Command.OBJ_PIN, _attr("=QII", _address(name), fd, 0))
+    call(Command.OBJ_PIN, attributes("=QII", _address(name), fd, 0))
 
 
 def get_pinned(path: str) -> int:
     """Return a new descriptor of what is pinned at a path in bpffs."""
     name = os.fsencode(path)
     try:
-        return _call(Command.OBJ_GET, _attr("=QII", _address(name), 0, 0))
+        return call(Command.OBJ_GET, attributes("=QII", _address(name), 0, 0))
     except OSError as error:
         raise OSError(error.errno, os.strerror(error.errno or 0), path) from error
 
 
-def _info(fd: int, size: int) -> bytes:
+def info_of(fd: int, size: int) -> bytes:
+    """Return the first bytes of what the kernel tells of a descriptor's object."""
     info = ctypes.create_string_buffer(size)
-    _call(Command.OBJ_GET_INFO_BY_FD, _attr("=IIQ", fd, size, ctypes.addressof(info)))
+    call(Command.OBJ_GET_INFO_BY_FD, attributes("=IIQ", fd, size, ctypes.addressof(info)))
     return info.raw
 
 
 def map_info(fd: int) -> MapInfo:
     """Return what the kernel tells of a map."""
-    type_, _id, *rest = struct.unpack("=6I", _info(fd, 24))
+    type_, _id, *rest = struct.unpack("=6I", info_of(fd, 24))
     return MapInfo(type_, *rest)
 
 
 def program_info(fd: int) -> ProgramInfo:
     """Return what the kernel tells of a program."""
-    info = _info(fd, 80)
+    info = info_of(fd, 80)
     id_, tag = struct.unpack_from("=I8s", info, 4)
     (loaded_ns,) = struct.unpack_from("=Q", info, 40)
     return ProgramInfo(id_, tag.hex(), loaded_ns, info[64:80].rstrip(b"\0").decode())
-
-
-def link_info(fd: int) -> LinkInfo:
-    """Return what the kernel tells of a TCX link."""
-    _type, id_, program_id, ifindex = struct.unpack("=III4xI", _info(fd, 20))
-    return LinkInfo(id_, program_id, ifindex)
 
 
 def lookup(fd: int, key: bytes, size: int) -> bytes:
     """Return a key's value of `size` bytes; KeyError where there is none."""
     value = ctypes.create_string_buffer(size)
     try:
-        _call(Command.MAP_LOOKUP_ELEM, _attr("=I4xQQQ", fd, _address(key), ctypes.addressof(value), 0))
+        call(Command.MAP_LOOKUP_ELEM, attributes("=I4xQQQ", fd, _address(key), ctypes.addressof(value), 0))
     except OSError as error:
         if error.errno == errno.ENOENT:
             raise KeyError(key) from error
@@ -176,11 +162,7 @@ def lookup(fd: int, key: bytes, size: int) -> bytes:
 
 def update(fd: int, key: bytes, value: bytes) -> None:
     """Write one entry, new or not."""
-    _call(Command.MAP_UPDATE_ELEM, _attr("=I4xQQQ", fd, _address(key), _address(value), 0))
-
-
-def _batch(command: Command, fd: int, keys: bytes, values: bytes, count: int) -> None:
-    _call(command, _attr("=QQQQIIQQ", 0, 0, _address(keys), _address(values), count, fd, 0, 0))
+    call(Command.MAP_UPDATE_ELEM, attributes("=I4xQQQ", fd, _address(key), _address(value), 0))
 
 
 def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
@@ -189,22 +171,49 @@ def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
         yield chunk
 
 
+def _batch(
+    command: Command, fd: int, keys: Sequence[bytes], values: Sequence[bytes], passed_over: int
+) -> int:
+    """Do a command for many entries; return for how many it answered `passed_over`. It stops at each."""
+    all_keys, all_values = b"".join(keys), b"".join(values)
+    done = failures = 0
+    while done < len(keys):
+        key_at = _address(all_keys) + done * len(keys[0])
+        value_at = _address(all_values) + (done * len(values[0]) if values else 0)
+        attr = attributes("=QQQQIIQQ", 0, 0, key_at, value_at, len(keys) - done, fd, 0, 0)
+        try:
+            call(command, attr)
+        except OSError as error:
+            if error.errno != passed_over:
+                raise
+            failures += 1
+            done += 1
+        (count,) = struct.unpack_from("=I", attr, _COUNT_AT)  # of those before the one that failed
+        done += count
+    return failures
+
+
 def update_batch(fd: int, entries: Iterable[tuple[bytes, bytes]]) -> None:
-    """Write entries, new or not, in order; one call for many."""
+    """Write entries, new or not, in order; one call for many.
+
+    In a full hash table all that have room are written; then OSError E2BIG tells how many have not.
+    """
+    left_out = 0
     for chunk in _chunks(entries):
-        keys = b"".join([key for key, _ in chunk])
-        values = b"".join([value for _, value in chunk])
-        _batch(Command.MAP_UPDATE_BATCH, fd, keys, values, len(chunk))
+        keys, values = zip(*chunk, strict=True)
+        left_out += _batch(Command.MAP_UPDATE_BATCH, fd, keys, values, errno.E2BIG)
+    if left_out:
+        raise OSError(errno.E2BIG, f"{left_out:,} more found none")
 
 
-def delete_batch(fd: int, keys: Sequence[bytes]) -> None:
-    """Delete entries, all of which exist; one call for many."""
+def delete_batch(fd: int, keys: Iterable[bytes]) -> None:
+    """Delete entries, whether or not they are there; one call for many."""
     for chunk in _chunks(keys):
-        _batch(Command.MAP_DELETE_BATCH, fd, b"".join(chunk), b"", len(chunk))
+        _batch(Command.MAP_DELETE_BATCH, fd, chunk, (), errno.ENOENT)
 
 
-def _pieces(buffer: ctypes.Array[ctypes.c_char], size: int, count: int) -> Iterator[bytes]:
-    return chain.from_iterable(struct.iter_unpack(f"{size}s", memoryview(buffer)[: size * count]))
+def _pieces(data: memoryview, size: int) -> Iterator[bytes]:
+    return chain.from_iterable(struct.iter_unpack(f"{size}s", data))
 
 
 def value_room(info: MapInfo) -> int:
@@ -221,27 +230,41 @@ def read_all(fd: int) -> dict[bytes, bytes]:
     """
     info = map_info(fd)
     value_size = value_room(info)
+    entries: dict[bytes, bytes] = {}
+    for keys, values in _read(fd, info):
+        entries.update(zip(_pieces(keys, info.key_size), _pieces(values, value_size), strict=True))
+    return entries
+
+
+def read_joined(fd: int) -> tuple[bytes, bytes]:
+    """Return all keys of a map one after another, and so all values. Else as `read_all`."""
+    keys, values = bytearray(), bytearray()
+    for more_keys, more_values in _read(fd, map_info(fd)):
+        keys += more_keys
+        values += more_values
+    return bytes(keys), bytes(values)
+
+
+def _read(fd: int, info: MapInfo) -> Iterator[tuple[memoryview, memoryview]]:
+    """Yield keys and values, many at a time; they are valid until the next."""
+    value_size = value_room(info)
     room = min(_BATCH, info.max_entries)
     keys = ctypes.create_string_buffer(room * info.key_size)
     values = ctypes.create_string_buffer(room * value_size)
     place = ctypes.create_string_buffer(max(info.key_size, 4))
-    entries: dict[bytes, bytes] = {}
     start, ended = 0, False
     while not ended:
         pointers = start, ctypes.addressof(place), ctypes.addressof(keys), ctypes.addressof(values)
-        attr = _attr("=QQQQIIQQ", *pointers, room, fd, 0, 0)
+        attr = attributes("=QQQQIIQQ", *pointers, room, fd, 0, 0)
         try:
-            _call(Command.MAP_LOOKUP_BATCH, attr)
+            call(Command.MAP_LOOKUP_BATCH, attr)
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
             ended = True
-        (count,) = struct.unpack_from("=I", attr, 32)
-        entries.update(
-            zip(_pieces(keys, info.key_size, count), _pieces(values, value_size, count), strict=True)
-        )
+        (count,) = struct.unpack_from("=I", attr, _COUNT_AT)
+        yield memoryview(keys)[: info.key_size * count], memoryview(values)[: value_size * count]
         start = ctypes.addressof(place)
-    return entries
 
 
 def possible_cpus() -> int:
@@ -263,45 +286,13 @@ def run_packet(
     context = bytes(context_in)
     context_out = ctypes.create_string_buffer(_SKB_SIZE)
     data_out = ctypes.create_string_buffer(_PACKET_ROOM)
-    attr = _attr(
+    attr = attributes(
         "=IIIIQQIIIIQQII",
         *(program_fd, 0, len(packet), _PACKET_ROOM, _address(packet), ctypes.addressof(data_out)),
         *(repeat, 0, _SKB_SIZE, _SKB_SIZE, _address(context), ctypes.addressof(context_out), 0, 0),
     )
-    _call(Command.PROG_TEST_RUN, attr)
+    call(Command.PROG_TEST_RUN, attr)
     (retval, size) = struct.unpack_from("=i4xI", attr, 4)
     (duration_ns,) = struct.unpack_from("=I", attr, 36)
     (mark_out,) = struct.unpack_from("=I", context_out, _SKB_MARK)
     return PacketRun(retval, data_out.raw[:size], mark_out, duration_ns)
-
-
-def attach_tcx(program_fd: int, ifindex: int) -> int:
-    """Attach a program to an interface's TCX ingress ahead of all others; return the link."""
-    return _call(Command.LINK_CREATE, _attr("=IIIIIIQ", program_fd, ifindex, _TCX_INGRESS, _BEFORE, 0, 0, 0))
-
-
-def replace_in_link(link_fd: int, program_fd: int) -> None:
-    """Put another program into a link; no packet meets the link without one."""
-    _call(Command.LINK_UPDATE, _attr("=IIII", link_fd, program_fd, 0, 0))
-
-
-def detach_link(link_fd: int) -> None:
-    """Take a link's program off its interface at once, whoever else has the link open or pinned."""
-    _call(Command.LINK_DETACH, _attr("=I", link_fd))
-
-
-def query_tcx(ifindex: int) -> list[tuple[int, int]]:
-    """Return (program id, link id or 0) of what is on an interface's TCX ingress, in order.
-
-    OSError EINVAL where the kernel has no TCX (before 6.6).
-    """
-    programs = (ctypes.c_uint32 * _MAX_QUERY)()
-    links = (ctypes.c_uint32 * _MAX_QUERY)()
-    attr = _attr(
-        "=IIIIQI4xQQQQ",
-        *(ifindex, _TCX_INGRESS, 0, 0, ctypes.addressof(programs), _MAX_QUERY),
-        *(0, ctypes.addressof(links), 0, 0),
-    )
-    _call(Command.PROG_QUERY, attr)
-    (count,) = struct.unpack_from("=I", attr, 24)
-    return list(zip(programs[:count], links[:count], strict=True))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,18 +19,18 @@ from typing import Final
 
 import structlog
 
-from sekisho.gate import Change, GateError, Tables, abi, bpf, libbpf, links, needs
-from sekisho.gate.tables import class_names
-from sekisho.model import ClassCounters, Counters, Sweep, Totals
+from sekisho.gate import Change, FullError, GateError, Tables, abi, bpf, libbpf, links, needs
+from sekisho.gate.counts import counter_key, read_counters, read_totals
+from sekisho.gate.packed import KEY_SIZES, unpacked
+from sekisho.model import Counters, Sweep
 
 PIN_ROOT: Final = "/sys/fs/bpf/sekisho"
 
 _OBJECT: Final = Path(__file__).with_name("gate.bpf.o")
 _ARRAYS: Final = ("class_names", "limits", "control")  # their entries of zeros are left out of Tables
-_TABLES: Final = (*_ARRAYS, "exempt", "known", "shared", "addresses", "pools")
+_SETTINGS: Final = (*_ARRAYS, "exempt", "shared", "pools")
 _FIRST: Final = bytes(4)
 _ANY_PACKET: Final = bytes(64)
-_SIZED: Final = {"addresses", "known", "lines", "slots"}  # sizes that are keys in [gate]
 
 log = structlog.get_logger()
 
@@ -68,32 +67,54 @@ class KernelGate:
         self._swept_clean_at: int | None = None  # slots taken until a sweep that left nothing
 
     def installed(self) -> Tables:
-        """Read what is installed; for a new gate empty tables."""
+        """Read what is installed, known lines `Packed`; for a new gate empty tables."""
+        found = self.settings()
+        with _failing("reading the gate's tables of lines"):
+            lines = {name: unpacked(name, *bpf.read_joined(self._maps[name])) for name in KEY_SIZES}
+        return {**found, **lines}
+
+    def settings(self) -> Tables:
+        """Read what is installed except known lines and their addresses."""
         with _failing("reading the gate's tables"):
-            found = {name: bpf.read_all(self._maps[name]) for name in _TABLES}
+            found = {name: bpf.read_all(self._maps[name]) for name in _SETTINGS}
         for name in _ARRAYS:
             found[name] = {key: value for key, value in found[name].items() if any(value)}
         return found
 
     def apply(self, changes: Iterable[Change]) -> None:
-        """Write changes in their order; what came before one that failed stays written."""
+        """Write changes in their order; what came before one that failed stays written.
+
+        Where a table of lines is full all that has room is written, in it and in those that follow; then a
+        FullError is raised.
+        """
+        full: dict[str, FullError] = {}
         for change in changes:
-            fd = self._maps[change.map_name]
-            with _failing(f"writing table {change.map_name}", _room(change.map_name, fd)):
-                bpf.delete_batch(fd, change.deletes)
-                bpf.update_batch(fd, change.updates)
-                if change.map_name == "class_names":
-                    self._count_anew(key for key, _ in change.updates)
+            try:
+                self._write(change)
+            except FullError as error:
+                full[change.map_name] = error
+        if full:
+            raise FullError("; ".join(map(str, full.values())))
+
+    def _write(self, change: Change) -> None:
+        fd = self._maps[change.map_name]
+        try:
+            bpf.delete_batch(fd, change.deletes)
+            bpf.update_batch(fd, change.updates)
+            if change.map_name == "class_names":
+                self._count_anew(key for key, _ in change.updates)
+        except OSError as error:
+            raise _refusal(change.map_name, fd, error) from error
 
     def counters(self) -> Counters:
         """Read what was counted since the gate was attached, by (class, arm) with anything in it."""
         with _failing("reading the gate's counters"):
-            return _read_counters(self._maps)
+            return read_counters(self._maps)
 
     def sweep(self) -> Sweep:
         """Let the kernel remove what time has ended; costs nothing where there cannot be anything."""
         with _failing("sweeping the gate"):
-            taken = _read_totals(self._maps).slots_taken
+            taken = read_totals(self._maps).slots_taken
             if taken == self._swept_clean_at:
                 return Sweep()
             bpf.run_packet(self._loaded.programs["sweep"], _ANY_PACKET)
@@ -112,7 +133,7 @@ class KernelGate:
         zeros = bytes(bpf.value_room(bpf.map_info(fd)))
         for key in class_keys:
             index = int.from_bytes(key, "little")
-            bpf.update_batch(fd, [(_counter_key(index, arm), zeros) for arm in range(abi.MAX_ARMS)])
+            bpf.update_batch(fd, [(counter_key(index, arm), zeros) for arm in range(abi.MAX_ARMS)])
 
 
 def open_gate(spec: GateSpec) -> KernelGate:
@@ -171,7 +192,7 @@ def read_pinned(name: str, pin_root: str = PIN_ROOT) -> tuple[Tables, Counters]:
             maps[table] = bpf.get_pinned(str(pin_dir / table))
             closing.callback(os.close, maps[table])
         tables = {table: bpf.read_all(maps[table]) for table in ("class_names", "limits")}
-        return tables, _read_counters(maps)
+        return tables, read_counters(maps)
 
 
 def _open(spec: GateSpec, interfaces: Mapping[links.Interface, str], pin_dir: Path) -> KernelGate:
@@ -235,52 +256,21 @@ def _refuse_other_layout(pin_dir: Path) -> None:
     (pin_dir / mine).mkdir(exist_ok=True)
 
 
-def _room(map_name: str, fd: int) -> str:
-    way_out = (
-        f"raise {map_name} in [gate] and take the gate down and up" if map_name in _SIZED else "use fewer"
-    )
-    return f"it has room for {bpf.map_info(fd).max_entries} entries: {way_out}"
+def _refusal(map_name: str, fd: int, error: OSError) -> GateError:
+    """Return what to raise where the kernel refuses a write, with what to do where a table is full."""
+    if error.errno not in {errno.E2BIG, errno.ENOSPC}:
+        return GateError(f"writing table {map_name}: {error}")
+    room = f"writing table {map_name}: it has room for {bpf.map_info(fd).max_entries} entries"
+    if map_name not in KEY_SIZES:
+        return GateError(f"{room}: use fewer")
+    way_out = f"raise {map_name} in [gate] and take the gate down and up"
+    return FullError(f"{room}, {error.strerror}: {way_out}")
 
 
 @contextmanager
-def _failing(doing: str, when_full: str = "") -> Iterator[None]:
-    """Raise a GateError for an OSError, with what to do where a table is full."""
+def _failing(doing: str) -> Iterator[None]:
+    """Raise a GateError for an OSError."""
     try:
         yield
     except OSError as error:
-        if when_full and error.errno in {errno.E2BIG, errno.ENOSPC}:
-            raise GateError(f"{doing}: {when_full}") from error
         raise GateError(f"{doing}: {error}") from error
-
-
-def _read_counters(maps: Mapping[str, int]) -> Counters:
-    names = class_names({"class_names": bpf.read_all(maps["class_names"])})
-    rows = bpf.read_all(maps["counters"])
-    counted = {
-        (name, arm): _sums(rows[_counter_key(index, arm)], abi.COUNTERS.size)
-        for name, index in names.items()
-        if name
-        for arm in range(abi.MAX_ARMS)
-    }
-    classes = {key: _class_counters(sums) for key, sums in counted.items() if not key[1] or any(sums)}
-    return Counters(classes, _read_totals(maps))
-
-
-def _read_totals(maps: Mapping[str, int]) -> Totals:
-    return Totals(*_sums(bpf.read_all(maps["totals"])[_FIRST], abi.TOTALS.size))
-
-
-def _counter_key(class_index: int, arm: int) -> bytes:
-    return (class_index * abi.MAX_ARMS + arm).to_bytes(4, "little")
-
-
-def _sums(per_cpu: bytes, size: int) -> tuple[int, ...]:
-    """Add up one entry's u64 over all CPUs."""
-    return tuple(map(sum, zip(*struct.iter_unpack(f"<{size // 8}Q", per_cpu), strict=True)))
-
-
-def _class_counters(sums: tuple[int, ...]) -> ClassCounters:
-    plain = len(abi.COUNTER_SUMS)
-    concurrency = sums[plain : plain + abi.CONCURRENCY_BUCKETS]
-    named = dict(zip(abi.COUNTER_SUMS, sums, strict=False))
-    return ClassCounters(**named, concurrency=concurrency, length=sums[plain + abi.CONCURRENCY_BUCKETS :])

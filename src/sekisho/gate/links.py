@@ -27,7 +27,7 @@ from typing import Any, Final
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from sekisho.gate import GateError, bpf
+from sekisho.gate import GateError, bpf, tcx
 
 _SIOCGIFHWADDR: Final = 0x8927
 _ARPHRD_ETHER: Final = 1
@@ -94,7 +94,7 @@ def bridge_ports(interface: Interface) -> tuple[str, ...] | None:
 def has_tcx() -> bool:
     """Tell whether the kernel has TCX."""
     try:
-        bpf.query_tcx(_LOOPBACK)
+        tcx.query_tcx(_LOOPBACK)
     except OSError as error:
         if error.errno == errno.EINVAL:
             return False
@@ -104,7 +104,7 @@ def has_tcx() -> bool:
 
 def other_gate_on(interface: Interface, pin_dir: Path) -> str | None:
     """Return the name of another gate on an interface, if there is one; gates lie beside `pin_dir`."""
-    on_tcx = {link for _, link in bpf.query_tcx(interface.index)} if has_tcx() else set()
+    on_tcx = {link for _, link in tcx.query_tcx(interface.index)} if has_tcx() else set()
     for other in pin_dir.parent.iterdir() if pin_dir.parent.exists() else ():
         if other != pin_dir and any(_link(path).id in on_tcx for path in other.glob("link_*")):
             return other.name
@@ -159,11 +159,11 @@ def detach_filters(pin_dir: Path, kept: Collection[int] = ()) -> None:
 def _attach_tcx(interface: Interface, program_fd: int, path: Path) -> None:
     if path.exists() and _is_here(_link(path), interface, path):
         with _pinned(path) as link_fd:
-            bpf.replace_in_link(link_fd, program_fd)
+            tcx.replace_in_link(link_fd, program_fd)
         return
     if path.exists():
         _unlink(path)
-    link_fd = bpf.attach_tcx(program_fd, interface.index)
+    link_fd = tcx.attach_tcx(program_fd, interface.index)
     try:
         bpf.pin(link_fd, str(path))
     finally:
@@ -172,17 +172,17 @@ def _attach_tcx(interface: Interface, program_fd: int, path: Path) -> None:
 
 def _unlink(path: Path) -> None:
     with _pinned(path) as link_fd:
-        if bpf.link_info(link_fd).ifindex:
-            bpf.detach_link(link_fd)
+        if tcx.link_info(link_fd).ifindex:
+            tcx.detach_link(link_fd)
     path.unlink()
 
 
-def _is_here(link: bpf.LinkInfo, interface: Interface, path: Path) -> bool:
+def _is_here(link: tcx.LinkInfo, interface: Interface, path: Path) -> bool:
     """Tell whether a link is on this very interface; GateError where it serves another namespace."""
     if not link.ifindex:
         return False
     try:
-        here = link.id in {id_ for _, id_ in bpf.query_tcx(link.ifindex)}
+        here = link.id in {id_ for _, id_ in tcx.query_tcx(link.ifindex)}
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise
@@ -285,9 +285,9 @@ def _program(path: Path) -> bpf.ProgramInfo:
         return bpf.program_info(fd)
 
 
-def _link(path: Path) -> bpf.LinkInfo:
+def _link(path: Path) -> tcx.LinkInfo:
     with _pinned(path) as fd:
-        return bpf.link_info(fd)
+        return tcx.link_info(fd)
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""Reads what the kernel program has counted."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Final
+
+from sekisho.gate import abi, bpf
+from sekisho.gate.indices import class_names
+from sekisho.model import ClassCounters, Counters, Totals
+
+_FIRST: Final = bytes(4)
+
+
+def read_counters(maps: Mapping[str, int]) -> Counters:
+    """Return what was counted by (class, arm), the arms beyond the first with anything in them; OSError.
+
+    `maps`: their descriptors by name.
+    """
+    names = class_names({"class_names": bpf.read_all(maps["class_names"])})
+    rows = bpf.read_all(maps["counters"])
+    counted = {
+        (name, arm): _sums(rows[counter_key(index, arm)], abi.COUNTERS.size)
+        for name, index in names.items()
+        if name
+        for arm in range(abi.MAX_ARMS)
+    }
+    classes = {key: _class_counters(sums) for key, sums in counted.items() if not key[1] or any(sums)}
+    return Counters(classes, read_totals(maps))
+
+
+def read_totals(maps: Mapping[str, int]) -> Totals:
+    """Return the sums of what belongs to no class; OSError."""
+    return Totals(*_sums(bpf.read_all(maps["totals"])[_FIRST], abi.TOTALS.size))
+
+
+def counter_key(class_index: int, arm: int) -> bytes:
+    """Return the key of `counters` for a class's arm."""
+    return (class_index * abi.MAX_ARMS + arm).to_bytes(4, "little")
+
+
+def _sums(per_cpu: bytes, size: int) -> tuple[int, ...]:
+    """Add up one entry's u64 over all CPUs."""
+    return tuple(map(sum, zip(*struct.iter_unpack(f"<{size // 8}Q", per_cpu), strict=True)))
+
+
+def _class_counters(sums: tuple[int, ...]) -> ClassCounters:
+    plain = len(abi.COUNTER_SUMS)
+    concurrency = sums[plain : plain + abi.CONCURRENCY_BUCKETS]
+    named = dict(zip(abi.COUNTER_SUMS, sums, strict=False))
+    return ClassCounters(**named, concurrency=concurrency, length=sums[plain + abi.CONCURRENCY_BUCKETS :])

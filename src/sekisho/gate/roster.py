@@ -1,0 +1,155 @@
+"""Known lines and who holds which address, as the bytes of the kernel's tables: all, or a change of some."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+import numpy as np
+
+from sekisho.gate import Change, GateError, Tables, abi
+from sekisho.gate.indices import (
+    assign_banks,
+    assign_own_limits,
+    class_index,
+    class_names,
+    index_key,
+    limits_by_index,
+    own_limits,
+    pack_limit,
+)
+from sekisho.gate.packed import WORD, Packed, Words, keys_of, unpacked
+from sekisho.model import Address, KnownLine, Limit, RosterChange
+
+CONTROL_KEY: Final = bytes(4)
+
+_LENGTHS_AT: Final = abi.CONTROL.offset("prefix_lengths")
+_LENGTHS_END: Final = _LENGTHS_AT + abi.MAX_PREFIX_LENGTHS
+_HOST_SIZE: Final = 16
+_HOST_BITS: Final = 128
+_address_key = struct.Struct(abi.ADDRESS_KEY.format)
+
+
+def known_rows(numbers: Collection[int]) -> Words:
+    """Return the keys of `known` for lines, by number."""
+    return _line_words(numbers).reshape(-1, 1)
+
+
+def address_rows(addresses: Collection[Address]) -> Words:
+    """Return the keys of `addresses`."""
+    pack, mapped = _address_key.pack_into, abi.IPV4_PREFIX  # a million at a time: one call for each, no more
+    keys = bytearray(_address_key.size * len(addresses))
+    offset = 0
+    for network, length, port_set in addresses:
+        number = 0 if port_set is None else port_set + 1
+        if len(network) == _HOST_SIZE:
+            pack(keys, offset, network, number, length)
+        else:
+            pack(keys, offset, mapped + network, number, length + abi.IPV4_BITS)
+        offset += _address_key.size
+    return unpacked("addresses", keys, b"").rows
+
+
+def pack_known(
+    lines: Mapping[int, KnownLine], classes: Mapping[str, int], limits: Mapping[Limit, int]
+) -> Packed:
+    """Return `known`; `limits`: the indices of lines' own. GateError for a class that is not there."""
+    values: dict[KnownLine, int] = {}
+    for line in set(lines.values()):
+        index = class_index(classes, line.class_name)
+        limit = index if line.limit is None else limits[line.limit]
+        values[line] = int.from_bytes(abi.pack_known(index, limit, line.arm), "little")
+    words = np.fromiter((values[line] for line in lines.values()), WORD, len(lines))
+    return Packed(known_rows(lines), words)
+
+
+def pack_addresses(addresses: Mapping[Address, int]) -> Packed:
+    """Return `addresses`: the line of each."""
+    return Packed(address_rows(addresses), _line_words(addresses.values()))
+
+
+def indices_in_use(known: Packed) -> set[int]:
+    """Return the indices of classes and limits to which known lines refer."""
+    return {index for value in np.unique(known.words) for index in abi.unpack_known(value.tobytes())[:2]}
+
+
+def prefix_lengths(addresses: Iterable[Address], others: Iterable[int] = ()) -> tuple[int, ...]:
+    """Return the lengths that the kernel program has to try for an IPv6 address, longest first.
+
+    `others`: lengths that are in use besides. GateError where there are too many, or an IPv4 prefix.
+    """
+    shapes = {(len(address.network), address.length) for address in addresses}
+    for size, length in shapes:
+        if size != _HOST_SIZE and length + abi.IPV4_BITS != _HOST_BITS:
+            raise GateError(f"a line's IPv4 prefix of length {length}: name its addresses one by one")
+    named = {length for size, length in shapes if size == _HOST_SIZE and length != _HOST_BITS}
+    lengths = sorted(named.union(others), reverse=True)
+    if len(lengths) > abi.MAX_PREFIX_LENGTHS:
+        raise GateError(
+            f"{len(lengths)} different IPv6 prefix lengths of lines ({lengths[0]} to {lengths[-1]}), "
+            f"the gate has room for {abi.MAX_PREFIX_LENGTHS}: use fewer"
+        )
+    return tuple(lengths)
+
+
+def installed_prefix_lengths(tables: Tables) -> tuple[int, ...]:
+    """Return the lengths that the kernel program tries now."""
+    control = tables.get("control", {}).get(CONTROL_KEY, b"")
+    return tuple(length for length in control[_LENGTHS_AT:_LENGTHS_END] if length)
+
+
+def settings_for(change: RosterChange, tables: Tables) -> Tables:
+    """Return the tables with the limits and the prefix lengths that a change brings, nothing taken away.
+
+    GateError where the kernel's tables have no room for them.
+    """
+    lines = [line for line in change.lines.values() if line is not None]
+    held = [address for address, line in change.addresses.items() if line is not None]
+    lengths = prefix_lengths(held, installed_prefix_lengths(tables))
+    return _with_prefix_lengths(_with_limits(lines, tables), lengths)
+
+
+def line_changes(change: RosterChange, tables: Tables) -> tuple[Change, ...]:
+    """Return the writes of a change of lines, in their order: no address names a line that is not there.
+
+    `tables`: as `settings_for` has returned. GateError for a class that is not there.
+    """
+    known = {number: line for number, line in change.lines.items() if line is not None}
+    gone = tuple(abi.pack_line(number) for number, line in change.lines.items() if line is None)
+    held = {address: line for address, line in change.addresses.items() if line is not None}
+    free = [address for address, line in change.addresses.items() if line is None]
+    packed = pack_known(known, class_names(tables), own_limits(tables))
+    changes = (
+        Change("known", updates=packed.entries_at()),
+        Change("addresses", tuple(keys_of(address_rows(free))), pack_addresses(held).entries_at()),
+        Change("known", deletes=gone),
+    )
+    return tuple(change for change in changes if change.deletes or change.updates)
+
+
+def _line_words(numbers: Collection[int]) -> Words:
+    return np.fromiter(numbers, WORD, len(numbers)) | WORD.type(abi.LINE_KNOWN)
+
+
+def _with_limits(lines: Iterable[KnownLine], tables: Tables) -> Tables:
+    named = dict.fromkeys(line.limit for line in lines if line.limit is not None)
+    there = own_limits(tables)
+    new = [limit for limit in named if limit not in there]
+    if not new:
+        return tables
+    indices = assign_own_limits((*there, *new), tables)
+    delays = assign_banks(
+        (limit.delay_ms for limit in (*limits_by_index(tables).values(), *new)),
+        tables,
+    )
+    added = {index_key(indices[limit]): pack_limit(limit, delays) for limit in new}
+    return {**tables, "limits": {**tables["limits"], **added}}
+
+
+def _with_prefix_lengths(tables: Tables, lengths: tuple[int, ...]) -> Tables:
+    if lengths == installed_prefix_lengths(tables):
+        return tables
+    control = bytearray(tables["control"][CONTROL_KEY])
+    control[_LENGTHS_AT:_LENGTHS_END] = bytes(lengths).ljust(abi.MAX_PREFIX_LENGTHS, b"\0")
+    return {**tables, "control": {CONTROL_KEY: bytes(control)}}

@@ -1,0 +1,164 @@
+"""A gate and a hold without a kernel, and a keeper on both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sekisho.config import Checked, Config, parse
+from sekisho.daemon.keeper import Keeper
+from sekisho.gate import Change, FullError, GateError, Tables, abi
+from sekisho.gate.hold import HoldState
+from sekisho.gate.indices import index_key
+from sekisho.gate.packed import KEY_SIZES
+from sekisho.gate.tables import settings
+from sekisho.model import Counters, Limit, Roster, Sweep, Totals
+from sekisho.plan import installed_limits, line_numbers
+
+TEXT = """\
+[gate]
+subscriber = ["bng0"]
+uplink = ["up0"]
+[[pool]]
+prefix = "100.64.0.0/16"
+class = "dynamic"
+[class.dynamic]
+mode = "enforce"
+cap = 5
+delay = "1s"
+[class.fixed]
+mode = "observe"
+cap = 20
+delay = "0s"
+"""
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+NOW_NS = 10**12
+IDLE = HoldState(
+    banks={},
+    late_p50_ms=None,
+    late_p99_ms=None,
+    rules_restored=0,
+    queues_lost=0,
+    alive=True,
+)
+
+
+NOBODY = Roster()
+ALL_TABLES = (*KEY_SIZES, "class_names", "limits", "control", "exempt", "shared", "pools")
+ARRAYS = ("limits", "class_names", "control")
+
+
+class FakeGate:
+    """The kernel's tables as dictionaries; an array's entries of zeros are left out, as in the real one."""
+
+    def __init__(self, story: list[str]) -> None:
+        self.tables: dict[str, dict[bytes, bytes]] = {name: {} for name in ALL_TABLES}
+        self.room = dict.fromkeys(KEY_SIZES, 100)
+        self.story = story
+        self.writes: list[Change] = []
+        self.failing = ""
+
+    def installed(self) -> Tables:
+        return {name: dict(entries) for name, entries in self.tables.items()}
+
+    def settings(self) -> Tables:
+        return settings(self.installed())
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        full = False
+        for change in changes:
+            if change.map_name == self.failing:
+                self.failing = ""
+                raise GateError(f"{change.map_name} is full")
+            self.story.append(f"write {change.map_name}")
+            self.writes.append(change)
+            entries = self.tables[change.map_name]
+            for key in change.deletes:
+                entries.pop(key, None)
+            for key, value in change.updates:
+                if key not in entries and len(entries) >= self.room.get(change.map_name, 1_000):
+                    full = True
+                    continue
+                entries.pop(key, None)
+                if any(value) or change.map_name not in ARRAYS:
+                    entries[key] = value
+            self.nothing_dangles()
+        if full:
+            raise FullError("raise addresses in [gate]")
+
+    def nothing_dangles(self) -> None:
+        """See that a packet that comes now meets no reference to something that is not there."""
+        known, limits = self.tables["known"], self.tables["limits"]
+        assert set(self.tables["addresses"].values()) <= set(known)
+        for value in known.values():
+            assert all(index_key(index) in limits for index in abi.unpack_known(value)[:2])
+
+    def counters(self) -> Counters:
+        return Counters({}, Totals())
+
+    def sweep(self) -> Sweep:
+        return Sweep(sessions=3)
+
+    def close(self) -> None:
+        self.story.append("close")
+
+
+class FakeHold:
+    def __init__(self, story: list[str]) -> None:
+        self.banks: Mapping[int, int] = {}
+        self.alive = True
+        self.failing = 0
+        self.story = story
+
+    def set_banks(self, banks: Mapping[int, int]) -> None:
+        self.banks = dict(banks)
+        self.failing -= 1
+        if self.failing == 0:  # after it has changed something, as the real one may
+            raise GateError("a rule is refused")
+        self.story.append(f"hold {sorted(banks.values())}")
+
+    def state(self) -> HoldState:
+        return replace(IDLE, alive=self.alive)
+
+    def stop(self) -> None:
+        self.story.append("stop")
+
+
+class Scene:
+    """A keeper on fakes, and the file that it reads."""
+
+    def __init__(self, gate: FakeGate | None = None, roster: Roster | None = NOBODY) -> None:
+        self.story: list[str] = []
+        self.gate = gate or FakeGate(self.story)
+        self.gate.story = self.story
+        self.hold = FakeHold(self.story)
+        self.text = TEXT
+        self.slow_read: Callable[[], Checked] | None = None
+        self.roster: Roster | None = roster
+        self.roster_asked: Callable[[], object] = lambda: None
+        config = self.read().config
+        assert config is not None
+        self.keeper = Keeper(
+            self.gate,
+            self.hold,
+            config,
+            file="sekisho.toml",
+            read=self.read,
+            roster=self.ask_roster,
+            numbers=line_numbers,
+            utc=lambda: NOW,
+            monotonic_ns=lambda: NOW_NS,
+        )
+
+    def read(self) -> Checked:
+        return self.slow_read() if self.slow_read else parse(self.text.encode())
+
+    def ask_roster(self, config: Config) -> Roster | None:
+        self.asked_by = config
+        self.roster_asked()
+        return self.roster
+
+    @property
+    def in_kernel(self) -> dict[str, Limit]:
+        return installed_limits(self.gate.tables)
