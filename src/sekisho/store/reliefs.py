@@ -15,13 +15,13 @@ from sekisho.store.moments import from_us, to_us
 from sekisho.store.schema import evidence_hold, relief
 
 _NOW = bindparam("now", type_=BigInteger)
-_IN_FORCE = (
+IN_FORCE = (
     relief.c.since <= _NOW,
     relief.c.until > _NOW,
     or_(relief.c.ended.is_(None), relief.c.ended > _NOW),
 )
 _RELIEFS = select(relief.c.line, relief.c.since, relief.c.until, relief.c.by, relief.c.reason)
-_RELIEVED = Query(BigInteger(), lambda key: select(relief.c.line).where(relief.c.line == key, *_IN_FORCE))
+_RELIEVED = Query(BigInteger(), lambda key: select(relief.c.line).where(relief.c.line == key, *IN_FORCE))
 _HOLDS = select(
     evidence_hold.c.line, evidence_hold.c.since, evidence_hold.c.by, evidence_hold.c.reason
 ).where(evidence_hold.c.released.is_(None))
@@ -38,7 +38,7 @@ class Reliefs(Door):
     def end_relief(self, line: int, at: datetime, by: str) -> bool:
         """End the relief of a line; tell whether it had one."""
         changed = self._connection.execute(
-            update(relief).where(relief.c.line == line, *_IN_FORCE).values(ended=to_us(at), ended_by=by),
+            update(relief).where(relief.c.line == line, *IN_FORCE).values(ended=to_us(at), ended_by=by),
             {"now": to_us(at)},
         )
         return changed.rowcount > 0
@@ -74,7 +74,7 @@ class Reliefs(Door):
         return tuple(EvidenceHold(line, from_us(since), by, reason) for line, since, by, reason in rows)
 
     def _reliefs(self, now: datetime, *conditions: ColumnElement[bool]) -> tuple[Relief, ...]:
-        query = _RELIEFS.where(*_IN_FORCE, *conditions).order_by(relief.c.since, relief.c.id)
+        query = _RELIEFS.where(*IN_FORCE, *conditions).order_by(relief.c.since, relief.c.id)
         return tuple(
             Relief(line, from_us(since), from_us(until), by, reason)
             for line, since, until, by, reason in self._connection.execute(query, {"now": to_us(now)})

@@ -15,9 +15,10 @@ from sekisho.store.logins import Logins
 from sekisho.store.migrate import migrate
 from sekisho.store.port_plans import PortPlans
 from sekisho.store.reliefs import Reliefs
+from sekisho.store.sums import Sums
 
 
-class Transaction(Lines, Logins, Leases, PortPlans, Reliefs, AuditLog):
+class Transaction(Lines, Logins, Leases, PortPlans, Reliefs, AuditLog, Sums):
     """All that can be asked and written, by theme."""
 
 
