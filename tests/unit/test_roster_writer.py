@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -43,6 +44,16 @@ class Gate:
             assert self.changed.wait_for(reached, timeout=30), self.given
 
 
+@contextmanager
+def writing(gate: Gate, *, is_whole: bool = False) -> Iterator[RosterWriter]:
+    writer = RosterWriter(gate.apply, gate.reconcile, is_whole=is_whole)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        writer.stop()
+
+
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster_writer, "RETRY_SECONDS", 0.01)
@@ -51,7 +62,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_whole_roster_goes_first_and_changes_follow() -> None:
     gate = Gate()
     change = RosterChange({1: DYNAMIC}, {HOME: 1})
-    with RosterWriter(gate.apply, gate.reconcile) as writer:
+    with writing(gate) as writer:
         gate.wait(lambda: gate.given == ["whole"])
         writer.tell(change)
         gate.wait(lambda: gate.given == ["whole", change])
@@ -59,15 +70,16 @@ def test_the_whole_roster_goes_first_and_changes_follow() -> None:
 
 
 def test_what_gathers_meanwhile_is_one_batch_and_the_last_word_counts() -> None:
-    gate = Gate()
     started, go_on = threading.Event(), threading.Event()
 
-    def reconcile() -> None:
-        started.set()
-        assert go_on.wait(30)
-        gate.reconcile()
+    class Slow(Gate):
+        def reconcile(self) -> None:
+            started.set()
+            assert go_on.wait(30)
+            super().reconcile()
 
-    with RosterWriter(gate.apply, reconcile) as writer:
+    gate = Slow()
+    with writing(gate) as writer:
         assert started.wait(30)
         writer.tell(RosterChange({1: DYNAMIC}, {HOME: 1, OTHER: 1}))
         writer.tell(RosterChange({1: None, 2: DYNAMIC}, {HOME: 2}))
@@ -78,7 +90,7 @@ def test_what_gathers_meanwhile_is_one_batch_and_the_last_word_counts() -> None:
 
 def test_after_a_failure_the_whole_roster_is_written_again() -> None:
     gate = Gate()
-    with RosterWriter(gate.apply, gate.reconcile) as writer:
+    with writing(gate) as writer:
         gate.wait(lambda: gate.given == ["whole"])
         gate.failures = 3
         writer.tell(RosterChange({1: DYNAMIC}, {HOME: 1}))
@@ -86,3 +98,11 @@ def test_after_a_failure_the_whole_roster_is_written_again() -> None:
         writer.start_over()
         gate.wait(lambda: len(gate.given) == 6)
     assert gate.failures == 0
+
+
+def test_a_gate_that_has_the_roster_is_not_given_it_again() -> None:
+    gate = Gate()
+    change = RosterChange({1: DYNAMIC}, {HOME: 1})
+    with writing(gate, is_whole=True) as writer:
+        writer.tell(change)
+        gate.wait(lambda: gate.given == [change])

@@ -9,7 +9,7 @@ import pytest
 
 from sekisho.lines.events import Ending, Heard, Holding, Kind, Lease, login_key
 from sekisho.lines.pools import class_finder
-from sekisho.lines.roster import Treatment, known_line
+from sekisho.lines.roster import Treatment, known_line, roster
 from sekisho.lines.shared import MapRule
 from sekisho.lines.taking import as_events, in_force, with_shares
 from sekisho.model import Address, KnownLine, Limit, Mode, Pool
@@ -111,3 +111,21 @@ def test_the_class_of_a_line(
 def test_a_relieved_line_is_counted_and_not_limited() -> None:
     expected = KnownLine("dynamic", Limit(Mode.OBSERVE, 5, 0))
     assert known_line(TREATMENT, (HOME,), None, relieved=True) == expected
+
+
+def test_the_whole_roster_treats_each_line_as_by_itself() -> None:
+    shared = Address(bytes([192, 0, 2, 18]), 32, 0x34)
+    holdings = {HOME: 1, OFFICE: 2, PREFIX: 3, shared: 3, ELSEWHERE: 4, address("100.64.0.9"): 2}
+    listed, relieved = {2: "fixed"}, {3}
+    whole = roster(TREATMENT, holdings.items(), listed, relieved)
+    by_itself = {
+        line: known_line(
+            TREATMENT,
+            [address for address, holder in holdings.items() if holder == line],
+            listed.get(line),
+            relieved=line in relieved,
+        )
+        for line in set(holdings.values())
+    }
+    assert whole.lines == {line: one for line, one in by_itself.items() if one is not None}
+    assert whole.addresses == {address: line for address, line in holdings.items() if line != 4}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 import structlog
 
@@ -20,29 +18,34 @@ log = structlog.get_logger()
 
 
 class RosterWriter:
-    """Writes what it is told; begins with the whole roster, and does so again after something has failed.
+    """Writes what it is told; the whole roster first unless it is there, and again when something has failed.
 
-    `apply` writes a change, `reconcile` the whole roster. Both raise GateError, the latter StoreError too,
-    and RefusalError when the daemon is ending.
+    `is_whole`: the gate has the whole roster. `apply` writes a change, `reconcile` the whole roster. Both
+    raise GateError, the latter StoreError too, and RefusalError when the daemon is ending.
     """
 
-    def __init__(self, apply: Callable[[RosterChange], object], reconcile: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        apply: Callable[[RosterChange], object],
+        reconcile: Callable[[], object],
+        *,
+        is_whole: bool = False,
+    ) -> None:
         self._apply, self._reconcile = apply, reconcile
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._ending = threading.Event()
         self._pending = RosterChange()
-        self._is_whole = False
+        self._is_whole = is_whole
         self._thread = threading.Thread(target=self._run, name="roster")
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin to write."""
         self._woken.set()
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """End after what is being written."""
         self._ending.set()
         self._woken.set()
         self._thread.join()

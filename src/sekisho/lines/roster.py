@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sekisho.lines.pools import ClassOf
-from sekisho.model import Address, KnownLine, Limit, Mode
+from sekisho.model import Address, KnownLine, Limit, Mode, Roster
 
 _IPV4_BYTES = 4
 
@@ -35,6 +35,34 @@ def known_line(
         return None
     limit = treatment.classes[class_name]
     return KnownLine(class_name, Limit(Mode.OBSERVE, limit.cap, 0) if relieved else None)
+
+
+def roster(
+    treatment: Treatment,
+    holdings: Iterable[tuple[Address, int]],
+    listed: Mapping[int, str | None],
+    relieved: Collection[int],
+) -> Roster:
+    """Return all that is in force: `holdings`, address by address with its line."""
+    addresses = dict(holdings)
+    first: dict[int, Address] = {}
+    for address, line in addresses.items():
+        known = first.setdefault(line, address)
+        if known is not address and _order(treatment, address) < _order(treatment, known):
+            first[line] = address
+    alike: dict[KnownLine, KnownLine] = {}  # a million lines share a few values
+    lines: dict[int, KnownLine] = {}
+    for line, address in first.items():
+        one = known_line(treatment, (address,), listed.get(line), relieved=line in relieved)
+        if one is not None:
+            lines[line] = alike.setdefault(one, one)
+    if len(lines) < len(first):
+        addresses = {address: line for address, line in addresses.items() if line in lines}
+    return Roster(lines, addresses)
+
+
+def _order(treatment: Treatment, address: Address) -> tuple[bool, bool, bytes, int]:
+    return treatment.class_of(address) is None, *_ipv4_first(address)
 
 
 def _class_by_pool(treatment: Treatment, addresses: Iterable[Address]) -> str | None:
