@@ -18,7 +18,7 @@ NAME_SIZE = 31  # bytes of a class name in the kernel's table, without its end
 INTERFACE_SIZE = 15  # IFNAMSIZ - 1
 EXEMPT_WAY_OUT = 'name your own mail servers; to limit nobody, write mode = "observe" in the classes'
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{NAME_SIZE}}}", re.ASCII)
-_IPV4_IN_IPV6 = IPv6Network("::ffff:0:0/96")
+_IPV4_IN_IPV6 = 96  # bits of ::ffff:0:0/96
 _SHARED = re.compile(r"([0-9.]+):([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
 _LAST_PORT = 65_535
 
@@ -69,9 +69,13 @@ def read_network(text: str) -> Network:
         network = IPv6Network(text) if ":" in text else IPv4Network(text)
     except (AddressValueError, NetmaskValueError, ValueError):
         raise _network_fault(text) from None
-    if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_IN_IPV6):
+    if isinstance(network, IPv6Network) and _is_ipv4(network):
         raise fault(f'"{text}" is an IPv4 address inside IPv6', "write it as IPv4")
     return network
+
+
+def _is_ipv4(network: IPv6Network) -> bool:
+    return network.prefixlen >= _IPV4_IN_IPV6 and network.network_address.ipv4_mapped is not None
 
 
 def _network_fault(text: str) -> PydanticCustomError:

@@ -1,0 +1,159 @@
+"""Static lists: lines whose addresses stand in a file, in the configuration or in an import.
+
+A list is the whole truth of its source: what is no longer on it is not held any more. `diff` brings the
+leases and the lines of before to a new list; what is on both is left as it is, and so keeps its begin.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from sekisho.config import Config, Held
+from sekisho.lines.events import Ending, Lease, login_key
+from sekisho.lines.pools import ClassOf, class_finder
+from sekisho.lines.records import ListedLine
+from sekisho.model import Address, Pool, PortPlan
+
+_IPV4_BITS, _IPV4_BYTES = 32, 4
+
+CONFIG, LIST = "config", "list"
+"""Sources of static leases: the [[line]]s of the configuration, and a file or an import."""
+
+
+class StaticLine(NamedTuple):
+    """What a list says of a line beside its addresses: its class, and that these are fixed."""
+
+    class_name: str
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StaticList:
+    """Lines by name, who holds each address, and how the addresses that lines share are divided."""
+
+    lines: Mapping[str, StaticLine] = field(default_factory=dict)
+    addresses: Mapping[Address, str] = field(default_factory=dict)
+    port_plans: Mapping[bytes, PortPlan] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """What a new list changes: leases to remove and to add (in this order), lines to write."""
+
+    removed: tuple[Lease, ...]
+    added: tuple[Lease, ...]
+    lines: tuple[ListedLine, ...]
+
+
+def diff(
+    listed: Mapping[str, StaticLine],
+    held: Mapping[Address, Lease],
+    new: StaticList,
+    numbers: Mapping[str, int],
+    *,
+    source: str,
+    now: datetime,
+) -> ListChange:
+    """Tell what changes with a new list.
+
+    `listed`: the lines of the list before; `held`: the leases of `source` that go on, by address; `numbers`:
+    of all lines on either list, by name.
+    """
+    removed: list[Lease] = []
+    added: list[Lease] = []
+    for address, lease in held.items():
+        if address not in new.addresses:
+            removed.append(lease)
+            if lease.begin < now:
+                added.append(lease._replace(end=now, ending=Ending.LIST))
+    keys: dict[str, bytes] = {}
+    for address, name in new.addresses.items():
+        before = held.get(address)
+        if before is None or before.line != numbers[name]:  # whoever begins later ends whoever was before
+            key = keys.get(name) or keys.setdefault(name, static_login(source, name))
+            added.append(Lease(address, now, key, numbers[name]))
+    return ListChange(tuple(removed), tuple(added), tuple(_lines(listed, new.lines, numbers)))
+
+
+def static_login(source: str, name: str) -> bytes:
+    """Return the login key under which a line's static leases stand."""
+    return login_key(source, name, "")
+
+
+def config_list(config: Config) -> StaticList:
+    """Return the [[line]]s of a configuration without errors as a list."""
+    shares: defaultdict[bytes, list[tuple[int, int]]] = defaultdict(list)
+    for line in config.lines:
+        for network, ports in line.addresses:
+            if ports is not None:
+                shares[network.network_address.packed].append(ports)
+    class_of = pool_classes(config)
+    plans = {
+        packed: block_plan(class_of(Address(packed, _IPV4_BITS)) or _first_user(config, packed), ranges)
+        for packed, ranges in shares.items()
+    }
+    addresses = {
+        address: line.name
+        for line in config.lines
+        for held in line.addresses
+        for address in _addresses(held, plans)
+    }
+    return StaticList({line.name: StaticLine(line.class_name) for line in config.lines}, addresses, plans)
+
+
+def pool_classes(config: Config) -> ClassOf:
+    """Return the function that tells the class of the pool that holds an address."""
+    return class_finder(Pool(pool.prefix, pool.line_length, pool.class_name) for pool in config.pools)
+
+
+def block_plan(class_name: str, ranges: Iterable[tuple[int, int]]) -> PortPlan:
+    """Divide an address into blocks as long as its lowest range, so that each range is one.
+
+    They are counted from the lowest port that lets them: a range's number stays when others come and go.
+    """
+    first, last = min(ranges)
+    size = last - first + 1
+    return PortPlan(class_name, first=first % size, size=size)
+
+
+def one_by_one(address: Address) -> Sequence[Address]:
+    """Return what a line holds of a prefix: all of IPv6, IPv4 one by one as the gate looks them up."""
+    packed, length, _ = address
+    if length == _IPV4_BITS or len(packed) != _IPV4_BYTES:
+        return (address,)
+    first = int.from_bytes(packed, "big")
+    last = first + (1 << (_IPV4_BITS - length))
+    return [Address(one.to_bytes(_IPV4_BYTES, "big"), _IPV4_BITS) for one in range(first, last)]
+
+
+def _first_user(config: Config, packed: bytes) -> str:
+    """Return the class of the first line that shares an address."""
+    return next(
+        line.class_name
+        for line in config.lines
+        for network, ports in line.addresses
+        if ports is not None and network.network_address.packed == packed
+    )
+
+
+def _addresses(held: Held, plans: Mapping[bytes, PortPlan]) -> Sequence[Address]:
+    packed = held.network.network_address.packed
+    if held.ports is None:
+        return one_by_one(Address(packed, held.network.prefixlen))
+    plan = plans[packed]
+    return (Address(packed, _IPV4_BITS, (held.ports[0] - plan.first) // plan.size),)
+
+
+def _lines(
+    listed: Mapping[str, StaticLine], new: Mapping[str, StaticLine], numbers: Mapping[str, int]
+) -> Iterator[ListedLine]:
+    for name, line in new.items():
+        if listed.get(name) != line:
+            yield ListedLine(numbers[name], name, line.class_name, line.fixed)
+    for name in listed:
+        if name not in new:
+            yield ListedLine(numbers[name], name)
