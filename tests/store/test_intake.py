@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sekisho.daemon.intake import Intake
-from sekisho.lines.events import Boot, Event, Heard, Holding, Kind, login_key
+from sekisho.lines.events import Boot, Event, Heard, Holding, Kind, Lease, login_key
 from sekisho.lines.pools import class_finder
 from sekisho.lines.records import ListedLine, Relief
 from sekisho.lines.roster import Treatment
@@ -116,6 +116,7 @@ def test_addresses_of_nobody_are_counted_and_make_no_lease(desk: Desk) -> None:
 def test_a_static_list_stands_before_accounting(desk: Desk) -> None:
     with desk.store.transaction() as transaction:
         office = transaction.number_lines(["office"])["office"]
+        transaction.change_leases([], [Lease(HOME, at(-1), b"list" * 4, office)])
         transaction.put_holdings({HOME: Holding(office, b"list" * 4, static=True)})
     desk.take(say(Kind.START, 0))
     assert desk.told == []

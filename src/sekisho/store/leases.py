@@ -1,48 +1,64 @@
-"""Leases with their history, and who holds what now."""
+"""Leases with their history, and who holds what now.
+
+The last lease of each address has a table of its own: whoever comes online reads and writes one row of it,
+and moves one into the past. Nobody reads a hundred million rows to learn who holds what.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Connection,
     FromClause,
     LargeBinary,
     Select,
     bindparam,
+    func,
+    null,
     select,
     tuple_,
+    union_all,
 )
 
-from sekisho.lines.events import Ending, Holding, Lease
+from sekisho.lines.events import Holding, Lease
 from sekisho.model import Address
 from sekisho.store.door import Door
-from sekisho.store.many import Query, Row
+from sekisho.store.lease_rows import (
+    LAST_COLUMNS,
+    PAST_COLUMNS,
+    Edit,
+    edits,
+    followed,
+    key_of,
+    last_row,
+    past_key,
+    past_row,
+    read_lease,
+)
+from sekisho.store.many import Query
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.packing import pack_address, unpack_address
-from sekisho.store.schema import holding, lease, shape
+from sekisho.store.schema import lease, past_lease, shape
 
-ENDINGS: Final = (Ending.STOP, Ending.NEXT_LOGIN, Ending.NAS, Ending.LIST, Ending.RELEASE)  # by number
-_NUMBERS: Final = {ending: number for number, ending in enumerate(ENDINGS)}
 _MOST_WITHIN = 1_000  # leases of one address within the skew of a look-up
 _CHUNK = 10_000  # rows that a stream reads ahead
 
-_COLUMNS: Final = tuple(lease.c[name] for name in ("address", "begin", "login", "line", "end", "ending"))
 
-
-def _latest_first(*conditions: ColumnElement[bool]) -> Select[Any]:
-    return select(*_COLUMNS).where(*conditions).order_by(lease.c.begin.desc(), lease.c.login.desc())
+def _past(*conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
+    latest_first = (past_lease.c.begin.desc(), past_lease.c.login.desc())
+    return select(*PAST_COLUMNS).where(*conditions).order_by(*latest_first)
 
 
 def next_begin(of: FromClause) -> ColumnElement[int]:
-    """Return when the next lease of the same address begins, as a part of a statement about leases."""
-    later = lease.alias()
-    return (
+    """Return when the lease after a past one begins, as a part of a statement about past leases."""
+    later = past_lease.alias()
+    in_past = (
         select(later.c.begin)
         .where(
             later.c.address == of.c.address,
@@ -53,53 +69,66 @@ def next_begin(of: FromClause) -> ColumnElement[int]:
         .correlate(of)
         .scalar_subquery()
     )
+    last = select(lease.c.begin).where(lease.c.address == of.c.address).correlate(of).scalar_subquery()
+    return func.coalesce(in_past, last)
 
 
 _SINCE, _UNTIL = bindparam("since", type_=BigInteger), bindparam("until", type_=BigInteger)
-_LATEST = Query(LargeBinary(), lambda key: _latest_first(lease.c.address == key).limit(1))
-_LAST_BY = Query(
-    LargeBinary(), lambda key: _latest_first(lease.c.address == key, lease.c.begin <= _SINCE).limit(1)
+_LAST = Query(LargeBinary(), lambda key: select(*LAST_COLUMNS, lease.c.static).where(lease.c.address == key))
+_LAST_PAST = Query(LargeBinary(), lambda key: _past(past_lease.c.address == key).limit(1))
+_PAST_BY = Query(
+    LargeBinary(), lambda key: _past(past_lease.c.address == key, past_lease.c.begin <= _SINCE).limit(1)
 )
-_WITHIN = Query(
+_PAST_WITHIN = Query(
     LargeBinary(),
-    lambda key: _latest_first(lease.c.address == key, lease.c.begin > _SINCE, lease.c.begin <= _UNTIL).limit(
-        _MOST_WITHIN
-    ),
-)
-_HOLDING = Query(
-    LargeBinary(),
-    lambda key: select(holding.c.address, holding.c.line, holding.c.login, holding.c.static).where(
-        holding.c.address == key
-    ),
+    lambda key: _past(
+        past_lease.c.address == key, past_lease.c.begin > _SINCE, past_lease.c.begin <= _UNTIL
+    ).limit(_MOST_WITHIN),
 )
 _HELD_BY = Query(
-    BigInteger(), lambda key: select(holding.c.line, holding.c.address).where(holding.c.line == key)
+    BigInteger(),
+    lambda key: select(lease.c.line, lease.c.address).where(lease.c.line == key, lease.c.end.is_(None)),
 )
-_ALL_HOLDINGS = select(holding.c.address, holding.c.line).execution_options(yield_per=_CHUNK)
-_OF_LINE = (
-    select(*_COLUMNS, next_begin(lease))
-    .where(lease.c.line == bindparam("number"))
-    .order_by(lease.c.begin, lease.c.address)
-)
+_HELD = select(lease.c.address, lease.c.line).where(lease.c.end.is_(None)).execution_options(yield_per=_CHUNK)
+_NUMBER = bindparam("number", type_=BigInteger)
+_OF_LINE = union_all(
+    select(*PAST_COLUMNS, next_begin(past_lease)).where(past_lease.c.line == _NUMBER),
+    select(*LAST_COLUMNS, null()).where(lease.c.line == _NUMBER),
+).order_by("begin", "address")
 _SHAPES = select(shape.c.size, shape.c.length)
 
 
 class Leases(Door):
-    """Leases and holdings in a transaction."""
+    """Leases in a transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._last: dict[Address, Lease | None] = {}  # as far as they were read
+        self._static: dict[Address, bool] = {}
+        self._before: dict[Address, Holding | None] = {}  # of addresses whose leases this has changed
 
     def change_leases(self, removed: Iterable[Lease], added: Iterable[Lease]) -> None:
         """Delete leases as far as they are there, then write others in place of those with their keys."""
-        self._many.remove(
-            lease, [(pack_address(one.address), to_us(one.begin), one.login) for one in removed]
-        )
-        rows = {(one.address, one.begin, one.login): _lease_row(one) for one in added}
-        self._many.put(lease, list(rows.values()))
-        self._many.put(shape, list({(len(one[0].network), one[0].length) for one in rows}))
+        changes = edits(removed, added)
+        self._read(changes)
+        for address in changes:
+            self._before.setdefault(address, self._holding(address))
+        known = self._take_away(changes)
+        past: list[Lease] = []
+        last: dict[Address, Lease | None] = {}
+        for address, edit in changes.items():
+            last[address], of_past = followed(edit, known[address])
+            past += of_past
+        self._many.put(past_lease, [past_row(one) for one in past])
+        self._write_last({address: one for address, one in last.items() if one != self._last[address]})
+        shapes = {(len(address.network), address.length) for address, edit in changes.items() if edit.new}
+        self._many.put(shape, sorted(shapes))
 
     def latest(self, addresses: Iterable[Address]) -> dict[Address, Lease]:
         """Return the last lease of each address, by (begin, login)."""
-        found = self._many.find(_LATEST, map(pack_address, addresses))
-        return {one.address: one for one in map(_lease, found)}
+        wanted = set(addresses)
+        self._read(wanted)
+        return {address: one for address in wanted if (one := self._last[address]) is not None}
 
     def leases_at(
         self, addresses: Collection[Address], at: datetime, skew: timedelta
@@ -108,11 +137,19 @@ class Leases(Door):
 
         These are all that begin within the skew around the moment, and the last that began before.
         """
-        keys = [pack_address(address) for address in addresses]
-        since, until = to_us(at - skew), to_us(at + skew)
-        within = self._many.find(_WITHIN, keys, since=since, until=until)
+        since, until = at - skew, at + skew
         found: defaultdict[Address, list[Lease]] = defaultdict(list)
-        for one in map(_lease, chain(within, self._many.find(_LAST_BY, keys, since=since))):
+        for one in self.latest(addresses).values():
+            if one.begin <= until:
+                found[one.address].append(one)
+        further = [
+            pack_address(address)
+            for address in addresses
+            if not any(one.begin <= since for one in found[address])
+        ]
+        within = self._many.find(_PAST_WITHIN, further, since=to_us(since), until=to_us(until))
+        by_then = self._many.find(_PAST_BY, further, since=to_us(since))
+        for one in map(read_lease, chain(within, by_then)):
             found[one.address].append(one)
         return {address: tuple(found[address]) for address in addresses}
 
@@ -122,7 +159,7 @@ class Leases(Door):
         One that the next holder's has ended has an end and no ending. In the order of their begins.
         """
         for *row, following in self._connection.execute(_OF_LINE, {"number": line}):
-            one = _lease(row)
+            one = read_lease(row)
             if following is not None and (one.end is None or from_us(following) < one.end):
                 one = one._replace(end=from_us(following), ending=None)
             if one.end is None or max(one.begin, since) < one.end:
@@ -133,28 +170,31 @@ class Leases(Door):
         return frozenset((size, length) for size, length in self._connection.execute(_SHAPES))
 
     def holdings(self, addresses: Iterable[Address]) -> dict[Address, Holding]:
-        """Return who holds addresses now."""
-        return {
-            unpack_address(key): Holding(line, login, bool(static))
-            for key, line, login, static in self._many.find(_HOLDING, map(pack_address, addresses))
+        """Return who held addresses when the transaction began, or holds them since `put_holdings`."""
+        wanted = set(addresses)
+        self._read(wanted)
+        held = {
+            address: self._before[address] if address in self._before else self._holding(address)
+            for address in wanted
         }
+        return {address: one for address, one in held.items() if one is not None}
 
     def put_holdings(self, holdings: Mapping[Address, Holding | None]) -> None:
-        """Write who holds addresses now; None: nobody."""
-        gone = [(pack_address(address),) for address, one in holdings.items() if one is None]
-        self._many.remove(holding, gone)
-        self._many.put(
-            holding,
-            [
-                (one.line, one.static, pack_address(address), one.login)
-                for address, one in holdings.items()
-                if one is not None
-            ],
-        )
+        """Take over who holds addresses now, as `latest` tells; write which of them a static list gives."""
+        self._read(holdings)
+        for address in holdings:
+            self._before.pop(address, None)
+        static = {
+            address: one.static
+            for address, one in holdings.items()
+            if one is not None and one.static != self._static[address]
+        }
+        self._static |= static
+        self._write_last({address: self._last[address] for address in static})
 
     def all_holdings(self) -> Iterator[tuple[Address, int]]:
         """Yield every address that is held now, with its line's number."""
-        for key, line in self._connection.execute(_ALL_HOLDINGS):
+        for key, line in self._connection.execute(_HELD):
             yield unpack_address(key), line
 
     def holdings_of(self, lines: Iterable[int]) -> dict[int, tuple[Address, ...]]:
@@ -164,19 +204,38 @@ class Leases(Door):
             found[line].append(unpack_address(key))
         return {line: tuple(addresses) for line, addresses in found.items()}
 
+    def _holding(self, address: Address) -> Holding | None:
+        one = self._last[address]
+        if one is None or one.end is not None:
+            return None
+        return Holding(one.line, one.login, self._static[address])
 
-def _lease_row(one: Lease) -> Row:
-    ending = None if one.ending is None else _NUMBERS[one.ending]
-    return to_us(one.begin), one.line, to_us(one.end), ending, pack_address(one.address), one.login
+    def _read(self, addresses: Iterable[Address]) -> None:
+        """Read the last leases of addresses, each once in a transaction."""
+        unread = [address for address in addresses if address not in self._last]
+        self._last |= dict.fromkeys(unread)
+        self._static |= dict.fromkeys(unread, False)
+        for *row, static in self._many.find(_LAST, map(pack_address, unread)):
+            one = read_lease(row)
+            self._last[one.address], self._static[one.address] = one, bool(static)
 
+    def _take_away(self, changes: Mapping[Address, Edit]) -> dict[Address, Lease | None]:
+        """Delete what is gone from the past; return the last leases that are left, taken out of the past."""
+        known = {address: self._last[address] for address in changes}
+        gone = [past_key(address, key) for address, edit in changes.items() for key in edit.gone]
+        self._many.remove(past_lease, gone)
+        lost = [address for address, edit in changes.items() if edit.loses(known[address])]
+        known |= dict.fromkeys(lost)
+        risen = [read_lease(row) for row in self._many.find(_LAST_PAST, map(pack_address, lost))]
+        self._many.remove(past_lease, [past_key(one.address, key_of(one)) for one in risen])
+        return known | {one.address: one for one in risen}
 
-def _lease(row: Sequence[Any]) -> Lease:
-    key, begin, login, line, end, ending = row
-    return Lease(
-        unpack_address(key),
-        from_us(begin),
-        login,
-        line,
-        from_us(end),
-        None if ending is None else ENDINGS[ending],
-    )
+    def _write_last(self, last: Mapping[Address, Lease | None]) -> None:
+        for address, after in last.items():
+            before = self._last[address]
+            if before is None or after is None or key_of(before) != key_of(after):
+                self._static[address] = False
+            self._last[address] = after
+        self._many.remove(lease, [(pack_address(address),) for address, one in last.items() if one is None])
+        rows = [last_row(one, static=self._static[one.address]) for one in last.values() if one is not None]
+        self._many.put(lease, rows)

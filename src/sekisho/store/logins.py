@@ -12,7 +12,7 @@ from sqlalchemy import LargeBinary, Text, select, update
 from sekisho.lines.events import Boot, Login
 from sekisho.store.door import Door
 from sekisho.store.many import Query
-from sekisho.store.moments import day_of, from_us, to_us
+from sekisho.store.moments import from_us, to_us
 from sekisho.store.packing import pack_login, unpack_login
 from sekisho.store.schema import boot, login
 
@@ -48,10 +48,7 @@ class Logins(Door):
 
     def put_logins(self, logins: Mapping[bytes, Login]) -> None:
         """Write logins in place of what was known of them."""
-        rows = [
-            (one.line, day_of(one.seen), not is_settled(one), key, one.nas, pack_login(one))
-            for key, one in logins.items()
-        ]
+        rows = [(one.line, not is_settled(one), key, one.nas, pack_login(one)) for key, one in logins.items()]
         self._many.put(login, rows)
 
     def boots(self, nases: Iterable[str]) -> dict[str, tuple[datetime, ...]]:

@@ -29,8 +29,3 @@ def from_us(microseconds: int | None) -> datetime | None: ...
 def from_us(microseconds: int | None) -> datetime | None:
     """Return the aware UTC moment of microseconds; None stays None."""
     return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
-
-
-def day_of(moment: datetime) -> int:
-    """Return the number of a moment's day since 1970."""
-    return (moment - _EPOCH).days

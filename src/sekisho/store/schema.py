@@ -45,13 +45,11 @@ login = Table(
     "login",
     metadata,
     _number("line"),
-    Column("seen_day", Integer, nullable=False),  # days since 1970: an index of the moment would never rest
     Column("unsettled", Boolean, nullable=False),  # a boot of the NAS may end it yet
     Column("key", LargeBinary, nullable=False),
     Column("nas", Text, nullable=False),
     Column("packed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("key", name="login_pkey"),
-    Index("login_seen", "seen_day", "key"),
     sqlite_with_rowid=False,
 )
 Index(
@@ -72,29 +70,32 @@ boot = Table(
     sqlite_with_rowid=False,
 )
 
-lease = Table(
+lease = Table(  # the last of each address: who holds it now, unless it has ended
     "lease",
     metadata,
     _number("begin"),
     _number("line"),
     Column("end", BigInteger),
     Column("ending", SmallInteger),  # number in `leases.ENDINGS`
+    Column("static", Boolean, nullable=False),
     Column("address", LargeBinary, nullable=False),
     Column("login", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("address", "begin", "login", name="lease_pkey"),
+    PrimaryKeyConstraint("address", name="lease_pkey"),
     Index("lease_line", "line"),
     sqlite_with_rowid=False,
 )
 
-holding = Table(
-    "holding",
+past_lease = Table(  # all that a later one of the same address has followed
+    "past_lease",
     metadata,
+    _number("begin"),
     _number("line"),
-    Column("static", Boolean, nullable=False),
+    Column("end", BigInteger),
+    Column("ending", SmallInteger),
     Column("address", LargeBinary, nullable=False),
     Column("login", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("address", name="holding_pkey"),
-    Index("holding_line", "line"),
+    PrimaryKeyConstraint("address", "begin", "login", name="past_lease_pkey"),
+    Index("past_lease_line", "line"),
     sqlite_with_rowid=False,
 )
 

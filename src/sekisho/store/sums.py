@@ -10,11 +10,11 @@ from sqlalchemy import func, select
 from sekisho.store.door import Door
 from sekisho.store.moments import to_us
 from sekisho.store.reliefs import IN_FORCE
-from sekisho.store.schema import holding, line, relief
+from sekisho.store.schema import lease, line, relief
 
 _SUMS = select(
     select(func.count()).select_from(line).scalar_subquery(),
-    select(func.count()).select_from(holding).scalar_subquery(),
+    select(func.count()).select_from(lease).where(lease.c.end.is_(None)).scalar_subquery(),
     select(func.count()).select_from(relief).where(*IN_FORCE).scalar_subquery(),
 )
 

@@ -21,7 +21,6 @@ def upgrade() -> None:
     op.create_table(
         "login",
         sa.Column("line", sa.BigInteger, nullable=False),
-        sa.Column("seen_day", sa.Integer, nullable=False),
         sa.Column("unsettled", sa.Boolean, nullable=False),
         sa.Column("key", sa.LargeBinary, nullable=False),
         sa.Column("nas", sa.Text, nullable=False),
@@ -29,7 +28,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="login_pkey"),
         sqlite_with_rowid=False,
     )
-    op.create_index("login_seen", "login", ["seen_day", "key"])
     unsettled = sa.text("unsettled")
     op.create_index(
         "login_unsettled", "login", ["nas", "key"], sqlite_where=unsettled, postgresql_where=unsettled
@@ -48,22 +46,25 @@ def upgrade() -> None:
         sa.Column("line", sa.BigInteger, nullable=False),
         sa.Column("end", sa.BigInteger),
         sa.Column("ending", sa.SmallInteger),
+        sa.Column("static", sa.Boolean, nullable=False),
         sa.Column("address", sa.LargeBinary, nullable=False),
         sa.Column("login", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("address", "begin", "login", name="lease_pkey"),
+        sa.PrimaryKeyConstraint("address", name="lease_pkey"),
         sqlite_with_rowid=False,
     )
     op.create_index("lease_line", "lease", ["line"])
     op.create_table(
-        "holding",
+        "past_lease",
+        sa.Column("begin", sa.BigInteger, nullable=False),
         sa.Column("line", sa.BigInteger, nullable=False),
-        sa.Column("static", sa.Boolean, nullable=False),
+        sa.Column("end", sa.BigInteger),
+        sa.Column("ending", sa.SmallInteger),
         sa.Column("address", sa.LargeBinary, nullable=False),
         sa.Column("login", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("address", name="holding_pkey"),
+        sa.PrimaryKeyConstraint("address", "begin", "login", name="past_lease_pkey"),
         sqlite_with_rowid=False,
     )
-    op.create_index("holding_line", "holding", ["line"])
+    op.create_index("past_lease_line", "past_lease", ["line"])
     op.create_table(
         "shape",
         sa.Column("size", sa.SmallInteger, nullable=False),
