@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from sekisho.api.app import Peer, create_app
 from sekisho.api.client import socket_path
+from sekisho.api.lines import LinesOffice
 from sekisho.api.models import (
     ClassStatus,
     ConfigStatus,
@@ -105,14 +106,14 @@ class FakeOffice:
 
 
 @contextmanager
-def running(office: FakeOffice, name: str = "gate") -> Iterator[FakeOffice]:
+def running(office: FakeOffice, name: str = "gate", lines: LinesOffice | None = None) -> Iterator[FakeOffice]:
     """Answer for an office on the gate's socket until the test ends."""
     started = threading.Event()
 
     async def tell_started() -> None:
         started.set()
 
-    server = Server(create_app(office), on_started=tell_started)
+    server = Server(create_app(office, lines), on_started=tell_started)
     with listening(socket_path(name)) as listener:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()

@@ -16,7 +16,16 @@ from sekisho.api.models import LimitValue, Value
 from sekisho.api.reading import AddressField, LineName, Moment, Port, Said, Until
 from sekisho.lines.purposes import Purpose
 
-ListKind = Literal["csv", "toml"]
+
+class Action(StrEnum):
+    """What is recorded in the audit log when it is done or refused."""
+
+    HOLDER = "line holder"
+    SHOW = "line show"
+    RELIEF = "line relief"
+    RELIEF_END = "line relief end"
+    IMPORT = "line import"
+    AUDIT_LOG = "audit log"
 
 
 class Request(BaseModel):
@@ -87,7 +96,7 @@ class HolderAnswer(Value):
     `skew_seconds`: clocks may differ by so much, and where that decides, the answer is ambiguous.
     """
 
-    address: AddressField
+    address: str
     port: int | None
     at: datetime
     answer: Found
@@ -123,16 +132,15 @@ class ReliefValue(Value):
 class LineAnswer(Value):
     """What is known of a line.
 
-    `class_from`: "list" or "pool"; `limit_from`: "class" or "relief". All four are null where no address of
-    the line is in force and no list names it.
+    Class and limit, and where each is from, are null where the line holds no address and no list names it.
     """
 
     line: str
     fixed: bool
-    class_name: str | None
-    class_from: str | None
-    limit: LimitValue | None
-    limit_from: str | None
+    class_name: str | None = None
+    class_from: Literal["list", "pool"] | None = None
+    limit: LimitValue | None = None
+    limit_from: Literal["class", "relief"] | None = None
     relief: ReliefValue | None
     holds: tuple[HeldValue, ...]
     leases_since: datetime
@@ -147,32 +155,37 @@ class ReliefAnswer(Value):
 
 
 class ImportAnswer(Value):
-    """What a list changes, in numbers of lines; nothing of it yet where `dry_run`."""
+    """What a list changes, or would where `dry_run`.
+
+    `lines` it names; `lines_set` are new or have another class; `lines_dropped` are no longer on it.
+    """
 
     dry_run: bool
     lines: int
-    added: int
-    changed: int
-    removed: int
+    lines_set: int
+    lines_dropped: int
+    leases_begun: int
+    leases_ended: int
     warnings: tuple[str, ...] = ()
 
 
 class LinesStatus(Value):
     """How the office's knowledge of lines stands; sums only.
 
-    `store`: "ok", or why not; the counts are null then. `gate_is_whole`: the gate has all of it.
+    `store`: "ok", or why not, and then the numbers are null. `gate_is_whole`: the gate has all of it.
+    `counts`: of events, by who counted and how they went.
     """
 
     store: str
-    lines: int | None
-    addresses_held: int | None
-    reliefs: int | None
+    lines: int | None = None
+    addresses_held: int | None = None
+    reliefs: int | None = None
     gate_is_whole: bool
-    counts: Mapping[str, int]
+    counts: Mapping[str, Mapping[str, int]]
 
 
-class AuditEntryValue(Value):
-    """An entry of the audit log; `hash` (hexadecimal) covers it and the entry before."""
+class AuditRecordValue(Value):
+    """A record of the audit log; `hash` (hexadecimal) covers it and the hash before."""
 
     number: int
     at: datetime
@@ -187,21 +200,21 @@ class AuditEntryValue(Value):
 
 
 class AuditLog(Value):
-    """Entries of the audit log, the oldest first; `more`: there are others after the last."""
+    """Records of the audit log, the oldest first; `more`: there are others after the last."""
 
-    entries: tuple[AuditEntryValue, ...]
+    records: tuple[AuditRecordValue, ...]
     more: bool
 
 
 class AuditVerification(Value):
     """How the chain of the audit log stands.
 
-    `first_broken`: the number of the first entry that does not fit; `head`: the hash of the last that does.
-    `head_found`: whether an entry has the hash that was asked for; null: none was.
+    `first_broken`: the number of the first record that does not fit; `head`: the hash of the last that does.
+    `head_found`: whether a record has the hash that was asked for; null: none was.
     """
 
     sound: bool
-    entries: int
+    records: int
     first_broken: int | None
     head: str | None
     head_found: bool | None

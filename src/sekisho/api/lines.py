@@ -5,7 +5,7 @@ Whatever asks about one line is recorded before it is answered, a question that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 
@@ -13,9 +13,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from sekisho.api.asker import Asker, Peer, peer_of
 from sekisho.api.line_models import (
+    Action,
     AuditLog,
     AuditVerification,
     HolderAnswer,
@@ -24,18 +26,19 @@ from sekisho.api.line_models import (
     LineAnswer,
     LineQuestion,
     LinesStatus,
-    ListKind,
     ReliefAnswer,
     ReliefEndRequest,
     ReliefRequest,
 )
 from sekisho.api.problems import RefusalError, sentences
 from sekisho.api.reading import Moment
+from sekisho.lines.static_list import ListKind
 
 LARGEST_LIST = 256 << 20  # bytes: some millions of lines
-_KINDS: Mapping[str, ListKind] = {"text/csv": "csv", "application/toml": "toml"}
+_KINDS = {"text/csv": ListKind.CSV, "application/toml": ListKind.TOML}
 
 Head = Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")]
+After = Annotated[int, Query(ge=0)]
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -63,54 +66,58 @@ class LinesOffice(Protocol):
     def audit_log(self, since: datetime | None, after: int, peer: Peer) -> AuditLog:
         """Read the audit log."""
 
-    def verify_audit(self, head: str | None) -> AuditVerification:
+    def verify_audit(self, head: bytes | None) -> AuditVerification:
         """Walk the chain of the audit log."""
 
-    def record_refusal(self, action: str, asked: object, why: str, peer: Peer) -> None:
+    def record_refusal(self, action: Action, asked: object, why: str, peer: Peer) -> None:
         """Record a question that could not be read; `asked` is its body."""
 
 
 def lines_router(office: LinesOffice) -> APIRouter:
     """Return the paths of an office that keeps lines."""
-    router = APIRouter(route_class=_recording(office), dependencies=[Depends(_not_to_be_kept)])
+    router = APIRouter(dependencies=[Depends(_not_to_be_kept)])
 
     # Plain functions: they run in worker threads, since the store may take a moment.
-    @router.post("/v1/lines/holder")
-    def holder(question: HolderQuestion, peer: Asker) -> HolderAnswer:
-        return office.holder(question, peer)
-
-    @router.post("/v1/lines/show")
-    def show(question: LineQuestion, peer: Asker) -> LineAnswer:
-        return office.line(question, peer)
-
-    @router.post("/v1/lines/relief")
-    def relief(request: ReliefRequest, peer: Asker) -> ReliefAnswer:
-        return office.relieve(request, peer)
-
-    @router.post("/v1/lines/relief/end")
-    def relief_end(request: ReliefEndRequest, peer: Asker) -> ReliefAnswer:
-        return office.end_relief(request, peer)
-
-    @router.post("/v1/lines/import")
-    async def import_list(request: Request, peer: Asker, dry_run: bool = False) -> ImportAnswer:
-        kind, content = _kind(request), await _content(request)
-        return await run_in_threadpool(office.import_list, content, kind, dry_run=dry_run, peer=peer)
-
     @router.get("/v1/lines/status")
     def status() -> LinesStatus:
         return office.status()
 
-    @router.get("/v1/audit")
-    def audit_log(
-        peer: Asker, since: Moment | None = None, after: Annotated[int, Query(ge=0)] = 0
-    ) -> AuditLog:
-        return office.audit_log(since, after, peer)
-
     @router.get("/v1/audit/verification")
-    def verify_audit(
-        head: Head = None,
-    ) -> AuditVerification:
-        return office.verify_audit(head)
+    def verify_audit(head: Head = None) -> AuditVerification:
+        return office.verify_audit(None if head is None else bytes.fromhex(head))
+
+    router.include_router(_recorded_router(office))
+    return router
+
+
+def _recorded_router(office: LinesOffice) -> APIRouter:
+    """Return the paths of what is recorded; each is named as its record."""
+    router = APIRouter(route_class=_recording(office))
+
+    @router.post("/v1/lines/holder", name=Action.HOLDER)
+    def holder(question: HolderQuestion, peer: Asker) -> HolderAnswer:
+        return office.holder(question, peer)
+
+    @router.post("/v1/lines/show", name=Action.SHOW)
+    def show(question: LineQuestion, peer: Asker) -> LineAnswer:
+        return office.line(question, peer)
+
+    @router.post("/v1/lines/relief", name=Action.RELIEF)
+    def relief(request: ReliefRequest, peer: Asker) -> ReliefAnswer:
+        return office.relieve(request, peer)
+
+    @router.post("/v1/lines/relief/end", name=Action.RELIEF_END)
+    def relief_end(request: ReliefEndRequest, peer: Asker) -> ReliefAnswer:
+        return office.end_relief(request, peer)
+
+    @router.post("/v1/lines/import", name=Action.IMPORT)
+    async def import_list(request: Request, peer: Asker, dry_run: bool = False) -> ImportAnswer:
+        kind, content = _kind(request), await _content(request)
+        return await run_in_threadpool(office.import_list, content, kind, dry_run=dry_run, peer=peer)
+
+    @router.get("/v1/audit", name=Action.AUDIT_LOG)
+    def audit_log(peer: Asker, since: Moment | None = None, after: After = 0) -> AuditLog:
+        return office.audit_log(since, after, peer)
 
     return router
 
@@ -134,26 +141,35 @@ def no_lines_router() -> APIRouter:
     return router
 
 
+class _UnreadError(RefusalError):
+    """A refusal of what has not come as far as the office, which records its own."""
+
+
 def _recording(office: LinesOffice) -> type[APIRoute]:
     """Return routes that have a question recorded which could not be read, before that is told."""
 
     class Recording(APIRoute):
         def get_route_handler(self) -> _Handler:
-            handle = super().get_route_handler()
+            handle, action = super().get_route_handler(), Action(self.name)
 
             async def handle_recorded(request: Request) -> Response:
                 try:
                     return await handle(request)
-                except RequestValidationError as error:
-                    why = "; ".join(sentences(error))
-                    await run_in_threadpool(
-                        office.record_refusal, self.name, error.body, why, peer_of(request)
-                    )
+                except (RequestValidationError, HTTPException, _UnreadError) as error:
+                    asked, why = _unread(error)
+                    await run_in_threadpool(office.record_refusal, action, asked, why, peer_of(request))
                     raise
 
             return handle_recorded
 
     return Recording
+
+
+def _unread(error: RequestValidationError | HTTPException | _UnreadError) -> tuple[object, str]:
+    """Return what was asked, as far as that is known, and why it could not be read."""
+    if isinstance(error, RequestValidationError):
+        return error.body, "; ".join(sentences(error))
+    return None, error.detail
 
 
 def _not_to_be_kept(response: Response) -> None:
@@ -163,7 +179,7 @@ def _not_to_be_kept(response: Response) -> None:
 def _kind(request: Request) -> ListKind:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _KINDS:
-        raise RefusalError(
+        raise _UnreadError(
             415,
             "list-kind",
             "This is no kind of list",
@@ -177,7 +193,7 @@ async def _content(request: Request) -> bytes:
     async for chunk in request.stream():
         content += chunk
         if len(content) > LARGEST_LIST:
-            raise RefusalError(
+            raise _UnreadError(
                 413,
                 "list-too-large",
                 "The list is too large",

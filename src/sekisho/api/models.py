@@ -20,7 +20,7 @@ from sekisho.plan import LimitChange
 class Value(BaseModel):
     """A frozen value of the interface."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)  # it may name a line
 
 
 class LimitValue(Value):

@@ -31,13 +31,23 @@ class Fault(StrEnum):
 class RefusalError(Exception):
     """A request that is not carried out."""
 
-    def __init__(self, status: int, kind: str, title: str, detail: str, problems: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        title: str,
+        detail: str,
+        problems: Iterable[str] = (),
+        *,
+        fault: Fault = Fault.OPERATOR,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.kind = kind
         self.title = title
         self.detail = detail
         self.problems = tuple(problems)
+        self.fault = fault
 
 
 def install(app: FastAPI) -> None:
@@ -58,9 +68,7 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RefusalError):
         raise error
     members = {"problems": list(error.problems)} if error.problems else {}
-    return _answer(
-        error.status, error.kind, Fault.OPERATOR, title=error.title, detail=error.detail, **members
-    )
+    return _answer(error.status, error.kind, error.fault, title=error.title, detail=error.detail, **members)
 
 
 def _gate_failed(_: Request, error: Exception) -> JSONResponse:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from sekisho.config.values import fault, toml
 from sekisho.lines.purposes import Purpose
@@ -81,10 +81,14 @@ def read_address(value: object) -> IpAddress:
 
 
 def _said(value: str) -> str:
-    """Refuse a text that says nothing, or that would look like more than one in a log."""
+    """Take the words of a text, and refuse one that says nothing."""
     text = value.strip()
     if not text:
         raise fault("the text is empty", "write some words")
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
     if not text.isprintable():
         raise fault("the text has characters that cannot be printed", "write one line of words")
     return text
@@ -103,9 +107,8 @@ Until = Annotated[
 AddressField = Annotated[
     IpAddress,
     PlainValidator(read_address),
-    PlainSerializer(str),
     WithJsonSchema({"type": "string", "examples": ["192.0.2.7"]}),
 ]
 Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
-LineName = Annotated[str, Field(strict=True, min_length=1, max_length=253)]
+LineName = Annotated[str, Field(strict=True, min_length=1, max_length=253), AfterValidator(_printable)]
 Said = Annotated[str, Field(strict=True, max_length=200), AfterValidator(_said)]

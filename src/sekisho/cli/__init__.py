@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
+from sekisho.cli.audit import app as audit
 from sekisho.cli.common import FAILED, File, Json, Name, NameFrom, fail, meant, print_json
+from sekisho.cli.line import app as line
 
 app = typer.Typer(
     name="sekisho",
@@ -26,6 +28,8 @@ gate = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(gate, name="gate")
+app.add_typer(line, name="line")
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:
@@ -133,9 +137,12 @@ def status(as_json: Json = False, name: Name = None, config: NameFrom = None) ->
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
+    from sekisho.cli.line import print_lines
     from sekisho.cli.show import print_status
 
     print_status(found)
+    if found.daemon is not None:
+        print_lines(wanted)
 
 
 @gate.command()

@@ -47,3 +47,29 @@ def meant(name: str | None, config: Path | None) -> str:
         return good_name(name or _DEFAULT_NAME)
     except BadNameError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def asked(name: str | None, config: Path | None, method: str, path: str, body: Any = None) -> Any:
+    """Ask the daemon of the gate that is meant; tell why where it does not answer."""
+    from sekisho.api.client import AnswerError, AwayError, ask
+
+    try:
+        return ask(meant(name, config), method, path, body)
+    except (AnswerError, AwayError) as error:
+        raise fail(error) from error
+
+
+def sent(
+    name: str | None, config: Path | None, path: str, content: bytes, media_type: str, *, file: str
+) -> Any:
+    """Send the daemon a file; tell every problem of it in a line of its own."""
+    from sekisho.api.client import AnswerError, AwayError, send
+
+    try:
+        return send(meant(name, config), path, content, media_type)
+    except AnswerError as error:
+        for problem in error.problems:
+            typer.echo(f"{file}:{problem}", err=True)
+        raise fail(f"{file}: {error}") from error
+    except AwayError as error:
+        raise fail(error) from error

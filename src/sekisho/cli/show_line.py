@@ -1,0 +1,114 @@
+"""Puts answers about lines into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from sekisho.api.line_models import (
+    Found,
+    HeldValue,
+    HolderAnswer,
+    ImportAnswer,
+    LeaseValue,
+    LineAnswer,
+    LinesStatus,
+    ReliefAnswer,
+    ReliefValue,
+)
+from sekisho.cli.show import limit_text
+
+_FOUND = {
+    Found.HELD: "held by {line}",
+    Found.AMBIGUOUS: "ambiguous, since clocks may differ by {skew:g} s",
+    Found.NOBODY: "held by nobody",
+    Found.PORT_NEEDED: "lines share this address: give the source port with --port",
+    Found.NOT_KEPT: "not known: leases of then are no longer kept",
+}
+_CLASS_FROM = {"list": "by its list", "pool": "by its pool"}
+
+
+def holder_text(answer: HolderAnswer) -> str:
+    """Tell who held an address."""
+    where = answer.address if answer.port is None else f"{answer.address} port {answer.port}"
+    found = _FOUND[answer.answer].format(line=answer.line, skew=answer.skew_seconds)
+    lines = [f"{where} at {_moment(answer.at)}: {found}"]
+    lines += (f"  {one.line}: {_span(one.begin, one.end, one.ending)}" for one in answer.candidates)
+    return "\n".join(lines)
+
+
+def line_text(answer: LineAnswer) -> str:
+    """Tell what is known of a line."""
+    return "\n".join(_line(answer))
+
+
+def relief_text(answer: ReliefAnswer) -> str:
+    """Tell whether a line is released from its limit."""
+    if answer.relief is None:
+        return f"{answer.line}: the limit of its class holds again"
+    return f"{answer.line}: {_relief(answer.relief)}"
+
+
+def import_text(answer: ImportAnswer) -> str:
+    """Tell what a list has changed, or would."""
+    changes = (
+        f"{answer.lines_set} new or of another class, {answer.lines_dropped} no longer listed; "
+        f"{answer.leases_begun} leases begin, {answer.leases_ended} end"
+    )
+    return f"{answer.lines} lines: {changes}" + ("; nothing is imported yet" if answer.dry_run else "")
+
+
+def lines_text(status: LinesStatus) -> str:
+    """Tell how the knowledge of lines stands."""
+    if status.store != "ok":
+        return f"alarm: {status.store}"
+    known = (
+        f"lines: {status.lines} known, {status.addresses_held} addresses held, {status.reliefs} with relief"
+    )
+    told = [known + ("" if status.gate_is_whole else "; not all of it is in the gate yet")]
+    told += (f"  {who}: {_counts(counted)}" for who, counted in status.counts.items() if counted)
+    return "\n".join(told)
+
+
+def _counts(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in counted.items())
+
+
+def _line(answer: LineAnswer) -> Iterator[str]:
+    yield f"line {answer.line}: {'fixed' if answer.fixed else 'not fixed'}"
+    if answer.class_name is None or answer.limit is None:
+        yield "  class: none, since it holds no address of a pool and no list names it"
+    else:
+        yield f"  class: {answer.class_name}, {_CLASS_FROM[answer.class_from or '']}"
+        why = "by its class" if answer.relief is None else _relief(answer.relief)
+        yield f"  limit: {limit_text(answer.limit)}, {why}"
+    yield "  holds: " + (", ".join(map(_held, answer.holds)) or "nothing")
+    yield f"  leases since {_moment(answer.leases_since)}:" + ("" if answer.leases else " none")
+    yield from (f"    {_held(lease)}: {_lease(lease)}" for lease in answer.leases)
+
+
+def _relief(relief: ReliefValue) -> str:
+    return (
+        f"released from its limit until {_moment(relief.until)}, "
+        f"by {relief.by} since {_moment(relief.since)}: {relief.reason}"
+    )
+
+
+def _held(held: HeldValue) -> str:
+    return held.address if held.ports is None else f"{held.address} ports {','.join(held.ports)}"
+
+
+def _lease(lease: LeaseValue) -> str:
+    return _span(lease.begin, lease.end, lease.ending)
+
+
+def _span(begin: datetime, end: datetime | None, ending: str | None) -> str:
+    until = "now, and goes on" if end is None else f"{_moment(end)} ({ending})"
+    return f"from {_moment(begin)} to {until}"
+
+
+def _moment(moment: datetime) -> str:
+    """Write a moment in UTC, to the second where it is a whole one."""
+    return (
+        f"{moment:%Y-%m-%d %H:%M:%S}" + (f".{moment:%f}".rstrip("0") if moment.microsecond else "") + " UTC"
+    )

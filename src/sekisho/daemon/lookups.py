@@ -1,0 +1,87 @@
+"""What the store tells of an address or of a line, put together for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+
+from sekisho.api.line_models import (
+    HeldValue,
+    LeaseValue,
+    LineAnswer,
+)
+from sekisho.api.models import LimitValue
+from sekisho.daemon.showing import ending_of, relief_value
+from sekisho.lines.holder import Answer, holder
+from sekisho.lines.lookup import look_under, most_specific, whichever
+from sekisho.lines.records import ListedLine
+from sekisho.lines.roster import Treatment, known_line
+from sekisho.lines.shared import ports_of
+from sekisho.model import Address
+from sekisho.store import Transaction
+
+
+def find_holder(
+    transaction: Transaction, network: bytes, port: int | None, at: datetime, skew: timedelta
+) -> Answer | None:
+    """Answer who held a packed address; None where lines share it and no port is given."""
+    shapes = transaction.shapes()
+    answers = []
+    for plan in dict.fromkeys(transaction.port_plan(network, moment) for moment in (at - skew, at + skew)):
+        addresses = look_under(network, plan, port, shapes)
+        if addresses is None:
+            return None
+        leases = transaction.leases_at(addresses, at, skew)
+        answers.append(most_specific(holder(leases[address], at, skew) for address in addresses))
+    return whichever(answers)
+
+
+def describe_line(
+    transaction: Transaction, line: ListedLine, treatment: Treatment, *, since: datetime, now: datetime
+) -> LineAnswer:
+    """Describe a line as it is now, with its leases since a moment."""
+    held = sorted(transaction.holdings_of([line.number]).get(line.number, ()), key=_order)
+    relief = transaction.relief(line.number, now)
+    known = known_line(treatment, held, line.class_name, relieved=relief is not None)
+    answer = LineAnswer(
+        line=line.name,
+        fixed=line.fixed,
+        relief=relief and relief_value(relief),
+        holds=tuple(_held(transaction, address, now) for address in held),
+        leases_since=since,
+        leases=tuple(_leases(transaction, line.number, since)),
+    )
+    if known is None:
+        return answer
+    return answer.model_copy(
+        update={
+            "class_name": known.class_name,
+            "class_from": "list" if line.class_name in treatment.classes else "pool",
+            "limit": LimitValue.of(known.limit or treatment.classes[known.class_name]),
+            "limit_from": "class" if relief is None else "relief",
+        }
+    )
+
+
+def _leases(transaction: Transaction, line: int, since: datetime) -> Iterator[LeaseValue]:
+    for lease in list(transaction.leases_of(line, since)):
+        held = _held(transaction, lease.address, lease.begin)
+        yield LeaseValue(
+            address=held.address, ports=held.ports, begin=lease.begin, end=lease.end, ending=ending_of(lease)
+        )
+
+
+def _held(transaction: Transaction, address: Address, at: datetime) -> HeldValue:
+    """Show an address, with the ports of a shared one by the plan of that time."""
+    host = ip_address(address.network)
+    if address.port_set is None:
+        whole = address.length == host.max_prefixlen
+        return HeldValue(address=str(host) if whole else f"{host}/{address.length}")
+    plan = transaction.port_plan(address.network, at)
+    ranges = () if plan is None else ports_of(plan, address.port_set)
+    return HeldValue(address=str(host), ports=tuple(f"{one.start}-{one.stop - 1}" for one in ranges))
+
+
+def _order(address: Address) -> tuple[int, bytes, int, int]:
+    return len(address.network), address.network, address.length, address.port_set or 0

@@ -1,0 +1,93 @@
+"""Puts what is known of lines, lists and the audit log into the values of the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+from sekisho.api.line_models import (
+    AuditRecordValue,
+    AuditVerification,
+    CandidateValue,
+    Found,
+    HolderAnswer,
+    HolderQuestion,
+    ImportAnswer,
+    ReliefValue,
+)
+from sekisho.audit import Record, Verdict
+from sekisho.lines.events import Lease
+from sekisho.lines.holder import Answer, Close
+from sekisho.lines.records import Relief
+from sekisho.lines.static import ListChange, StaticList
+
+
+def holder_answer(
+    question: HolderQuestion, found: Answer | None, names: Mapping[int, str], skew: timedelta, *, kept: bool
+) -> HolderAnswer:
+    """Show who held an address; `names` of the candidates' lines; `kept`: leases of then are still kept."""
+    result = Found.PORT_NEEDED if found is None else Found(found.certainty)
+    candidates = () if found is None else found.candidates
+    return HolderAnswer(
+        address=str(question.address),
+        port=question.port,
+        at=question.at,
+        answer=Found.NOT_KEPT if result is Found.NOBODY and not kept else result,
+        line=names[candidates[0].line] if result is Found.HELD else None,
+        candidates=tuple(
+            CandidateValue(line=names[one.line], begin=one.begin, end=one.end, ending=one.ending)
+            for one in candidates
+        ),
+        skew_seconds=skew.total_seconds(),
+    )
+
+
+def relief_value(relief: Relief) -> ReliefValue:
+    """Show a relief."""
+    return ReliefValue(until=relief.until, reason=relief.reason, since=relief.since, by=relief.by)
+
+
+def ending_of(lease: Lease) -> str | None:
+    """Tell why a lease ended; None while it goes on."""
+    return None if lease.end is None else lease.ending or Close.SUPERSEDED
+
+
+def import_answer(
+    lines: StaticList, change: ListChange, warnings: Sequence[str], *, dry_run: bool
+) -> ImportAnswer:
+    """Count what a list changes."""
+    dropped = sum(line.class_name is None for line in change.lines)
+    return ImportAnswer(
+        dry_run=dry_run,
+        lines=len(lines.lines),
+        lines_set=len(change.lines) - dropped,
+        lines_dropped=dropped,
+        leases_begun=sum(lease.end is None for lease in change.added),
+        leases_ended=len(change.removed),
+        warnings=tuple(warnings),
+    )
+
+
+def import_outcome(change: ListChange, *, dry_run: bool) -> str:
+    """Say in the audit log what a list changes."""
+    done = "tried only: " if dry_run else ""
+    return (
+        f"{done}{len(change.lines)} lines, {len(change.added)} leases written, {len(change.removed)} removed"
+    )
+
+
+def audit_record(record: Record) -> AuditRecordValue:
+    """Show a record of the audit log."""
+    return AuditRecordValue(number=record.number, **asdict(record.entry), hash=record.hash.hex())
+
+
+def audit_verification(verdict: Verdict) -> AuditVerification:
+    """Show how the audit log stands."""
+    return AuditVerification(
+        sound=verdict.sound,
+        records=verdict.records,
+        first_broken=verdict.first_broken,
+        head=None if verdict.head is None else verdict.head.hex(),
+        head_found=verdict.head_found,
+    )

@@ -1,0 +1,147 @@
+"""A daemon that keeps lines: the real store and interface, without a kernel, at a time of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from sekisho.api import client
+from sekisho.api.client import socket_path
+from sekisho.audit import Record
+from sekisho.config import Config, parse
+from sekisho.daemon.lines_office import KeptLines, Surroundings
+from sekisho.lines.events import Ending, Holding, Lease
+from sekisho.lines.records import ListedLine
+from sekisho.lines.roster import Treatment
+from sekisho.lines.static import LIST, ListChange, StaticList, diff, pool_classes, static_login
+from sekisho.model import Address, PortPlan
+from sekisho.plan import file_limits
+from sekisho.store import Store, Transaction, open_store
+from tests.unit.fake_daemon import FakeOffice, running
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOW = NOON + timedelta(hours=2)
+SKEW = timedelta(seconds=5)
+SECRETS = ("home-7", "home-8", "office-17", "100.64.", "2001:db8", "case 17", "own server")
+CONFIG = """\
+[gate]
+subscriber = ["bng0"]
+uplink = ["up0"]
+[[pool]]
+prefix = "100.64.0.0/16"
+class = "dynamic"
+[[pool]]
+prefix = "2001:db8::/32"
+line = 56
+class = "dynamic"
+[class.dynamic]
+mode = "enforce"
+cap = 5
+delay = "1s"
+[class.fixed]
+mode = "observe"
+cap = 20
+delay = "0s"
+"""
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+@dataclass
+class Desk:
+    """The store behind a running daemon, and what the daemon has told of changes."""
+
+    store: Store
+    database: Path
+    now: datetime = NOW
+    is_whole: bool = True
+    changed: list[set[int]] = field(default_factory=list)
+
+    def hold(self, line: str, address: Address, begin: float, end: float | None = None) -> None:
+        """Let a line hold an address from a second after noon on."""
+        with self.store.transaction() as transaction:
+            number = transaction.number_lines([line])[line]
+            login = static_login("test", f"{line} {begin}")
+            until, ending = (None, None) if end is None else (at(end), Ending.STOP)
+            transaction.change_leases((), [Lease(address, at(begin), login, number, until, ending)])
+            holding = Holding(number, login, static=False) if end is None else None
+            transaction.put_holdings({address: holding})
+
+    def share(self, network: bytes, plan: PortPlan) -> None:
+        with self.store.transaction() as transaction:
+            transaction.set_port_plans({network: plan}, NOON - timedelta(days=1))
+
+    def records(self) -> list[Record]:
+        with self.store.reading() as transaction:
+            return list(transaction.records())
+
+    def recorded(self) -> tuple[str, str, str, str, str]:
+        """Return what the last record says was done, of what, why, for what, and what came of it."""
+        entry = self.records()[-1].entry
+        return entry.action, entry.subject, entry.purpose, entry.reference, entry.outcome
+
+    def put_list(
+        self, lines: StaticList, record: Callable[[Transaction, ListChange], object], *, dry_run: bool
+    ) -> ListChange:
+        """Compare with an empty list, and write what the lines are."""
+        with self.store.transaction() as transaction:
+            numbers = transaction.number_lines(lines.lines.keys())
+            change = diff({}, {}, lines, numbers, source=LIST, now=self.now)
+            if not dry_run:
+                transaction.change_leases(change.removed, change.added)
+                transaction.set_lines(change.lines)
+            record(transaction, change)
+        return change
+
+
+def parsed() -> Config:
+    config = parse(CONFIG.encode()).config
+    assert config is not None
+    return config
+
+
+@contextmanager
+def desk_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Run a daemon that keeps lines on the socket of gate "gate"."""
+    monkeypatch.setattr(client, "SOCKETS", tmp_path)
+    config, database = parsed(), tmp_path / "gate.db"
+    treatment = Treatment(pool_classes(config), file_limits(config))
+    with closing(open_store(f"sqlite:///{database}")) as store, capture_logs() as logged:
+        desk = Desk(store, database)
+        around = Surroundings(
+            utc=lambda: desk.now,
+            config=lambda: config,
+            treatment=lambda: treatment,
+            skew=lambda: SKEW,
+            kept_since=lambda: desk.now - timedelta(days=183),
+            gate_is_whole=lambda: desk.is_whole,
+            counts=lambda: {"radius": {"taken": 7}, "intake": {"outside": 2}},
+            put_list=desk.put_list,
+            on_change=lambda lines: desk.changed.append(set(lines)),
+        )
+        with running(FakeOffice(), lines=KeptLines(store, around)):
+            yield desk
+    told = str(logged)
+    assert not any(secret in told for secret in SECRETS), "the log leaves the machine"
+
+
+def raw(method: str, path: str, **how: object) -> httpx.Response:
+    """Ask as any program may, and return the whole answer."""
+    transport = httpx.HTTPTransport(uds=str(socket_path("gate")))
+    with httpx.Client(transport=transport, base_url="http://sekisho") as asker:
+        return asker.request(method, path, **how)  # type: ignore[arg-type]
+
+
+def listed(desk: Desk, line: str, class_name: str, *, fixed: bool = True) -> None:
+    with desk.store.transaction() as transaction:
+        number = transaction.number_lines([line])[line]
+        transaction.set_lines([ListedLine(number, line, class_name, fixed)])
