@@ -23,6 +23,7 @@ _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = FULL",  # in WAL mode the default would lose the last transactions with the power
     f"cache_size = -{_CACHE_KIB}",
+    "secure_delete = FAST",  # what is forgotten shall not be found on a page that is written anyway
 )
 _SETTINGS: Final = (
     # An operator may have asked for more than this, never for less.
@@ -37,10 +38,14 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('sekisho'))")
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Where connections come from, one pool of them, for transactions that read and those that write."""
+    """Where connections come from, one pool of them.
+
+    For transactions that read, that write, and for those that write what no other looks at (`plain`).
+    """
 
     reading: Engine
     writing: Engine
+    plain: Engine
 
 
 def read_url(url: str) -> URL:
@@ -70,7 +75,7 @@ def _sqlite(url: URL) -> Engines:
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return Engines(engine, engine.execution_options(**{_WRITES: True}))
+    return Engines(engine, engine.execution_options(**{_WRITES: True}), engine)
 
 
 def _postgres(url: URL) -> Engines:
@@ -80,7 +85,7 @@ def _postgres(url: URL) -> Engines:
     writing = engine.execution_options()
     event.listen(writing, "begin", _lock_postgres)
     one_view = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Engines(one_view, writing)
+    return Engines(one_view, writing, engine)
 
 
 def _make_file(path: Path) -> None:

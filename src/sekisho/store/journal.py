@@ -1,0 +1,101 @@
+"""The journal: what sources said and nobody has settled yet, durable in the order of its coming.
+
+To write down what was heard costs one row at the end of a small file; to bring every lease that follows to
+where it belongs costs a dozen pages all over a large one. So a source has its answer after the first, and
+the second is done in larger batches, as soon as there is time. What was settled and not yet struck out when
+the power failed is settled again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    delete,
+    insert,
+    select,
+)
+
+from sekisho.lines.events import Boot, Heard
+from sekisho.store.engine import make_engines, read_url
+from sekisho.store.errors import told
+from sekisho.store.heard_packing import pack_batch, unpack_batch
+
+_FILE_SUFFIX = "-heard"  # of SQLite's file, beside the store's: so that neither waits for the other's lock
+_ROWS = 64  # batches at a time
+
+_metadata = MetaData()
+_heard = Table(
+    "heard",
+    _metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("packed", LargeBinary, nullable=False),
+)
+_OLDEST = select(_heard).order_by(_heard.c.number).limit(_ROWS)
+
+
+class Pending(NamedTuple):
+    """What is to be settled next, the oldest first; `numbers` are for `Journal.strike`."""
+
+    batch: tuple[Heard | Boot, ...]
+    numbers: tuple[int, ...]
+
+
+class Journal:
+    """An open journal. Any thread may use it. Everything raises StoreError, and nothing was done then."""
+
+    def __init__(self, engine: Engine, where: str) -> None:
+        self._engine, self._where = engine, where
+        self._turn = threading.Lock()
+
+    def append(self, batch: Sequence[Heard | Boot]) -> None:
+        """Write a batch; it is durable when this returns."""
+        with self._turn, told(self._where), self._engine.begin() as connection:
+            connection.execute(insert(_heard).values(packed=pack_batch(batch)))
+
+    def pending(self, most: int) -> Pending | None:
+        """Return batches until they are `most` events or more; None where all is settled."""
+        batch: list[Heard | Boot] = []
+        numbers: list[int] = []
+        with told(self._where), self._engine.connect() as connection:
+            rows = connection.execute(_OLDEST).all()
+        for number, packed in rows:
+            if len(batch) >= most:
+                break
+            batch += unpack_batch(packed)
+            numbers.append(number)
+        return Pending(tuple(batch), tuple(numbers)) if numbers else None
+
+    def strike(self, numbers: Sequence[int]) -> None:
+        """Strike out what is settled."""
+        with self._turn, told(self._where), self._engine.begin() as connection:
+            connection.execute(delete(_heard).where(_heard.c.number.in_(numbers)))
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+
+def open_journal(url: str) -> Journal:
+    """Open the journal of a store, whose url this is. Raises StoreError."""
+    read = read_url(url)
+    if read.get_backend_name() == "sqlite":
+        read = read.set(database=f"{read.database}{_FILE_SUFFIX}")
+    where = read.render_as_string(hide_password=True)
+    engine = make_engines(read).plain
+    try:
+        with told(where):
+            _metadata.create_all(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Journal(engine, where)
