@@ -17,8 +17,9 @@ from sekisho.lines.pools import class_finder
 from sekisho.lines.records import ListedLine, Relief
 from sekisho.lines.roster import Treatment
 from sekisho.lines.shared import MapRule
+from sekisho.lines.static import CONFIG, LIST, ListChange, StaticLine, StaticList
 from sekisho.lines.taking import in_force
-from sekisho.model import Address, KnownLine, Limit, Mode, Pool, RosterChange
+from sekisho.model import Address, KnownLine, Limit, Mode, Pool, PortPlan, RosterChange
 from sekisho.store import Store
 from tests.unit.ledger import Ledger
 
@@ -161,6 +162,94 @@ def test_a_boot_ends_logins_in_chunks(desk: Desk, monkeypatch: pytest.MonkeyPatc
         chunks += 1
     assert chunks == 3
     assert desk.addresses().keys() == {OTHER}
+
+
+def listed(**lines: tuple[str, tuple[Address, ...]]) -> StaticList:
+    return StaticList(
+        {name: StaticLine(class_name, fixed=True) for name, (class_name, _) in lines.items()},
+        {address: name for name, (_, addresses) in lines.items() for address in addresses},
+    )
+
+
+OFFICE = Address(bytes([198, 51, 100, 1]), 32)
+NOTHING = StaticList()
+
+
+def test_a_list_gives_addresses_and_takes_them_back(desk: Desk) -> None:
+    desk.intake.put_list(listed(office=("fixed", (OFFICE, HOME))), LIST, NOTHING)
+    office = desk.number("office")
+    assert desk.addresses() == {OFFICE: office, HOME: office}
+    assert desk.known() == {office: KnownLine("fixed")}
+    desk.take(say(Kind.START, 0))
+    assert desk.intake.counts["static"] == 1
+    desk.intake.put_list(listed(office=("fixed", (OFFICE,))), LIST, NOTHING)
+    assert desk.addresses() == {OFFICE: office}
+    desk.take(say(Kind.INTERIM, 600))
+    assert desk.addresses() == {OFFICE: office, HOME: desk.number("alice")}
+
+
+def test_the_same_list_again_changes_nothing(desk: Desk) -> None:
+    office = listed(office=("fixed", (OFFICE,)))
+    desk.intake.put_list(office, LIST, NOTHING)
+    told = len(desk.told)
+    assert desk.intake.put_list(office, LIST, NOTHING) == ListChange((), (), ())
+    assert len(desk.told) == told
+
+
+def test_another_class_of_a_listed_line_is_told(desk: Desk) -> None:
+    desk.intake.put_list(listed(office=("fixed", (OFFICE,))), LIST, NOTHING)
+    desk.intake.put_list(listed(office=("dynamic", (OFFICE,))), LIST, NOTHING)
+    assert desk.known() == {desk.number("office"): KnownLine("dynamic")}
+
+
+def test_the_list_of_the_configuration_and_an_import_leave_each_other_alone(desk: Desk) -> None:
+    configured = listed(office=("fixed", (OFFICE,)))
+    desk.intake.put_list(configured, CONFIG, configured)
+    desk.intake.put_list(listed(shop=("dynamic", (HOME,))), LIST, configured)
+    desk.intake.put_list(configured, CONFIG, configured)
+    assert desk.addresses() == {OFFICE: desk.number("office"), HOME: desk.number("shop")}
+    assert set(desk.known().values()) == {KnownLine("fixed"), KnownLine("dynamic")}
+    desk.intake.put_list(NOTHING, LIST, configured)
+    assert desk.addresses() == {OFFICE: desk.number("office")}
+    desk.intake.put_list(NOTHING, CONFIG, NOTHING)
+    assert desk.addresses() == {}
+
+
+def test_a_list_takes_an_address_from_accounting(desk: Desk) -> None:
+    desk.take(say(Kind.START, 0))
+    desk.intake.put_list(listed(office=("fixed", (HOME,))), LIST, NOTHING)
+    assert desk.addresses() == {HOME: desk.number("office")}
+    desk.take(say(Kind.STOP, 60))
+    assert desk.addresses() == {HOME: desk.number("office")}
+
+
+def test_a_dry_run_tells_and_writes_nothing_but_its_record(desk: Desk) -> None:
+    recorded: list[ListChange] = []
+    change = desk.intake.put_list(
+        listed(office=("fixed", (OFFICE,))),
+        LIST,
+        NOTHING,
+        record=lambda _, change: recorded.append(change),
+        dry_run=True,
+    )
+    assert [lease.address for lease in change.added] == [OFFICE]
+    assert recorded == [change]
+    assert desk.told == []
+
+
+def test_port_plans_of_lists_and_rules_stand_side_by_side(desk: Desk) -> None:
+    shared = Address(bytes([198, 51, 100, 9]), 32, 1)
+    plan = PortPlan("fixed", first=1024, size=1008)
+    shares = StaticList({"shop": StaticLine("fixed")}, {shared: "shop"}, {shared.network: plan})
+    desk.intake.put_list(shares, LIST, NOTHING)
+    desk.intake.put_list(NOTHING, CONFIG, NOTHING)
+    with desk.store.reading() as transaction:
+        plans = transaction.port_plans()
+    assert plans[shared.network] == plan
+    assert plans[bytes([192, 0, 2, 18])] == PortPlan("dynamic", offset=6, length=8)
+    desk.intake.put_list(NOTHING, LIST, NOTHING)
+    with desk.store.reading() as transaction:
+        assert shared.network not in transaction.port_plans()
 
 
 _examples = count(1)

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from sekisho.daemon.lists import compare, write_plans
 from sekisho.lines.events import Boot, Heard, Holding, Lease
 from sekisho.lines.leases import decide, reboot
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.lines.shared import Rule
+from sekisho.lines.static import ListChange, StaticList
 from sekisho.lines.taking import as_events, in_force, with_shares
 from sekisho.model import Address, RosterChange
 from sekisho.store import Store, Transaction
@@ -71,6 +73,31 @@ class Intake:
             self._pass_on(change)
         return True
 
+    def put_list(
+        self,
+        new: StaticList,
+        source: str,
+        configured: StaticList,
+        *,
+        record: Callable[[Transaction, ListChange], object] = lambda *_: None,
+        dry_run: bool = False,
+    ) -> ListChange:
+        """Put a list in place of the source's before, by the difference, which is returned.
+
+        `configured`: the lines of the configuration. `record` writes in the same transaction; with `dry_run`
+        nothing else does.
+        """
+        treatment, now = self._treatment(), self._utc()
+        with self._writing:
+            with self._store.transaction() as transaction:
+                change = compare(transaction, new, source, configured, now)
+                record(transaction, change)
+                if dry_run:
+                    return change
+                told = self._write_list(transaction, new, change, treatment, now)
+            self._pass_on(told)
+        return change
+
     def refresh(self, lines: Collection[int]) -> None:
         """Tell the gate of lines anew: their class or relief has changed."""
         with self._writing:
@@ -97,13 +124,34 @@ class Intake:
         counts = {"outside": taken.outside, "static": taken.static}
         return counts, _addresses(decision.removed, decision.added)
 
-    def _settle(
-        self, transaction: Transaction, touched: Collection[Address], treatment: Treatment
+    def _write_list(
+        self,
+        transaction: Transaction,
+        new: StaticList,
+        change: ListChange,
+        treatment: Treatment,
+        now: datetime,
     ) -> RosterChange:
-        """Bring the holdings of addresses to their latest leases."""
+        transaction.set_lines(change.lines)
+        transaction.change_leases(change.removed, change.added)
+        static = {lease.login for lease in change.added}
+        told = self._settle(transaction, _addresses(change.removed, change.added), treatment, static)
+        write_plans(transaction, new, self._rules(), now)
+        others = {one.number for one in change.lines} - told.lines.keys()
+        also = _change(transaction, {}, others, treatment, now)
+        return RosterChange({**told.lines, **also.lines}, told.addresses)
+
+    def _settle(
+        self,
+        transaction: Transaction,
+        touched: Collection[Address],
+        treatment: Treatment,
+        static: Collection[bytes] = (),
+    ) -> RosterChange:
+        """Bring the holdings of addresses to their latest leases; `static`: the logins of lists."""
         before = transaction.holdings(touched)
         latest = transaction.latest(touched)
-        after = {address: in_force(latest.get(address)) for address in touched}
+        after = {address: in_force(latest.get(address), static) for address in touched}
         changed = {address: one for address, one in after.items() if one != before.get(address)}
         transaction.put_holdings(changed)
         lines = {one.line for one in changed.values() if one is not None}

@@ -90,6 +90,7 @@ _HELD_BY = Query(
     lambda key: select(lease.c.line, lease.c.address).where(lease.c.line == key, lease.c.end.is_(None)),
 )
 _HELD = select(lease.c.address, lease.c.line).where(lease.c.end.is_(None)).execution_options(yield_per=_CHUNK)
+_STATIC = select(*LAST_COLUMNS).where(lease.c.static, lease.c.end.is_(None))
 _NUMBER = bindparam("number", type_=BigInteger)
 _OF_LINE = union_all(
     select(*PAST_COLUMNS, next_begin(past_lease)).where(past_lease.c.line == _NUMBER),
@@ -196,6 +197,11 @@ class Leases(Door):
         """Yield every address that is held now, with its line's number."""
         for key, line in self._connection.execute(_HELD):
             yield unpack_address(key), line
+
+    def static_leases(self) -> Iterator[Lease]:
+        """Yield the leases in force that static lists give."""
+        for row in self._connection.execute(_STATIC.execution_options(yield_per=_CHUNK)):
+            yield read_lease(row)
 
     def holdings_of(self, lines: Iterable[int]) -> dict[int, tuple[Address, ...]]:
         """Return what lines hold now; those that hold nothing are left out."""

@@ -30,6 +30,12 @@ class PortPlans(Door):
             row = self._connection.execute(plans.order_by(port_plan.c.begin)).one_or_none()
         return None if row is None else _plan(tuple(row))
 
+    def port_plans(self) -> dict[bytes, PortPlan]:
+        """Return how addresses are shared now."""
+        rows = self._connection.execute(_ALL)  # the last of each network is the one in force
+        latest = {network: _plan(tuple(row)) for network, *row in rows}
+        return {network: plan for network, plan in latest.items() if plan is not None}
+
     def set_port_plans(self, plans: Mapping[bytes, PortPlan], at: datetime) -> None:
         """Write how addresses are shared from a moment on, all others not; what is so already stays."""
         known = {network: _plan(tuple(row)) for network, *row in self._connection.execute(_ALL)}

@@ -1,0 +1,52 @@
+"""Static lists beside what the store has of them: the configuration's lines, and a file or an import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sekisho.lines.events import Lease
+from sekisho.lines.shared import Rule, port_plans
+from sekisho.lines.static import CONFIG, ListChange, StaticLine, StaticList, diff, static_login
+from sekisho.model import PortPlan
+from sekisho.store import Transaction
+
+
+def compare(
+    transaction: Transaction, new: StaticList, source: str, configured: StaticList, now: datetime
+) -> ListChange:
+    """Tell what a new list of a source changes; `configured`: the lines of the configuration."""
+    listed = {one.name: StaticLine(one.class_name or "", one.fixed) for one in transaction.listed_lines()}
+    numbers = transaction.number_lines({*new.lines, *listed})
+    names = {number: name for name, number in numbers.items()}
+    held = {
+        lease.address: lease
+        for lease in transaction.static_leases()
+        if lease.login == static_login(source, names.get(lease.line, ""))
+    }
+    before = _of_source(listed, held.values(), names, source, configured)
+    return diff(before, held, new, numbers, source=source, now=now)
+
+
+def write_plans(transaction: Transaction, new: StaticList, rules: Iterable[Rule], now: datetime) -> None:
+    """Write how addresses are shared by the rules, by a new list, and by what stays held of another list."""
+    held = {
+        lease.address.network for lease in transaction.static_leases() if lease.address.port_set is not None
+    }
+    known = transaction.port_plans()
+    plans: dict[bytes, PortPlan] = {network: known[network] for network in held if network in known}
+    transaction.set_port_plans({**plans, **dict(port_plans(rules)), **new.port_plans}, now)
+
+
+def _of_source(
+    listed: Mapping[str, StaticLine],
+    held: Iterable[Lease],
+    names: Mapping[int, str],
+    source: str,
+    configured: StaticList,
+) -> dict[str, StaticLine]:
+    """Return the listed lines of one source; a line stands on one list only."""
+    if source == CONFIG:
+        here = {names[lease.line] for lease in held}
+        return {name: line for name, line in listed.items() if name in here}
+    return {name: line for name, line in listed.items() if name not in configured.lines}
