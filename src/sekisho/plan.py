@@ -87,13 +87,13 @@ def with_roster(by_file: Wanted, roster: Roster) -> Wanted:
     return replace(by_file, lines=lines, addresses={**roster.addresses, **by_file.addresses})
 
 
-def beside(by_file: Wanted, change: RosterChange) -> RosterChange:
+def beside(of_file: Roster, change: RosterChange) -> RosterChange:
     """Return what of a roster's change becomes another in the gate, where the file has lines too."""
     lines = {
-        number: _both(by_file.lines[number], line) if number in by_file.lines else line
+        number: _both(of_file.lines[number], line) if number in of_file.lines else line
         for number, line in change.lines.items()
     }
-    addresses = {key: line for key, line in change.addresses.items() if key not in by_file.addresses}
+    addresses = {key: line for key, line in change.addresses.items() if key not in of_file.addresses}
     return RosterChange(lines, addresses)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,10 +11,10 @@ from sekisho.config import Checked, Config, parse
 from sekisho.daemon.keeper import Keeper
 from sekisho.gate import Change, FullError, GateError, Tables, abi
 from sekisho.gate.hold import HoldState
-from sekisho.gate.indices import index_key
+from sekisho.gate.indices import banks, class_names, index_key, limits_by_index
 from sekisho.gate.packed import KEY_SIZES
 from sekisho.gate.tables import settings
-from sekisho.model import Counters, Limit, Roster, Sweep, Totals
+from sekisho.model import Address, Counters, KnownLine, Limit, Roster, Sweep, Totals
 from sekisho.plan import installed_limits, line_numbers
 
 TEXT = """\
@@ -105,8 +106,8 @@ class FakeGate:
 
 
 class FakeHold:
-    def __init__(self, story: list[str]) -> None:
-        self.banks: Mapping[int, int] = {}
+    def __init__(self, story: list[str], banks: Mapping[int, int]) -> None:
+        self.banks = banks
         self.alive = True
         self.failing = 0
         self.story = story
@@ -128,12 +129,14 @@ class FakeHold:
 class Scene:
     """A keeper on fakes, and the file that it reads."""
 
-    def __init__(self, gate: FakeGate | None = None, roster: Roster | None = NOBODY) -> None:
+    def __init__(
+        self, gate: FakeGate | None = None, roster: Roster | None = NOBODY, text: str = TEXT
+    ) -> None:
         self.story: list[str] = []
         self.gate = gate or FakeGate(self.story)
         self.gate.story = self.story
-        self.hold = FakeHold(self.story)
-        self.text = TEXT
+        self.hold = FakeHold(self.story, banks(self.gate.tables))
+        self.text = text
         self.slow_read: Callable[[], Checked] | None = None
         self.roster: Roster | None = roster
         self.roster_asked: Callable[[], object] = lambda: None
@@ -154,6 +157,11 @@ class Scene:
     def read(self) -> Checked:
         return self.slow_read() if self.slow_read else parse(self.text.encode())
 
+    def set_roster(self, roster: Roster | None) -> None:
+        """Let this be the roster, and have it brought in."""
+        self.roster = roster
+        self.keeper.reload_roster()
+
     def ask_roster(self, config: Config) -> Roster | None:
         self.asked_by = config
         self.roster_asked()
@@ -162,3 +170,27 @@ class Scene:
     @property
     def in_kernel(self) -> dict[str, Limit]:
         return installed_limits(self.gate.tables)
+
+
+def lines_in_kernel(gate: FakeGate) -> Roster:
+    """Return the lines that the kernel knows, and who holds which address in it."""
+    names = {index: name for name, index in class_names(gate.tables).items()}
+    limits = limits_by_index(gate.tables)
+    lines = {}
+    for key, value in gate.tables["known"].items():
+        index, limit, arm = abi.unpack_known(value)
+        own = limits[limit] if limit >= abi.MAX_CLASSES else None
+        lines[_number(key)] = KnownLine(names[index], own, arm)
+    addresses = gate.tables["addresses"].items()
+    return Roster(lines, {_address(key): _number(value) for key, value in addresses})
+
+
+def _number(line: bytes) -> int:
+    return int.from_bytes(line, "little") - abi.LINE_KNOWN
+
+
+def _address(key: bytes) -> Address:
+    network, number, length = struct.unpack(abi.ADDRESS_KEY.format, key)
+    if network.startswith(abi.IPV4_PREFIX):
+        network, length = network[12:], length - abi.IPV4_BITS
+    return Address(network, length, number - 1 if number else None)

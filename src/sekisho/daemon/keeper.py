@@ -23,7 +23,7 @@ from sekisho.daemon.telling import shown, tell_differences, tell_problems
 from sekisho.gate import FullError, GateError, Tables
 from sekisho.gate.roster import line_changes, settings_for
 from sekisho.gate.tables import diff, encode, encode_around, learning_until, limit_change, settings
-from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep, Wanted
+from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep
 from sekisho.plan import (
     LimitChange,
     Overrides,
@@ -43,14 +43,14 @@ log = structlog.get_logger()
 class Kept:
     """What is in force: replaced whole, so that a reader never sees half of a change.
 
-    `by_file`: what file and overrides want, without the roster. `tables`: the kernel's without those of
-    known lines, which only the kernel has.
+    `of_file`: the lines of the file. `tables`: the kernel's without those of known lines, which only the
+    kernel has.
     """
 
     config: Config
     digest: str
     overrides: Overrides
-    by_file: Wanted
+    of_file: Roster
     tables: Tables
     loaded_at: datetime
     refused: RefusedReload | None = None
@@ -84,17 +84,16 @@ class Keeper:
     ) -> None:
         self._gate: OpenGate | None = gate
         self.hold, self.file = hold, file
-        self._read, self._roster, self._numbers, self._utc = read, roster, numbers, utc
+        self._read, self._roster, self._numbers = read, roster, numbers
+        self._utc, self._monotonic_ns = utc, monotonic_ns
         self._changing = threading.Lock()
         self._rostering = threading.Lock()  # taken before: a roster and the changes after it, in their order
         self._reloading = threading.Lock()  # taken first; the file read last is the one in force
         found = gate.settings()
-        until_ns = learning_until(found) or monotonic_ns() + config.gate.learn_ms * 1_000_000
         log.info("gate opened", taken_over=installed_limits(found) != {}, file=file)
         tell_differences(installed_limits(found), file_limits(config))
-        by_file = self._by_file(config, {})
-        tables, _ = self._reconcile(by_file, Wanted({}), roster(config), until_ns)
-        self.kept = Kept(config, digest(config), {}, by_file, tables, utc())
+        of_file, tables, _ = self._reconcile(config, {}, Roster(), roster(config))
+        self.kept = Kept(config, digest(config), {}, of_file, tables, utc())
 
     def set_limit(self, class_name: str, change: LimitChange, peer: Peer) -> LimitAnswer:
         """Give a class another limit by one write, effective with the next SYN of every line.
@@ -112,8 +111,7 @@ class Keeper:
             overrides = {name: value for name, value in kept.overrides.items() if name != class_name}
             if limit != in_file:
                 overrides[class_name] = limit
-            by_file = replace(kept.by_file, classes=file_limits(kept.config) | overrides)
-            self.kept = replace(kept, overrides=overrides, by_file=by_file, tables=tables)
+            self.kept = replace(kept, overrides=overrides, tables=tables)
         log.info("limit set", **shown(class_name, limit), by_uid=peer.uid, by_pid=peer.pid)
         worry = delay_worry(limit.delay_ms) if change.delay_ms is not None else None
         return LimitAnswer(
@@ -146,16 +144,18 @@ class Keeper:
             warnings=tuple(warnings),
         )
 
-    def set_roster(self, roster: Roster | None) -> None:
-        """Bring the kernel's lines to a roster; None, it is not known: what is there of lines stays.
+    def reload_roster(self) -> None:
+        """Ask for the roster again and bring the kernel's lines to it; where it is not known they stay.
 
         Raises GateError, with nothing changed; FullError, with all written that has room.
         """
-        with self._rostering, self._changing:
-            kept = self.kept
-            by_file = self._by_file(kept.config, kept.overrides)
-            tables, full = self._reconcile(by_file, kept.by_file, roster, learning_until(kept.tables))
-            self.kept = replace(kept, by_file=by_file, tables=tables)
+        with self._rostering:
+            config = self.kept.config
+            roster = self._roster(config)
+            with self._changing:
+                kept = self.kept
+                of_file, tables, full = self._reconcile(config, kept.overrides, kept.of_file, roster)
+                self.kept = replace(kept, of_file=of_file, tables=tables)
         if full is not None:
             raise full
 
@@ -167,7 +167,7 @@ class Keeper:
         """
         with self._rostering, self._changing:
             gate, kept = self._open(), self.kept
-            change = beside(kept.by_file, change)
+            change = beside(kept.of_file, change)
             tables = settings_for(change, kept.tables)
             changes = line_changes(change, tables)
             if tables is not kept.tables:
@@ -233,37 +233,33 @@ class Keeper:
             with self._changing:
                 kept = self.kept
                 overrides = surviving(kept.overrides, kept.config, config)
-                by_file = self._by_file(config, overrides)
-                tables, full = self._reconcile(by_file, kept.by_file, roster, learning_until(kept.tables))
-                self.kept = after = Kept(config, digest(config), overrides, by_file, tables, self._utc())
+                of_file, tables, full = self._reconcile(config, overrides, kept.of_file, roster)
+                self.kept = after = Kept(config, digest(config), overrides, of_file, tables, self._utc())
         except GateError as error:
             self._note_refusal([str(error)])
             raise
         return kept, after, full
 
-    def _by_file(self, config: Config, overrides: Overrides) -> Wanted:
-        return wanted(config, overrides, self._numbers(line.name for line in config.lines))
-
     def _reconcile(
-        self, by_file: Wanted, former: Wanted, roster: Roster | None, learning_until_ns: int
-    ) -> tuple[Tables, FullError | None]:
-        """Bring the kernel to what is wanted by the difference; return its settings, and what had no room.
+        self, config: Config, overrides: Overrides, former: Roster, roster: Roster | None
+    ) -> tuple[Roster, Tables, FullError | None]:
+        """Bring the kernel to what is wanted by the difference; `former`: the lines of the file before.
 
-        `former`: what the file wanted before.
+        Return the lines of the file, the settings, and what had no room.
         """
         gate = self._open()
         found = gate.installed()
+        until_ns = learning_until(found) or self._monotonic_ns() + config.gate.learn_ms * 1_000_000
+        by_file = wanted(config, overrides, self._numbers(line.name for line in config.lines))
         if roster is None:
-            tables = encode_around(
-                by_file, former, found, hold_by_queue=True, learning_until_ns=learning_until_ns
-            )
+            tables = encode_around(by_file, former, found, hold_by_queue=True, learning_until_ns=until_ns)
         else:
             both = with_roster(by_file, roster)
-            tables = encode(both, found, hold_by_queue=True, learning_until_ns=learning_until_ns)
+            tables = encode(both, found, hold_by_queue=True, learning_until_ns=until_ns)
         full = apply(gate, self.hold, found, tables, diff(found, tables))
         if full is not None:
             log.error("some lines are not known to the gate", why=str(full))
-        return settings(tables), full
+        return Roster(by_file.lines, by_file.addresses), settings(tables), full
 
     def _read_again(self) -> Checked:
         try:

@@ -19,8 +19,8 @@ from sekisho.gate.indices import (
     own_limits,
     pack_limit,
 )
-from sekisho.gate.packed import WORD, Packed, Words, keys_of, unpacked
-from sekisho.model import Address, KnownLine, Limit, RosterChange
+from sekisho.gate.packed import WORD, Packed, Words, keys_of, packed, unpacked
+from sekisho.model import Address, KnownLine, Limit, Roster, RosterChange
 
 CONTROL_KEY: Final = bytes(4)
 
@@ -67,6 +67,18 @@ def pack_known(
 def pack_addresses(addresses: Mapping[Address, int]) -> Packed:
     """Return `addresses`: the line of each."""
     return Packed(address_rows(addresses), _line_words(addresses.values()))
+
+
+def lines_around(tables: Tables, former: Roster, installed: Tables) -> Tables:
+    """Return the tables of lines: those of `tables` over the installed ones less the former's.
+
+    A former line that holds an address beside the former's stays known.
+    """
+    there = packed("addresses", installed.get("addresses", {}))
+    addresses = there.overlaid(address_rows(former.addresses), packed("addresses", tables["addresses"]))
+    gone = np.setdiff1d(known_rows(former.lines), addresses.words).reshape(-1, 1)
+    known = packed("known", installed.get("known", {}))
+    return {"known": known.overlaid(gone, packed("known", tables["known"])), "addresses": addresses}
 
 
 def indices_in_use(known: Packed) -> set[int]:
@@ -119,9 +131,9 @@ def line_changes(change: RosterChange, tables: Tables) -> tuple[Change, ...]:
     gone = tuple(abi.pack_line(number) for number, line in change.lines.items() if line is None)
     held = {address: line for address, line in change.addresses.items() if line is not None}
     free = [address for address, line in change.addresses.items() if line is None]
-    packed = pack_known(known, class_names(tables), own_limits(tables))
+    treated = pack_known(known, class_names(tables), own_limits(tables))
     changes = (
-        Change("known", updates=packed.entries_at()),
+        Change("known", updates=treated.entries_at()),
         Change("addresses", tuple(keys_of(address_rows(free))), pack_addresses(held).entries_at()),
         Change("known", deletes=gone),
     )

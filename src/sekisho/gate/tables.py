@@ -24,15 +24,14 @@ from sekisho.gate.indices import (
 from sekisho.gate.packed import KEY_SIZES, Difference, difference, packed
 from sekisho.gate.roster import (
     CONTROL_KEY,
-    address_rows,
     indices_in_use,
     installed_prefix_lengths,
-    known_rows,
+    lines_around,
     pack_addresses,
     pack_known,
     prefix_lengths,
 )
-from sekisho.model import Limit, Policy, Pool, PortPlan, View, Wanted
+from sekisho.model import Limit, Policy, Pool, PortPlan, Roster, View, Wanted
 
 EMPTY: Final[Tables] = {}
 
@@ -51,7 +50,7 @@ def encode(wanted: Wanted, installed: Tables, *, hold_by_queue: bool, learning_u
 
 
 def encode_around(
-    wanted: Wanted, former: Wanted, installed: Tables, *, hold_by_queue: bool, learning_until_ns: int
+    wanted: Wanted, former: Roster, installed: Tables, *, hold_by_queue: bool, learning_until_ns: int
 ) -> Tables:
     """Encode what is wanted, beside the lines and addresses that are installed and are not of `former`.
 
@@ -64,7 +63,7 @@ def encode_around(
     lengths = prefix_lengths(wanted.addresses, installed_prefix_lengths(installed))
     control = _control(wanted, lengths, hold_by_queue, learning_until_ns)
     tables = _encode(replace(wanted, classes={**classes, **wanted.classes}), installed, control, own)
-    return {**tables, **_lines_around(tables, former, installed)}
+    return {**tables, **lines_around(tables, former, installed)}
 
 
 def learning_until(tables: Tables) -> int:
@@ -183,15 +182,6 @@ def _encode(wanted: Wanted, installed: Tables, control: bytes, limits_in_use: It
         "shared": {ip: _port_plan(plan, classes) for ip, plan in wanted.port_plans.items()},
         "addresses": pack_addresses(wanted.addresses),
         "pools": dict(_pool(pool, classes) for pool in wanted.pools),
-    }
-
-
-def _lines_around(tables: Tables, former: Wanted, installed: Tables) -> Tables:
-    """Return the tables of lines: those of `tables` over the installed ones without the former's."""
-    without = {"known": known_rows(former.lines), "addresses": address_rows(former.addresses)}
-    return {
-        name: packed(name, installed.get(name, {})).overlaid(rows, packed(name, tables[name]))
-        for name, rows in without.items()
     }
 
 
