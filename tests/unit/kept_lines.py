@@ -65,6 +65,7 @@ class Desk:
     now: datetime = NOW
     is_whole: bool = True
     changed: list[set[int]] = field(default_factory=list)
+    heard: list[tuple[str, Address, float]] = field(default_factory=list)
 
     def hold(self, line: str, address: Address, begin: float, end: float | None = None) -> None:
         """Let a line hold an address from a second after noon on."""
@@ -75,6 +76,14 @@ class Desk:
             transaction.change_leases((), [Lease(address, at(begin), login, number, until, ending)])
             holding = Holding(number, login, static=False) if end is None else None
             transaction.put_holdings({address: holding})
+
+    def hear(self, line: str, address: Address, begin: float) -> None:
+        """Acknowledge that a line holds an address, before it is among the leases."""
+        self.heard.append((line, address, begin))
+
+    def settle(self) -> None:
+        while self.heard:
+            self.hold(*self.heard.pop())
 
     def share(self, network: bytes, plan: PortPlan) -> None:
         with self.store.transaction() as transaction:
@@ -122,6 +131,7 @@ def desk_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
             config=lambda: config,
             treatment=lambda: treatment,
             skew=lambda: SKEW,
+            settle=desk.settle,
             kept_since=lambda: desk.now - timedelta(days=183),
             gate_is_whole=lambda: desk.is_whole,
             counts=lambda: {"radius": {"taken": 7}, "intake": {"outside": 2}},

@@ -141,6 +141,13 @@ def test_where_the_plan_of_ports_has_just_changed_both_may_be_right(desk: Desk) 
     assert found("100.64.1.1", 610, port=2_100) == ("held", "new", ["new"])
 
 
+def test_what_was_acknowledged_counts_at_once(desk: Desk) -> None:
+    desk.hear("home-7", HOME, 0)
+    assert found("100.64.0.7", 60) == ("held", "home-7", ["home-7"])
+    desk.hear("home-8", HOME, 600)
+    assert shown("home-7")["holds"] == []
+
+
 def test_what_is_no_longer_kept_is_not_called_nobodys(desk: Desk) -> None:
     assert found("100.64.0.7", -timedelta(days=200).total_seconds()) == ("not-kept", None, [])
     desk.hold("home-7", HOME, -timedelta(days=190).total_seconds())

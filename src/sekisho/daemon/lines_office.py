@@ -64,6 +64,7 @@ class PutList(Protocol):
 class Surroundings:
     """What the office knows beside its store; all is asked anew each time.
 
+    `settle` returns when all that was acknowledged before is in the leases, or raises StoreError.
     `kept_since`: from when on all leases are kept. `counts`: what sources and intake have counted.
     `on_change` is told of lines whose relief has changed.
     """
@@ -72,6 +73,7 @@ class Surroundings:
     config: Callable[[], Config]
     treatment: Callable[[], Treatment]
     skew: Callable[[], timedelta]
+    settle: Callable[[], object]
     kept_since: Callable[[], datetime]
     gate_is_whole: Callable[[], bool]
     counts: Callable[[], Mapping[str, Mapping[str, int]]]
@@ -98,6 +100,7 @@ class KeptLines:
             answer = holder_answer(question, found, names, skew, kept=at >= self._around.kept_since())
             return answer, answer.answer
 
+        self._settle()
         port = "" if question.port is None else f" port {question.port}"
         subject = f"{question.address}{port} at {at.isoformat()}"
         return self._recorder.carry_out(Act.asking(Action.HOLDER, subject, question), peer, look_up)
@@ -111,6 +114,7 @@ class KeptLines:
             treatment = self._around.treatment()
             return describe_line(transaction, line, treatment, since=since, now=entry.at), "shown"
 
+        self._settle()
         return self._recorder.carry_out(Act.asking(Action.SHOW, question.line, question), peer, describe)
 
     def relieve(self, request: ReliefRequest, peer: Peer) -> ReliefAnswer:
@@ -191,6 +195,10 @@ class KeptLines:
     def record_refusal(self, action: Action, asked: object, why: str, peer: Peer) -> None:
         """Record a question that could not be read."""
         self._recorder.refuse(Act.tried(action, asked), peer, why)
+
+    def _settle(self) -> None:
+        with store_answers():
+            self._around.settle()
 
     def _tell_changed(self, line: ListedLine, peer: Peer) -> None:
         log.info("a relief has changed", by_uid=peer.uid, by_pid=peer.pid)
