@@ -15,6 +15,7 @@ from sekisho.config.radius import check_radius
 from sekisho.config.rules import cap_beyond, delay_worry
 from sekisho.config.schema import GateTable, PoolTable
 from sekisho.config.shares import check_shares
+from sekisho.config.sources import check_sources
 from sekisho.config.values import EXEMPT_WAY_OUT
 from sekisho.durations import format_ms
 from sekisho.gate.abi import MAX_BANKS, MAX_CLASSES
@@ -48,6 +49,7 @@ def _check(draft: Draft) -> Iterator[Finding]:
     yield from _names(draft)
     yield from check_holdings(draft.lines)
     yield from check_shares(draft)
+    yield from check_sources(draft)
     yield from check_radius(draft)
 
 

@@ -15,17 +15,20 @@ from sekisho.config.schema import (
     ClassTable,
     Config,
     GateTable,
+    KeaTable,
     LineTable,
+    ListTable,
     MapTable,
     NatTable,
     PoolTable,
+    RadacctTable,
     RadiusClientTable,
     RadiusTable,
     Table,
 )
 from sekisho.config.values import read_name, toml, words
 
-_TOP_KEYS = ("class", "gate", "line", "map", "nat", "pool", "radius")
+_TOP_KEYS = ("class", "gate", "kea", "line", "lines", "map", "nat", "pool", "radacct", "radius")
 _T = TypeVar("_T", bound=Table)
 _Key = TypeVar("_Key", str, int)
 
@@ -47,6 +50,9 @@ class Draft:
     nats: Mapping[int, NatTable]
     radius: RadiusTable | None
     radius_clients: Mapping[int, RadiusClientTable]
+    static_list: ListTable | None
+    kea: KeaTable | None
+    radacct: RadacctTable | None
     users: tuple[tuple[Path, str], ...]
     told: frozenset[Path]
 
@@ -69,6 +75,9 @@ def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
         nats=reader.tables(NatTable, ("nat",), enumerate(nats)),
         radius=None if radius is None else reader.table(RadiusTable, radius, ("radius",)),
         radius_clients=reader.tables(RadiusClientTable, ("radius", "client"), enumerate(radius_clients)),
+        static_list=reader.optional(ListTable, data, "lines"),
+        kea=reader.optional(KeaTable, data, "kea"),
+        radacct=reader.optional(RadacctTable, data, "radacct"),
         users=(
             *_users("pool", pools),
             *_users("line", lines),
@@ -93,6 +102,9 @@ def finish(draft: Draft) -> Config:
         nats=tuple(draft.nats.values()),
         radius=draft.radius,
         radius_clients=tuple(draft.radius_clients.values()),
+        static_list=draft.static_list,
+        kea=draft.kea,
+        radacct=draft.radacct,
     )
 
 
@@ -154,6 +166,10 @@ class Reader:
         """Read the tables that stand at `path`; those that cannot be read are told and left out."""
         read = ((at, self.table(model, entry, (*path, at))) for at, entry in entries)
         return {at: table for at, table in read if table is not None}
+
+    def optional(self, model: type[_T], data: Mapping[str, Any], key: str) -> _T | None:
+        """Read the table under `key`, if there is one."""
+        return self.table(model, data[key], (key,)) if key in data else None
 
     def table(self, model: type[_T], entry: Any, path: Path) -> _T | None:
         """Read one table; what is wrong is told, and the rest read without it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from sekisho.config.draft import Draft
 from sekisho.config.holdings import Place, overlaps
@@ -31,16 +31,21 @@ def check_radius(draft: Draft) -> Iterator[Finding]:
     yield from _addresses(draft)
 
 
+def check_naming(table: str, naming: Sequence[str]) -> Iterator[Finding]:
+    """Tell what is wrong with the list of properties that may name a line."""
+    if not naming:
+        yield Finding((table, "line"), "the list is empty", "take it out, or name what names a line")
+    yield from _twice(((table, "line", index), by, f'"{by}"') for index, by in enumerate(naming))
+
+
 def _lists(radius: RadiusTable) -> Iterator[Finding]:
     if not radius.listen:
         yield Finding(("radius", "listen"), "the list is empty", 'write it as in ["127.0.0.1:1813"]')
-    if not radius.line:
-        yield Finding(("radius", "line"), "the list is empty", 'write it as in ["class", "user-name"]')
     yield from _twice(
         (("radius", "listen", index), listen, f'"{show_listen(listen)}"')
         for index, listen in enumerate(radius.listen)
     )
-    yield from _twice((("radius", "line", index), by, f'"{by}"') for index, by in enumerate(radius.line))
+    yield from check_naming("radius", radius.line)
 
 
 def _twice(entries: Iterable[tuple[Path, Hashable, str]]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from sekisho.config.listen import ClientField, ListenField
+from sekisho.config.places import DatabaseUrl, ListFile, Zone
 from sekisho.config.values import (
     Cap,
     Delay,
@@ -23,6 +24,7 @@ from sekisho.config.values import (
     Name,
     NetworkField,
 )
+from sekisho.lines.kea import KeaNaming
 from sekisho.lines.radius import Naming
 from sekisho.lines.shared import MapRule, NatRule, Rule
 from sekisho.model import Excess, Mode, Policy, View
@@ -149,6 +151,29 @@ class RadiusClientTable(Table):
     secret_file: Annotated[str, Field(strict=True, min_length=1)] = Field(examples=['"secrets/bng1"'])
 
 
+class ListTable(Table):
+    """[lines]: the file with the static list of lines."""
+
+    file: ListFile = Field(examples=['"lines.csv"'])
+
+
+class KeaTable(Table):
+    """[kea]: that Kea's hook may tell of leases, and by what of a client its line is named."""
+
+    user: Annotated[str, Field(strict=True, min_length=1)] = "_kea"
+    line: tuple[KeaNaming, ...] = (KeaNaming.CIRCUIT_ID, KeaNaming.CLIENT_ID, KeaNaming.HARDWARE)
+
+
+class RadacctTable(Table):
+    """[radacct]: FreeRADIUS's table of accounting in a database, which is asked for what is new."""
+
+    url: DatabaseUrl | None = None
+    url_file: Annotated[str, Field(strict=True, min_length=1)] | None = None
+    every_ms: Annotated[Duration, Field(ge=1_000, le=3_600_000)] = Field(10_000, alias="every")
+    line: tuple[Naming, ...] = (Naming.CLASS, Naming.USER_NAME)
+    zone: Zone | None = None
+
+
 class Config(BaseModel):
     """A configuration without errors. Equal files give equal values."""
 
@@ -162,6 +187,9 @@ class Config(BaseModel):
     nats: tuple[NatTable, ...] = ()
     radius: RadiusTable | None = None
     radius_clients: tuple[RadiusClientTable, ...] = ()
+    static_list: ListTable | None = None
+    kea: KeaTable | None = None
+    radacct: RadacctTable | None = None
 
 
 def share_rules(config: Config) -> tuple[Rule, ...]:

@@ -1,0 +1,106 @@
+"""Sources of leases beside RADIUS, in the configuration."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sekisho.config import Config, parse
+from sekisho.lines.kea import KeaNaming
+from sekisho.lines.radius import Naming
+
+BASE = """\
+[gate]
+subscriber = ["bng0"]
+uplink = ["up0"]
+[class.dynamic]
+mode = "enforce"
+cap = 5
+delay = "1s"
+[[pool]]
+prefix = "100.64.0.0/16"
+class = "dynamic"
+"""
+SHIPPED = Path(__file__).parents[2] / "etc" / "sekisho.toml"
+URL = 'url = "postgresql+psycopg://radius@db.example/radius"\n'
+
+
+def good(text: str) -> Config:
+    checked = parse((BASE + text).encode())
+    assert checked.config is not None, checked.problems
+    return checked.config
+
+
+def test_without_them_there_are_none() -> None:
+    config = good("")
+    assert (config.static_list, config.kea, config.radacct) == (None, None, None)
+
+
+@pytest.mark.parametrize("file", ["lines.csv", "/srv/lists/lines.toml"])
+def test_a_file_with_a_list(file: str) -> None:
+    listed = good(f'[lines]\nfile = "{file}"\n').static_list
+    assert listed is not None
+    assert listed.file == file
+
+
+def test_kea_needs_no_more_than_its_table() -> None:
+    kea = good("[kea]\n").kea
+    assert kea is not None
+    assert kea.user == "_kea"
+    assert kea.line == (KeaNaming.CIRCUIT_ID, KeaNaming.CLIENT_ID, KeaNaming.HARDWARE)
+
+
+def test_a_table_of_accounting() -> None:
+    radacct = good("[radacct]\n" + URL + 'every = "1m"\nline = ["user-name"]\nzone = "Asia/Tokyo"\n').radacct
+    assert radacct is not None
+    assert (radacct.every_ms, radacct.line, radacct.zone) == (60_000, (Naming.USER_NAME,), "Asia/Tokyo")
+    assert good('[radacct]\nurl_file = "secrets/radacct"\n').radacct is not None
+
+
+def test_the_shipped_example_shows_every_key_and_its_default() -> None:
+    text = SHIPPED.read_text()
+    stated = text[text.index("#[lines]") :]
+    config = good(re.sub(r"^#(?=[a-z[])", "", stated, flags=re.MULTILINE))
+    assert config.static_list is not None
+    for name in ("kea", "radacct"):
+        table = getattr(config, name)
+        for key, field in type(table).model_fields.items():
+            assert re.search(rf"^#?{field.alias or key} *=|url_file =", stated, re.MULTILINE), key
+            if key not in ("url", "zone"):
+                assert getattr(table, key) == field.default
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "what"),
+    [
+        ("[lines]\n", "lines.file", "this key is needed"),
+        ('[lines]\nfile = "lines.xlsx"\n', "lines.file", "ends neither in .csv nor in .toml"),
+        ('[lines]\nfile = ""\n', "lines.file", "ends neither"),
+        ("[lines]\nfile = 5\n", "lines.file", "5 is not a text"),
+        ("[kea]\nline = []\n", "kea.line", "the list is empty"),
+        ('[kea]\nline = ["hardware", "hardware"]\n', "kea.line[1]", "is there twice"),
+        ('[kea]\nline = ["flex-id"]\n', "kea.line[0]", '"flex-id" is not one of the choices'),
+        ('[kea]\nuser = ""\n', "kea.user", "the text is empty"),
+        ("[radacct]\n", "radacct.url", "neither says where the database is"),
+        ("[radacct]\n" + URL + 'url_file = "x"\n', "radacct.url", "both say where the database is"),
+        ("[radacct]\n" + URL + "line = []\n", "radacct.line", "the list is empty"),
+        ("[radacct]\n" + URL + 'every = "10ms"\n', "radacct.every", "out of bounds"),
+        ("[radacct]\n" + URL + 'zone = "Asia/Atlantis"\n', "radacct.zone", "is no time zone known here"),
+        ("[radacct]\n" + URL + 'zone = "../../etc/passwd"\n', "radacct.zone", "is no time zone known here"),
+        ("[radacct]\n" + URL + 'zone = ""\n', "radacct.zone", "is no time zone known here"),
+        ('[radacct]\nurl = "db.example"\n', "radacct.url", "is no url of a database"),
+        (
+            '[radacct]\nurl = "postgresql+psycopg://radius:hush@db.example/radius"\n',
+            "radacct.url",
+            "a password stands in it",
+        ),
+        ("[[kea]]\n", "kea", "is not a table"),
+    ],
+)
+def test_what_cannot_be_is_refused(text: str, key: str, what: str) -> None:
+    checked = parse((BASE + text).encode())
+    assert checked.config is None
+    assert [one for one in checked.problems if one.key == key and what in one.what], checked.problems
+    assert not any("hush" in one.sentence("") for one in checked.problems)
