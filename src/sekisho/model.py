@@ -133,10 +133,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The lines known beside the configuration, and the addresses they hold now; numbers as in `Wanted`."""
+    """The lines known beside the configuration, what they hold now, and how they share; as in `Wanted`."""
 
     lines: Mapping[int, KnownLine] = field(default_factory=dict)
     addresses: Mapping[Address, int] = field(default_factory=dict)
+    port_plans: Mapping[bytes, PortPlan] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

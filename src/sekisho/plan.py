@@ -10,23 +10,22 @@ are. A limit of such a line's own is the roster's to give.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from sekisho.config import ClassTable, Config, Held, LineTable
+from sekisho.config import ClassTable, Config
+from sekisho.config.schema import share_rules
 from sekisho.gate import Tables
 from sekisho.gate.indices import class_names, limits_by_index
 from sekisho.lines.numbers import following, own_number
+from sekisho.lines.shared import port_plans
+from sekisho.lines.static import config_list
 from sekisho.model import (
-    Address,
     Excess,
     KnownLine,
     Limit,
     Mode,
-    Network,
     Pool,
-    PortPlan,
     Roster,
     RosterChange,
     Timeouts,
@@ -60,14 +59,14 @@ def wanted(config: Config, overrides: Overrides, numbers: Mapping[str, int]) -> 
 
     `numbers`: of the configuration's lines, by name.
     """
-    gate = config.gate
+    gate, listed = config.gate, config_list(config)
     return Wanted(
         classes={**file_limits(config), **overrides},
         pools=tuple(Pool(pool.prefix, pool.line_length, pool.class_name) for pool in config.pools),
         exempt=gate.exempt,
         lines={numbers[line.name]: KnownLine(line.class_name) for line in config.lines},
-        addresses=_addresses(config.lines, numbers),
-        port_plans=_port_plans(config),
+        addresses={address: numbers[name] for address, name in listed.addresses.items()},
+        port_plans={**dict(port_plans(share_rules(config))), **listed.port_plans},
         timeouts=Timeouts(
             syn_ms=gate.timeouts.syn_ms,
             idle_ms=gate.timeouts.idle_ms,
@@ -84,7 +83,12 @@ def with_roster(by_file: Wanted, roster: Roster) -> Wanted:
     """Return what the gate shall do by the file and a roster together."""
     lines = dict(roster.lines)
     lines.update((number, _both(line, lines.get(number))) for number, line in by_file.lines.items())
-    return replace(by_file, lines=lines, addresses={**roster.addresses, **by_file.addresses})
+    return replace(
+        by_file,
+        lines=lines,
+        addresses={**roster.addresses, **by_file.addresses},
+        port_plans={**roster.port_plans, **by_file.port_plans},
+    )
 
 
 def beside(of_file: Roster, change: RosterChange) -> RosterChange:
@@ -152,57 +156,3 @@ def _limit(table: ClassTable) -> Limit:
 
 def _both(in_file: KnownLine, in_roster: KnownLine | None) -> KnownLine:
     return in_file if in_roster is None else replace(in_file, limit=in_roster.limit)
-
-
-def _addresses(lines: Sequence[LineTable], numbers: Mapping[str, int]) -> dict[Address, int]:
-    lowest = {network: ranges[0][0] for network, ranges in _ranges(lines).items()}
-    return {
-        address: numbers[line.name]
-        for line in lines
-        for held in line.addresses
-        for address in _held_addresses(held, lowest)
-    }
-
-
-def _held_addresses(held: Held, lowest: Mapping[Network, int]) -> Iterator[Address]:
-    network, ports = held
-    packed = network.network_address.packed
-    if ports is not None:
-        first, last = ports
-        yield Address(packed, network.prefixlen, (first - lowest[network]) // (last - first + 1))
-    elif network.version == 6:
-        yield Address(packed, network.prefixlen)
-    else:
-        for address in network:
-            yield Address(address.packed, network.max_prefixlen)
-
-
-def _ranges(lines: Sequence[LineTable]) -> dict[Network, list[tuple[int, int]]]:
-    """Return the port ranges of each shared address, in order."""
-    ranges: defaultdict[Network, list[tuple[int, int]]] = defaultdict(list)
-    for line in lines:
-        for network, ports in line.addresses:
-            if ports is not None:
-                ranges[network].append(ports)
-    return {network: sorted(found) for network, found in ranges.items()}
-
-
-def _port_plans(config: Config) -> dict[bytes, PortPlan]:
-    """Return how shared addresses are divided; their pool's class judges what has no port, else a line's."""
-    users = {
-        held.network: line.class_name
-        for line in reversed(config.lines)
-        for held in line.addresses
-        if held.ports is not None
-    }
-    plans = {}
-    for network, ranges in _ranges(config.lines).items():
-        first, last = ranges[0]
-        pool = next((pool.class_name for pool in config.pools if _within(network, pool.prefix)), None)
-        class_name = pool or users[network]
-        plans[network.network_address.packed] = PortPlan(class_name, first=first, size=last - first + 1)
-    return plans
-
-
-def _within(network: Network, prefix: Network) -> bool:
-    return network.version == prefix.version and network.network_address in prefix

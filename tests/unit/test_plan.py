@@ -127,9 +127,9 @@ def test_lines_that_share_an_address_are_told_by_their_ports() -> None:
     want = by_file(read())
     numbers = line_numbers(["office", "a", "b"])
     shared = packed("100.64.0.1")
-    assert want.addresses[Address(shared, 32, 0)] == numbers["a"]
-    assert want.addresses[Address(shared, 32, 2)] == numbers["b"]
-    assert want.port_plans[shared] == PortPlan("dynamic", first=1024, size=1024)
+    assert want.addresses[Address(shared, 32, 1)] == numbers["a"]
+    assert want.addresses[Address(shared, 32, 3)] == numbers["b"]
+    assert want.port_plans[shared] == PortPlan("dynamic", first=0, size=1024)
     assert want.port_plans[packed("192.0.2.1")] == PortPlan("fixed", first=0, size=512)
 
 

@@ -54,7 +54,7 @@ def encode_around(
 ) -> Tables:
     """Encode what is wanted, beside the lines and addresses that are installed and are not of `former`.
 
-    What they refer to stays as it is. Else as `encode`.
+    How these are shared, and what they refer to, stays as it is. Else as `encode`.
     """
     limits = limits_by_index(installed)
     used = indices_in_use(packed("known", installed.get("known", {})))
@@ -63,7 +63,8 @@ def encode_around(
     lengths = prefix_lengths(wanted.addresses, installed_prefix_lengths(installed))
     control = _control(wanted, lengths, hold_by_queue, learning_until_ns)
     tables = _encode(replace(wanted, classes={**classes, **wanted.classes}), installed, control, own)
-    return {**tables, **lines_around(tables, former, installed)}
+    shared = {**installed.get("shared", {}), **tables["shared"]}
+    return {**tables, "shared": shared, **lines_around(tables, former, installed)}
 
 
 def learning_until(tables: Tables) -> int:

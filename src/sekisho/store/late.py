@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sekisho.store.errors import StoreError
+from sekisho.store.journal import Journal, open_journal
 from sekisho.store.store import Store, Transaction, open_store
 
 
 class LateStore(Store):
-    """A store that is opened when it can be; until then each transaction says why it cannot be had."""
+    """A store and its journal, opened when they can be; until then each transaction says why not."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -22,14 +23,30 @@ class LateStore(Store):
         """Tell whether it was opened."""
         return self._store is not None
 
+    @property
+    def journal(self) -> Journal:
+        """Return the journal of the store. Raises StoreError."""
+        self.require()
+        return self._journal
+
     def open(self) -> None:
         """Open it, unless it is open. Raises StoreError, and may be called again then."""
         if self._store is None:
             try:
-                self._store = open_store(self._url)
+                store = open_store(self._url)
+                try:
+                    self._journal = open_journal(self._url)
+                except BaseException:
+                    store.close()
+                    raise
             except StoreError as error:
                 self._why = str(error)
                 raise
+            self._store = store
+
+    def require(self) -> None:
+        """Raise StoreError where it is not open."""
+        self._opened()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -46,6 +63,7 @@ class LateStore(Store):
     def close(self) -> None:
         """Let go of every connection."""
         if self._store is not None:
+            self._journal.close()
             self._store.close()
 
     def _opened(self) -> Store:

@@ -1,0 +1,102 @@
+"""What was heard and is durable becomes leases, in the order of its coming, in batches as it gathers.
+
+A source has its answer when what it said is in the journal; whoever looks a line up waits until all that is
+in the leases too (`settle`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from sekisho.lines.events import Boot, Heard
+from sekisho.store import Journal, StoreError
+
+BATCH = 2_000  # events in one transaction
+MOST_WAITING = 200_000  # events; with more of them sources have to wait
+LOOK_SECONDS = 1.0  # between looks at a store that has failed
+PATIENCE_SECONDS = 10.0  # of whoever waits for everything to be settled
+
+log = structlog.get_logger()
+
+
+class Settler:
+    """Appends to a journal, and has a thread that settles what is in it.
+
+    `take` brings a batch into the leases, or raises StoreError with nothing changed.
+    """
+
+    def __init__(self, journal: Journal, take: Callable[[Sequence[Heard | Boot]], object]) -> None:
+        self._journal, self._take = journal, take
+        self._settling = threading.Lock()
+        self._counting = threading.Lock()
+        self._waiting = 0
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="settler")
+
+    def start(self) -> None:
+        """Begin to settle."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the batch in hand; what is not settled is by the next one."""
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join()
+
+    @property
+    def waiting(self) -> int:
+        """Tell how many events wait to be settled."""
+        return self._waiting
+
+    def append(self, batch: Sequence[Heard | Boot]) -> None:
+        """Make a batch durable. Raises StoreError, with nothing taken."""
+        if self._waiting > MOST_WAITING:
+            raise StoreError(f"{self._waiting:,} events wait for the store: it is too slow for what comes")
+        self._journal.append(batch)
+        self._count(len(batch))
+        self._woken.set()
+
+    def settle(self) -> None:
+        """Return when all that was appended before is in the leases. Raises StoreError."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self._settle_some():
+            if time.monotonic() > until:
+                raise StoreError("the store is busy with what sources say: ask again shortly")
+
+    def _settle_some(self) -> bool:
+        """Settle the oldest batch; tell whether there was any."""
+        with self._settling:
+            pending = self._journal.pending(BATCH)
+            if pending is None:
+                return False
+            self._take(pending.batch)
+            self._journal.strike(pending.numbers)
+        self._count(-len(pending.batch))
+        return True
+
+    def _count(self, more: int) -> None:
+        with self._counting:
+            self._waiting = max(0, self._waiting + more)
+
+    def _run(self) -> None:
+        failing = False
+        while not self._stopping.is_set():
+            try:
+                more = self._settle_some()
+            except StoreError as error:
+                if not failing:
+                    log.error("what was heard waits to be settled", why=str(error))  # noqa: TRY400 - the message says it all
+                failing = True
+                self._stopping.wait(LOOK_SECONDS)
+                continue
+            if failing:
+                log.info("what was heard is being settled again")
+            failing = False
+            if not more:
+                self._woken.wait()
+                self._woken.clear()
