@@ -15,7 +15,8 @@ from sekisho.store.errors import StoreError
 _WAY_OUT = 'write it as in "sqlite:////var/lib/sekisho/gate.db" or "postgresql://sekisho@db.example/sekisho"'
 _WRITES: Final = "sekisho_writes"  # the execution option of an engine whose transactions write
 _BUSY_MS = 10_000  # longer than any transaction of ours takes
-_CACHE_KIB = 16_384
+_CACHE_KIB = 32_768
+_WAL_PAGES = 8_192  # of 4 KiB until they are copied: the longer, the more changes of one page are one copy
 _CONNECT_SECONDS = 5
 _UNANSWERED_MS = 10_000  # until a connection to a server that has gone silent is given up
 _PRAGMAS: Final = (
@@ -23,6 +24,7 @@ _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = FULL",  # in WAL mode the default would lose the last transactions with the power
     f"cache_size = -{_CACHE_KIB}",
+    f"wal_autocheckpoint = {_WAL_PAGES}",
     "secure_delete = FAST",  # what is forgotten shall not be found on a page that is written anyway
 )
 _SETTINGS: Final = (

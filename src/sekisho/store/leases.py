@@ -30,9 +30,11 @@ from sekisho.lines.events import Holding, Lease
 from sekisho.model import Address
 from sekisho.store.door import Door
 from sekisho.store.lease_rows import (
+    CHANGED_COLUMNS,
     LAST_COLUMNS,
     PAST_COLUMNS,
     Edit,
+    changed_row,
     edits,
     followed,
     key_of,
@@ -41,7 +43,7 @@ from sekisho.store.lease_rows import (
     past_row,
     read_lease,
 )
-from sekisho.store.many import Query
+from sekisho.store.many import Query, Row
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.packing import pack_address, unpack_address
 from sekisho.store.schema import lease, past_lease, shape
@@ -237,11 +239,20 @@ class Leases(Door):
         return known | {one.address: one for one in risen}
 
     def _write_last(self, last: Mapping[Address, Lease | None]) -> None:
+        gone: list[Row] = []
+        new: list[Row] = []
+        same_line: list[Row] = []
         for address, after in last.items():
             before = self._last[address]
+            self._last[address] = after
             if before is None or after is None or key_of(before) != key_of(after):
                 self._static[address] = False
-            self._last[address] = after
-        self._many.remove(lease, [(pack_address(address),) for address, one in last.items() if one is None])
-        rows = [last_row(one, static=self._static[one.address]) for one in last.values() if one is not None]
-        self._many.put(lease, rows)
+            if after is None:
+                gone.append((pack_address(address),))
+            elif before is None or before.line != after.line:
+                new.append(last_row(after, static=self._static[address]))
+            else:
+                same_line.append(changed_row(after, static=self._static[address]))
+        self._many.remove(lease, gone)
+        self._many.put(lease, new)
+        self._many.change(CHANGED_COLUMNS, same_line)

@@ -16,7 +16,7 @@ from sekisho.store.moments import from_us, to_us
 from sekisho.store.packing import pack_login, unpack_login
 from sekisho.store.schema import boot, login
 
-_BEFORE_ALL = b""  # sorts before every key
+_BEFORE_ALL = 0  # every login's number is above
 
 _COLUMNS = (login.c.key, login.c.nas, login.c.line, login.c.packed)
 _LOGIN = Query(LargeBinary(), lambda key: select(*_COLUMNS).where(login.c.key == key))
@@ -76,17 +76,17 @@ class Logins(Door):
             return None
         nas, at, after = found
         statement = (
-            select(*_COLUMNS)
-            .where(login.c.nas == nas, login.c.unsettled, login.c.key > after)
-            .order_by(login.c.key)
+            select(*_COLUMNS, login.c.number)
+            .where(login.c.nas == nas, login.c.unsettled, login.c.number > after)
+            .order_by(login.c.number)
             .limit(limit)
         )
         rows = self._connection.execute(statement).all()
-        worked_off = rows[-1].key if len(rows) == limit else None
+        worked_off = rows[-1].number if len(rows) == limit else None
         self._connection.execute(
             update(boot).where(boot.c.nas == nas, boot.c.at == at).values(worked_off=worked_off)
         )
-        logins = {key: unpack_login(nas, line, packed) for key, nas, line, packed in rows}
+        logins = {key: unpack_login(nas, line, packed) for key, nas, line, packed, _ in rows}
         return PendingBoot(nas, from_us(at), logins)
 
 

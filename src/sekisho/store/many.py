@@ -14,27 +14,33 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import (
     ClauseElement,
+    Column,
     ColumnElement,
     Connection,
     Delete,
     Insert,
     Select,
     Table,
-    and_,
+    Update,
     bindparam,
     column,
     delete,
     func,
     select,
     true,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
+from sekisho.store.schema import KEY
+
 _Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
 Row = tuple[Any, ...]
+_ALL = "all_"  # before a column's name: the parameter with its values of all rows
+Columns = tuple[Column[Any], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +58,16 @@ class Many(Protocol):
         """Yield the rows of every key; `values` are the query's other parameters."""
 
     def put(self, table: Table, rows: Sequence[Row]) -> None:
-        """Write rows, columns in the table's order, in place of those with their keys. No key comes twice."""
+        """Write rows, columns in the table's order, in place of those with their keys. No key comes twice.
+
+        A column that numbers the rows by itself is left out.
+        """
+
+    def change(self, columns: Columns, rows: Sequence[Row]) -> None:
+        """Write columns of rows that are there; of each row these, then its key. No key comes twice."""
 
     def remove(self, table: Table, keys: Sequence[Row]) -> None:
-        """Delete the rows with these primary keys, as far as there are any."""
+        """Delete the rows with these keys, as far as there are any."""
 
 
 class SqliteMany:
@@ -77,6 +89,10 @@ class SqliteMany:
         """Write rows."""
         self._driver.executemany(_sqlite_put(table), rows)
 
+    def change(self, columns: Columns, rows: Sequence[Row]) -> None:
+        """Write columns of rows."""
+        self._driver.executemany(_sqlite_change(columns), rows)
+
     def remove(self, table: Table, keys: Sequence[Row]) -> None:
         """Delete rows."""
         self._driver.executemany(_sqlite_remove(table), keys)
@@ -97,16 +113,22 @@ class PostgresMany:
 
     def put(self, table: Table, rows: Sequence[Row]) -> None:
         """Write rows."""
-        self._execute(_postgres_put(table), table.c.keys(), rows)
+        self._execute(_postgres_put(table), _written(table), rows)
+
+    def change(self, columns: Columns, rows: Sequence[Row]) -> None:
+        """Write columns of rows."""
+        self._execute(_postgres_change(columns), (*columns, *_keys(columns[0].table)), rows)
 
     def remove(self, table: Table, keys: Sequence[Row]) -> None:
         """Delete rows."""
-        self._execute(_postgres_remove(table), table.primary_key.columns.keys(), keys)
+        self._execute(_postgres_remove(table), _keys(table), keys)
 
-    def _execute(self, statement: Any, names: Sequence[str], rows: Sequence[Row]) -> None:
+    def _execute(self, statement: Any, columns: Columns, rows: Sequence[Row]) -> None:
         if rows:
             arrays = (list(values) for values in zip(*rows, strict=True))
-            self._connection.execute(statement, dict(zip(names, arrays, strict=True)))
+            self._connection.execute(
+                statement, {_ALL + one.name: array for one, array in zip(columns, arrays, strict=True)}
+            )
 
 
 @cache
@@ -118,14 +140,20 @@ def _sqlite_query(query: Query) -> tuple[str, dict[str, Any]]:
 
 @cache
 def _sqlite_put(table: Table) -> str:
-    statement = sqlite.insert(table).values({one.name: bindparam(one.name) for one in table.c})
+    statement = sqlite.insert(table).values({one.name: bindparam(one.name) for one in _written(table)})
     return _sqlite_text(_or_update(statement, table))
 
 
 @cache
+def _sqlite_change(columns: Columns) -> str:
+    table = columns[0].table
+    statement = update(table).ordered_values(*((one, bindparam(f"new_{one.name}")) for one in columns))
+    return _sqlite_text(statement.where(*(key == bindparam(f"of_{key.name}") for key in _keys(table))))
+
+
+@cache
 def _sqlite_remove(table: Table) -> str:
-    keys = table.primary_key.columns
-    return _sqlite_text(delete(table).where(and_(*(key == bindparam(f"of_{key.name}") for key in keys))))
+    return _sqlite_text(delete(table).where(*(key == bindparam(f"of_{key.name}") for key in _keys(table))))
 
 
 def _sqlite_text(statement: ClauseElement) -> str:
@@ -142,27 +170,43 @@ def _postgres_query(query: Query) -> Select[Any]:
 
 @cache
 def _postgres_put(table: Table) -> Insert:
-    rows = _unnested(table.c)
-    statement = postgresql.insert(table).from_select(table.c.keys(), select(*rows.c))
+    given = _unnested(_written(table))
+    statement = postgresql.insert(table).from_select(given.c.keys(), select(*given.c))
     return _or_update(statement, table)
 
 
 @cache
+def _postgres_change(columns: Columns) -> Update:
+    table = columns[0].table
+    given = _unnested((*columns, *_keys(table)))
+    statement = update(table).values({one.name: given.c[one.name] for one in columns})
+    return statement.where(*(key == given.c[key.name] for key in _keys(table)))
+
+
+@cache
 def _postgres_remove(table: Table) -> Delete:
-    gone = _unnested(table.primary_key.columns)
-    return delete(table).where(and_(*(key == gone.c[key.name] for key in table.primary_key.columns)))
+    gone = _unnested(_keys(table))
+    return delete(table).where(*(key == gone.c[key.name] for key in _keys(table)))
 
 
-def _unnested(columns: Iterable[Any]) -> TableValuedAlias:
-    columns = list(columns)
-    arrays = (bindparam(one.name, type_=ARRAY(one.type)) for one in columns)
+def _unnested(columns: Columns) -> TableValuedAlias:
+    arrays = (bindparam(_ALL + one.name, type_=ARRAY(one.type)) for one in columns)
     names = (column(one.name, one.type) for one in columns)
     return func.unnest(*arrays).table_valued(*names).render_derived(name="given")
 
 
 def _or_update(statement: _Insert, table: Table) -> _Insert:
-    keys = table.primary_key.columns
-    others = {one.name: statement.excluded[one.name] for one in table.c if one.name not in keys}
+    keys = _keys(table)
+    others = {one.name: statement.excluded[one.name] for one in _written(table) if one not in keys}
     if not others:
         return statement.on_conflict_do_nothing(index_elements=keys)
     return statement.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+def _written(table: Table) -> Columns:
+    return tuple(one for one in table.c if one is not table.autoincrement_column)
+
+
+def _keys(table: Table) -> Columns:
+    names: Sequence[str] = table.info.get(KEY, table.primary_key.columns.keys())
+    return tuple(table.c[name] for name in names)

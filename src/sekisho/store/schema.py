@@ -27,6 +27,9 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+KEY = "key"
+"""In a table's `info`: the columns that tell its rows apart, where they are not its primary key."""
+
 
 def _number(name: str, **more: Any) -> Column[int]:
     return Column(name, BigInteger, autoincrement=False, nullable=False, **more)
@@ -41,21 +44,21 @@ line = Table(
     Column("fixed", Boolean, nullable=False, server_default=text("false")),
 )
 
-login = Table(
+login = Table(  # numbered in the order of their coming, so that those of one time are on one page
     "login",
     metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     _number("line"),
     Column("unsettled", Boolean, nullable=False),  # a boot of the NAS may end it yet
-    Column("key", LargeBinary, nullable=False),
+    Column("key", LargeBinary, nullable=False, unique=True),
     Column("nas", Text, nullable=False),
     Column("packed", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("key", name="login_pkey"),
-    sqlite_with_rowid=False,
+    info={KEY: ("key",)},
 )
 Index(
     "login_unsettled",
     login.c.nas,
-    login.c.key,
+    login.c.number,
     sqlite_where=login.c.unsettled,
     postgresql_where=login.c.unsettled,
 )
@@ -65,7 +68,7 @@ boot = Table(
     metadata,
     _number("at"),
     Column("nas", Text, nullable=False),
-    Column("worked_off", LargeBinary),  # up to this login's key; NULL: all
+    Column("worked_off", BigInteger),  # up to this login's number; NULL: all
     PrimaryKeyConstraint("nas", "at", name="boot_pkey"),
     sqlite_with_rowid=False,
 )

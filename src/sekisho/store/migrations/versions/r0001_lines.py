@@ -20,23 +20,22 @@ def upgrade() -> None:
     )
     op.create_table(
         "login",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
         sa.Column("line", sa.BigInteger, nullable=False),
         sa.Column("unsettled", sa.Boolean, nullable=False),
-        sa.Column("key", sa.LargeBinary, nullable=False),
+        sa.Column("key", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("nas", sa.Text, nullable=False),
         sa.Column("packed", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("key", name="login_pkey"),
-        sqlite_with_rowid=False,
     )
     unsettled = sa.text("unsettled")
     op.create_index(
-        "login_unsettled", "login", ["nas", "key"], sqlite_where=unsettled, postgresql_where=unsettled
+        "login_unsettled", "login", ["nas", "number"], sqlite_where=unsettled, postgresql_where=unsettled
     )
     op.create_table(
         "boot",
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("nas", sa.Text, nullable=False),
-        sa.Column("worked_off", sa.LargeBinary),
+        sa.Column("worked_off", sa.BigInteger),
         sa.PrimaryKeyConstraint("nas", "at", name="boot_pkey"),
         sqlite_with_rowid=False,
     )
