@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_UNITS_MS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h)", re.ASCII)
+_UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)", re.ASCII)
 WAY_OUT = 'write a number and its unit, such as "500ms", "1s" or "15m"'
 
 
 def parse_ms(text: str) -> int:
-    """Read a duration such as "500ms", "1.5s", "15m" or "2h"; return milliseconds.
+    """Read a duration such as "500ms", "1.5s", "15m", "2h" or "183d"; return milliseconds.
 
     Raises ValueError, whose text says what is wrong; `WAY_OUT` says how to write it.
     """

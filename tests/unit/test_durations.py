@@ -24,7 +24,7 @@ def test_a_duration_is_read(text: str, milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "s", "-1s", "1 s", "1d", "1s ", "1.s", ".5s", "1e3s", "１s", "1s500ms"]
+    "text", ["", "5", "s", "-1s", "1 s", "1w", "1s ", "1.s", ".5s", "1e3s", "１s", "1s500ms"]
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):

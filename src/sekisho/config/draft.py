@@ -24,11 +24,12 @@ from sekisho.config.schema import (
     RadacctTable,
     RadiusClientTable,
     RadiusTable,
+    StoreTable,
     Table,
 )
 from sekisho.config.values import read_name, toml, words
 
-_TOP_KEYS = ("class", "gate", "kea", "line", "lines", "map", "nat", "pool", "radacct", "radius")
+_TOP_KEYS = ("class", "gate", "kea", "line", "lines", "map", "nat", "pool", "radacct", "radius", "store")
 _T = TypeVar("_T", bound=Table)
 _Key = TypeVar("_Key", str, int)
 
@@ -51,6 +52,7 @@ class Draft:
     radius: RadiusTable | None
     radius_clients: Mapping[int, RadiusClientTable]
     static_list: ListTable | None
+    store: StoreTable | None
     kea: KeaTable | None
     radacct: RadacctTable | None
     users: tuple[tuple[Path, str], ...]
@@ -76,6 +78,7 @@ def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
         radius=None if radius is None else reader.table(RadiusTable, radius, ("radius",)),
         radius_clients=reader.tables(RadiusClientTable, ("radius", "client"), enumerate(radius_clients)),
         static_list=reader.optional(ListTable, data, "lines"),
+        store=reader.optional(StoreTable, data, "store"),
         kea=reader.optional(KeaTable, data, "kea"),
         radacct=reader.optional(RadacctTable, data, "radacct"),
         users=(
@@ -103,6 +106,7 @@ def finish(draft: Draft) -> Config:
         radius=draft.radius,
         radius_clients=tuple(draft.radius_clients.values()),
         static_list=draft.static_list,
+        store=draft.store,
         kea=draft.kea,
         radacct=draft.radacct,
     )

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from sekisho.config.listen import ClientField, ListenField
-from sekisho.config.places import DatabaseUrl, ListFile, Zone
+from sekisho.config.places import DatabaseUrl, ListFile, StoreUrl, Zone
 from sekisho.config.values import (
     Cap,
     Delay,
@@ -31,9 +31,11 @@ from sekisho.model import Excess, Mode, Policy, View
 
 _LARGEST_MAP = 1 << 26  # elements; beyond it one map alone takes gigabytes
 _LAST_QUEUE = 65_536 - 64  # a gate may use 64 netfilter queues, from the first on
+_DAY_MS = 24 * 3_600_000
 _LONGEST_TIMEOUT_MS = 24 * 3_600_000
 
 Size = Annotated[int, Field(strict=True, ge=1, le=_LARGEST_MAP)]
+Kept = Annotated[Duration, Field(ge=_DAY_MS)]
 Timeout = Annotated[Duration, Field(ge=1, le=_LONGEST_TIMEOUT_MS)]
 
 
@@ -136,6 +138,15 @@ class NatTable(Table):
         return NatRule(self.inside, self.outside, self.first, self.ports, self.class_name)
 
 
+class StoreTable(Table):
+    """[store]: where lines and leases are kept, and how long; `skew`: by how much clocks may differ."""
+
+    url: StoreUrl | None = None
+    leases_ms: Kept = Field(183 * _DAY_MS, alias="leases")
+    audit_ms: Kept = Field(1_095 * _DAY_MS, alias="audit")
+    skew_ms: Annotated[Duration, Field(le=3_600_000)] = Field(5_000, alias="skew")
+
+
 class RadiusTable(Table):
     """[radius]: where accounting is received, and by which of its attributes lines are named."""
 
@@ -185,11 +196,18 @@ class Config(BaseModel):
     lines: tuple[LineTable, ...]
     maps: tuple[MapTable, ...] = ()
     nats: tuple[NatTable, ...] = ()
+    store: StoreTable | None = None
     radius: RadiusTable | None = None
     radius_clients: tuple[RadiusClientTable, ...] = ()
     static_list: ListTable | None = None
     kea: KeaTable | None = None
     radacct: RadacctTable | None = None
+
+    @property
+    def keeps_lines(self) -> bool:
+        """Tell whether there is a store of lines: it is asked for, or a source needs it."""
+        wanting = (self.store, self.radius, self.static_list, self.kea, self.radacct)
+        return any(table is not None for table in wanting)
 
 
 def share_rules(config: Config) -> tuple[Rule, ...]:
