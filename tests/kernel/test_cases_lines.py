@@ -8,7 +8,7 @@ import pytest
 
 from sekisho.gate import abi
 from sekisho.gate.frames import Role
-from sekisho.model import Address, KnownLine, Policy
+from sekisho.model import Address, KnownLine, Limit, Mode, Policy, RosterChange
 from tests.kernel.cases import LINE, SERVER, SERVER6, count, sessions, syn_frame
 from tests.kernel.conftest import OFFICE, example, packed
 from tests.kernel.frames import ACK, FIN, RST, SYN, segment
@@ -109,6 +109,58 @@ def test_35_a_slot_returns_to_the_line_that_was_charged(gate: Twin) -> None:
     session.close()
     assert gate.kernel_sessions() == {abi.LINE_IPV4 | 0x64400001: 0, abi.LINE_KNOWN | 9: 1}
     newcomer.close()
+
+
+def test_a_line_keeps_its_count_when_it_comes_back_with_other_addresses(gate: Twin) -> None:
+    first = Session(gate, line="100.64.50.1").open()
+    here, there = Address(packed("100.64.50.1"), 32), Address(packed("100.64.50.2"), 32)
+    gate.change(RosterChange({}, {here: None, there: OFFICE}))
+    again = Session(gate, line="100.64.50.2").open()
+    assert gate.kernel_sessions() == {abi.LINE_KNOWN | OFFICE: 2}
+    assert gate.receive(syn_frame(line="100.64.50.2", port=41_000)).action == abi.DROP
+    first.close()
+    assert gate.kernel_sessions() == {abi.LINE_KNOWN | OFFICE: 1}
+    again.close()
+
+
+def test_an_address_that_changes_hands_leaves_its_sessions_with_the_line_that_was_charged(gate: Twin) -> None:
+    session = Session(gate, line="100.64.50.1").open()
+    address = Address(packed("100.64.50.1"), 32)
+    gate.change(RosterChange({9: KnownLine("dynamic"), OFFICE: None}, {address: 9}))
+    newcomer = Session(gate, line="100.64.50.1", port=41_000).open()
+    assert gate.kernel_sessions() == {abi.LINE_KNOWN | OFFICE: 1, abi.LINE_KNOWN | 9: 1}
+    assert session.say().action == abi.PASS
+    session.close()
+    assert gate.kernel_sessions() == {abi.LINE_KNOWN | OFFICE: 0, abi.LINE_KNOWN | 9: 1}
+    gate.change(RosterChange({9: None}, {address: None}))
+    gate.receive(syn_frame(line="100.64.50.1", port=42_000))
+    assert gate.kernel_sessions()[abi.LINE_IPV4 | 0x64403201] == 1
+    newcomer.close()
+
+
+def test_a_prefix_of_a_new_length_is_the_lines_at_once(gate: Twin) -> None:
+    gate.change(RosterChange({9: KnownLine("dynamic")}, {Address(packed("2001:db8:4000:10::"), 60): 9}))
+    gate.receive(syn_frame(line="2001:db8:4000:1f::1", server=SERVER6))
+    gate.receive(syn_frame(line="2001:db8:4000:20::1", server=SERVER6))
+    assert gate.kernel_sessions()[abi.LINE_KNOWN | 9] == 1
+    assert len(gate.kernel_sessions()) == 2
+
+
+def test_a_line_that_is_released_passes_beyond_the_cap_and_is_counted_in_its_class(gate: Twin) -> None:
+    released = KnownLine("dynamic", Limit(Mode.OBSERVE, cap=3, delay_ms=1000))
+    gate.change(RosterChange({9: released}, {Address(packed(LINE), 32): 9}))
+    answers = [gate.receive(syn_frame(port=port)) for port in range(40_000, 40_005)]
+    assert [(answer.action, answer.mark) for answer in answers] == [(abi.PASS, 0)] * 5
+    assert (count(gate, "admitted"), count(gate, "over_cap"), count(gate, "held")) == (5, 2, 0)
+    gate.change(RosterChange({9: KnownLine("dynamic")}))
+    assert gate.receive(syn_frame(port=41_000)).action == abi.DROP
+
+
+def test_a_lines_own_delay_is_held_in_its_own_bank(gate: Twin) -> None:
+    slow = KnownLine("dynamic", Limit(Mode.ENFORCE, cap=3, delay_ms=3000))
+    gate.change(RosterChange({9: slow}, {Address(packed(LINE), 32): 9}))
+    marks = {gate.receive(syn_frame(line=line)).mark for line in (LINE, "100.64.0.2")}
+    assert len(marks) == 2
 
 
 def test_sessions_to_another_lines_server_are_seen_both_ways_on_the_subscribers_side(gate: Twin) -> None:

@@ -15,9 +15,11 @@ import sekisho.gate
 from sekisho.gate import abi, bpf, libbpf, tables
 from sekisho.gate.frames import Role
 from sekisho.gate.indices import banks, class_names
+from sekisho.gate.packed import KEY_SIZES, unpacked
 from sekisho.gate.reference import Key, Reference, Verdict
+from sekisho.gate.roster import line_changes, settings_for
 from sekisho.gate.slots import Slot, State
-from sekisho.model import Wanted
+from sekisho.model import RosterChange, Wanted
 
 OBJECT = Path(sekisho.gate.__file__).with_name("gate.bpf.o")
 PROGRAMS = {Role.SUBSCRIBER: "subscriber_eth", Role.UPLINK: "uplink_eth", Role.STEERED: "steered_eth"}
@@ -114,6 +116,24 @@ class Twin:
         apply(self._loaded, tables.diff(self.tables, after))
         self.tables = after
         self.model.wanted, self.model.banks = wanted, self._banks()
+        self.tick(0)
+
+    def change(self, change: RosterChange) -> None:
+        """Change some lines, without looking at the others."""
+        before = tables.settings(self.tables)
+        after = settings_for(change, before)
+        apply(self._loaded, tables.diff(before, after))
+        apply(self._loaded, line_changes(change, after))
+        lines = {name: unpacked(name, *bpf.read_joined(self._loaded.maps[name])) for name in KEY_SIZES}
+        self.tables = {**after, **lines}
+        wanted = self.model.wanted
+        known, held = {**wanted.lines, **change.lines}, {**wanted.addresses, **change.addresses}
+        self.model.wanted = dataclasses.replace(
+            wanted,
+            lines={number: line for number, line in known.items() if line is not None},
+            addresses={address: number for address, number in held.items() if number is not None},
+        )
+        self.model.banks = self._banks()
         self.tick(0)
 
     def set_limit(self, class_name: str, **fields: object) -> None:

@@ -139,6 +139,7 @@ class Scene:
         self.text = text
         self.slow_read: Callable[[], Checked] | None = None
         self.roster: Roster | None = roster
+        self.numbers: Callable[[Iterable[str]], Mapping[str, int]] = line_numbers
         self.roster_asked: Callable[[], object] = lambda: None
         config = self.read().config
         assert config is not None
@@ -149,7 +150,7 @@ class Scene:
             file="sekisho.toml",
             read=self.read,
             roster=self.ask_roster,
-            numbers=line_numbers,
+            numbers=self.ask_numbers,
             utc=lambda: NOW,
             monotonic_ns=lambda: NOW_NS,
         )
@@ -166,6 +167,9 @@ class Scene:
         self.asked_by = config
         self.roster_asked()
         return self.roster
+
+    def ask_numbers(self, names: Iterable[str]) -> Mapping[str, int]:
+        return self.numbers(names)
 
     @property
     def in_kernel(self) -> dict[str, Limit]:

@@ -163,6 +163,16 @@ def test_the_file_keeps_its_lines_and_addresses() -> None:
     assert lines_in_kernel(scene.gate).addresses[ipv4(5)] == OFFICE
 
 
+def test_a_line_of_the_file_goes_by_the_number_that_the_office_gives_it() -> None:
+    scene = Scene(roster=None, text=TEXT + WITH_OFFICE)
+    scene.numbers = lambda names: dict.fromkeys(names, 77)
+    scene.set_roster(ROSTER)
+    assert lines_in_kernel(scene.gate).lines == {**ROSTER.lines, 77: FIXED}
+    scene.keeper.change_roster(RosterChange({77: None}, {OF_OFFICE: None}))
+    there = lines_in_kernel(scene.gate)
+    assert (there.lines[77], there.addresses[OF_OFFICE]) == (FIXED, 77)
+
+
 def test_a_relief_is_a_limit_of_the_lines_own() -> None:
     scene = Scene(roster=ROSTER)
     scene.story.clear()
