@@ -34,6 +34,8 @@ _SETTINGS: Final = (
         " WHERE name = 'synchronous_commit' AND setting = 'off'"
     ),
     f"SELECT set_config('lock_timeout', '{_BUSY_MS}', false)",
+    # Arrays of keys are joined with tables of any size: always key by key, through the index.
+    "SELECT set_config(name, 'off', false) FROM unnest('{enable_hashjoin,enable_mergejoin}'::text[]) name",
 )
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('sekisho'))")
 
