@@ -46,6 +46,9 @@ sources_needs() { # PostgreSQL as the store and as FreeRADIUS's own; FreeRADIUS 
     need freeradius-utils type radclient
     need freeradius-postgresql test -e /usr/lib/freeradius/rlm_sql_postgresql.so
     need kea-dhcp4-server type kea-dhcp4
+    need kea-dhcp6-server type kea-dhcp6
+    need busybox-static test -x /bin/busybox
+    need curl type curl
 }
 bench_needs() {
     need haproxy type haproxy
@@ -111,7 +114,7 @@ disable_services() {
     type systemctl >/dev/null 2>&1 || return 0
     for package in "${missing[@]}"; do
         case $package in
-        postfix | haproxy | postgresql | freeradius | kea-dhcp4-server) systemctl --quiet disable "$package.service" ;;
+        postfix | haproxy | postgresql | freeradius | kea-dhcp4-server | kea-dhcp6-server) systemctl --quiet disable "$package.service" ;;
         esac
     done
 }

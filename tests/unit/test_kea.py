@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.lines.events import Event, Heard, Kind
-from sekisho.lines.kea import Holder, KeaNaming, Report, UnparsableReportError, heard, read_call
+from sekisho.lines.events import Kind
+from sekisho.lines.kea import KeaNaming, Report, UnparsableReportError, heard, read_call
 from sekisho.model import Address
-from tests.unit.ledger import Ledger
+from tests.unit.kea_ledger import KeaLedger
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NAMING = (KeaNaming.CIRCUIT_ID, KeaNaming.CLIENT_ID, KeaNaming.HARDWARE)
@@ -63,39 +63,16 @@ def after(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-class Told:
-    """What was told so far: leases by name, kept by the rules."""
-
-    def __init__(self) -> None:
-        self.ledger = Ledger()
-        self.names: list[str] = []
-        self.said: list[Kind] = []
+class Told(KeaLedger):
+    """What was told so far, by the minute."""
 
     def call(self, event: str, minute: float, variables: Mapping[str, str]) -> None:
-        self.take(heard(read_call(event, after(minute), variables), self.holders(), NAMING))
-
-    def take(self, told: tuple[Heard, ...]) -> None:
-        for one in told:
-            self.said.append(one.kind)
-            if one.name not in self.names:
-                self.names.append(one.name)
-        self.ledger.take(
-            Event(one.kind, one.at, one.nas, one.login, self.names.index(one.name), one.rank, one.addresses)
-            for one in told
-        )
-
-    def holders(self) -> dict[Address, Holder]:
-        latest = {lease.address: lease for lease in sorted(self.ledger.leases)}
-        return {
-            address: Holder(lease.login, self.names[lease.line])
-            for address, lease in latest.items()
-            if lease.end is None
-        }
+        self.take(read_call(event, after(minute), variables), NAMING)
 
     def held(self, address: Address = HOME) -> list[tuple[str, float, float | None]]:
         return [
-            (self.names[line], minutes(begin), None if end is None else minutes(end))
-            for begin, end, line in self.ledger.held(address)
+            (name, minutes(begin), None if end is None else minutes(end))
+            for name, begin, end in self.spans(address)
         ]
 
 
@@ -112,7 +89,13 @@ def test_a_lease_is_one_however_often_it_is_renewed() -> None:
     assert told.held() == [("ge-0/1", 0, None)]
     told.call("lease4_release", 5, GONE)
     assert told.held() == [("ge-0/1", 0, 5)]
-    assert told.said == [Kind.START, Kind.INTERIM, Kind.INTERIM, Kind.INTERIM, Kind.STOP]
+    assert [one.kind for one in told.heard] == [
+        Kind.START,
+        Kind.INTERIM,
+        Kind.INTERIM,
+        Kind.INTERIM,
+        Kind.STOP,
+    ]
 
 
 @pytest.mark.parametrize("event", ["lease4_release", "lease4_expire", "lease4_decline"])
@@ -273,7 +256,7 @@ def test_who_committed_last_holds_until_he_gives_back(calls: list[tuple[int, boo
     holder: int | None = None
     for minute, (client, is_held) in enumerate(calls):
         report = Report(after(minute), is_held, HOME, f"client {client}", CLIENTS[client])
-        told.take(heard([report], told.holders(), NAMING))
+        told.take([report], NAMING)
         holder = client if is_held else None if holder == client else holder
     now = [name for name, _, end in told.held() if end is None]
     assert now == ([] if holder is None else [CLIENTS[holder].get(KeaNaming.CIRCUIT_ID, f"02:0{holder}")])
