@@ -104,9 +104,8 @@ def answer(request: Request, secret: bytes) -> bytes:
 
     That to a Status-Server is signed, since FreeRADIUS may ask for it.
     """
-    attributes = b"".join(
-        bytes((PROXY_STATE, 2 + len(state))) + state for state in request.attributes.get(PROXY_STATE, ())
-    )
+    states = request.attributes.get(PROXY_STATE, ())
+    attributes = b"".join([bytes((PROXY_STATE, 2 + len(state))) + state for state in states])
     is_signed = request.code == STATUS_SERVER
     length = HEADER_BYTES + len(attributes) + (2 + len(_ZEROS) if is_signed else 0)
     head = _HEAD.pack(ACCOUNTING_RESPONSE, request.identifier, length)
