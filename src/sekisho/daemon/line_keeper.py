@@ -44,13 +44,20 @@ class KeptGate(Protocol):
 
 
 class LineKeeper:
-    """The lines of one gate. `utc` tells the time.
+    """The lines of one gate. `file_list` reads the configuration's static list; `utc` tells the time.
 
     `roster` and `numbers` are for the gate's keeper, before `start` as well; `take` is for sources.
     """
 
-    def __init__(self, config: Config, store: LateStore, *, utc: Callable[[], datetime]) -> None:
-        self.store, self._utc = store, utc
+    def __init__(
+        self,
+        config: Config,
+        store: LateStore,
+        *,
+        file_list: Callable[[Config], StaticList | None],
+        utc: Callable[[], datetime],
+    ) -> None:
+        self.store, self._file_list, self._utc = store, file_list, utc
         self._config = config
         self._treatment = treatment_of(config)
         self.intake = Intake(
@@ -96,7 +103,7 @@ class LineKeeper:
             settler.settle()
             settler.start()
             self._settler = settler
-        self._put_config(self._config)
+        self._put_lists(self._config)
 
     def start(self, gate: KeptGate) -> None:
         """Begin to tell the gate, and to see to what time brings."""
@@ -107,21 +114,24 @@ class LineKeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what is durable stays so."""
+        """Tell the gate no more."""
         self._stopping.set()
-        for thread in (self._thread,):
-            if thread.is_alive():
-                thread.join()
-        for one in (self._settler, self._writer):
-            if one is not None:
-                one.stop()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._writer is not None:
+            self._writer.stop()
+
+    def close(self) -> None:
+        """Let go of the store; what is durable stays so."""
+        if self._settler is not None:
+            self._settler.stop()
         self.store.close()
 
     def follow(self, config: Config) -> None:
         """Take another configuration as the one in force. Raises StoreError."""
         self._config, self._treatment = config, treatment_of(config)
         if self.store.is_open:
-            self._put_config(config)
+            self._put_lists(config)
 
     def roster(self, config: Config) -> Roster | None:
         """Return the lines and who holds what, by a configuration; None where the store is away."""
@@ -179,9 +189,12 @@ class LineKeeper:
         """Tell the gate of lines whose relief has changed. Raises StoreError."""
         self.intake.refresh(lines)
 
-    def _put_config(self, config: Config) -> None:
+    def _put_lists(self, config: Config) -> None:
         configured = config_list(config)
         self.intake.put_list(configured, CONFIG, configured)
+        in_file = self._file_list(config)
+        if in_file is not None:
+            self.put_list(in_file)
 
     def _tell(self, change: RosterChange) -> None:
         if self._writer is not None:  # else the gate asks for the whole roster yet

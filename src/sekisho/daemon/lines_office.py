@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -15,9 +15,11 @@ from sekisho.api.line_models import (
     Action,
     AuditLog,
     AuditVerification,
+    EventsAnswer,
     HolderAnswer,
     HolderQuestion,
     ImportAnswer,
+    KeaCall,
     LineAnswer,
     LineQuestion,
     LinesStatus,
@@ -66,7 +68,8 @@ class Surroundings:
 
     `settle` returns when all that was acknowledged before is in the leases, or raises StoreError.
     `kept_since`: from when on all leases are kept. `counts`: what sources and intake have counted.
-    `on_change` is told of lines whose relief has changed.
+    `on_change` is told of lines whose relief has changed; if it raises StoreError it will see it by itself.
+    `take_calls` takes calls of Kea's hook, or raises StoreError; None where there is no [kea].
     """
 
     utc: Callable[[], datetime]
@@ -79,6 +82,7 @@ class Surroundings:
     counts: Callable[[], Mapping[str, Mapping[str, int]]]
     put_list: PutList
     on_change: Callable[[Collection[int]], object]
+    take_calls: Callable[[Sequence[KeaCall]], EventsAnswer] | None = None
 
 
 class KeptLines:
@@ -165,6 +169,14 @@ class KeptLines:
         log.info("list read", dry_run=dry_run, by_uid=peer.uid, by_pid=peer.pid)
         return import_answer(checked.lines, change, problems, dry_run=dry_run)
 
+    def take_events(self, calls: Sequence[KeaCall]) -> EventsAnswer:
+        """Make durable what Kea's hook tells of leases."""
+        if self._around.take_calls is None:
+            detail = "this daemon listens to no Kea: add [kea] to the configuration and start it anew"
+            raise RefusalError(409, "no-kea", "This daemon listens to no Kea", detail)
+        with store_answers():
+            return self._around.take_calls(calls)
+
     def status(self) -> LinesStatus:
         """Tell how the knowledge of lines stands."""
         whole, counts = self._around.gate_is_whole(), self._around.counts()
@@ -202,7 +214,10 @@ class KeptLines:
 
     def _tell_changed(self, line: ListedLine, peer: Peer) -> None:
         log.info("a relief has changed", by_uid=peer.uid, by_pid=peer.pid)
-        self._around.on_change({line.number})
+        try:
+            self._around.on_change({line.number})
+        except StoreError as error:
+            log.error("the gate learns of a relief when the store is back", why=str(error))  # noqa: TRY400 - the message says it all
 
 
 def _known(transaction: Transaction, name: str) -> ListedLine:

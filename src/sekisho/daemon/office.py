@@ -20,6 +20,7 @@ from sekisho.api.models import (
     ReloadAnswer,
     Status,
 )
+from sekisho.config import Config
 from sekisho.daemon.attached import interfaces_now, take_down
 from sekisho.daemon.describe import NOT_ATTACHED, counters_value, describe
 from sekisho.daemon.keeper import Keeper
@@ -32,13 +33,21 @@ log = structlog.get_logger()
 class RunningOffice:
     """The office of a running daemon, as `api.app.Office` wants it.
 
-    `on_down` is called when the gate has been taken down and the daemon has nothing left to do.
+    `on_reload` is called with a configuration that has come into force, `on_down` when the gate has been
+    taken down and the daemon has nothing left to do.
     """
 
-    def __init__(self, keeper: Keeper, *, started_at: datetime, on_down: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        *,
+        started_at: datetime,
+        on_reload: Callable[[Config], object],
+        on_down: Callable[[], object],
+    ) -> None:
         self._keeper = keeper
         self._started_at = started_at
-        self._on_down = on_down
+        self._on_reload, self._on_down = on_reload, on_down
 
     def status(self) -> Status:
         """Tell the state of the gate."""
@@ -72,7 +81,9 @@ class RunningOffice:
         """Read the file again; `peer` is None for SIGHUP."""
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
         try:
-            return self._keeper.reload(peer)
+            answer = self._keeper.reload(peer)
+            self._on_reload(self._keeper.kept.config)
+            return answer
         finally:
             notify("READY=1")
 

@@ -1,4 +1,8 @@
-"""The Unix socket of the interface: who may connect, and uvicorn behind it."""
+"""The Unix socket of the interface: who may connect, and uvicorn behind it.
+
+Root and the daemon's own user may do everything. A guest is another user who may tell of leases and do
+nothing else, as the user of a DHCP server.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,18 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sekisho.api.lines import EVENTS_PATH
+from sekisho.api.problems import refusal
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _BACKLOG = 64
@@ -21,28 +29,48 @@ _GRACE_SECONDS = 5  # for answers that are under way when the daemon ends
 log = structlog.get_logger()
 
 
-class _PeerProtocol(H11Protocol):
-    """HTTP for root and for the daemon's own user; the peer's uid and pid become the client's address."""
+def _protocol(guests: Collection[int]) -> type[H11Protocol]:
+    """Return HTTP for those who may connect; the peer's uid and pid become the client's address."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        connection = transport.get_extra_info("socket")
-        packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        pid, uid, _ = _CREDENTIALS.unpack(packed)
-        super().connection_made(transport)
-        if uid not in (0, os.geteuid()):
-            log.warning("connection refused", by_uid=uid, by_pid=pid)
-            transport.abort()
-        self.client = (str(uid), pid)
+    class PeerProtocol(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            connection = transport.get_extra_info("socket")
+            packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            pid, uid, _ = _CREDENTIALS.unpack(packed)
+            super().connection_made(transport)
+            if uid not in (0, os.geteuid(), *guests):
+                log.warning("connection refused", by_uid=uid, by_pid=pid)
+                transport.abort()
+            self.client = (str(uid), pid)
+
+    return PeerProtocol
+
+
+def _guarded(app: ASGIApp, guests: Collection[int]) -> ASGIApp:
+    """Keep guests to what is theirs."""
+    uids = {str(uid) for uid in guests} - {"0", str(os.geteuid())}
+
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        is_guest = scope["type"] == "http" and scope["client"][0] in uids
+        if is_guest and (scope["method"], scope["path"]) != ("POST", EVENTS_PATH):
+            detail = f"this user may only POST to {EVENTS_PATH}: run this as root"
+            await refusal(403, "guest", "Not for this user", detail)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return guard
 
 
 class Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own, telling when it answers."""
+    """uvicorn without signal handlers of its own, telling when it answers; `guests`: their uids."""
 
-    def __init__(self, app: FastAPI, on_started: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, app: FastAPI, on_started: Callable[[], Awaitable[object]], guests: Collection[int] = ()
+    ) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
-                http=_PeerProtocol,
+                _guarded(app, guests),
+                http=_protocol(guests),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -64,8 +92,11 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
-    """Listen on a Unix socket that only root and this user may use; it is gone afterwards."""
+def listening(path: Path, guest_gid: int | None = None) -> Iterator[socket.socket]:
+    """Listen on a Unix socket that only root, this user and a group of guests may use; it is gone afterwards.
+
+    Raises PermissionError where the socket may not be given to the group.
+    """
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listener:
         before = os.umask(0o177)
@@ -73,6 +104,9 @@ def listening(path: Path) -> Iterator[socket.socket]:
             listener.bind(str(path))
         finally:
             os.umask(before)
+        if guest_gid is not None:
+            os.chown(path, -1, guest_gid)
+            path.chmod(0o660)
         listener.listen(_BACKLOG)
         try:
             yield listener

@@ -20,10 +20,13 @@ from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, Config, GateTable, parse
 from sekisho.daemon.attached import attach_missing, is_there, take_down
 from sekisho.daemon.keeper import Keeper
+from sekisho.daemon.line_keeper import LineKeeper
+from sekisho.daemon.lines_at_work import LinesAtWork, kept_lines
 from sekisho.daemon.lock import only_daemon
 from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
 from sekisho.daemon.server import Server, listening
+from sekisho.daemon.sources import FileList, running
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
 from sekisho.gate.indices import banks
@@ -32,12 +35,20 @@ from sekisho.gate.kernel import GateSpec, open_gate
 from sekisho.gate.memory import recall
 from sekisho.model import Roster
 from sekisho.plan import line_numbers
+from sekisho.store import StoreError
+from sekisho.store.late import LateStore
 
 SWEEP_SECONDS = 1.0
 WATCHDOG_SECONDS = 1.0
 LOOK_SECONDS = 30.0  # between looks at where the gate is attached
+STATE = Path("/var/lib/sekisho")  # where the store is unless the configuration says it
 
 log = structlog.get_logger()
+
+
+def utc() -> datetime:
+    """Tell the time."""
+    return datetime.now(UTC)
 
 
 def read(file: Path) -> Checked:
@@ -58,8 +69,13 @@ def serve(file: Path, config: Config) -> None:
     # Until the loop has handlers of its own, SIGTERM unwinds like Ctrl-C, and SIGHUP waits.
     signal.signal(signal.SIGTERM, _end_early)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    with only_daemon(name), _kept(file, config) as keeper, listening(path) as listener:
-        asyncio.run(_Service(keeper).run(listener))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_daemon(name))
+        lines = stack.enter_context(_lines(file, config)) if config.keeps_lines else None
+        keeper = stack.enter_context(_kept(file, config, lines))
+        office = stack.enter_context(_telling(file, config, keeper, lines)) if lines else None
+        listener = stack.enter_context(listening(path))
+        asyncio.run(_Service(keeper, office).run(listener))
 
 
 def _end_early(*_: object) -> None:
@@ -68,7 +84,43 @@ def _end_early(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def _kept(file: Path, config: Config) -> Iterator[Keeper]:
+def _lines(file: Path, config: Config) -> Iterator[LineKeeper]:
+    """Open the store of lines, if it can be; the gate does not wait for it."""
+    lines = LineKeeper(
+        config,
+        LateStore((config.store and config.store.url) or _default_url(config.gate.name)),
+        file_list=FileList(file.parent).read,
+        utc=utc,
+    )
+    try:
+        lines.open()
+    except StoreError as error:
+        log.error("the store is away; lines stay in the gate as they are", why=str(error))  # noqa: TRY400 - the message says it all
+    try:
+        yield lines
+    finally:
+        lines.close()
+
+
+def _default_url(name: str) -> str:
+    with contextlib.suppress(OSError):  # the store says what is wrong with it
+        STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return f"sqlite:///{STATE}/{name}.db"
+
+
+@contextlib.contextmanager
+def _telling(file: Path, config: Config, keeper: Keeper, lines: LineKeeper) -> Iterator[LinesAtWork]:
+    """Let the gate be told of lines, and the sources run."""
+    lines.start(keeper)
+    try:
+        with running(config, lines, file.parent) as sources:
+            yield LinesAtWork(lines, sources)
+    finally:
+        lines.stop()
+
+
+@contextlib.contextmanager
+def _kept(file: Path, config: Config, lines: LineKeeper | None) -> Iterator[Keeper]:
     """Open gate and hold, and let go of both at the end; a gate that cannot be set up is not left behind."""
     name = config.gate.name
     recall(name)  # refuses where rules of this gate are elsewhere, before there is anything to undo
@@ -86,9 +138,9 @@ def _kept(file: Path, config: Config) -> Iterator[Keeper]:
             config,
             file=str(file),
             read=lambda: read(file),
-            roster=lambda _: Roster(),
-            numbers=line_numbers,
-            utc=lambda: datetime.now(UTC),
+            roster=lines.roster if lines else lambda _: Roster(),
+            numbers=lines.numbers if lines else line_numbers,
+            utc=utc,
             monotonic_ns=time.monotonic_ns,
         )
         undoing.pop_all()
@@ -120,6 +172,7 @@ class _Service:
     """The tasks of a running daemon."""
 
     keeper: Keeper
+    lines: LinesAtWork | None
 
     async def run(self, listener: socket.socket) -> None:
         """Answer and sweep until a signal or `gate down`. Raises GateError when sweep or hold fail."""
@@ -128,7 +181,8 @@ class _Service:
         self.reload_asked = asyncio.Event()
         self.office = RunningOffice(
             self.keeper,
-            started_at=datetime.now(UTC),
+            started_at=utc(),
+            on_reload=self.lines.follow if self.lines else lambda _: None,
             on_down=lambda: loop.call_soon_threadsafe(ending.set),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -144,7 +198,8 @@ class _Service:
 
     async def until(self, ending: asyncio.Event, listener: socket.socket) -> None:
         """Answer and sweep until told to end."""
-        server = Server(create_app(self.office), on_started=self.tell_ready)
+        kept = kept_lines(self.lines, utc) if self.lines else None
+        server = Server(create_app(self.office, kept), on_started=self.tell_ready)
         tasks = [
             asyncio.create_task(coroutine)
             for coroutine in (

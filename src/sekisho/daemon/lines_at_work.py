@@ -1,0 +1,58 @@
+"""Lines and their sources in a running daemon, and what the interface asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from sekisho.config import Config
+from sekisho.config.schema import StoreTable
+from sekisho.daemon.line_keeper import LineKeeper
+from sekisho.daemon.lines_office import KeptLines, Surroundings
+from sekisho.daemon.sources import Sources
+from sekisho.store import StoreError
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class LinesAtWork:
+    """A line keeper that has started, and its sources."""
+
+    keeper: LineKeeper
+    sources: Sources
+
+    def follow(self, config: Config) -> None:
+        """Take another configuration as the one in force."""
+        self.sources.follow(config)
+        try:
+            self.keeper.follow(config)
+        except StoreError as error:
+            log.error("the lists of lines stay as they are", why=str(error))  # noqa: TRY400 - the message says it all
+
+
+def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:
+    """Return what answers questions about lines."""
+    keeper = at_work.keeper
+
+    def table() -> StoreTable:
+        return keeper.config().store or StoreTable.model_validate({})
+
+    return KeptLines(
+        keeper.store,
+        Surroundings(
+            utc=utc,
+            config=keeper.config,
+            treatment=keeper.treatment,
+            skew=lambda: timedelta(milliseconds=table().skew_ms),
+            settle=keeper.settle,
+            kept_since=lambda: utc() - timedelta(milliseconds=table().leases_ms),
+            gate_is_whole=lambda: keeper.is_whole,
+            counts=at_work.sources.counts,
+            put_list=keeper.put_list,
+            on_change=keeper.refresh,
+        ),
+    )

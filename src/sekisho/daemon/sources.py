@@ -1,0 +1,125 @@
+"""The sources of leases that a configuration names, beside the line keeper that they speak to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from sekisho.config import Config, Finding, Problem, errors
+from sekisho.config.problems import Severity, dotted
+from sekisho.config.schema import RadiusTable
+from sekisho.daemon.line_keeper import LineKeeper
+from sekisho.gate import GateError
+from sekisho.lines.events import Boot, Heard
+from sekisho.lines.radius_reception import Client
+from sekisho.lines.radius_secrets import read_clients
+from sekisho.lines.radius_server import ListenError, NotDurableError, RadiusServer
+from sekisho.lines.static import StaticList
+from sekisho.lines.static_list import ListKind, read_list
+from sekisho.store import StoreError
+
+log = structlog.get_logger()
+
+
+class FileList:
+    """The static list of a file, read anew each time; `directory`: where relative names start."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self, config: Config) -> StaticList | None:
+        """Return the list, None where there is none to read; what is wrong with it is logged."""
+        if config.static_list is None:
+            return None
+        file = self._directory / config.static_list.file
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            why = f"{file}: {error.strerror}"
+            log.error("the list of lines cannot be read, the one before stays", why=why)  # noqa: TRY400 - the message says it all
+            return None
+        checked = read_list(content, ListKind(file.suffix.removeprefix(".")), config)
+        _tell(file, checked.problems)
+        return checked.lines
+
+
+class Sources:
+    """What listens or asks for leases, as the configuration says. The line keeper takes what they hear."""
+
+    def __init__(self, config: Config, lines: LineKeeper, directory: Path) -> None:
+        self._lines, self._directory = lines, directory
+        self._radius = None if config.radius is None else self._server(config, config.radius)
+
+    def start(self) -> None:
+        """Begin. Raises GateError where an address to listen at cannot be had."""
+        if self._radius is not None:
+            try:
+                self._radius.start()
+            except ListenError as error:
+                raise GateError(str(error)) from error
+
+    def stop(self) -> None:
+        """End; what is not acknowledged will be sent again."""
+        if self._radius is not None:
+            self._radius.stop()
+
+    def follow(self, config: Config) -> None:
+        """Hear the clients of another configuration."""
+        if self._radius is not None and config.radius is not None:
+            self._radius.set_clients(self._clients(config), config.radius.line)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return what was counted, by who did: sums that name no line."""
+        counts = {"intake": dict(self._lines.intake.counts)}
+        if self._radius is not None:
+            sums: dict[str, int] = {}
+            for (_, outcome), count in self._radius.state().counts.items():
+                sums[outcome] = sums.get(outcome, 0) + count
+            counts["radius"] = sums
+        return counts
+
+    def _server(self, config: Config, table: RadiusTable) -> RadiusServer:
+        listen = [(str(one.address), one.port) for one in table.listen]
+        return RadiusServer(
+            listen, self._clients(config), table.line, take=self._take, utc=lambda: datetime.now(UTC)
+        )
+
+    def _take(self, batch: Sequence[Heard | Boot]) -> None:
+        try:
+            self._lines.take(batch)
+        except StoreError as error:
+            raise NotDurableError(str(error)) from error
+
+    def _clients(self, config: Config) -> tuple[Client, ...]:
+        clients, findings = read_clients(config.radius_clients, self._directory)
+        for finding in findings:
+            _tell_finding(finding)
+        return clients
+
+
+@contextmanager
+def running(config: Config, lines: LineKeeper, directory: Path) -> Iterator[Sources]:
+    """Let the sources run. Raises GateError."""
+    sources = Sources(config, lines, directory)
+    sources.start()
+    try:
+        yield sources
+    finally:
+        sources.stop()
+
+
+def _tell(file: Path, problems: Sequence[Problem]) -> None:
+    """Log where a list is wrong; without the values, which are addresses of lines."""
+    for problem in problems:
+        log.warning("list of lines", file=str(file), line=problem.line, key=problem.key)
+    if errors(problems):
+        log.error("the list of lines is refused, the one before stays", file=str(file))
+
+
+def _tell_finding(finding: Finding) -> None:
+    tell = log.error if finding.severity is Severity.ERROR else log.warning
+    tell(finding.what, key=dotted(finding.path), way_out=finding.way_out)
