@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pwd
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,15 +107,21 @@ class FakeOffice:
 
 
 @contextmanager
-def running(office: FakeOffice, name: str = "gate", lines: LinesOffice | None = None) -> Iterator[FakeOffice]:
-    """Answer for an office on the gate's socket until the test ends."""
+def running(
+    office: FakeOffice,
+    name: str = "gate",
+    lines: LinesOffice | None = None,
+    guest: pwd.struct_passwd | None = None,
+) -> Iterator[FakeOffice]:
+    """Answer for an office on the gate's socket until the test ends; `guest` may only tell of leases."""
     started = threading.Event()
 
     async def tell_started() -> None:
         started.set()
 
-    server = Server(create_app(office, lines), on_started=tell_started)
-    with listening(socket_path(name)) as listener:
+    guests = () if guest is None else (guest.pw_uid,)
+    server = Server(create_app(office, lines), on_started=tell_started, guests=guests)
+    with listening(socket_path(name), None if guest is None else guest.pw_gid) as listener:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()
         try:

@@ -560,6 +560,15 @@ def test_what_cannot_be_a_head_is_refused(desk: Desk) -> None:
     assert desk.records() == []
 
 
+def test_kea_is_heard_where_the_configuration_says_so(desk: Desk) -> None:
+    refused(409, "no-kea", "/v1/leases/events", [])
+    refused(422, "invalid", "/v1/leases/events", {"event": "lease4_release"})
+    refused(422, "invalid", "/v1/leases/events", [{"event": "lease4_release", "at": "now", "variables": {}}])
+    call = {"event": "lease4_renew", "at": "2026-11-24T12:00:00Z", "variables": {}}
+    refused(422, "invalid", "/v1/leases/events", [call] * 1_001)
+    assert desk.records() == []
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

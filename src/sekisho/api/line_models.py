@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sekisho.api.models import LimitValue, Value
 from sekisho.api.reading import AddressField, LineName, Moment, Port, Said, Until
@@ -69,6 +69,14 @@ class ReliefEndRequest(Request):
 
     line: LineName
     reason: Said
+
+
+class KeaCall(Request):
+    """One call of Kea's hook, as etc/kea-lease.sh passes it on: the event, when, and its environment."""
+
+    event: Annotated[str, Field(max_length=64)]
+    at: Moment
+    variables: Annotated[Mapping[str, Annotated[str, Field(max_length=1_024)]], Field(max_length=10_000)]
 
 
 class Found(StrEnum):
@@ -167,6 +175,13 @@ class ImportAnswer(Value):
     leases_begun: int
     leases_ended: int
     warnings: tuple[str, ...] = ()
+
+
+class EventsAnswer(Value):
+    """What is durable of the calls: how many events of lines came of them, and how many were of no use."""
+
+    taken: int
+    unparsable: int
 
 
 class LinesStatus(Value):

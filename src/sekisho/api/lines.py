@@ -5,7 +5,7 @@ Whatever asks about one line is recorded before it is answered, a question that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from sekisho.api.asker import Asker, Peer, peer_of
@@ -20,9 +21,11 @@ from sekisho.api.line_models import (
     Action,
     AuditLog,
     AuditVerification,
+    EventsAnswer,
     HolderAnswer,
     HolderQuestion,
     ImportAnswer,
+    KeaCall,
     LineAnswer,
     LineQuestion,
     LinesStatus,
@@ -34,10 +37,13 @@ from sekisho.api.problems import RefusalError, sentences
 from sekisho.api.reading import Moment
 from sekisho.lines.static_list import ListKind
 
+EVENTS_PATH = "/v1/leases/events"
 LARGEST_LIST = 256 << 20  # bytes: some millions of lines
+MOST_CALLS = 1_000  # of Kea's hook in one request
 _KINDS = {"text/csv": ListKind.CSV, "application/toml": ListKind.TOML}
 
 Head = Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")]
+KeaCalls = Annotated[list[KeaCall], Field(max_length=MOST_CALLS)]
 After = Annotated[int, Query(ge=0)]
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -59,6 +65,9 @@ class LinesOffice(Protocol):
 
     def import_list(self, content: bytes, kind: ListKind, *, dry_run: bool, peer: Peer) -> ImportAnswer:
         """Put a static list in place of the one imported before, or tell what that would change."""
+
+    def take_events(self, calls: Sequence[KeaCall]) -> EventsAnswer:
+        """Make durable what Kea's hook tells of leases."""
 
     def status(self) -> LinesStatus:
         """Tell how the knowledge of lines stands."""
@@ -85,6 +94,10 @@ def lines_router(office: LinesOffice) -> APIRouter:
     @router.get("/v1/audit/verification")
     def verify_audit(head: Head = None) -> AuditVerification:
         return office.verify_audit(None if head is None else bytes.fromhex(head))
+
+    @router.post(EVENTS_PATH)
+    def take_events(calls: KeaCalls) -> EventsAnswer:
+        return office.take_events(calls)
 
     router.include_router(_recorded_router(office))
     return router

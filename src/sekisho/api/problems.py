@@ -58,6 +58,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
 
 
+def refusal(status: int, kind: str, title: str, detail: str) -> JSONResponse:
+    """Return the problem document of a request that is not carried out."""
+    return _answer(status, kind, Fault.OPERATOR, title=title, detail=detail)
+
+
 def _answer(status: int, kind: str, fault: Fault, **members: Any) -> JSONResponse:
     content = {"type": _TYPES + kind, "status": status, "fault": fault, **members}
     headers = {"Cache-Control": "no-store"}  # it may name a line

@@ -1,0 +1,75 @@
+"""Another user than root on the daemon's socket: the user of a DHCP server may tell of leases, no more."""
+
+from __future__ import annotations
+
+import pwd
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from sekisho.api import client
+from sekisho.api.client import socket_path
+from tests.unit.fake_daemon import FakeOffice, running
+
+GUEST = pwd.getpwnam("nobody")
+STRANGER = pwd.getpwnam("daemon")
+COULD_NOT_CONNECT, EMPTY_ANSWER, RECEIVING_FAILED = 7, 52, 56  # exit statuses of curl
+
+
+@pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory of sockets that other users may enter, as /run/sekisho."""
+    with TemporaryDirectory(prefix="sekisho-guests-") as directory:
+        Path(directory).chmod(0o755)
+        monkeypatch.setattr(client, "SOCKETS", Path(directory))
+        yield Path(directory)
+
+
+def ask(who: pwd.struct_passwd, method: str, target: str) -> int:
+    """Ask as another user, word for word; return the status of the answer, or curl's where there is none."""
+    asked = subprocess.run(
+        [
+            *("curl", "--silent", "--unix-socket", str(socket_path("gate")), "--path-as-is"),
+            *("--request", method, "--json", "[]", "--output", "/dev/null", "--write-out", "%{http_code}"),
+            f"http://localhost{target}",
+        ],
+        user=who.pw_uid,
+        group=who.pw_gid,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+    )
+    return asked.returncode or int(asked.stdout)
+
+
+@pytest.mark.usefixtures("sockets")
+def test_a_guest_may_tell_of_leases_and_ask_nothing() -> None:
+    with running(FakeOffice(), guest=GUEST):
+        assert ask(GUEST, "POST", "/v1/leases/events") == 409  # there is no store
+        for method, target in (
+            ("GET", "/v1/gate"),
+            ("POST", "/v1/gate/down"),
+            ("POST", "/v1/lines/holder"),
+            ("GET", "/v1/leases/events"),
+            ("POST", "/v1/leases/events/../../gate/down"),
+            ("GET", "/openapi.json"),
+        ):
+            assert ask(GUEST, method, target) == 403
+        assert ask(pwd.getpwuid(0), "GET", "/v1/gate") == 200
+
+
+@pytest.mark.usefixtures("sockets")
+def test_nobody_else_may_connect() -> None:
+    with running(FakeOffice(), guest=GUEST):
+        assert ask(STRANGER, "POST", "/v1/leases/events") == COULD_NOT_CONNECT
+    with running(FakeOffice()):
+        assert ask(GUEST, "POST", "/v1/leases/events") == COULD_NOT_CONNECT
+
+
+def test_whoever_gets_past_the_file_s_rights_is_refused_by_name(sockets: Path) -> None:
+    with running(FakeOffice()):
+        (sockets / "gate.sock").chmod(0o666)
+        assert ask(STRANGER, "GET", "/v1/gate") in (EMPTY_ANSWER, RECEIVING_FAILED)
