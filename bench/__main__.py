@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import cost, holding, lab, loading, packets, programs, rows, sessions
+from bench import cost, holding, lab, loading, packets, programs, roster, rows, sessions
 from bench.rows import Row
 from sekisho.gate import GateError
 
@@ -22,6 +22,7 @@ GROUPS: Final[dict[str, Callable[[], Iterator[Row]]]] = {
     "cost": cost.measure,
     "hold": holding.measure,
     "loading": loading.measure,
+    "roster": roster.measure,
     "lab": lab.measure,
 }
 

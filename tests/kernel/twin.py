@@ -15,7 +15,7 @@ import sekisho.gate
 from sekisho.gate import abi, bpf, libbpf, tables
 from sekisho.gate.frames import Role
 from sekisho.gate.indices import banks, class_names
-from sekisho.gate.packed import KEY_SIZES, unpacked
+from sekisho.gate.packed import KEY_SIZES, joined_keys, joined_values, unpacked
 from sekisho.gate.reference import Key, Reference, Verdict
 from sekisho.gate.roster import line_changes, settings_for
 from sekisho.gate.slots import Slot, State
@@ -213,10 +213,8 @@ def apply(loaded: libbpf.Loaded, changes: Iterable[sekisho.gate.Change]) -> None
     """Write changes into a loaded gate's maps."""
     for change in changes:
         fd = loaded.maps[change.map_name]
-        if change.deletes:
-            bpf.delete_batch(fd, change.deletes)
-        if change.updates:
-            bpf.update_batch(fd, change.updates)
+        bpf.delete_batch(fd, joined_keys(change.deletes))
+        bpf.update_batch(fd, joined_keys(change.updates), joined_values(change.updates))
 
 
 _COUNTER_NAMES = [
@@ -252,9 +250,9 @@ def _empty(loaded: libbpf.Loaded) -> None:
     for fd in loaded.maps.values():
         info, entries = bpf.map_info(fd), bpf.read_all(fd)
         if info.type in (bpf.MapType.ARRAY, bpf.MapType.PERCPU_ARRAY):
-            bpf.update_batch(fd, [(key, bytes(len(value))) for key, value in entries.items()])
+            bpf.update_batch(fd, joined_keys(entries), bytes(len(joined_values(entries))))
         else:
-            bpf.delete_batch(fd, list(entries))
+            bpf.delete_batch(fd, joined_keys(entries))
 
 
 @contextmanager

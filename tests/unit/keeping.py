@@ -77,7 +77,7 @@ class FakeGate:
             entries = self.tables[change.map_name]
             for key in change.deletes:
                 entries.pop(key, None)
-            for key, value in change.updates:
+            for key, value in change.updates.items():
                 if key not in entries and len(entries) >= self.room.get(change.map_name, 1_000):
                     full = True
                     continue

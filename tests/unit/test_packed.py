@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.gate import Change
-from sekisho.gate.packed import KEY_SIZES, Packed, difference, packed
-from sekisho.gate.roster import known_rows
+from sekisho.gate.packed import KEY_SIZES, difference, joined_keys, joined_values, packed, unpacked
 
 Entries = dict[bytes, bytes]
 
@@ -30,11 +27,11 @@ def test_the_difference_leads_from_one_to_the_other(data: st.DataObject, name: s
     before, after = data.draw(entries(name)), data.draw(entries(name))
     found = difference(name, packed(name, before), packed(name, after))
     now = dict(before)
-    for change in (*found.deletes(), *found.updates()):
+    for change in (found.deletes, found.updates):
         for key in change.deletes:
             assert key not in after
             del now[key]
-        for key, value in change.updates:
+        for key, value in change.updates.items():
             assert before.get(key) != value
             now[key] = value
     assert now == after
@@ -43,8 +40,8 @@ def test_the_difference_leads_from_one_to_the_other(data: st.DataObject, name: s
 @given(st.data(), st.sampled_from(sorted(KEY_SIZES)))
 def test_what_needs_no_room_is_written_first(data: st.DataObject, name: str) -> None:
     before, after = data.draw(entries(name)), data.draw(entries(name))
-    changes = difference(name, packed(name, before), packed(name, after)).updates()
-    is_new = [key not in before for change in changes for key, _ in change.updates]
+    found = difference(name, packed(name, before), packed(name, after))
+    is_new = [key not in before for key in found.updates.updates]
     assert is_new == sorted(is_new)
 
 
@@ -67,14 +64,9 @@ def test_a_key_that_is_not_there() -> None:
         packed("known", {bytes(8): bytes(8)})[b"\1" * 8]
 
 
-def test_many_entries_come_as_several_changes() -> None:
-    rows = known_rows(range(70_000))
-    many = Packed(rows, np.arange(70_000, dtype=np.uint64))
-    none = packed("known", {})
-    written = list(difference("known", none, many).updates())
-    deleted = list(difference("known", many, none).deletes())
-    assert [len(change.updates) for change in written] == [65_536, 70_000 - 65_536]
-    assert {key: value for change in written for key, value in change.updates} == dict(
-        (Change("known", updates=many.entries_at())).updates
-    )
-    assert sorted(key for change in deleted for key in change.deletes) == sorted(many)
+@given(st.data(), st.sampled_from(sorted(KEY_SIZES)))
+def test_keys_and_values_are_joined_alike(data: st.DataObject, name: str) -> None:
+    there = data.draw(entries(name))
+    found = packed(name, there)
+    assert (joined_keys(found), joined_values(found)) == (joined_keys(there), joined_values(there))
+    assert unpacked(name, joined_keys(found), joined_values(found)) == there

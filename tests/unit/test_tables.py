@@ -157,7 +157,7 @@ def test_unknown_sources_are_dropped_only_after_the_pools_are_there() -> None:
     )
     names = [change.map_name for change in tables.diff({}, wanted)]
     assert names == ["class_names", "limits", "control", "pools", "control"]
-    first = list(tables.diff({}, wanted))[2].updates[0][1]
+    first = list(tables.diff({}, wanted))[2].updates[bytes(4)]
     assert abi.unpack_control(first)["learning_until"] == 7
     assert not int(abi.unpack_control(first)["flags"]) & abi.CONTROL_DROP_UNKNOWN
 
@@ -182,7 +182,7 @@ def test_limits_of_single_lines_are_shared_and_reused() -> None:
 def test_a_change_of_a_class_is_one_write() -> None:
     before = encode(Wanted({"a": SLOW, "b": OBSERVE}, lines={n: KnownLine("a") for n in range(1_000)}))
     change, after = tables.limit_change(before, "b", Limit(Mode.ENFORCE, 2, 5_000))
-    assert change == Change("limits", updates=((b"\1\0\0\0", abi.pack_limit(2, 5_000, 1, 1, 0)),))
+    assert change == Change("limits", updates={b"\1\0\0\0": abi.pack_limit(2, 5_000, 1, 1, 0)})
     assert list(tables.diff(before, after)) == [change]
     assert banks(after) == {0: 1_000, 1: 5_000}
     _, shared = tables.limit_change(after, "b", Limit(Mode.ENFORCE, 2, 1_000))

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 Tables = Mapping[str, Mapping[bytes, bytes]]
 """Map name → key → value, the exact bytes in the kernel; an array's entries of zeros are left out."""
@@ -25,5 +25,5 @@ class Change:
     """What to delete from one map and then to write into it, by key."""
 
     map_name: str
-    deletes: tuple[bytes, ...] = ()
-    updates: tuple[tuple[bytes, bytes], ...] = ()
+    deletes: Collection[bytes] = ()
+    updates: Mapping[bytes, bytes] = field(default_factory=dict)

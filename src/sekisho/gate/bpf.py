@@ -12,12 +12,12 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 _SYSCALL_NUMBERS: Final = {"x86_64": 321, "ppc64le": 361, "s390x": 351}
 _SYSCALL_NUMBER_GENERIC: Final = 280  # include/uapi/asm-generic/unistd.h: arm64, riscv64, …
@@ -28,8 +28,6 @@ _SKB_SIZE: Final = 192  # struct __sk_buff
 _SKB_MARK: Final = 8
 _SKB_IFINDEX: Final = 40
 _PACKET_ROOM: Final = 1 << 16
-
-_Item = TypeVar("_Item")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -165,22 +163,15 @@ def update(fd: int, key: bytes, value: bytes) -> None:
     call(Command.MAP_UPDATE_ELEM, attributes("=I4xQQQ", fd, _address(key), _address(value), 0))
 
 
-def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, _BATCH)):
-        yield chunk
-
-
-def _batch(
-    command: Command, fd: int, keys: Sequence[bytes], values: Sequence[bytes], passed_over: int
-) -> int:
+def _batch(command: Command, fd: int, keys: bytes, values: bytes, passed_over: int) -> int:
     """Do a command for many entries; return for how many it answered `passed_over`. It stops at each."""
-    all_keys, all_values = b"".join(keys), b"".join(values)
+    info = map_info(fd)
+    total = len(keys) // info.key_size
+    value_size = len(values) // total if values else 0
     done = failures = 0
-    while done < len(keys):
-        key_at = _address(all_keys) + done * len(keys[0])
-        value_at = _address(all_values) + (done * len(values[0]) if values else 0)
-        attr = attributes("=QQQQIIQQ", 0, 0, key_at, value_at, len(keys) - done, fd, 0, 0)
+    while done < total:
+        key_at, value_at = _address(keys) + done * info.key_size, _address(values) + done * value_size
+        attr = attributes("=QQQQIIQQ", 0, 0, key_at, value_at, min(total - done, _BATCH), fd, 0, 0)
         try:
             call(command, attr)
         except OSError as error:
@@ -193,23 +184,19 @@ def _batch(
     return failures
 
 
-def update_batch(fd: int, entries: Iterable[tuple[bytes, bytes]]) -> None:
-    """Write entries, new or not, in order; one call for many.
+def update_batch(fd: int, keys: bytes, values: bytes) -> None:
+    """Write entries, new or not, in order; keys and values one after another, many with one call.
 
     In a full hash table all that have room are written; then OSError E2BIG tells how many have not.
     """
-    left_out = 0
-    for chunk in _chunks(entries):
-        keys, values = zip(*chunk, strict=True)
-        left_out += _batch(Command.MAP_UPDATE_BATCH, fd, keys, values, errno.E2BIG)
+    left_out = _batch(Command.MAP_UPDATE_BATCH, fd, keys, values, errno.E2BIG)
     if left_out:
         raise OSError(errno.E2BIG, f"{left_out:,} more found none")
 
 
-def delete_batch(fd: int, keys: Iterable[bytes]) -> None:
-    """Delete entries, whether or not they are there; one call for many."""
-    for chunk in _chunks(keys):
-        _batch(Command.MAP_DELETE_BATCH, fd, chunk, (), errno.ENOENT)
+def delete_batch(fd: int, keys: bytes) -> None:
+    """Delete entries, whether or not they are there; keys one after another, many with one call."""
+    _batch(Command.MAP_DELETE_BATCH, fd, keys, b"", errno.ENOENT)
 
 
 def _pieces(data: memoryview, size: int) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ import structlog
 
 from sekisho.gate import Change, FullError, GateError, Tables, abi, bpf, libbpf, links, needs
 from sekisho.gate.counts import counter_key, read_counters, read_totals
-from sekisho.gate.packed import KEY_SIZES, unpacked
+from sekisho.gate.packed import KEY_SIZES, joined_keys, joined_values, unpacked
 from sekisho.model import Counters, Sweep
 
 PIN_ROOT: Final = "/sys/fs/bpf/sekisho"
@@ -99,10 +99,10 @@ class KernelGate:
     def _write(self, change: Change) -> None:
         fd = self._maps[change.map_name]
         try:
-            bpf.delete_batch(fd, change.deletes)
-            bpf.update_batch(fd, change.updates)
+            bpf.delete_batch(fd, joined_keys(change.deletes))
+            bpf.update_batch(fd, joined_keys(change.updates), joined_values(change.updates))
             if change.map_name == "class_names":
-                self._count_anew(key for key, _ in change.updates)
+                self._count_anew(change.updates)
         except OSError as error:
             raise _refusal(change.map_name, fd, error) from error
 
@@ -133,7 +133,8 @@ class KernelGate:
         zeros = bytes(bpf.value_room(bpf.map_info(fd)))
         for key in class_keys:
             index = int.from_bytes(key, "little")
-            bpf.update_batch(fd, [(counter_key(index, arm), zeros) for arm in range(abi.MAX_ARMS)])
+            for arm in range(abi.MAX_ARMS):
+                bpf.update(fd, counter_key(index, arm), zeros)
 
 
 def open_gate(spec: GateSpec) -> KernelGate:

@@ -5,8 +5,9 @@ Their keys and values are whole u64 words (bpf/maps.h); nothing else is used of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -21,11 +22,12 @@ Buffer: TypeAlias = bytes | bytearray
 WORD: Final = np.dtype("<u8")
 KEY_SIZES: Final = {"known": WORD.itemsize, "addresses": abi.ADDRESS_KEY.size}
 
-_CHUNK: Final = 1 << 16  # entries of one Change: what there is at a time as objects
-
 
 class Packed(Mapping[bytes, bytes]):
-    """A table's entries, no key twice: `rows` has the words of each key, `words` the value of each."""
+    """A table's entries, no key twice: `rows` has the words of each key, `words` the value of each.
+
+    Looking at them one by one makes objects of all.
+    """
 
     def __init__(self, rows: Words, words: Words) -> None:
         self.rows, self.words = rows, words
@@ -34,55 +36,45 @@ class Packed(Mapping[bytes, bytes]):
         return len(self.words)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(keys_of(self.rows))
+        return iter(self._entries)
 
     def __getitem__(self, key: bytes) -> bytes:
-        """Walk through all entries: for a few look-ups only."""
-        (found,) = np.nonzero((self.rows == np.frombuffer(key, WORD)).all(axis=1))
-        if not len(found):
-            raise KeyError(key)
-        return bytes(self.words[found[:1]].tobytes())
+        return self._entries[key]
 
-    def entries_at(self, indices: Indices | slice = slice(None)) -> tuple[tuple[bytes, bytes], ...]:
-        """Return keys with their values at these places, of all where none are given."""
-        values = _pieces(self.words[indices].tobytes(), WORD.itemsize)
-        return tuple(zip(keys_of(self.rows[indices]), values, strict=True))
+    def at(self, indices: Indices) -> Packed:
+        """Return the entries at some places."""
+        return Packed(self.rows[indices], self.words[indices])
 
     def overlaid(self, without: Words, by: Packed) -> Packed:
         """Return these entries less those with the keys of `without`, and with those of `by` over them."""
         kept = np.ones(len(self), dtype=bool)
         for rows in (without, by.rows):
             kept[_pairs(self.rows, rows)[0]] = False
-        return Packed(
-            np.concatenate((self.rows[kept], by.rows)), np.concatenate((self.words[kept], by.words))
-        )
+        rows = np.concatenate((self.rows[kept], by.rows))
+        return Packed(rows, np.concatenate((self.words[kept], by.words)))
+
+    @cached_property
+    def _entries(self) -> dict[bytes, bytes]:
+        size = self.rows.shape[1] * WORD.itemsize
+        return dict(zip(_pieces(self.rows, size), _pieces(self.words, WORD.itemsize), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What leads from one table's entries to another's: places in `before` and in `after`."""
+    """What leads from one table's entries to another's."""
 
-    name: str
-    before: Packed
-    after: Packed
-    gone: Indices
-    changed: Indices
-    new: Indices
-
-    def deletes(self) -> Iterator[Change]:
-        """Yield the changes that take away what is not wanted any more."""
-        for part in _chunks(self.gone):
-            yield Change(self.name, deletes=tuple(keys_of(self.before.rows[part])))
-
-    def updates(self) -> Iterator[Change]:
-        """Yield the changes that write what is wanted, what needs no room first."""
-        for part in _chunks(np.concatenate((self.changed, self.new))):
-            yield Change(self.name, updates=self.after.entries_at(part))
+    deletes: Change
+    updates: Change  # what needs no room first
 
 
-def keys_of(rows: Words) -> list[bytes]:
-    """Return keys one by one."""
-    return _pieces(rows.tobytes(), rows.shape[1] * WORD.itemsize)
+def joined_keys(keys: Collection[bytes]) -> bytes:
+    """Return keys one after another."""
+    return keys.rows.tobytes() if isinstance(keys, Packed) else b"".join(keys)
+
+
+def joined_values(entries: Mapping[bytes, bytes]) -> bytes:
+    """Return values one after another, in the order of their keys."""
+    return entries.words.tobytes() if isinstance(entries, Packed) else b"".join(entries.values())
 
 
 def unpacked(name: str, keys: Buffer, values: Buffer) -> Packed:
@@ -95,20 +87,17 @@ def packed(name: str, entries: Mapping[bytes, bytes]) -> Packed:
     """Return a table's entries packed, as they are where they are so already."""
     if isinstance(entries, Packed):
         return entries
-    return unpacked(name, b"".join(entries), b"".join(entries.values()))
+    return unpacked(name, joined_keys(entries), joined_values(entries))
 
 
 def difference(name: str, before: Packed, after: Packed) -> Difference:
     """Compare a table's entries with others."""
-    old, new = _pairs(before.rows, after.rows)
-    other = before.words[old] != after.words[new]
+    old, same = _pairs(before.rows, after.rows)
+    changed = same[before.words[old] != after.words[same]]
+    new = _others(same, len(after))
     return Difference(
-        name,
-        before,
-        after,
-        gone=_others(old, len(before)),
-        changed=new[other],
-        new=_others(new, len(after)),
+        deletes=Change(name, deletes=before.at(_others(old, len(before)))),
+        updates=Change(name, updates=after.at(np.concatenate((changed, new)))),
     )
 
 
@@ -129,9 +118,6 @@ def _others(indices: Indices, length: int) -> Indices:
     return np.flatnonzero(others)
 
 
-def _chunks(indices: Indices) -> Iterable[Indices]:
-    return (indices[start : start + _CHUNK] for start in range(0, len(indices), _CHUNK))
-
-
-def _pieces(data: bytes, size: int) -> list[bytes]:
+def _pieces(words: Words, size: int) -> list[bytes]:
+    data = words.tobytes()
     return [data[start : start + size] for start in range(0, len(data), size)]

@@ -19,7 +19,7 @@ from sekisho.gate.indices import (
     own_limits,
     pack_limit,
 )
-from sekisho.gate.packed import WORD, Packed, Words, keys_of, packed, unpacked
+from sekisho.gate.packed import WORD, Packed, Words, packed, unpacked
 from sekisho.model import Address, KnownLine, Limit, Roster, RosterChange
 
 CONTROL_KEY: Final = bytes(4)
@@ -128,16 +128,19 @@ def line_changes(change: RosterChange, tables: Tables) -> tuple[Change, ...]:
     `tables`: as `settings_for` has returned. GateError for a class that is not there.
     """
     known = {number: line for number, line in change.lines.items() if line is not None}
-    gone = tuple(abi.pack_line(number) for number, line in change.lines.items() if line is None)
+    gone = [number for number, line in change.lines.items() if line is None]
     held = {address: line for address, line in change.addresses.items() if line is not None}
     free = [address for address, line in change.addresses.items() if line is None]
-    treated = pack_known(known, class_names(tables), own_limits(tables))
     changes = (
-        Change("known", updates=treated.entries_at()),
-        Change("addresses", tuple(keys_of(address_rows(free))), pack_addresses(held).entries_at()),
-        Change("known", deletes=gone),
+        Change("known", updates=pack_known(known, class_names(tables), own_limits(tables))),
+        Change("addresses", _keys(address_rows(free)), pack_addresses(held)),
+        Change("known", deletes=_keys(known_rows(gone))),
     )
     return tuple(change for change in changes if change.deletes or change.updates)
+
+
+def _keys(rows: Words) -> Packed:
+    return Packed(rows, np.zeros(len(rows), WORD))
 
 
 def _line_words(numbers: Collection[int]) -> Words:

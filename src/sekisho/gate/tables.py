@@ -78,7 +78,7 @@ def limit_change(tables: Tables, class_name: str, limit: Limit) -> tuple[Change,
     key = index_key(class_index(class_names(tables), class_name))
     others = [abi.unpack_limit(value)[1] for k, value in tables["limits"].items() if k != key]
     value = pack_limit(limit, assign_banks([*others, limit.delay_ms], tables))
-    return Change("limits", updates=((key, value),)), {**tables, "limits": {**tables["limits"], key: value}}
+    return Change("limits", updates={key: value}), {**tables, "limits": {**tables["limits"], key: value}}
 
 
 def settings(tables: Tables) -> Tables:
@@ -102,19 +102,19 @@ def _changes(installed: Tables, wanted: Tables) -> Iterator[Change]:
     known, addresses = (_lines(name, installed, wanted) for name in ("known", "addresses"))
     yield Change("class_names", updates=_updates("class_names", installed, wanted))
     yield Change("limits", updates=_updates("limits", installed, wanted))
-    yield Change("control", updates=tuple((CONTROL_KEY, value) for value in early))
+    yield Change("control", updates=early)
     yield Change("exempt", updates=_updates("exempt", installed, wanted))
-    yield from known.updates()
+    yield known.updates
     yield Change("shared", _deletes("shared", installed, wanted), _updates("shared", installed, wanted))
-    yield from addresses.deletes()
-    yield from addresses.updates()
+    yield addresses.deletes
+    yield addresses.updates
     yield Change("pools", updates=_updates("pools", installed, wanted))
     yield Change("pools", deletes=_deletes("pools", installed, wanted))
     yield Change("exempt", deletes=_deletes("exempt", installed, wanted))
-    yield from known.deletes()
+    yield known.deletes
     yield Change("limits", updates=_cleared("limits", installed, wanted))
     yield Change("class_names", updates=_cleared("class_names", installed, wanted))
-    yield Change("control", updates=tuple((CONTROL_KEY, value) for value in late))
+    yield Change("control", updates=late)
 
 
 def _lines(name: str, installed: Tables, wanted: Tables) -> Difference:
@@ -122,11 +122,9 @@ def _lines(name: str, installed: Tables, wanted: Tables) -> Difference:
     return difference(name, before, packed(name, wanted[name]) if name in wanted else before)
 
 
-def _updates(name: str, installed: Tables, wanted: Tables) -> tuple[tuple[bytes, bytes], ...]:
-    before, after = installed.get(name), wanted.get(name, {})
-    if not before:
-        return tuple(after.items())
-    return tuple(item for item in after.items() if before.get(item[0]) != item[1])
+def _updates(name: str, installed: Tables, wanted: Tables) -> Mapping[bytes, bytes]:
+    before = installed.get(name, {})
+    return {key: value for key, value in wanted.get(name, {}).items() if before.get(key) != value}
 
 
 def _deletes(name: str, installed: Tables, wanted: Tables) -> tuple[bytes, ...]:
@@ -134,12 +132,12 @@ def _deletes(name: str, installed: Tables, wanted: Tables) -> tuple[bytes, ...]:
     return () if after is None else tuple(key for key in installed.get(name, {}) if key not in after)
 
 
-def _cleared(name: str, installed: Tables, wanted: Tables) -> tuple[tuple[bytes, bytes], ...]:
+def _cleared(name: str, installed: Tables, wanted: Tables) -> Mapping[bytes, bytes]:
     """Return the writes of zeros by which an array's entries end."""
-    return tuple((key, bytes(len(installed[name][key]))) for key in _deletes(name, installed, wanted))
+    return {key: bytes(len(installed[name][key])) for key in _deletes(name, installed, wanted)}
 
 
-def _control_writes(installed: Tables, wanted: Tables) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+def _control_writes(installed: Tables, wanted: Tables) -> tuple[Mapping[bytes, bytes], Mapping[bytes, bytes]]:
     """Return what to write into control before and after the other tables.
 
     The learning window has to be there before the pools, dropping unknown sources only after them.
@@ -147,10 +145,11 @@ def _control_writes(installed: Tables, wanted: Tables) -> tuple[tuple[bytes, ...
     before = installed.get("control", {}).get(CONTROL_KEY, bytes(abi.CONTROL.size))
     after = wanted.get("control", {}).get(CONTROL_KEY, before)
     if before == after:
-        return (), ()
+        return {}, {}
     if _flags(after) & ~_flags(before) & abi.CONTROL_DROP_UNKNOWN:
-        return (_with_flags(after, _flags(after) & ~abi.CONTROL_DROP_UNKNOWN),), (after,)
-    return (after,), ()
+        early = _with_flags(after, _flags(after) & ~abi.CONTROL_DROP_UNKNOWN)
+        return {CONTROL_KEY: early}, {CONTROL_KEY: after}
+    return {CONTROL_KEY: after}, {}
 
 
 def _flags(control: bytes) -> int:
