@@ -15,8 +15,18 @@ Everything raises StoreError, and nothing was written then.
 from __future__ import annotations
 
 from sekisho.store.errors import StoreError
+from sekisho.store.forgetting import forget
 from sekisho.store.journal import Journal, open_journal
 from sekisho.store.logins import PendingBoot
 from sekisho.store.store import Store, Transaction, open_store
 
-__all__ = ["Journal", "PendingBoot", "Store", "StoreError", "Transaction", "open_journal", "open_store"]
+__all__ = [
+    "Journal",
+    "PendingBoot",
+    "Store",
+    "StoreError",
+    "Transaction",
+    "forget",
+    "open_journal",
+    "open_store",
+]

@@ -78,6 +78,15 @@ def next_begin(of: FromClause) -> ColumnElement[int]:
 _SINCE, _UNTIL = bindparam("since", type_=BigInteger), bindparam("until", type_=BigInteger)
 _LAST = Query(LargeBinary(), lambda key: select(*LAST_COLUMNS, lease.c.static).where(lease.c.address == key))
 _LAST_PAST = Query(LargeBinary(), lambda key: _past(past_lease.c.address == key).limit(1))
+_PAST_AFTER = Query(
+    LargeBinary(),
+    lambda key: (
+        select(*PAST_COLUMNS)
+        .where(past_lease.c.address == key, past_lease.c.begin > _UNTIL)
+        .order_by(past_lease.c.begin, past_lease.c.login)
+        .limit(1)
+    ),
+)
 _PAST_BY = Query(
     LargeBinary(), lambda key: _past(past_lease.c.address == key, past_lease.c.begin <= _SINCE).limit(1)
 )
@@ -138,23 +147,18 @@ class Leases(Door):
     ) -> dict[Address, tuple[Lease, ...]]:
         """Return of each address the leases that may decide who held it at a moment, latest first.
 
-        These are all that begin within the skew around the moment, and the last that began before.
+        These are all that begin within the skew around the moment, and the last that began before. Of those
+        that began later there are some, so that each of these shows its effective end.
         """
         since, until = at - skew, at + skew
-        found: defaultdict[Address, list[Lease]] = defaultdict(list)
-        for one in self.latest(addresses).values():
-            if one.begin <= until:
-                found[one.address].append(one)
-        further = [
-            pack_address(address)
-            for address in addresses
-            if not any(one.begin <= since for one in found[address])
-        ]
-        within = self._many.find(_PAST_WITHIN, further, since=to_us(since), until=to_us(until))
-        by_then = self._many.find(_PAST_BY, further, since=to_us(since))
-        for one in map(read_lease, chain(within, by_then)):
+        last = self.latest(addresses)
+        found = {address: [last[address]] if address in last else [] for address in addresses}
+        further = [pack_address(address) for address, one in last.items() if one.begin > since]
+        span = {"since": to_us(since), "until": to_us(until)}
+        queries = (self._many.find(query, further, **span) for query in (_PAST_AFTER, _PAST_WITHIN, _PAST_BY))
+        for one in map(read_lease, chain.from_iterable(queries)):
             found[one.address].append(one)
-        return {address: tuple(found[address]) for address in addresses}
+        return {address: tuple(leases) for address, leases in found.items()}
 
     def leases_of(self, line: int, since: datetime) -> Iterator[Lease]:
         """Yield the leases of a line that ended after a moment or go on, with their effective ends.

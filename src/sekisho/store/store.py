@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from sekisho.store.audit_log import AuditLog
 from sekisho.store.engine import Engines, make_engines, read_url
 from sekisho.store.errors import told
-from sekisho.store.leases import Leases
 from sekisho.store.lines import Lines
-from sekisho.store.logins import Logins
 from sekisho.store.migrate import migrate
 from sekisho.store.port_plans import PortPlans
 from sekisho.store.reliefs import Reliefs
+from sekisho.store.retention import Retention
 from sekisho.store.sums import Sums
 
 
-class Transaction(Lines, Logins, Leases, PortPlans, Reliefs, AuditLog, Sums):
+class Transaction(Lines, Retention, PortPlans, Reliefs, AuditLog, Sums):
     """All that can be asked and written, by theme."""
 
 

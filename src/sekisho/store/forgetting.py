@@ -1,0 +1,31 @@
+"""One round of forgetting: chunk by chunk, so that accounting waits for none of them long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sekisho.store.store import Store
+
+
+def forget(store: Store, leases_before: datetime, audit_before: datetime, now: datetime) -> Iterator[int]:
+    """Forget leases and all that belongs to them, and the audit log with decisions, before two moments.
+
+    Yields after each transaction how many rows it has forgotten, so that others can have their turn.
+    Raises StoreError; what was forgotten until then is, and the next time goes on.
+    """
+    address: bytes | None = b""
+    while address is not None:
+        with store.transaction() as transaction:
+            forgotten, address = transaction.forget_leases(leases_before, address)
+        yield forgotten
+    number: int | None = 0
+    while number is not None:
+        with store.transaction() as transaction:
+            forgotten, number = transaction.forget_logins(leases_before, number)
+        yield forgotten
+    with store.transaction() as transaction:
+        forgotten = transaction.forget_others(leases_before)
+        forgotten += transaction.forget_decisions(audit_before)
+        forgotten += transaction.forget_records(audit_before, now)
+    yield forgotten
