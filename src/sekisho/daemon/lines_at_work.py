@@ -36,7 +36,7 @@ class LinesAtWork:
 
 def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:
     """Return what answers questions about lines."""
-    keeper = at_work.keeper
+    keeper, kea = at_work.keeper, at_work.sources.kea
 
     def table() -> StoreTable:
         return keeper.config().store or StoreTable.model_validate({})
@@ -54,5 +54,6 @@ def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:
             counts=at_work.sources.counts,
             put_list=keeper.put_list,
             on_change=keeper.refresh,
+            take_calls=None if kea is None else kea.take_calls,
         ),
     )

@@ -93,10 +93,7 @@ class Server(uvicorn.Server):
 
 @contextmanager
 def listening(path: Path, guest_gid: int | None = None) -> Iterator[socket.socket]:
-    """Listen on a Unix socket that only root, this user and a group of guests may use; it is gone afterwards.
-
-    Raises PermissionError where the socket may not be given to the group.
-    """
+    """Listen on a Unix socket for root, this user and a group of guests; it is gone afterwards."""
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listener:
         before = os.umask(0o177)
@@ -105,10 +102,18 @@ def listening(path: Path, guest_gid: int | None = None) -> Iterator[socket.socke
         finally:
             os.umask(before)
         if guest_gid is not None:
-            os.chown(path, -1, guest_gid)
-            path.chmod(0o660)
+            _let_in(path, guest_gid)
         listener.listen(_BACKLOG)
         try:
             yield listener
         finally:
             path.unlink(missing_ok=True)
+
+
+def _let_in(path: Path, gid: int) -> None:
+    try:
+        os.chown(path, -1, gid)
+        path.chmod(0o660)
+    except PermissionError:
+        why = "the socket may not be given to their group: add SupplementaryGroups to the daemon's unit"
+        log.error("guests are not heard", gid=gid, why=why)  # noqa: TRY400 - the message says it all

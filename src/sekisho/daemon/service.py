@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pwd
 import signal
 import socket
 import time
@@ -74,8 +75,9 @@ def serve(file: Path, config: Config) -> None:
         lines = stack.enter_context(_lines(file, config)) if config.keeps_lines else None
         keeper = stack.enter_context(_kept(file, config, lines))
         office = stack.enter_context(_telling(file, config, keeper, lines)) if lines else None
-        listener = stack.enter_context(listening(path))
-        asyncio.run(_Service(keeper, office).run(listener))
+        guest = _guest(config)
+        listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
+        asyncio.run(_Service(keeper, office, () if guest is None else (guest.pw_uid,)).run(listener))
 
 
 def _end_early(*_: object) -> None:
@@ -106,6 +108,18 @@ def _default_url(name: str) -> str:
     with contextlib.suppress(OSError):  # the store says what is wrong with it
         STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
     return f"sqlite:///{STATE}/{name}.db"
+
+
+def _guest(config: Config) -> pwd.struct_passwd | None:
+    """Return the user who may tell of leases and do nothing else."""
+    if config.kea is None:
+        return None
+    try:
+        return pwd.getpwnam(config.kea.user)
+    except KeyError:
+        way_out = "name in [kea] the user as whom Kea runs, and start the daemon anew"
+        log.error("Kea is not heard: there is no such user", user=config.kea.user, way_out=way_out)  # noqa: TRY400 - the message says it all
+        return None
 
 
 @contextlib.contextmanager
@@ -173,6 +187,7 @@ class _Service:
 
     keeper: Keeper
     lines: LinesAtWork | None
+    guests: tuple[int, ...]
 
     async def run(self, listener: socket.socket) -> None:
         """Answer and sweep until a signal or `gate down`. Raises GateError when sweep or hold fail."""
@@ -199,7 +214,7 @@ class _Service:
     async def until(self, ending: asyncio.Event, listener: socket.socket) -> None:
         """Answer and sweep until told to end."""
         kept = kept_lines(self.lines, utc) if self.lines else None
-        server = Server(create_app(self.office, kept), on_started=self.tell_ready)
+        server = Server(create_app(self.office, kept), on_started=self.tell_ready, guests=self.guests)
         tasks = [
             asyncio.create_task(coroutine)
             for coroutine in (

@@ -11,7 +11,8 @@ import structlog
 
 from sekisho.config import Config, Finding, Problem, errors
 from sekisho.config.problems import Severity, dotted
-from sekisho.config.schema import RadiusTable
+from sekisho.config.schema import KeaTable, RadiusTable
+from sekisho.daemon.kea_calls import KeaCalls
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.gate import GateError
 from sekisho.lines.events import Boot, Heard
@@ -53,6 +54,7 @@ class Sources:
     def __init__(self, config: Config, lines: LineKeeper, directory: Path) -> None:
         self._lines, self._directory = lines, directory
         self._radius = None if config.radius is None else self._server(config, config.radius)
+        self.kea = None if config.kea is None else self._kea(config.kea)
 
     def start(self) -> None:
         """Begin. Raises GateError where an address to listen at cannot be had."""
@@ -80,12 +82,23 @@ class Sources:
             for (_, outcome), count in self._radius.state().counts.items():
                 sums[outcome] = sums.get(outcome, 0) + count
             counts["radius"] = sums
+        if self.kea is not None:
+            counts["kea"] = dict(self.kea.counts)
         return counts
 
     def _server(self, config: Config, table: RadiusTable) -> RadiusServer:
         listen = [(str(one.address), one.port) for one in table.listen]
         return RadiusServer(
             listen, self._clients(config), table.line, take=self._take, utc=lambda: datetime.now(UTC)
+        )
+
+    def _kea(self, table: KeaTable) -> KeaCalls:
+        lines = self._lines
+        return KeaCalls(
+            lines.store,
+            lambda: (lines.config().kea or table).line,
+            settle=lines.settle,
+            take=lines.take,
         )
 
     def _take(self, batch: Sequence[Heard | Boot]) -> None:
