@@ -11,6 +11,7 @@ import pytest
 
 from tests.system.internet import Internet
 from tests.system.layouts import routed as routed_internet
+from tests.system.lines_scene import Scene, lines_scene
 from tests.system.netns import Net, network
 from tests.system.road import Build, Layout, Road, bridged, routed
 from tests.system.sessions import Clients
@@ -47,6 +48,13 @@ def own_internet(net: Net, tmp_path: Path) -> Iterator[Internet]:
         yield scene
     finally:
         scene.close()
+
+
+@pytest.fixture(name="lines_scene")
+def _lines_scene(net: Net, tmp_path: Path) -> Iterator[Scene]:
+    """A daemon that keeps lines, not up yet."""
+    with lines_scene(net, tmp_path) as made:
+        yield made
 
 
 def _scene_of(request: pytest.FixtureRequest) -> Internet:
