@@ -34,11 +34,11 @@ from sekisho.model import Address
 _KINDS = {1: Kind.START, 2: Kind.STOP, 3: Kind.INTERIM}
 _BOOTS = (7, 8)  # Accounting-On, Accounting-Off
 # "The NAS lets the user choose" and "the NAS chooses" (RFC 2865 §5.8), and what NASes send before it is known
-_NO_IPV4 = (b"\xff\xff\xff\xff", b"\xff\xff\xff\xfe", b"\0\0\0\0")
+NO_IPV4 = (b"\xff\xff\xff\xff", b"\xff\xff\xff\xfe", b"\0\0\0\0")
 _IPV6_BITS = 128
 _MASKS = tuple((1 << _IPV6_BITS) - (1 << _IPV6_BITS - length) for length in range(_IPV6_BITS + 1))
-_CLOCKS_BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
-_CLOCKS_AHEAD = timedelta(hours=1)  # of a NAS whose clock is still worth reading
+CLOCKS_BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCKS_AHEAD = timedelta(hours=1)  # of a NAS whose clock is still worth reading
 
 
 class Naming(StrEnum):
@@ -110,10 +110,10 @@ def time_of(record: Record, received: datetime) -> tuple[datetime, bool]:
     Its clock counts unless it is more than an hour ahead or was never set; else it is the delay it tells.
     """
     happened = record.happened
-    if happened is not None and _CLOCKS_BEGIN <= happened <= received + _CLOCKS_AHEAD:
+    if happened is not None and CLOCKS_BEGIN <= happened <= received + CLOCKS_AHEAD:
         return happened, False
     before = received - timedelta(seconds=record.delay_seconds)
-    if before < _CLOCKS_BEGIN:
+    if before < CLOCKS_BEGIN:
         return received, True
     return before, happened is not None
 
@@ -129,7 +129,7 @@ def _name(record: Record, naming: Sequence[Naming]) -> tuple[str, int]:
 
 def _addresses(values: Mapping[int, Sequence[bytes]]) -> tuple[Address, ...]:
     found = [
-        Address(_sized(value, 4), 32) for value in values.get(FRAMED_IP_ADDRESS, ()) if value not in _NO_IPV4
+        Address(_sized(value, 4), 32) for value in values.get(FRAMED_IP_ADDRESS, ()) if value not in NO_IPV4
     ]
     for kind in (FRAMED_IPV6_PREFIX, DELEGATED_IPV6_PREFIX):
         if kind in values:
