@@ -134,7 +134,7 @@ def desk_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
             settle=desk.settle,
             kept_since=lambda: desk.now - timedelta(days=183),
             gate_is_whole=lambda: desk.is_whole,
-            counts=lambda: {"radius": {"taken": 7}, "intake": {"outside": 2}},
+            counts=lambda: {"radius": {"taken": 7, "unsent": 0}, "intake": {"outside": 0}},
             put_list=desk.put_list,
             on_change=lambda lines: desk.changed.append(set(lines)),
         )

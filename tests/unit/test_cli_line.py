@@ -281,6 +281,7 @@ def test_the_status_of_the_gate_tells_of_lines(desk: Desk) -> None:
     status = told("gate", "status")
     assert "lines: 1 known, 1 addresses held, 0 with relief\n" in status
     assert "  radius: 7 taken\n" in status
+    assert "intake" not in status
     desk.is_whole = False
     assert "0 with relief; not all of it is in the gate yet\n" in told("gate", "status")
     with closing(sqlite3.connect(desk.database)) as elsewhere:

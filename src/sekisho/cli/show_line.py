@@ -66,12 +66,14 @@ def lines_text(status: LinesStatus) -> str:
         f"lines: {status.lines} known, {status.addresses_held} addresses held, {status.reliefs} with relief"
     )
     told = [known + ("" if status.gate_is_whole else "; not all of it is in the gate yet")]
-    told += (f"  {who}: {_counts(counted)}" for who, counted in status.counts.items() if counted)
+    told += (
+        f"  {who}: {_counts(counted)}" for who, counted in status.counts.items() if any(counted.values())
+    )
     return "\n".join(told)
 
 
 def _counts(counted: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in counted.items())
+    return ", ".join(f"{count} {kind}" for kind, count in counted.items() if count)
 
 
 def _line(answer: LineAnswer) -> Iterator[str]:
