@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -46,20 +46,11 @@ class Writer:
 
     def start(self, number: int, *, begin: datetime | None = None, **more: object) -> None:
         """Write a session that has begun."""
-        at = self.now if begin is None else begin
-        row = {
-            "radacctid": number,
-            "acctsessionid": f"s{number}",
-            "acctuniqueid": f"u{number}",
-            "username": f"user{number}",
-            "nasipaddress": "198.51.100.1",
-            "framedipaddress": f"100.64.{number >> 8}.{number & 255}",
-            "acctstarttime": at,
-            "acctupdatetime": at,
-            "acctstoptime": None,
-            **more,
-        }
-        self._write(insert(self._table).values(self._as_kept(row)))
+        self._write(insert(self._table).values(self._row(number, self.now if begin is None else begin, more)))
+
+    def start_all(self, numbers: Iterable[int]) -> None:
+        """Write sessions that have begun, at once."""
+        self._write(insert(self._table).values([self._row(number, self.now, {}) for number in numbers]))
 
     def change(self, number: int, **values: object) -> None:
         """Write a row anew."""
@@ -74,6 +65,21 @@ class Writer:
     def forget(self, number: int) -> None:
         """Delete a row."""
         self._write(delete(self._table).where(self._table.c.radacctid == number))
+
+    def _row(self, number: int, at: datetime, more: Mapping[str, object]) -> dict[str, object]:
+        row = {
+            "radacctid": number,
+            "acctsessionid": f"s{number}",
+            "acctuniqueid": f"u{number}",
+            "username": f"user{number}",
+            "nasipaddress": "198.51.100.1",
+            "framedipaddress": f"100.64.{number >> 8}.{number & 255}",
+            "acctstarttime": at,
+            "acctupdatetime": at,
+            "acctstoptime": None,
+            **more,
+        }
+        return self._as_kept(row)
 
     def _write(self, statement: object) -> None:
         with self._engine.begin() as connection:
@@ -170,16 +176,14 @@ def test_what_it_tells_is_true(reader: Reader, writer: Writer) -> None:
 
 def test_many_rows_come_in_batches_and_each_once(reader: Reader, writer: Writer) -> None:
     numbers = range(1, 2 * PAGE + 204)
-    for number in numbers:
-        writer.start(number)
+    writer.start_all(numbers)
     told = reader.poll()
     assert sorted(told) == sorted((Kind.START, f"user{number}") for number in numbers)
     assert reader.poll() == []
 
 
 def test_what_was_not_taken_comes_again(reader: Reader, writer: Writer) -> None:
-    for number in range(1, PAGE + 3):
-        writer.start(number)
+    writer.start_all(range(1, PAGE + 3))
     rounds = reader.radacct.poll(reader.mark, LONG_AGO)
     reader.mark = next(rounds).mark
     next(rounds)
