@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple
 
 from sekisho.lines.events import Ending, Event, Kind, Lease, Login, Named
@@ -195,7 +196,7 @@ def _end(
     if boots:
         heard = _heard(login, begin, limit)
         ends += [(boot, Ending.NAS) for boot in boots if boot > begin and boot >= heard][:1]
-    return min(ends, default=(None, None))
+    return min(ends, key=itemgetter(0), default=(None, None))  # at one moment: the login's own Stop
 
 
 def _heard(login: Login, begin: datetime, limit: datetime | None) -> datetime:
