@@ -33,8 +33,8 @@ class AuditLog(Door):
         query = select(audit).where(audit.c.number > after).order_by(audit.c.number)
         if since is not None:
             query = query.where(audit.c.at >= to_us(since))
-        for row in self._connection.execute(query.execution_options(yield_per=_CHUNK)):
-            yield _record(row)
+        with self._connection.execute(query.execution_options(yield_per=_CHUNK)) as rows:
+            yield from map(_record, rows)
 
     def forget_records(self, before: datetime, now: datetime) -> int:
         """Forget what was recorded before a moment, and record that; return how many records."""

@@ -165,7 +165,7 @@ class Leases(Door):
 
         One that the next holder's has ended has an end and no ending. In the order of their begins.
         """
-        for *row, following in self._connection.execute(_OF_LINE, {"number": line}):
+        for *row, following in self._connection.execute(_OF_LINE, {"number": line}).all():
             one = read_lease(row)
             if following is not None and (one.end is None or from_us(following) < one.end):
                 one = one._replace(end=from_us(following), ending=None)
@@ -201,8 +201,9 @@ class Leases(Door):
 
     def all_holdings(self) -> Iterator[tuple[Address, int]]:
         """Yield every address that is held now, with its line's number."""
-        for key, line in self._connection.execute(_HELD):
-            yield unpack_address(key), line
+        with self._connection.execute(_HELD) as rows:
+            for key, line in rows:
+                yield unpack_address(key), line
 
     def static_leases(self) -> Iterator[Lease]:
         """Yield the leases in force that static lists give."""

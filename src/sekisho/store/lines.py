@@ -12,6 +12,7 @@ from sekisho.store.door import Door
 from sekisho.store.many import Query
 from sekisho.store.schema import line
 
+_CHUNK = 10_000  # rows that a stream reads ahead
 _BY_NAME = Query(Text(), lambda key: select(line.c.name, line.c.number).where(line.c.name == key))
 _BY_NUMBER = Query(BigInteger(), lambda key: select(line.c.number, line.c.name).where(line.c.number == key))
 _CLASS = Query(
@@ -51,8 +52,10 @@ class Lines(Door):
 
     def listed_lines(self) -> Iterator[ListedLine]:
         """Yield the lines of which a static list says something."""
-        for row in self._connection.execute(_LISTED.where(line.c.class_name.is_not(None) | line.c.fixed)):
-            yield ListedLine(*row)
+        listed = _LISTED.where(line.c.class_name.is_not(None) | line.c.fixed)
+        with self._connection.execute(listed.execution_options(yield_per=_CHUNK)) as rows:
+            for row in rows:
+                yield ListedLine(*row)
 
     def listed_line(self, number: int) -> ListedLine | None:
         """Return what a static list says of one line, None where there is no such line."""
