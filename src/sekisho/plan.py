@@ -10,7 +10,7 @@ are. A limit of such a line's own is the roster's to give.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sekisho.config import ClassTable, Config
@@ -33,6 +33,14 @@ from sekisho.model import (
 )
 
 Overrides = Mapping[str, Limit]
+
+_KEPT_TO: Mapping[str, Callable[[Config], object]] = {
+    "[store]": lambda config: config.keeps_lines and (config.kept.url,),
+    "[radius] listen": lambda config: config.radius and config.radius.listen,
+    "[kea]": lambda config: config.kea and config.kea.user,
+    "[radacct]": lambda config: config.radacct,
+}
+"""What is opened once, by the name that it has in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,7 @@ def surviving(overrides: Overrides, old: Config, new: Config) -> dict[str, Limit
 
 
 def unfollowable(old: Config, new: Config) -> tuple[tuple[str, ...], str]:
-    """Name the keys of [gate] whose change a running daemon cannot follow, and the way out."""
+    """Name the keys whose change a running daemon cannot follow, and the way out."""
     for keys, way_out in (
         (("name", "lines", "slots", "known", "addresses"), "run `sekisho gate down`, then `sekisho gate up`"),
         (("subscriber", "uplink", "queue"), "start the daemon anew; the gate stays attached meanwhile"),
@@ -131,7 +139,8 @@ def unfollowable(old: Config, new: Config) -> tuple[tuple[str, ...], str]:
         changed = tuple(key for key in keys if getattr(old.gate, key) != getattr(new.gate, key))
         if changed:
             return changed, way_out
-    return (), ""
+    changed = tuple(name for name, of in _KEPT_TO.items() if of(old) != of(new))
+    return changed, "start the daemon anew; the gate stays attached meanwhile" if changed else ""
 
 
 def line_numbers(names: Iterable[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.system.lines_scene import CONFIG, Scene
-from tests.system.scene import PATIENCE_SECONDS
+from tests.system.scene import PATIENCE_SECONDS, SEKISHO
 from tests.system.waiting import until
 
 
@@ -180,6 +180,25 @@ def test_the_configured_list_follows_a_reload(lines_scene: Scene) -> None:
     listed.write_text("line,class,addresses,fixed\noffice,fixed,100.64.9.2,yes\n")
     daemon.process.send_signal(signal.SIGHUP)
     scene.wait_for("100.64.9.2")
+
+
+def test_a_list_with_an_error_is_refused_by_check_and_by_a_reload(lines_scene: Scene) -> None:
+    scene = lines_scene
+    listed = scene.directory / "lines.csv"
+    listed.write_text("line,class,addresses,fixed\noffice,fixed,100.64.9.1,yes\n")
+    scene.write(("[radius]", '[lines]\nfile = "lines.csv"\n[radius]'))
+    daemon = scene.up()
+    scene.wait_for("100.64.9.1")
+    listed.write_text("line,class,addresses,fixed\noffice,fixed,203.0.113.1,yes\n")
+    checked = scene.gate.run(SEKISHO, "check", str(scene.file), check=False)
+    assert checked.returncode != 0
+    assert "lines.csv:2" in checked.stdout
+    daemon.process.send_signal(signal.SIGHUP)
+    until(lambda: scene.status()["config"]["refused"] is not None)
+    assert scene.addresses().keys() == {"100.64.9.1"}
+    daemon.end()
+    scene.up()  # with the list that it has
+    scene.wait_for("100.64.9.1")
 
 
 def test_without_a_store_questions_say_so(lines_scene: Scene) -> None:

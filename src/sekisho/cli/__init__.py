@@ -59,15 +59,16 @@ def check(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration to check.")],
     as_json: Json = False,
 ) -> None:
-    """Check a configuration and list every error.
+    """Check a configuration and the files it names, and list every error.
 
     Each is told with its line and the way out.
     """
-    from sekisho.cli.files import checked_json, read_config, told
+    from sekisho.cli.files import checked_json, told
     from sekisho.config import errors
+    from sekisho.daemon.reading import read_whole
 
     try:
-        checked = read_config(config)
+        checked = read_whole(config)
     except OSError as error:
         raise fail(f"{config} cannot be read: {error.strerror}") from error
     if as_json:

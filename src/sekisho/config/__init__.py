@@ -9,7 +9,7 @@ Pure: whoever calls `parse` has read the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sekisho.config.checks import check
@@ -32,6 +32,7 @@ __all__ = [
     "PoolTable",
     "Problem",
     "Severity",
+    "also",
     "cap_beyond",
     "delay_worry",
     "digest",
@@ -56,10 +57,20 @@ def parse(content: bytes) -> Checked:
     except UnreadableError as error:
         return Checked(None, (error.problem,))
     draft, unreadable = read_draft(data)
-    findings = (*unreadable, *check(draft))
-    lines = locate(text) if findings else {}
-    problems = tuple(sorted(_located(finding, lines) for finding in findings))
+    problems = _sorted(text, (*unreadable, *check(draft)))
     return Checked(None if errors(problems) else finish(draft), problems)
+
+
+def also(checked: Checked, content: bytes, findings: Iterable[Finding]) -> Checked:
+    """Add what somebody has found beside the text, as in files that it names."""
+    problems = tuple(sorted((*checked.problems, *_sorted(decode(content), findings))))
+    return Checked(None if errors(problems) else checked.config, problems)
+
+
+def _sorted(text: str, findings: Iterable[Finding]) -> tuple[Problem, ...]:
+    found = tuple(findings)
+    lines = locate(text) if found else {}
+    return tuple(sorted(_located(finding, lines) for finding in found))
 
 
 def _located(finding: Finding, lines: Mapping[Path, int]) -> Problem:

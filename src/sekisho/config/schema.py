@@ -204,6 +204,11 @@ class Config(BaseModel):
     radacct: RadacctTable | None = None
 
     @property
+    def kept(self) -> StoreTable:
+        """Return [store], or its defaults."""
+        return self.store or StoreTable.model_validate({})
+
+    @property
     def keeps_lines(self) -> bool:
         """Tell whether there is a store of lines: it is asked for, or a source needs it."""
         wanting = (self.store, self.radius, self.static_list, self.kea, self.radacct)

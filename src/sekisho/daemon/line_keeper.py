@@ -9,8 +9,8 @@ again, and the store is tried until it is back.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -26,8 +26,10 @@ from sekisho.lines.static import CONFIG, LIST, ListChange, StaticList, config_li
 from sekisho.model import Roster, RosterChange
 from sekisho.plan import file_limits, line_numbers
 from sekisho.store import StoreError, Transaction
+from sekisho.store.forgetting import forget
 from sekisho.store.late import LateStore
 
+FORGET_EVERY = timedelta(hours=1)
 TICK_SECONDS = 1.0  # between looks at reliefs that may have ended, and at a store that is away
 
 log = structlog.get_logger()
@@ -71,6 +73,8 @@ class LineKeeper:
         self._writer: RosterWriter | None = None
         self._roster_is_known = False
         self._relieved: frozenset[int] = frozenset()
+        self._forgetting: Iterator[int] | None = None
+        self._forget_next = utc()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lines")
 
@@ -236,9 +240,26 @@ class LineKeeper:
             self._start_over()
         with self.store.reading() as transaction:
             relieved = frozenset(one.line for one in transaction.reliefs(self._utc()))
+        self._forget_some()
         if relieved != self._relieved:
             self.intake.refresh(relieved ^ self._relieved)
             self._relieved = relieved
+
+    def _forget_some(self) -> None:
+        """Forget a chunk of what is older than it may be kept; now and then a new round begins."""
+        now, kept = self._utc(), self._config.kept
+        if self._forgetting is None and now >= self._forget_next:
+            leases_before = now - timedelta(milliseconds=kept.leases_ms)
+            audit_before = now - timedelta(milliseconds=kept.audit_ms)
+            self._forgetting = forget(self.store, leases_before, audit_before, now)
+            self._forget_next = now + FORGET_EVERY
+        if self._forgetting is not None:
+            try:
+                if next(self._forgetting, None) is None:
+                    self._forgetting = None
+            except StoreError:
+                self._forgetting = None
+                raise
 
 
 def treatment_of(config: Config) -> Treatment:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 import structlog
 
 from sekisho.config import Config
-from sekisho.config.schema import StoreTable
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.daemon.lines_office import KeptLines, Surroundings
 from sekisho.daemon.sources import Sources
@@ -38,18 +37,15 @@ def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:
     """Return what answers questions about lines."""
     keeper, kea = at_work.keeper, at_work.sources.kea
 
-    def table() -> StoreTable:
-        return keeper.config().store or StoreTable.model_validate({})
-
     return KeptLines(
         keeper.store,
         Surroundings(
             utc=utc,
             config=keeper.config,
             treatment=keeper.treatment,
-            skew=lambda: timedelta(milliseconds=table().skew_ms),
+            skew=lambda: timedelta(milliseconds=keeper.config().kept.skew_ms),
             settle=keeper.settle,
-            kept_since=lambda: utc() - timedelta(milliseconds=table().leases_ms),
+            kept_since=lambda: utc() - timedelta(milliseconds=keeper.config().kept.leases_ms),
             gate_is_whole=lambda: keeper.is_whole,
             counts=at_work.sources.counts,
             put_list=keeper.put_list,

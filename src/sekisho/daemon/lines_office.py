@@ -154,7 +154,11 @@ class KeptLines:
     def import_list(self, content: bytes, kind: ListKind, *, dry_run: bool, peer: Peer) -> ImportAnswer:
         """Put a static list in place of the one imported before, or tell what that would change."""
         with self._recorder.attempt(Act(Action.IMPORT, f"a list in {kind}"), peer) as entry:
-            checked = read_list(content, kind, self._around.config())
+            config = self._around.config()
+            if config.static_list is not None and not dry_run:
+                detail = f"[lines] names {config.static_list.file}: change that file, and reload"
+                raise RefusalError(409, "list-in-file", "The list is a file's", detail)
+            checked = read_list(content, kind, config)
             problems = tuple(problem.sentence("").removeprefix(":") for problem in checked.problems)
             if checked.lines is None:
                 detail = f"nothing is imported: {len(errors(checked.problems))} errors are in the list"

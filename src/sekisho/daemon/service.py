@@ -18,7 +18,7 @@ import structlog
 from sekisho.api.app import create_app
 from sekisho.api.client import socket_path
 from sekisho.api.problems import RefusalError
-from sekisho.config import Checked, Config, GateTable, parse
+from sekisho.config import Checked, Config, GateTable
 from sekisho.daemon.attached import attach_missing, is_there, take_down
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
@@ -26,6 +26,7 @@ from sekisho.daemon.lines_at_work import LinesAtWork, kept_lines
 from sekisho.daemon.lock import only_daemon
 from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
+from sekisho.daemon.reading import read_whole
 from sekisho.daemon.server import Server, listening
 from sekisho.daemon.sources import FileList, running
 from sekisho.gate import GateError, Tables
@@ -53,9 +54,9 @@ def utc() -> datetime:
 
 
 def read(file: Path) -> Checked:
-    """Read and check a configuration. Raises GateError for a file that cannot be read."""
+    """Read and check a configuration with the files it names. Raises GateError where it cannot be read."""
     try:
-        return parse(file.read_bytes())
+        return read_whole(file)
     except OSError as error:
         raise GateError(f"{file} cannot be read ({error.strerror}): name a configuration file") from error
 
@@ -251,6 +252,8 @@ class _Service:
                 swept = await asyncio.to_thread(self.keeper.sweep)
             except RefusalError:
                 await asyncio.Event().wait()  # `gate down` has ended the keeper and ends us next
+            if self.lines is not None:
+                self.lines.sources.check()
             if swept.sessions != told:
                 told = swept.sessions
                 notify(f"STATUS={told} sessions")

@@ -14,13 +14,13 @@ from sekisho.config.problems import Severity, dotted
 from sekisho.config.schema import KeaTable, RadiusTable
 from sekisho.daemon.kea_calls import KeaCalls
 from sekisho.daemon.line_keeper import LineKeeper
+from sekisho.daemon.reading import read_file_list
 from sekisho.gate import GateError
 from sekisho.lines.events import Boot, Heard
 from sekisho.lines.radius_reception import Client
 from sekisho.lines.radius_secrets import read_clients
-from sekisho.lines.radius_server import ListenError, NotDurableError, RadiusServer
+from sekisho.lines.radius_server import ListenError, NotDurableError, RadiusServer, RadiusState
 from sekisho.lines.static import StaticList
-from sekisho.lines.static_list import ListKind, read_list
 from sekisho.store import StoreError
 
 log = structlog.get_logger()
@@ -34,17 +34,14 @@ class FileList:
 
     def read(self, config: Config) -> StaticList | None:
         """Return the list, None where there is none to read; what is wrong with it is logged."""
-        if config.static_list is None:
-            return None
-        file = self._directory / config.static_list.file
         try:
-            content = file.read_bytes()
+            checked = read_file_list(config, self._directory)
         except OSError as error:
-            why = f"{file}: {error.strerror}"
-            log.error("the list of lines cannot be read, the one before stays", why=why)  # noqa: TRY400 - the message says it all
+            log.error("the list of lines cannot be read, the one before stays", why=str(error))  # noqa: TRY400 - the message says it all
             return None
-        checked = read_list(content, ListKind(file.suffix.removeprefix(".")), config)
-        _tell(file, checked.problems)
+        if checked is None:
+            return None
+        _tell(checked.problems)
         return checked.lines
 
 
@@ -69,6 +66,11 @@ class Sources:
         if self._radius is not None:
             self._radius.stop()
 
+    def check(self) -> None:
+        """Raise GateError where one of them has ended by itself."""
+        if self._radius is not None and not self._radius.state().alive:
+            raise GateError("the thread that hears accounting has ended, our fault: start the daemon anew")
+
     def follow(self, config: Config) -> None:
         """Hear the clients of another configuration."""
         if self._radius is not None and config.radius is not None:
@@ -78,10 +80,7 @@ class Sources:
         """Return what was counted, by who did: sums that name no line."""
         counts = {"intake": dict(self._lines.intake.counts)}
         if self._radius is not None:
-            sums: dict[str, int] = {}
-            for (_, outcome), count in self._radius.state().counts.items():
-                sums[outcome] = sums.get(outcome, 0) + count
-            counts["radius"] = sums
+            counts["radius"] = _sums(self._radius.state())
         if self.kea is not None:
             counts["kea"] = dict(self.kea.counts)
         return counts
@@ -125,12 +124,20 @@ def running(config: Config, lines: LineKeeper, directory: Path) -> Iterator[Sour
         sources.stop()
 
 
-def _tell(file: Path, problems: Sequence[Problem]) -> None:
+def _sums(state: RadiusState) -> dict[str, int]:
+    """Sum what became of datagrams over the clients; `overflowed`: for which the kernel had no room."""
+    sums: dict[str, int] = {}
+    for (_, outcome), count in state.counts.items():
+        sums[outcome] = sums.get(outcome, 0) + count
+    return {**sums, "overflowed": sum(door.overflowed for door in state.doors), "unsent": state.unsent}
+
+
+def _tell(problems: Sequence[Problem]) -> None:
     """Log where a list is wrong; without the values, which are addresses of lines."""
     for problem in problems:
-        log.warning("list of lines", file=str(file), line=problem.line, key=problem.key)
+        log.warning("list of lines", line=problem.line, key=problem.key)
     if errors(problems):
-        log.error("the list of lines is refused, the one before stays", file=str(file))
+        log.error("the list of lines is refused, the one before stays")
 
 
 def _tell_finding(finding: Finding) -> None:

@@ -1,0 +1,52 @@
+"""Reads a configuration with the files that it names: the list of lines, the secrets of RADIUS clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sekisho.config import Checked, Config, Finding, Severity, also, errors, parse
+from sekisho.lines.radius_secrets import read_clients
+from sekisho.lines.static_list import CheckedList, ListKind, read_list
+
+_MOST_TOLD = 20  # errors of a list in one go
+
+
+def read_whole(file: Path) -> Checked:
+    """Read and check a configuration and the files it names. Raises OSError for the configuration itself."""
+    content = file.read_bytes()
+    checked = parse(content)
+    if checked.config is None:
+        return checked
+    return also(checked, content, _beside(checked.config, file.parent))
+
+
+def read_file_list(config: Config, directory: Path) -> CheckedList | None:
+    """Read the static list of a configuration, None where it names none. Raises OSError."""
+    if config.static_list is None:
+        return None
+    file = directory / config.static_list.file
+    return read_list(file.read_bytes(), ListKind(file.suffix.removeprefix(".")), config)
+
+
+def _beside(config: Config, directory: Path) -> Iterator[Finding]:
+    yield from read_clients(config.radius_clients, directory)[1]
+    if config.static_list is not None:
+        yield from _of_list(config, config.static_list.file, directory)
+
+
+def _of_list(config: Config, name: str, directory: Path) -> Iterator[Finding]:
+    """Tell what is wrong with a list, by the key that names it."""
+    key = ("lines", "file")
+    try:
+        checked = read_file_list(config, directory)
+    except OSError as error:
+        yield Finding(key, f"{directory / name} cannot be read ({error.strerror})", "write the list into it")
+        return
+    problems = () if checked is None else checked.problems
+    for problem in problems[:_MOST_TOLD]:
+        yield Finding(key, f"{name}:{problem.line}: {problem.what}", problem.way_out, problem.severity)
+    if len(problems) > _MOST_TOLD:
+        severity = Severity.ERROR if errors(problems) else Severity.WARNING
+        what = f"{name} has {len(problems) - _MOST_TOLD:,} more problems"
+        yield Finding(key, what, "mend these first", severity)
