@@ -56,6 +56,12 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
+def parsed(more: str = "") -> Config:
+    config = parse((CONFIG + more).encode()).config
+    assert config is not None
+    return config
+
+
 @dataclass
 class Desk:
     """The store behind a running daemon, and what the daemon has told of changes."""
@@ -64,6 +70,7 @@ class Desk:
     database: Path
     now: datetime = NOW
     is_whole: bool = True
+    config: Config = field(default_factory=parsed)
     changed: list[set[int]] = field(default_factory=list)
     heard: list[tuple[str, Address, float]] = field(default_factory=list)
 
@@ -112,12 +119,6 @@ class Desk:
         return change
 
 
-def parsed() -> Config:
-    config = parse(CONFIG.encode()).config
-    assert config is not None
-    return config
-
-
 @contextmanager
 def desk_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """Run a daemon that keeps lines on the socket of gate "gate"."""
@@ -128,7 +129,7 @@ def desk_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         desk = Desk(store, database)
         around = Surroundings(
             utc=lambda: desk.now,
-            config=lambda: config,
+            config=lambda: desk.config,
             treatment=lambda: treatment,
             skew=lambda: SKEW,
             settle=desk.settle,

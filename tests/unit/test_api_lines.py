@@ -17,7 +17,7 @@ import pytest
 from sekisho.api import client, lines
 from sekisho.model import Address, PortPlan
 from tests.unit.fake_daemon import FakeOffice, running
-from tests.unit.kept_lines import NOW, Desk, at, desk_of, listed, raw
+from tests.unit.kept_lines import NOW, Desk, at, desk_of, listed, parsed, raw
 
 HOME = Address(ip_address("100.64.0.7").packed, 32)
 BLOCKS = PortPlan("dynamic", first=1_024, size=1_008)
@@ -439,6 +439,15 @@ def test_a_list_can_be_tried(desk: Desk) -> None:
     assert desk.recorded()[4].startswith("tried only: 1 lines")
     with desk.store.reading() as transaction:
         assert list(transaction.listed_lines()) == []
+
+
+def test_the_list_of_a_file_is_not_replaced(desk: Desk) -> None:
+    desk.config = parsed('[lines]\nfile = "lines.csv"\n')
+    answer = raw("POST", "/v1/lines/import", content=LIST, headers={"Content-Type": "text/csv"})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:sekisho:problem:list-in-file")
+    assert desk.recorded()[4] == "refused: [lines] names lines.csv: change that file, and reload"
+    tried = raw("POST", "/v1/lines/import?dry_run=true", content=LIST, headers={"Content-Type": "text/csv"})
+    assert tried.json()["leases_begun"] == 2
 
 
 def test_every_error_of_a_list_is_told_and_nothing_of_it_imported(desk: Desk) -> None:
