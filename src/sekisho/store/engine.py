@@ -56,7 +56,7 @@ def read_url(url: str) -> URL:
     """Read an url as the config gives it. Raises StoreError."""
     try:
         read = make_url(url)
-    except ArgumentError:  # the text stays untold, for there may be a password in it
+    except (ArgumentError, ValueError):  # the text stays untold, for there may be a password in it
         raise StoreError(f"store: this is no url of a database: {_WAY_OUT}") from None
     match read.get_backend_name():
         case "sqlite":

@@ -32,9 +32,7 @@ _BROKEN = (
     "bring it back from a copy, or name another file in [store]",
 )
 _DISK = "its disk does not read or write", "look at the kernel's log; the disk may be failing"
-_AWAY = "the server does not answer", "see that PostgreSQL runs and that the url in [store] leads to it"
-_LOGIN = "the server refuses the user", "mend user, password file or pg_hba.conf, or the url in [store]"
-_NO_DATABASE = "there is no such database", "make it with createdb, or name another in [store]"
+_ENDING = "the server is ending or starting", "nothing is to do: the store goes on when it is there again"
 
 _SQLITE: Final = {  # by primary result code: https://www.sqlite.org/rescode.html
     sqlite3.SQLITE_FULL: _FULL,
@@ -56,10 +54,7 @@ _POSTGRES: Final = {  # by SQLSTATE or its class: PostgreSQL's appendix A
     "42501": _RIGHTS,
     "25006": ("the server only reads", "name the primary server in the url of [store]"),
     "55P03": _BUSY,
-    "3D000": _NO_DATABASE,
-    "28": _LOGIN,
-    "08": _AWAY,
-    "57": _AWAY,
+    "57": _ENDING,
     "53": ("the server has no more memory or connections", "give it more"),
     "XX": ("the server says it is damaged", "look at its log"),
 }
@@ -91,8 +86,13 @@ def _of_sqlite(error: sqlite3.Error) -> tuple[str, str] | None:
 def _of_postgres(error: BaseException | None) -> tuple[str, str] | None:
     if not isinstance(error, psycopg.Error):
         return None
+    if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        why = " ".join(
+            str(error).split()
+        )  # libpq's, of the connection alone: it names server, user, database
+        return f"no connection ({why})", "see that PostgreSQL runs and that the url in [store] leads to it"
     if error.sqlstate is None:
-        return _AWAY if isinstance(error, psycopg.OperationalError) else None
+        return None
     return _POSTGRES.get(error.sqlstate) or _POSTGRES.get(error.sqlstate[:2])
 
 
