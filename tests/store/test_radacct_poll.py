@@ -150,17 +150,17 @@ def reader(url: str, writer: Writer) -> Iterator[Reader]:
 def test_what_is_new_is_told_once(reader: Reader, writer: Writer) -> None:
     assert reader.poll() == []
     writer.start(1)
-    assert reader.poll() == [(Kind.START, "user1")]
+    assert reader.poll() == [(Kind.INTERIM, "user1")]
     assert reader.poll() == []
     writer.start(2)
-    assert reader.poll() == [(Kind.START, "user2")]
+    assert reader.poll() == [(Kind.INTERIM, "user2")]
     writer.change(2, **{"class": "0x6f66666963652d3137"})
-    assert reader.poll() == [(Kind.START, "office-17")]
+    assert reader.poll() == [(Kind.INTERIM, "office-17")]
     writer.now += timedelta(minutes=1)
     writer.change(1, acctupdatetime=NOON + timedelta(seconds=50))
-    assert reader.poll() == [(Kind.START, "user1"), (Kind.INTERIM, "user1")]
+    assert reader.poll() == [(Kind.INTERIM, "user1")] * 2
     writer.stop(2, NOON + timedelta(seconds=55))
-    assert reader.poll() == [(Kind.START, "office-17"), (Kind.STOP, "office-17")]
+    assert reader.poll() == [(Kind.INTERIM, "office-17"), (Kind.STOP, "office-17")]
     assert reader.poll() == []
 
 
@@ -178,7 +178,7 @@ def test_many_rows_come_in_batches_and_each_once(reader: Reader, writer: Writer)
     numbers = range(1, 2 * PAGE + 204)
     writer.start_all(numbers)
     told = reader.poll()
-    assert sorted(told) == sorted((Kind.START, f"user{number}") for number in numbers)
+    assert sorted(told) == sorted((Kind.INTERIM, f"user{number}") for number in numbers)
     assert reader.poll() == []
 
 
@@ -188,14 +188,14 @@ def test_what_was_not_taken_comes_again(reader: Reader, writer: Writer) -> None:
     reader.mark = next(rounds).mark
     next(rounds)
     del rounds  # the store is away: the second batch was not taken
-    assert reader.poll() == [(Kind.START, f"user{PAGE + 1}"), (Kind.START, f"user{PAGE + 2}")]
+    assert reader.poll() == [(Kind.INTERIM, f"user{PAGE + 1}"), (Kind.INTERIM, f"user{PAGE + 2}")]
 
 
 def test_a_row_that_was_committed_after_later_ones_is_found(reader: Reader, writer: Writer) -> None:
     writer.start(9)
-    assert reader.poll() == [(Kind.START, "user9")]
+    assert reader.poll() == [(Kind.INTERIM, "user9")]
     writer.start(5, begin=NOON - timedelta(seconds=30))
-    assert reader.poll() == [(Kind.START, "user5")]
+    assert reader.poll() == [(Kind.INTERIM, "user5")]
 
 
 def test_what_came_much_later_than_it_happened_is_found_in_time(reader: Reader, writer: Writer) -> None:
@@ -211,7 +211,7 @@ def test_a_nas_whose_clock_is_ahead_hides_nothing(reader: Reader, writer: Writer
     writer.start(1, begin=NOON + timedelta(days=365))
     writer.start(2, begin=NOON + timedelta(minutes=5))
     writer.start(3)
-    assert set(reader.poll()) == {(Kind.START, "user2"), (Kind.START, "user3")}
+    assert set(reader.poll()) == {(Kind.INTERIM, "user2"), (Kind.INTERIM, "user3")}
     assert reader.unparsable > 0
     writer.now += timedelta(minutes=1)
     writer.stop(3, writer.now)
@@ -221,14 +221,14 @@ def test_a_nas_whose_clock_is_ahead_hides_nothing(reader: Reader, writer: Writer
 def test_what_ended_before_anybody_keeps_it_is_left_out(reader: Reader, writer: Writer) -> None:
     writer.start(1, begin=LONG_AGO - timedelta(days=2), acctstoptime=LONG_AGO - timedelta(days=1))
     writer.start(2, begin=LONG_AGO - timedelta(days=2))
-    assert reader.poll() == [(Kind.START, "user2")]
+    assert reader.poll() == [(Kind.INTERIM, "user2")]
 
 
 def test_a_row_that_says_nothing_does_not_stop_the_others(reader: Reader, writer: Writer) -> None:
     writer.start(1, acctsessionid="")
     writer.start(2, username=None)
     writer.start(3)
-    assert reader.poll() == [(Kind.START, "user3")]
+    assert reader.poll() == [(Kind.INTERIM, "user3")]
     assert reader.unparsable > 0
 
 
@@ -238,7 +238,7 @@ def test_rows_that_are_deleted_are_no_matter(reader: Reader, writer: Writer) -> 
     reader.poll()
     writer.forget(2)
     writer.start(3)
-    assert reader.poll() == [(Kind.START, "user3")]
+    assert reader.poll() == [(Kind.INTERIM, "user3")]
 
 
 def utc() -> datetime:

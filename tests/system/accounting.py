@@ -103,21 +103,13 @@ class Site:
         return self.directory / "radacct" / "sekisho"
 
     def _write(self, raddb: Path, *, at_once: bool) -> None:
-        shutil.copytree(INSTALLED, raddb, symlinks=True)
-        for enabled in (*(raddb / "mods-enabled").iterdir(), *(raddb / "sites-enabled").iterdir()):
-            if enabled.name not in MODULES:
-                enabled.unlink()
-        main = raddb / "radiusd.conf"
-        for key, value in (("logdir", self.directory), ("run_dir", self.directory), ("raddbdir", raddb)):
-            _edit(main, rf"^{key} = .*$", f"{key} = {value}")
-        _edit(main, r"^\t(user|group) = freerad$", "")  # the test's directory is open to root alone
-        (raddb / "clients.conf").write_text(f'client nas {{\nipaddr = 127.0.0.1\nsecret = "{SECRET}"\n}}\n')
+        copy_installed(raddb, self.directory)
         shutil.copy(SHIPPED / "module", raddb / "mods-enabled" / "sekisho")
         site = raddb / "sites-enabled" / "sekisho"
         shutil.copy(SHIPPED / "site", site)
-        _edit(site, "put-the-secret-of-secret_file-here", f'"{SECRET}"')
+        edit(site, "put-the-secret-of-secret_file-here", f'"{SECRET}"')
         if at_once:
-            _edit(site, r"^#\t", "\t")
+            edit(site, r"^#\t", "\t")
         (raddb / "sites-enabled" / "receiving").write_text(receiving(at_once=at_once))
 
 
@@ -142,7 +134,21 @@ server receiving {{
 """
 
 
-def _edit(file: Path, pattern: str, replacement: str) -> None:
+def copy_installed(raddb: Path, directory: Path) -> None:
+    """Copy the configuration that FreeRADIUS has as shipped, with no site in it; `directory` is its own."""
+    shutil.copytree(INSTALLED, raddb, symlinks=True)
+    for enabled in (*(raddb / "mods-enabled").iterdir(), *(raddb / "sites-enabled").iterdir()):
+        if enabled.name not in MODULES:
+            enabled.unlink()
+    main = raddb / "radiusd.conf"
+    for key, value in (("logdir", directory), ("run_dir", directory), ("raddbdir", raddb)):
+        edit(main, rf"^{key} = .*$", f"{key} = {value}")
+    edit(main, r"^\t(user|group) = freerad$", "")  # the test's directory is open to root alone
+    (raddb / "clients.conf").write_text(f'client nas {{\nipaddr = 127.0.0.1\nsecret = "{SECRET}"\n}}\n')
+
+
+def edit(file: Path, pattern: str, replacement: str) -> None:
+    """Replace what a pattern matches in a file, which must be there."""
     text, number = re.subn(pattern, replacement, file.read_text(), flags=re.MULTILINE)
     assert number, f"{file} has changed: {pattern} is not there"
     file.write_text(text)

@@ -57,7 +57,7 @@ def said(**more: object) -> list[tuple[Kind, datetime]]:
 def test_a_row_of_a_session_that_goes_on() -> None:
     (one,) = heard(read_row(values(), None), NAMING, NOW)
     assert (one.kind, one.at, one.nas, one.name, one.rank) == (
-        Kind.START,
+        Kind.INTERIM,
         NOON,
         "198.51.100.1",
         "office-17",
@@ -72,12 +72,17 @@ def test_a_row_of_a_session_that_goes_on() -> None:
 
 
 def test_what_a_row_says_as_its_session_goes_on() -> None:
-    assert said(acctupdatetime=minutes(10)) == [(Kind.START, NOON), (Kind.INTERIM, minutes(10))]
-    ended = {"acctupdatetime": minutes(20), "acctstoptime": minutes(20)}
-    assert said(**ended) == [(Kind.START, NOON), (Kind.STOP, minutes(20))]
+    assert said(acctupdatetime=minutes(10)) == [(Kind.INTERIM, NOON), (Kind.INTERIM, minutes(10))]
+    ended: dict[str, object] = {"acctupdatetime": minutes(20), "acctstoptime": minutes(20)}
+    assert said(**ended) == [(Kind.INTERIM, NOON), (Kind.STOP, minutes(20))]
     assert said(acctstarttime=None, **ended) == [(Kind.STOP, minutes(20))]
     assert said(acctstarttime=None, acctupdatetime=minutes(3)) == [(Kind.INTERIM, minutes(3))]
     assert said(acctstarttime=None, acctupdatetime=None) == []
+
+
+def test_a_session_s_id_that_is_used_again() -> None:
+    again = {"acctstarttime": minutes(30), "acctupdatetime": minutes(30), "acctstoptime": minutes(20)}
+    assert said(**again) == [(Kind.STOP, minutes(20)), (Kind.START, minutes(30))]
 
 
 @pytest.mark.parametrize(

@@ -88,19 +88,24 @@ def read_row(values: Mapping[str, object], zone: tzinfo | None) -> Row:
 
 
 def heard(row: Row, naming: Sequence[Naming], now: datetime) -> tuple[Heard, ...]:
-    """Return what a row says of a line. Raises UnparsableRowError."""
+    """Return what a row says of a line. Raises UnparsableRowError.
+
+    A start in the table may be an interim's time, until the true one arrives: so it only tells that the
+    login was there. It is a start where it stands behind a stop, as when a NAS uses a session's id again.
+    """
     name, rank = _name(row, naming)
     key = login_key(row.nas, row.login, row.user)
-    times = {Kind.START: row.start, Kind.INTERIM: row.update, Kind.STOP: row.stop}
-    if row.update in (row.start, row.stop):
-        del times[Kind.INTERIM]
-    if any(at is not None and not CLOCKS_BEGIN <= at <= now + CLOCKS_AHEAD for at in times.values()):
+    is_again = row.start is not None and row.stop is not None and row.stop < row.start
+    times = {
+        (Kind.START if is_again else Kind.INTERIM, row.start),
+        (Kind.STOP, row.stop),
+    }
+    if row.update not in (row.start, row.stop):
+        times.add((Kind.INTERIM, row.update))
+    told = sorted((at, kind) for kind, at in times if at is not None)
+    if any(not CLOCKS_BEGIN <= at <= now + CLOCKS_AHEAD for at, _ in told):
         raise UnparsableRowError("its NAS has no clock")
-    return tuple(
-        Heard(kind, at, row.nas, key, name, rank, row.addresses)
-        for kind, at in times.items()
-        if at is not None
-    )
+    return tuple(Heard(kind, at, row.nas, key, name, rank, row.addresses) for at, kind in told)
 
 
 def later(mark: Mark, row: Row, now: datetime) -> Mark:
