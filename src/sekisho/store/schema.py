@@ -162,3 +162,12 @@ audit = Table(
     ),
     Column("hash", LargeBinary, nullable=False),
 )
+
+source_mark = Table(
+    "source_mark",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    PrimaryKeyConstraint("source", name="source_mark_pkey"),
+    sqlite_with_rowid=False,
+)

@@ -10,6 +10,7 @@ from sekisho.store.audit_log import AuditLog
 from sekisho.store.engine import Engines, make_engines, read_url
 from sekisho.store.errors import told
 from sekisho.store.lines import Lines
+from sekisho.store.marks import Marks
 from sekisho.store.migrate import migrate
 from sekisho.store.port_plans import PortPlans
 from sekisho.store.reliefs import Reliefs
@@ -17,7 +18,7 @@ from sekisho.store.retention import Retention
 from sekisho.store.sums import Sums
 
 
-class Transaction(Lines, Retention, PortPlans, Reliefs, AuditLog, Sums):
+class Transaction(Lines, Retention, PortPlans, Reliefs, AuditLog, Sums, Marks):
     """All that can be asked and written, by theme."""
 
 
