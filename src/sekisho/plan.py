@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from sekisho.config import ClassTable, Config
 from sekisho.config.schema import share_rules
@@ -33,6 +34,9 @@ from sekisho.model import (
 )
 
 Overrides = Mapping[str, Limit]
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 _KEPT_TO: Mapping[str, Callable[[Config], object]] = {
     "[store]": lambda config: config.keeps_lines and (config.kept.url,),
@@ -89,13 +93,12 @@ def wanted(config: Config, overrides: Overrides, numbers: Mapping[str, int]) -> 
 
 def with_roster(by_file: Wanted, roster: Roster) -> Wanted:
     """Return what the gate shall do by the file and a roster together."""
-    lines = dict(roster.lines)
-    lines.update((number, _both(line, lines.get(number))) for number, line in by_file.lines.items())
+    of_file = {number: _both(line, roster.lines.get(number)) for number, line in by_file.lines.items()}
     return replace(
         by_file,
-        lines=lines,
-        addresses={**roster.addresses, **by_file.addresses},
-        port_plans={**roster.port_plans, **by_file.port_plans},
+        lines=_over(roster.lines, of_file),
+        addresses=_over(roster.addresses, by_file.addresses),
+        port_plans=_over(roster.port_plans, by_file.port_plans),
     )
 
 
@@ -161,6 +164,10 @@ def line_numbers(names: Iterable[str]) -> dict[str, int]:
 
 def _limit(table: ClassTable) -> Limit:
     return Limit(mode=table.mode, cap=table.cap, delay_ms=table.delay_ms, excess=table.excess)
+
+
+def _over(below: Mapping[_Key, _Value], above: Mapping[_Key, _Value]) -> Mapping[_Key, _Value]:
+    return {**below, **above} if above else below  # a million entries are not copied for nothing
 
 
 def _both(in_file: KnownLine, in_roster: KnownLine | None) -> KnownLine:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sekisho.gate import Change, GateError, Tables, abi, tables
 from sekisho.gate.indices import banks, class_names
 from sekisho.gate.roster import line_changes, settings_for
-from sekisho.model import Address, KnownLine, Limit, Mode, Roster, RosterChange, Wanted
+from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster, RosterChange, Wanted
 from tests.unit.wanting import ADDRESSES, UNHURRIED, apply, encode, filled, wanteds
 
 SLOW = Limit(Mode.ENFORCE, cap=5, delay_ms=1_000)
@@ -157,6 +157,16 @@ def test_lines_of_nobody_knows_whom_stay_with_what_they_refer_to() -> None:
     assert lengths_tried(after) == bytes([56, 48])
 
 
+def test_how_lines_share_an_address_stays_with_them() -> None:
+    there, of_file, new = (bytes([192, 0, 2, last]) for last in (1, 2, 3))
+    shared = {there: PortPlan("b", size=512), of_file: PortPlan("a", size=512)}
+    installed = encode(Wanted({"a": SLOW, "b": LOOSE}, port_plans=shared))
+    file = Wanted({"a": SLOW}, port_plans={new: PortPlan("a", offset=6, length=8)})
+    after = around(file, Roster(port_plans={of_file: PortPlan("a", size=512)}), installed)
+    assert after["shared"] == {there: installed["shared"][there], new: abi.pack_port_plan(0, 0, 0, 6, 8)}
+    assert set(class_names(after)) == {"a", "b"}
+
+
 def test_what_the_file_wanted_before_goes_with_it() -> None:
     file = Wanted({"a": SLOW}, lines={3: LINE, 4: LINE}, addresses={OTHER_HOST: 3, prefix(56): 4})
     roster = Wanted({"a": SLOW}, lines={1: LINE, 4: LINE}, addresses={HOST: 1, prefix(64): 4})
@@ -179,10 +189,11 @@ def test_nothing_dangles_around_lines_that_stay(roster: Wanted, first: Wanted, s
         for change in tables.diff(installed, wanted):
             now = apply(now, (change,))
             limit_keys, known = now.get("limits", {}), now.get("known", {})
+            assert {plan[0:2] + b"\0\0" for plan in now.get("shared", {}).values()} <= set(limit_keys)
             assert set(now.get("addresses", {}).values()) <= set(known)
             for value in known.values():
                 assert {value[0:2] + b"\0\0", value[2:4] + b"\0\0"} <= set(limit_keys)
         assert now == filled(wanted)
-        former = Roster(file.lines, file.addresses)
+        former = Roster(file.lines, file.addresses, file.port_plans)
     exact = encode(second, now)
     assert apply(now, tables.diff(now, exact)) == filled(exact)

@@ -259,7 +259,7 @@ class Keeper:
         full = apply(gate, self.hold, found, tables, diff(found, tables))
         if full is not None:
             log.error("some lines are not known to the gate", why=str(full))
-        return Roster(by_file.lines, by_file.addresses), settings(tables), full
+        return Roster(by_file.lines, by_file.addresses, by_file.port_plans), settings(tables), full
 
     def _read_again(self) -> Checked:
         try:

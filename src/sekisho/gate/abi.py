@@ -257,6 +257,11 @@ def pack_port_plan(class_index: int, first: int, size: int, offset: int, length:
     return _port_plan.pack(class_index, first, size, offset, length)
 
 
+def port_plan_class(value: bytes) -> int:
+    """Return the class index in a value of `shared`."""
+    return int(_port_plan.unpack(value)[0])
+
+
 def pack_prefix_key(packed: bytes, length: int) -> bytes:
     """Return the key of `pools` and `exempt`."""
     return _prefix_key.pack(length128(packed, length), address16(packed))

@@ -81,9 +81,10 @@ def lines_around(tables: Tables, former: Roster, installed: Tables) -> Tables:
     return {"known": known.overlaid(gone, packed("known", tables["known"])), "addresses": addresses}
 
 
-def indices_in_use(known: Packed) -> set[int]:
-    """Return the indices of classes and limits to which known lines refer."""
-    return {index for value in np.unique(known.words) for index in abi.unpack_known(value.tobytes())[:2]}
+def indices_in_use(known: Packed, port_plans: Iterable[bytes]) -> set[int]:
+    """Return the indices of classes and limits to which known lines and port plans refer."""
+    of_lines = {index for value in np.unique(known.words) for index in abi.unpack_known(value.tobytes())[:2]}
+    return of_lines.union(map(abi.port_plan_class, port_plans))
 
 
 def prefix_lengths(addresses: Iterable[Address], others: Iterable[int] = ()) -> tuple[int, ...]:

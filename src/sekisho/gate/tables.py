@@ -57,14 +57,14 @@ def encode_around(
     How these are shared, and what they refer to, stays as it is. Else as `encode`.
     """
     limits = limits_by_index(installed)
-    used = indices_in_use(packed("known", installed.get("known", {})))
+    plans = {ip: plan for ip, plan in installed.get("shared", {}).items() if ip not in former.port_plans}
+    used = indices_in_use(packed("known", installed.get("known", {})), plans.values())
     classes = {name: limits[index] for name, index in class_names(installed).items() if index in used}
     own = [limits[index] for index in used if index >= abi.MAX_CLASSES]
     lengths = prefix_lengths(wanted.addresses, installed_prefix_lengths(installed))
     control = _control(wanted, lengths, hold_by_queue, learning_until_ns)
     tables = _encode(replace(wanted, classes={**classes, **wanted.classes}), installed, control, own)
-    shared = {**installed.get("shared", {}), **tables["shared"]}
-    return {**tables, "shared": shared, **lines_around(tables, former, installed)}
+    return {**tables, "shared": {**plans, **tables["shared"]}, **lines_around(tables, former, installed)}
 
 
 def learning_until(tables: Tables) -> int:
