@@ -16,8 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    LargeBinary,
-    Select,
     bindparam,
     func,
     null,
@@ -52,11 +50,6 @@ _MOST_WITHIN = 1_000  # leases of one address within the skew of a look-up
 _CHUNK = 10_000  # rows that a stream reads ahead
 
 
-def _past(*conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
-    latest_first = (past_lease.c.begin.desc(), past_lease.c.login.desc())
-    return select(*PAST_COLUMNS).where(*conditions).order_by(*latest_first)
-
-
 def next_begin(of: FromClause) -> ColumnElement[int]:
     """Return when the lease after a past one begins, as a part of a statement about past leases."""
     later = past_lease.alias()
@@ -76,30 +69,19 @@ def next_begin(of: FromClause) -> ColumnElement[int]:
 
 
 _SINCE, _UNTIL = bindparam("since", type_=BigInteger), bindparam("until", type_=BigInteger)
-_LAST = Query(LargeBinary(), lambda key: select(*LAST_COLUMNS, lease.c.static).where(lease.c.address == key))
-_LAST_PAST = Query(LargeBinary(), lambda key: _past(past_lease.c.address == key).limit(1))
-_PAST_AFTER = Query(
-    LargeBinary(),
-    lambda key: (
-        select(*PAST_COLUMNS)
-        .where(past_lease.c.address == key, past_lease.c.begin > _UNTIL)
-        .order_by(past_lease.c.begin, past_lease.c.login)
-        .limit(1)
-    ),
-)
-_PAST_BY = Query(
-    LargeBinary(), lambda key: _past(past_lease.c.address == key, past_lease.c.begin <= _SINCE).limit(1)
-)
+_PAST = select(*PAST_COLUMNS)
+_EARLIEST_FIRST = _PAST.order_by(past_lease.c.begin, past_lease.c.login)
+_LATEST_FIRST = _PAST.order_by(past_lease.c.begin.desc(), past_lease.c.login.desc())
+_LAST = Query(lease.c.address, select(*LAST_COLUMNS, lease.c.static))
+_LAST_PAST = Query(past_lease.c.address, _LATEST_FIRST, most=1)
+_PAST_AFTER = Query(past_lease.c.address, _EARLIEST_FIRST.where(past_lease.c.begin > _UNTIL), most=1)
+_PAST_BY = Query(past_lease.c.address, _LATEST_FIRST.where(past_lease.c.begin <= _SINCE), most=1)
 _PAST_WITHIN = Query(
-    LargeBinary(),
-    lambda key: _past(
-        past_lease.c.address == key, past_lease.c.begin > _SINCE, past_lease.c.begin <= _UNTIL
-    ).limit(_MOST_WITHIN),
+    past_lease.c.address,
+    _LATEST_FIRST.where(past_lease.c.begin > _SINCE, past_lease.c.begin <= _UNTIL),
+    most=_MOST_WITHIN,
 )
-_HELD_BY = Query(
-    BigInteger(),
-    lambda key: select(lease.c.line, lease.c.address).where(lease.c.line == key, lease.c.end.is_(None)),
-)
+_HELD_BY = Query(lease.c.line, select(lease.c.line, lease.c.address).where(lease.c.end.is_(None)))
 _HELD = select(lease.c.address, lease.c.line).where(lease.c.end.is_(None)).execution_options(yield_per=_CHUNK)
 _STATIC = select(*LAST_COLUMNS).where(lease.c.static, lease.c.end.is_(None))
 _NUMBER = bindparam("number", type_=BigInteger)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from sqlalchemy import BigInteger, Text, select
+from sqlalchemy import select
 
 from sekisho.lines.numbers import following, own_number
 from sekisho.lines.records import ListedLine
@@ -13,14 +13,9 @@ from sekisho.store.many import Query
 from sekisho.store.schema import line
 
 _CHUNK = 10_000  # rows that a stream reads ahead
-_BY_NAME = Query(Text(), lambda key: select(line.c.name, line.c.number).where(line.c.name == key))
-_BY_NUMBER = Query(BigInteger(), lambda key: select(line.c.number, line.c.name).where(line.c.number == key))
-_CLASS = Query(
-    BigInteger(),
-    lambda key: select(line.c.number, line.c.class_name).where(
-        line.c.number == key, line.c.class_name.is_not(None)
-    ),
-)
+_BY_NAME = Query(line.c.name, select(line.c.name, line.c.number))
+_BY_NUMBER = Query(line.c.number, select(line.c.number, line.c.name))
+_CLASS = Query(line.c.number, select(line.c.number, line.c.class_name).where(line.c.class_name.is_not(None)))
 _LISTED = select(line.c.number, line.c.name, line.c.class_name, line.c.fixed)
 
 

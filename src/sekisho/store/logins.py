@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import LargeBinary, Text, select, update
+from sqlalchemy import select, update
 
 from sekisho.lines.events import Boot, Login
 from sekisho.store.door import Door
@@ -19,8 +19,8 @@ from sekisho.store.schema import boot, login
 _BEFORE_ALL = 0  # every login's number is above
 
 _COLUMNS = (login.c.key, login.c.nas, login.c.line, login.c.packed)
-_LOGIN = Query(LargeBinary(), lambda key: select(*_COLUMNS).where(login.c.key == key))
-_BOOTS = Query(Text(), lambda key: select(boot.c.nas, boot.c.at).where(boot.c.nas == key).order_by(boot.c.at))
+_LOGIN = Query(login.c.key, select(*_COLUMNS))
+_BOOTS = Query(boot.c.nas, select(boot.c.nas, boot.c.at).order_by(boot.c.at))
 _PENDING = (
     select(boot.c.nas, boot.c.at, boot.c.worked_off)
     .where(boot.c.worked_off.is_not(None))

@@ -1,13 +1,13 @@
 """One statement for many keys or rows: what each database is fast at.
 
-SQLite lives in this process, so that a prepared statement a row is fastest, on the driver itself.
-PostgreSQL is a round trip away, so that one statement takes arrays of everything. Both are written once, in
-Core, and compiled once.
+SQLite lives in this process, and is fastest with prepared statements on the driver itself: one a row to
+write, one for some hundred keys to read. PostgreSQL is a round trip away, so that one statement takes arrays
+of everything. Both are written once, in Core, and compiled once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -15,7 +15,6 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import (
     ClauseElement,
     Column,
-    ColumnElement,
     Connection,
     Delete,
     Insert,
@@ -33,22 +32,23 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import TableValuedAlias
-from sqlalchemy.types import TypeEngine
 
 from sekisho.store.schema import KEY
 
 _Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
 Row = tuple[Any, ...]
+_MOST_KEYS = 256  # of one statement on SQLite: twice as fast as one by one, and no faster with more
 _ALL = "all_"  # before a column's name: the parameter with its values of all rows
 Columns = tuple[Column[Any], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """A question about one key of type `key`, asked for many; `build` gives the rows for the one."""
+    """The rows whose `column` is a key, asked for many keys; of each at most `most`, in their order."""
 
-    key: TypeEngine[Any]
-    build: Callable[[ColumnElement[Any]], Select[Any]]
+    column: Column[Any]
+    rows: Select[Any]
+    most: int | None = None
 
 
 class Many(Protocol):
@@ -78,12 +78,15 @@ class SqliteMany:
 
     def find(self, query: Query, keys: Iterable[Any], **values: Any) -> Iterator[Row]:
         """Yield the rows of every key."""
-        sql, constants = _sqlite_query(query)
         execute = self._driver.cursor().execute
-        parameters = {**constants, **values}
-        for key in keys:
-            parameters["key"] = key
-            yield from execute(sql, parameters).fetchall()
+        wanted = list(keys)
+        at_once = _MOST_KEYS if query.most is None else 1
+        for begin in range(0, len(wanted), at_once):
+            some = wanted[begin : begin + at_once]
+            size = 1 << (len(some) - 1).bit_length()  # so that there are few statements to prepare
+            some += some[-1:] * (size - len(some))
+            sql, names, constants = _sqlite_query(query, size)
+            yield from execute(sql, {**constants, **values, **dict(zip(names, some, strict=True))}).fetchall()
 
     def put(self, table: Table, rows: Sequence[Row]) -> None:
         """Write rows."""
@@ -132,10 +135,13 @@ class PostgresMany:
 
 
 @cache
-def _sqlite_query(query: Query) -> tuple[str, dict[str, Any]]:
-    statement = query.build(bindparam("key", type_=query.key))
-    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
-    return str(compiled), compiled.params
+def _sqlite_query(query: Query, size: int) -> tuple[str, Sequence[str], Mapping[str, Any]]:
+    """Return the statement for so many keys, the names of their parameters, and those that are constant."""
+    names = [f"key_{number}" for number in range(size)]
+    keys = [bindparam(name, type_=query.column.type) for name in names]
+    asked = query.rows.where(query.column == keys[0] if size == 1 else query.column.in_(keys))
+    compiled = asked.limit(query.most).compile(dialect=sqlite.dialect(paramstyle="named"))
+    return str(compiled), names, compiled.params
 
 
 @cache
@@ -162,9 +168,9 @@ def _sqlite_text(statement: ClauseElement) -> str:
 
 @cache
 def _postgres_query(query: Query) -> Select[Any]:
-    keys = func.unnest(bindparam("keys", type_=ARRAY(query.key)))
-    wanted = keys.table_valued(column("key", query.key)).render_derived(name="wanted")
-    found = query.build(wanted.c.key).lateral("found")
+    keys = func.unnest(bindparam("keys", type_=ARRAY(query.column.type)))
+    wanted = keys.table_valued(column("key", query.column.type)).render_derived(name="wanted")
+    found = query.rows.where(query.column == wanted.c.key).limit(query.most).lateral("found")
     return select(found).select_from(wanted.join(found, true()))
 
 

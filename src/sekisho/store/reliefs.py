@@ -21,7 +21,7 @@ IN_FORCE = (
     or_(relief.c.ended.is_(None), relief.c.ended > _NOW),
 )
 _RELIEFS = select(relief.c.line, relief.c.since, relief.c.until, relief.c.by, relief.c.reason)
-_RELIEVED = Query(BigInteger(), lambda key: select(relief.c.line).where(relief.c.line == key, *IN_FORCE))
+_RELIEVED = Query(relief.c.line, select(relief.c.line).where(*IN_FORCE))
 _HOLDS = select(
     evidence_hold.c.line, evidence_hold.c.since, evidence_hold.c.by, evidence_hold.c.reason
 ).where(evidence_hold.c.released.is_(None))
