@@ -13,6 +13,7 @@ from sekisho.lines.holder import holder
 from sekisho.lines.records import EvidenceHold, Relief
 from sekisho.model import Address, PortPlan
 from sekisho.store import Store, Transaction, forget
+from sekisho.store.forgetting import LATEST_PACKET
 from tests.store.values import HOME, OTHER, PREFIX, at, lease, login_of
 
 HELD = 3  # the line whose evidence is kept
@@ -143,6 +144,17 @@ def test_a_round_forgets_all_that_is_old(store: Store) -> None:
     assert [record.number for record in records] == [3, 4]
     assert verify(records).sound
     assert sum(forget(store, at(CUT), at(CUT), at(40))) == 0
+
+
+def test_a_login_of_which_nothing_more_is_to_be_heard_is_forgotten_before_its_leases(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_logins({login_of(1): heard(0, 1), login_of(2): heard(0, 2)})
+        transaction.change_leases([], [lease(0, 1)])
+    now = at(1.5) + LATEST_PACKET
+    assert sum(forget(store, at(-CUT), at(-CUT), now)) == 1
+    with store.reading() as transaction:
+        assert transaction.logins([login_of(1), login_of(2)]).keys() == {login_of(2)}
+        assert transaction.latest([HOME]) == {HOME: lease(0, 1)}
 
 
 def test_a_boot_that_is_not_worked_off_is_not_forgotten(store: Store) -> None:

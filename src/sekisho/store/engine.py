@@ -25,7 +25,7 @@ _PRAGMAS: Final = (
     "synchronous = FULL",  # in WAL mode the default would lose the last transactions with the power
     f"cache_size = -{_CACHE_KIB}",
     f"wal_autocheckpoint = {_WAL_PAGES}",
-    "secure_delete = FAST",  # what is forgotten shall not be found on a page that is written anyway
+    "secure_delete = ON",  # what is forgotten shall not be found in the file
 )
 _SETTINGS: Final = (
     # An operator may have asked for more than this, never for less.

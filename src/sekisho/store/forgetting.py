@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sekisho.store.store import Store
+
+LATEST_PACKET = timedelta(days=31)
+"""A login that was not heard of for so long is forgotten before its leases are: all was said of it."""
 
 
 def forget(store: Store, leases_before: datetime, audit_before: datetime, now: datetime) -> Iterator[int]:
@@ -19,10 +22,11 @@ def forget(store: Store, leases_before: datetime, audit_before: datetime, now: d
         with store.transaction() as transaction:
             forgotten, address = transaction.forget_leases(leases_before, address)
         yield forgotten
+    logins_before = max(leases_before, now - LATEST_PACKET)
     number: int | None = 0
     while number is not None:
         with store.transaction() as transaction:
-            forgotten, number = transaction.forget_logins(leases_before, number)
+            forgotten, number = transaction.forget_logins(logins_before, number)
         yield forgotten
     with store.transaction() as transaction:
         forgotten = transaction.forget_others(leases_before)
