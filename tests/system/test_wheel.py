@@ -78,3 +78,6 @@ def test_installed_wheel_runs_without_the_source(wheel: Path, tmp_path: Path) ->
     packaged = Path(run(python, "-c", found, cwd=tmp_path).strip())
     assert packaged.is_relative_to(target.resolve())
     assert packaged.read_bytes() == (ROOT / "src" / OBJECT).read_bytes()
+    # The migrations are in it too.
+    make = f"from sekisho.store import open_store; open_store('sqlite:///{tmp_path}/store.db').close()"
+    run(python, "-c", make, cwd=tmp_path)
