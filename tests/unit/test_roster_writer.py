@@ -45,8 +45,8 @@ class Gate:
 
 
 @contextmanager
-def writing(gate: Gate, *, is_whole: bool = False) -> Iterator[RosterWriter]:
-    writer = RosterWriter(gate.apply, gate.reconcile, is_whole=is_whole)
+def writing(gate: Gate) -> Iterator[RosterWriter]:
+    writer = RosterWriter(gate.apply, gate.reconcile)
     writer.start()
     try:
         yield writer
@@ -100,9 +100,20 @@ def test_after_a_failure_the_whole_roster_is_written_again() -> None:
     assert gate.failures == 0
 
 
-def test_a_gate_that_has_the_roster_is_not_given_it_again() -> None:
-    gate = Gate()
-    change = RosterChange({1: DYNAMIC}, {HOME: 1})
-    with writing(gate, is_whole=True) as writer:
-        writer.tell(change)
-        gate.wait(lambda: gate.given == [change])
+def test_the_gate_is_whole_when_the_roster_is_written_and_not_before() -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    class Slow(Gate):
+        def reconcile(self) -> None:
+            started.set()
+            assert go_on.wait(30)
+            super().reconcile()
+
+    gate = Slow()
+    with writing(gate) as writer:
+        assert started.wait(30)
+        assert not writer.is_whole
+        writer.start_over()
+        go_on.set()
+        gate.wait(lambda: gate.given == ["whole", "whole"])
+    assert writer.is_whole

@@ -9,10 +9,10 @@ import pytest
 
 from sekisho.lines.events import Ending, Heard, Holding, Kind, Lease, login_key
 from sekisho.lines.pools import class_finder
-from sekisho.lines.roster import Treatment, known_line, roster
+from sekisho.lines.roster import Treatment, known_line, roster, usable_plans
 from sekisho.lines.shared import MapRule
 from sekisho.lines.taking import as_events, in_force, with_shares
-from sekisho.model import Address, KnownLine, Limit, Mode, Pool
+from sekisho.model import Address, KnownLine, Limit, Mode, Pool, PortPlan
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POOLS = (
@@ -129,3 +129,15 @@ def test_the_whole_roster_treats_each_line_as_by_itself() -> None:
     }
     assert whole.lines == {line: one for line, one in by_itself.items() if one is not None}
     assert whole.addresses == {address: line for address, line in holdings.items() if line != 4}
+
+
+def test_a_port_plan_whose_class_is_gone_takes_that_of_the_pool() -> None:
+    plans = {
+        HOME.network: PortPlan("gone", size=1008),
+        OFFICE.network: PortPlan("dynamic", size=512),
+        ELSEWHERE.network: PortPlan("gone", size=256),
+    }
+    assert usable_plans(TREATMENT, plans) == {
+        HOME.network: PortPlan("dynamic", size=1008),
+        OFFICE.network: PortPlan("dynamic", size=512),
+    }

@@ -21,7 +21,7 @@ from sekisho.daemon.intake import Intake
 from sekisho.daemon.roster_writer import RosterWriter
 from sekisho.daemon.settler import Settler
 from sekisho.lines.events import Boot, Heard
-from sekisho.lines.roster import Treatment, roster
+from sekisho.lines.roster import Treatment, roster, usable_plans
 from sekisho.lines.static import CONFIG, LIST, ListChange, StaticList, config_list, pool_classes
 from sekisho.model import Roster, RosterChange
 from sekisho.plan import file_limits, line_numbers
@@ -111,9 +111,7 @@ class LineKeeper:
 
     def start(self, gate: KeptGate) -> None:
         """Begin to tell the gate, and to see to what time brings."""
-        self._writer = RosterWriter(
-            gate.change_roster, lambda: self._reconcile(gate), is_whole=self._roster_is_known
-        )
+        self._writer = RosterWriter(gate.change_roster, lambda: self._reconcile(gate))
         self._writer.start()
         self._thread.start()
 
@@ -138,7 +136,13 @@ class LineKeeper:
             self._put_lists(config)
 
     def roster(self, config: Config) -> Roster | None:
-        """Return the lines and who holds what, by a configuration; None where the store is away."""
+        """Return the lines and who holds what, by a configuration.
+
+        None where the store is away, and before `start`: a gate that starts limits pools at once, and does
+        not wait for a million lines.
+        """
+        if self._writer is None:
+            return None
         try:
             with self.store.reading() as transaction:
                 listed = {one.number: one.class_name for one in transaction.listed_lines()}
@@ -150,7 +154,7 @@ class LineKeeper:
             self._roster_is_known = False
             return None
         self._roster_is_known = True
-        return Roster(found.lines, found.addresses, plans)
+        return Roster(found.lines, found.addresses, usable_plans(treatment_of(config), plans))
 
     def numbers(self, names: Iterable[str]) -> Mapping[str, int]:
         """Return the numbers of lines by name; where the store is away, those that they most likely have."""

@@ -18,25 +18,19 @@ log = structlog.get_logger()
 
 
 class RosterWriter:
-    """Writes what it is told; the whole roster first unless it is there, and again when something has failed.
+    """Writes what it is told; the whole roster first, and again when something has failed.
 
-    `is_whole`: the gate has the whole roster. `apply` writes a change, `reconcile` the whole roster. Both
+    `apply` writes a change, `reconcile` the whole roster. Both
     raise GateError, the latter StoreError too, and RefusalError when the daemon is ending.
     """
 
-    def __init__(
-        self,
-        apply: Callable[[RosterChange], object],
-        reconcile: Callable[[], object],
-        *,
-        is_whole: bool = False,
-    ) -> None:
+    def __init__(self, apply: Callable[[RosterChange], object], reconcile: Callable[[], object]) -> None:
         self._apply, self._reconcile = apply, reconcile
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._ending = threading.Event()
         self._pending = RosterChange()
-        self._is_whole = is_whole
+        self._is_whole = self._again = False
         self._thread = threading.Thread(target=self._run, name="roster")
 
     def start(self) -> None:
@@ -65,6 +59,7 @@ class RosterWriter:
 
     def start_over(self) -> None:
         """Write the whole roster again."""
+        self._again = True
         self._is_whole = False
         self._woken.set()
 
@@ -88,5 +83,6 @@ class RosterWriter:
             if pending.lines or pending.addresses:
                 self._apply(pending)
             return
-        self._is_whole = True  # whoever tells meanwhile has it written after this
+        self._again = False
         self._reconcile()
+        self._is_whole = not self._again  # what was told meanwhile is written after this

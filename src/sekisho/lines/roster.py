@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sekisho.lines.pools import ClassOf
-from sekisho.model import Address, KnownLine, Limit, Mode, Roster
+from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster
 
 _IPV4_BYTES = 4
 
@@ -59,6 +59,17 @@ def roster(
     if len(lines) < len(first):
         addresses = {address: line for address, line in addresses.items() if line in lines}
     return Roster(lines, addresses)
+
+
+def usable_plans(treatment: Treatment, plans: Mapping[bytes, PortPlan]) -> dict[bytes, PortPlan]:
+    """Return port plans whose class there is: another's place takes that of the address's pool, if any."""
+    found: dict[bytes, PortPlan] = {}
+    for network, plan in plans.items():
+        by_pool = treatment.class_of(Address(network, len(network) * 8))
+        class_name = plan.class_name if plan.class_name in treatment.classes else by_pool
+        if class_name is not None:
+            found[network] = replace(plan, class_name=class_name)
+    return found
 
 
 def _order(treatment: Treatment, address: Address) -> tuple[bool, bool, bytes, int]:
