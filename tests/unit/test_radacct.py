@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekisho.lines.events import Event, Kind, login_key
-from sekisho.lines.radacct import Mark, NoZoneError, UnparsableRowError, heard, later, read_row
+from sekisho.lines.radacct import (
+    Mark,
+    NoZoneError,
+    UnparsableRowError,
+    heard,
+    later,
+    read_mark,
+    read_row,
+    show_mark,
+)
 from sekisho.lines.radius import Naming
 from sekisho.model import Address
 from tests.unit.ledger import Ledger
@@ -152,6 +161,11 @@ def test_how_far_a_table_is_read() -> None:
     assert mark == Mark(9, minutes(3), 0)
     ahead = read_row(values(acctupdatetime=NOW + timedelta(days=365)), None)
     assert later(mark, ahead, NOW).update == NOW
+
+
+@pytest.mark.parametrize("mark", [Mark(), Mark(7, NOON, 2_000)])
+def test_a_mark_survives_as_a_text(mark: Mark) -> None:
+    assert read_mark(show_mark(mark)) == mark
 
 
 STATES: tuple[dict[str, object], ...] = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sekisho.config import Checked, Config, Finding, Severity, also, errors, parse
-from sekisho.lines.radius_secrets import read_clients
+from sekisho.lines.radius_secrets import SecretError, read_clients, read_secret
 from sekisho.lines.static_list import CheckedList, ListKind, read_list
 
 _MOST_TOLD = 20  # errors of a list in one go
@@ -31,8 +31,17 @@ def read_file_list(config: Config, directory: Path) -> CheckedList | None:
 
 def _beside(config: Config, directory: Path) -> Iterator[Finding]:
     yield from read_clients(config.radius_clients, directory)[1]
+    if config.radacct is not None and config.radacct.url_file is not None:
+        yield from _of_url(directory / config.radacct.url_file)
     if config.static_list is not None:
         yield from _of_list(config, config.static_list.file, directory)
+
+
+def _of_url(file: Path) -> Iterator[Finding]:
+    try:
+        read_secret(file)
+    except SecretError as error:
+        yield Finding(("radacct", "url_file"), *error.args)
 
 
 def _of_list(config: Config, name: str, directory: Path) -> Iterator[Finding]:

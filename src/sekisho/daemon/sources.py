@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
 from sekisho.config import Config, Finding, Problem, errors
 from sekisho.config.problems import Severity, dotted
-from sekisho.config.schema import KeaTable, RadiusTable
+from sekisho.config.schema import KeaTable, RadacctTable, RadiusTable
 from sekisho.daemon.kea_calls import KeaCalls
 from sekisho.daemon.line_keeper import LineKeeper
+from sekisho.daemon.radacct_rounds import RadacctRounds, open_radacct
 from sekisho.daemon.reading import read_file_list
 from sekisho.gate import GateError
 from sekisho.lines.events import Boot, Heard
@@ -52,6 +53,7 @@ class Sources:
         self._lines, self._directory = lines, directory
         self._radius = None if config.radius is None else self._server(config, config.radius)
         self.kea = None if config.kea is None else self._kea(config.kea)
+        self._radacct = None if config.radacct is None else self._rounds(config.radacct)
 
     def start(self) -> None:
         """Begin. Raises GateError where an address to listen at cannot be had."""
@@ -60,16 +62,22 @@ class Sources:
                 self._radius.start()
             except ListenError as error:
                 raise GateError(str(error)) from error
+        if self._radacct is not None:
+            self._radacct.start()
 
     def stop(self) -> None:
         """End; what is not acknowledged will be sent again."""
         if self._radius is not None:
             self._radius.stop()
+        if self._radacct is not None:
+            self._radacct.stop()
 
     def check(self) -> None:
         """Raise GateError where one of them has ended by itself."""
         if self._radius is not None and not self._radius.state().alive:
             raise GateError("the thread that hears accounting has ended, our fault: start the daemon anew")
+        if self._radacct is not None and not self._radacct.is_alive:
+            raise GateError("the thread that reads radacct has ended, our fault: start the daemon anew")
 
     def follow(self, config: Config) -> None:
         """Hear the clients of another configuration."""
@@ -83,6 +91,8 @@ class Sources:
             counts["radius"] = _sums(self._radius.state())
         if self.kea is not None:
             counts["kea"] = dict(self.kea.counts)
+        if self._radacct is not None:
+            counts["radacct"] = dict(self._radacct.counts)
         return counts
 
     def _server(self, config: Config, table: RadiusTable) -> RadiusServer:
@@ -98,6 +108,16 @@ class Sources:
             lambda: (lines.config().kea or table).line,
             settle=lines.settle,
             take=lines.take,
+        )
+
+    def _rounds(self, table: RadacctTable) -> RadacctRounds:
+        lines = self._lines
+        return RadacctRounds(
+            lambda: open_radacct(table, self._directory),
+            lines.store,
+            every_seconds=table.every_ms / 1_000,
+            take=lines.take,
+            since=lambda: datetime.now(UTC) - timedelta(milliseconds=lines.config().kept.leases_ms),
         )
 
     def _take(self, batch: Sequence[Heard | Boot]) -> None:

@@ -8,6 +8,7 @@ address. Columns as in FreeRADIUS 3.2.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
@@ -67,6 +68,17 @@ class Mark(NamedTuple):
     def overlap(self) -> datetime | None:
         """Return from when on rows are to be read again."""
         return None if self.update is None else self.update - _OVERLAP
+
+
+def show_mark(mark: Mark) -> str:
+    """Write a mark as a text that `read_mark` reads."""
+    return json.dumps([mark.row, None if mark.update is None else mark.update.isoformat(), mark.swept])
+
+
+def read_mark(text: str) -> Mark:
+    """Read a mark from its text."""
+    row, update, swept = json.loads(text)
+    return Mark(row, None if update is None else datetime.fromisoformat(update), swept)
 
 
 def read_row(values: Mapping[str, object], zone: tzinfo | None) -> Row:

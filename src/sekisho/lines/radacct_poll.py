@@ -69,7 +69,7 @@ class Radacct:
         self, url: str, naming: Sequence[Naming], zone: ZoneInfo | None, *, utc: Callable[[], datetime]
     ) -> None:
         self._engine = _engine(url)
-        self._where = f"radacct {self._engine.url.render_as_string(hide_password=True)}"
+        self.where = f"radacct {self._engine.url.render_as_string(hide_password=True)}"
         self._naming, self._zone, self._utc = naming, zone, utc
         self._recent: dict[int, Row] = {}  # read before, and to be read again
         try:
@@ -170,7 +170,7 @@ class Radacct:
         missing = [name for name in NEEDED if name not in self._table.c]
         if missing:
             raise RadacctError(
-                f"{self._where}: the table {_TABLE} has no column {', '.join(missing)}: "
+                f"{self.where}: the table {_TABLE} has no column {', '.join(missing)}: "
                 "bring it to the schema of FreeRADIUS 3.2"
             )
         keeps_zone = bool(getattr(self._table.c["acctupdatetime"].type, "timezone", False))
@@ -178,7 +178,7 @@ class Radacct:
             self._zone = None
         elif self._zone is None:
             raise RadacctError(
-                f"{self._where}: the table {_TABLE} keeps times without a zone: write that of FreeRADIUS's "
+                f"{self.where}: the table {_TABLE} keeps times without a zone: write that of FreeRADIUS's "
                 'machine into [radacct], as in zone = "Asia/Tokyo"'
             )
         return [name for name in (*NEEDED, *OPTIONAL) if name in self._table.c]
@@ -189,12 +189,12 @@ class Radacct:
             yield
         except NoSuchTableError:
             raise RadacctError(
-                f"{self._where}: there is no table {_TABLE}: name FreeRADIUS's database"
+                f"{self.where}: there is no table {_TABLE}: name FreeRADIUS's database"
             ) from None
         except SQLAlchemyError as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
             raise RadacctError(
-                f"{self._where}: {type(cause).__name__}: see that the database runs, its url leads to it, "
+                f"{self.where}: {type(cause).__name__}: see that the database runs, its url leads to it, "
                 f"and that its user may read {_TABLE}"
             ) from None
 

@@ -1,4 +1,4 @@
-"""Reads the secrets that are shared with the clients of the accounting server."""
+"""Reads secrets from files: those that are shared with the clients of the accounting server, and others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sekisho.lines.radius_reception import Client
 SAFE_LENGTH = 16  # RFC 2865 §3 asks for at least that
 
 
-class _SecretError(Exception):
+class SecretError(Exception):
     """What is wrong with a secret's file, and the way out."""
 
 
@@ -29,8 +29,8 @@ def read_clients(
     for index, table in enumerate(tables):
         path = ("radius", "client", index, "secret_file")
         try:
-            secret = _read(directory / table.secret_file)
-        except _SecretError as error:
+            secret = read_secret(directory / table.secret_file)
+        except SecretError as error:
             findings.append(Finding(path, *error.args))
             continue
         clients.append(Client(table.name, table.address, secret))
@@ -40,19 +40,20 @@ def read_clients(
     return tuple(clients), tuple(findings)
 
 
-def _read(file: Path) -> bytes:
+def read_secret(file: Path) -> bytes:
+    """Read the one line of a file that others may not read. Raises SecretError."""
     try:
         mode = file.stat().st_mode
         content = file.read_bytes() if S_ISREG(mode) else b""
     except OSError as error:
-        raise _SecretError(f"{file} cannot be read ({error.strerror})", "write the secret into it") from error
+        raise SecretError(f"{file} cannot be read ({error.strerror})", "write the secret into it") from error
     if not S_ISREG(mode):
-        raise _SecretError(f"{file} is no file", "name a file that holds the secret")
+        raise SecretError(f"{file} is no file", "name a file that holds the secret")
     if S_IMODE(mode) & S_IRWXO:
-        raise _SecretError(f"{file} is open to everyone on this machine", f"run: chmod o= {file}")
+        raise SecretError(f"{file} is open to everyone on this machine", f"run: chmod o= {file}")
     secret = content.removesuffix(b"\n").removesuffix(b"\r")
     if not secret:
-        raise _SecretError(f"{file} is empty", "write the secret into it")
+        raise SecretError(f"{file} is empty", "write the secret into it")
     if b"\n" in secret:
-        raise _SecretError(f"{file} holds more than one line", "write the secret into it, and nothing else")
+        raise SecretError(f"{file} holds more than one line", "write the secret into it, and nothing else")
     return secret
