@@ -25,7 +25,7 @@ from tests.unit.kea_ledger import KeaLedger
 HOOK = Path(__file__).parents[2] / "etc" / "kea-lease.sh"
 NAMING = (KeaNaming.CIRCUIT_ID, KeaNaming.CLIENT_ID, KeaNaming.HARDWARE)
 SERVER, RELAY = "100.64.0.1", "100.64.0.2"
-SHORT_SECONDS = 2  # of leases behind the relay
+SHORT_SECONDS = 4  # of leases behind the relay
 _UDHCPC = """\
 #!/bin/sh
 case $1 in
@@ -122,6 +122,10 @@ class Site:
         script.chmod(0o755)
         return self.client.start("/bin/busybox", "udhcpc", "-f", "-i", "c0", "-s", str(script))
 
+    def has_address(self) -> bool:
+        """Tell whether the client has its address, and so minds signals."""
+        return "inet 100.64.0." in self.client.run("ip", "-4", "address", "show", "dev", "c0").stdout
+
     def relay(self) -> Relay:
         """Stand in the client's namespace as a relay."""
         self.client.address("c0", f"{RELAY}/24")
@@ -129,7 +133,8 @@ class Site:
 
     def dhcpv6(self) -> Ipv6Client:
         """Stand in the client's namespace as a client of DHCPv6."""
-        self.client.run("ip", "link", "set", "c0", "up")
+        show = ("ip", "-6", "address", "show", "dev", "c0", "scope", "link", "-tentative")
+        until(lambda: "inet6 fe80:" in self.client.run(*show).stdout)  # the client's own address on the wire
         return self.client.call(Ipv6Client)
 
 

@@ -38,7 +38,7 @@ def test_a_client_comes_renews_and_goes(site: Site) -> None:
     with told.listening():
         site.kea(4)
         client = site.udhcpc()
-        until(lambda: told.named("leases4_committed") == 1)
+        until(lambda: told.named("leases4_committed") == 1 and site.has_address())
         client.send_signal(signal.SIGUSR1)  # renew now
         until(lambda: told.named("leases4_committed") == 2)
         ((name, begin, end),) = told.ledger.spans(FIRST)
@@ -55,7 +55,7 @@ def test_what_happens_while_the_daemon_is_away_is_told_when_it_is_back(site: Sit
     told = site.receiver
     site.kea(4)
     client = site.udhcpc()
-    until(lambda: any(site.spool.glob("part.*")))
+    until(lambda: any(site.spool.glob("part.*")) and site.has_address())
     client.send_signal(signal.SIGUSR2)
     until((site.spool / "events").exists)
     with told.listening():
@@ -74,6 +74,7 @@ def test_a_line_is_named_by_its_circuit_until_its_lease_expires(site: Site) -> N
         site.kea(4)
         with closing(site.relay()) as relay:
             home = relay.take("ge-0/1")
+            until(lambda: told.named("leases4_committed") == 1)
             relay.renew(home)
             until(lambda: told.named("leases4_committed") == 2)
             until(lambda: told.named("lease4_expire") == 1)
