@@ -108,12 +108,14 @@ class Site:
         where.mkdir()
         config, log = where / "kea.json", where / "log"
         config.write_text(json.dumps({f"Dhcp{version}": _config(version, where, self.hook())}))
+        places = ("PIDFILE", "LOCKFILE", "LOG_FILE", "DHCP_DATA", "CONTROL_SOCKET")
         kea = self.server.start(
-            *("env", f"KEA_PIDFILE_DIR={where}", f"KEA_LOCKFILE_DIR={where}"),
+            *("env", *(f"KEA_{place}_DIR={where}" for place in places)),
+            f"KEA_HOOK_SCRIPTS_PATH={self.directory}",  # Kea 2.6.3 and newer run no other
             *(f"kea-dhcp{version}", "-c", str(config)),
         )
         until(lambda: kea.poll() is not None or "_STARTED " in (log.read_text() if log.exists() else ""))
-        assert kea.poll() is None, log.read_text()
+        assert kea.poll() is None, kea.communicate()[0]
 
     def udhcpc(self) -> subprocess.Popen[str]:
         """Start a client."""
