@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sekisho.gate import abi, bpf
 from sekisho.gate.kernel import PIN_ROOT
+from tests.system.waiting import until
 
 _SLOT_FIELDS = [name for name, code in abi.SLOT.fields if not code.endswith("x")]
 _LIVE = {abi.SLOT_SYN, abi.SLOT_OPEN, abi.SLOT_HALF}
@@ -30,24 +31,40 @@ class Slots:
 
 
 def read_slots(name: str) -> Slots:
-    """Read slots and lines of a gate, and see that they agree line by line.
+    """Read a gate's slots once its lines agree with them, each with its own.
 
-    Only for a moment without traffic: the two maps are read one after the other.
+    The two maps are read one after the other: while sessions begin or end they differ for a moment.
     """
-    live: Counter[int] = Counter()
+    found = Slots(Counter(), Counter())
+
+    def agree() -> bool:
+        nonlocal found
+        found = _live(name)
+        return found.by_line == _charged(name)
+
+    until(agree)
+    return found
+
+
+def _live(name: str) -> Slots:
     by_address: Counter[str] = Counter()
+    by_line: Counter[int] = Counter()
     for key, value in _entries(name, "slots").items():
         slot = dict(zip(_SLOT_FIELDS, struct.unpack(abi.SLOT.format, value), strict=True))
         if slot["state"] in _LIVE:
             address, *_ = struct.unpack(abi.SLOT_KEY.format, key)
             by_address[_shown(address)] += 1
-            live[slot["line"]] += 1
+            by_line[slot["line"]] += 1
+    return Slots(by_address, by_line)
+
+
+def _charged(name: str) -> Counter[int]:
+    """Return sessions by line, as the lines count them."""
     charged: Counter[int] = Counter()
     for key, value in _entries(name, "lines").items():
         _, sessions, _ = struct.unpack(abi.LINE.format, value)
         charged[int.from_bytes(key, "little")] = sessions
-    assert +charged == live
-    return Slots(by_address, live)
+    return +charged
 
 
 def _shown(address: bytes) -> str:
