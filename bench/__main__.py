@@ -1,4 +1,4 @@
-"""`python -m bench [GROUP …]`: measure all groups of rows or those named, print tables, write gate.json.
+"""`python -m bench [GROUP …]`: measure all groups of rows or those named, print tables, write JSON.
 
 Exit status: 0 all that is wanted holds, 1 something does not.
 """
@@ -12,19 +12,28 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import cost, holding, lab, loading, packets, programs, roster, rows, sessions
+from bench import accounting, cost, holding, lab, loading, packets, programs, roster, rows, sessions
 from bench.rows import Row
 from sekisho.gate import GateError
+from sekisho.store import StoreError
 
-GROUPS: Final[dict[str, Callable[[], Iterator[Row]]]] = {
-    "packets": packets.measure,
-    "sessions": sessions.measure,
-    "cost": cost.measure,
-    "hold": holding.measure,
-    "loading": loading.measure,
-    "roster": roster.measure,
-    "lab": lab.measure,
+Measure = Callable[[], Iterator[Row]]
+
+FILES: Final[dict[str, dict[str, Measure]]] = {
+    "gate.json": {
+        "packets": packets.measure,
+        "sessions": sessions.measure,
+        "cost": cost.measure,
+        "hold": holding.measure,
+        "loading": loading.measure,
+        "lab": lab.measure,
+    },
+    "lines.json": {
+        "roster": roster.measure,
+        "accounting": accounting.measure,
+    },
 }
+GROUPS: Final = [name for groups in FILES.values() for name in groups]
 
 
 def main(names: list[str]) -> int:
@@ -34,25 +43,31 @@ def main(names: list[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all is taken down
     programs.compile_helpers()
-    measured: list[Row] = []
-    for name in names or GROUPS:
-        print(f"bench: measuring {name} …", flush=True)
-        start = time.monotonic()
-        group = _measured(name)
-        rows.show(f"{name}, {time.monotonic() - start:.0f} s", group)
-        measured += group
-    rows.write(measured, programs.BUILD / "gate.json")
-    failing = [row.name for row in measured if row.holds is False]
+    failing: list[str] = []
+    for file, groups in FILES.items():
+        measured = [row for name in groups if name in (names or GROUPS) for row in _shown(name, groups[name])]
+        if measured:
+            rows.write(measured, programs.BUILD / file)
+        failing += [row.name for row in measured if row.holds is False]
     for name in failing:
         print(f"bench: does not hold: {name}")
     return 1 if failing else 0
 
 
-def _measured(name: str) -> list[Row]:
+def _shown(name: str, measure: Measure) -> list[Row]:
+    """Measure a group and show it."""
+    print(f"bench: measuring {name} …", flush=True)
+    start = time.monotonic()
+    group = _measured(name, measure)
+    rows.show(f"{name}, {time.monotonic() - start:.0f} s", group)
+    return group
+
+
+def _measured(name: str, measure: Measure) -> list[Row]:
     """Measure a group; that it could not be is a row too, and the others go on."""
     try:
-        return list(GROUPS[name]())
-    except (GateError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        return list(measure())
+    except (GateError, StoreError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         return [Row(f"{name}: not measured: {error}", 0, "", "measured", holds=False)]
 
 

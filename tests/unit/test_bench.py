@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bench import lab, packets, rows, sessions, ways
+from bench import accounting, lab, packets, rows, sessions, ways
+from bench.nas import Sent, Status
 from bench.rows import Row
 
 
@@ -80,3 +82,25 @@ def test_the_laboratory_is_judged_by_spam_and_failed_letters() -> None:
         "laboratory, cap 2, delay 5s: spam, of observe", 4, "%", "<= 5", holds=True
     )
     assert named(found, "laboratory: honest letters failed").holds is False
+
+
+def test_only_what_is_acknowledged_of_starts_is_judged() -> None:
+    fitting, slow = accounting.Figures(10_000, 9_000, 1.0), accounting.Figures(9_999, 20_000, 0.0)
+    first = "accounting, SQLite: 200,000 Starts: acknowledged"
+    assert named(list(accounting.judge(fitting, slow)), first).holds is True
+    found = list(accounting.judge(slow, fitting))
+    assert named(found, first) == Row(first, 9_999, "requests/s", ">= 10000", holds=False)
+    assert [row.name for row in found if row.holds is not None] == [first]
+
+
+def test_lives_of_lines_start_before_they_end() -> None:
+    told = list(accounting.lives(1_000, 600))
+    of_one = [one.status for one in told if one.line == 1_005]
+    assert of_one == [Status.START, Status.INTERIM, Status.STOP]
+    assert {one.line for one in told} == {*range(1_000, 1_200)}
+
+
+def test_what_was_not_acknowledged_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="1 of 3 were not acknowledged"):
+        _ = Sent(3, 2, 5, 1.0, np.zeros(3, np.uint64)).per_second
+    assert Sent(3, 3, 0, 1.5, np.ones(3, np.uint64)).per_second == 2

@@ -1,0 +1,134 @@
+"""The whole daemon in a namespace, with a gate between two interfaces that nothing comes through.
+
+    lines ── lines [gate] servers ── servers      accounting by loopback
+
+Its files are on the disk of the repository, which fsync has to wait for.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from bench import nas, programs
+from sekisho.gate import bpf
+from sekisho.store import open_journal
+from tests.system.netns import network
+from tests.system.scene import Daemon, GateScene
+
+PORT: Final = 1813
+_LOOK_SECONDS: Final = 0.1
+_FSYNCS: Final = 200
+_CONFIG: Final = """\
+[gate]
+name = "{name}"
+subscriber = ["lines"]
+uplink = ["servers"]
+known = {known}
+addresses = {known}
+[store]
+url = "{url}"
+[radius]
+listen = ["127.0.0.1:{port}"]
+[[radius.client]]
+name = "bng1"
+address = "127.0.0.1"
+secret_file = "secret"
+[[pool]]
+prefix = "{pool}"
+class = "dynamic"
+[class.dynamic]
+mode = "enforce"
+cap = 5
+delay = "1s"
+"""
+
+
+@dataclass(kw_only=True)
+class Site(GateScene):
+    """The daemon's namespace, and its store."""
+
+    url: str = ""
+
+    def configure(self, url: str, known: int) -> None:
+        """Write a configuration with a store, and room for so many lines."""
+        self.url = url
+        text = _CONFIG.format(name=self.name, known=known, url=url, port=PORT, pool=nas.POOL)
+        self.file.write_text(text)
+        secret = self.directory / "secret"
+        secret.write_text(nas.SECRET)
+        secret.chmod(0o600)
+
+    @property
+    def file_url(self) -> str:
+        """Return the url of a SQLite file here."""
+        return f"sqlite:///{self.directory}/lines.db"
+
+    def send(self, requests: Path, *, at_once: int, rate: float = 0) -> nas.Sent:
+        """Send accounting to the daemon."""
+        return nas.send(requests, (self.gate, PORT), at_once=at_once, rate=rate)
+
+    def wait_until_settled(self) -> None:
+        """Wait until all that was acknowledged is in the leases."""
+        journal = open_journal(self.url)
+        try:
+            while journal.pending(1) is not None:
+                time.sleep(_LOOK_SECONDS)
+        finally:
+            journal.close()
+
+    def addresses(self) -> tuple[bytes, bytes]:
+        """Return the keys and the values of the kernel's table of addresses, each joined."""
+        fd = bpf.get_pinned(f"/sys/fs/bpf/sekisho/{self.name}/addresses")
+        try:
+            return bpf.read_joined(fd)
+        finally:
+            os.close(fd)
+
+
+@contextmanager
+def site() -> Iterator[Site]:
+    """Make the namespaces and a directory; everything is gone afterwards."""
+    programs.BUILD.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="site.", dir=programs.BUILD))
+    try:
+        with network() as net:
+            lines, gate, servers = (net.namespace(label) for label in ("lines", "gate", "servers"))
+            net.veth(lines, "gate", gate, "lines")
+            net.veth(servers, "gate", gate, "servers")
+            gate.address("lines", "198.51.100.1/30")
+            gate.address("servers", "192.0.2.1/30")
+            made = Site(gate=gate, directory=directory)
+            try:
+                yield made
+            finally:
+                made.close()
+    finally:
+        shutil.rmtree(directory)
+
+
+def memory_mib(daemon: Daemon) -> float:
+    """Return the most memory that a daemon has had."""
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text(encoding="ascii")
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return int(fields["VmHWM"].split()[0]) / 1024
+
+
+def fsync_ms(directory: Path) -> float:
+    """Return how long a write of 4 KiB takes to be durable in a directory, the median of some."""
+    times = []
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+        for _ in range(_FSYNCS):
+            start = time.monotonic()
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+            times.append((time.monotonic() - start) * 1000)
+    return median(times)
