@@ -34,8 +34,9 @@ _SETTINGS: Final = (
         " WHERE name = 'synchronous_commit' AND setting = 'off'"
     ),
     f"SELECT set_config('lock_timeout', '{_BUSY_MS}', false)",
-    # Arrays of keys are joined with tables of any size: always key by key, through the index.
-    "SELECT set_config(name, 'off', false) FROM unnest('{enable_hashjoin,enable_mergejoin}'::text[]) name",
+    # The planner may know nothing yet of a table, as in the transaction that fills it: what has an index is
+    # found through it. What has none is read as a whole all the same.
+    "SELECT set_config('enable_seqscan', 'off', false)",
 )
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('sekisho'))")
 

@@ -21,8 +21,6 @@ _NAMES: Final = ("address", "begin", "login", "line", "end", "ending")
 LAST_COLUMNS: Final = tuple(lease.c[name] for name in _NAMES)
 PAST_COLUMNS: Final = tuple(past_lease.c[name] for name in _NAMES)
 """What `read_lease` takes."""
-CHANGED_COLUMNS: Final = tuple(lease.c[name] for name in ("begin", "end", "ending", "static", "login"))
-"""What `changed_row` gives: all but the line, whose index would be written even where nothing changes."""
 
 
 class Key(NamedTuple):
@@ -89,12 +87,6 @@ def read_lease(row: Sequence[Any]) -> Lease:
 def last_row(one: Lease, *, static: bool) -> Row:
     """Return the row of an address's last lease."""
     return *_head(one), static, pack_address(one.address), one.login
-
-
-def changed_row(one: Lease, *, static: bool) -> Row:
-    """Return what becomes another in an address's row while its line stays, and the row's key."""
-    begin, _, end, ending = _head(one)
-    return begin, end, ending, static, one.login, pack_address(one.address)
 
 
 def past_row(one: Lease) -> Row:

@@ -28,11 +28,9 @@ from sekisho.lines.events import Holding, Lease
 from sekisho.model import Address
 from sekisho.store.door import Door
 from sekisho.store.lease_rows import (
-    CHANGED_COLUMNS,
     LAST_COLUMNS,
     PAST_COLUMNS,
     Edit,
-    changed_row,
     edits,
     followed,
     key_of,
@@ -239,7 +237,7 @@ class Leases(Door):
             elif before is None or before.line != after.line:
                 new.append(last_row(after, static=self._static[address]))
             else:
-                same_line.append(changed_row(after, static=self._static[address]))
+                same_line.append(last_row(after, static=self._static[address]))
         self._many.remove(lease, gone)
         self._many.put(lease, new)
-        self._many.change(CHANGED_COLUMNS, same_line)
+        self._many.put(lease, same_line, same=frozenset({"line"}))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import (
     ClauseElement,
@@ -18,16 +18,18 @@ from sqlalchemy import (
     Connection,
     Delete,
     Insert,
+    Integer,
     Select,
+    String,
     Table,
-    Update,
+    any_,
     bindparam,
     column,
     delete,
     func,
+    literal_column,
     select,
     true,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -38,6 +40,9 @@ from sekisho.store.schema import KEY
 _Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
 Row = tuple[Any, ...]
 _MOST_KEYS = 256  # of one statement on SQLite: twice as fast as one by one, and no faster with more
+_FENCE: Final = literal_column(
+    "0", Integer
+)  # an offset that keeps PostgreSQL from joining another way than key by key
 _ALL = "all_"  # before a column's name: the parameter with its values of all rows
 Columns = tuple[Column[Any], ...]
 
@@ -57,14 +62,12 @@ class Many(Protocol):
     def find(self, query: Query, keys: Iterable[Any], **values: Any) -> Iterator[Row]:
         """Yield the rows of every key; `values` are the query's other parameters."""
 
-    def put(self, table: Table, rows: Sequence[Row]) -> None:
+    def put(self, table: Table, rows: Sequence[Row], same: frozenset[str] = frozenset()) -> None:
         """Write rows, columns in the table's order, in place of those with their keys. No key comes twice.
 
-        A column that numbers the rows by itself is left out.
+        A column that numbers the rows by itself is left out. `same`: columns that are as they were in rows
+        that are there; SQLite would write their indices all the same.
         """
-
-    def change(self, columns: Columns, rows: Sequence[Row]) -> None:
-        """Write columns of rows that are there; of each row these, then its key. No key comes twice."""
 
     def remove(self, table: Table, keys: Sequence[Row]) -> None:
         """Delete the rows with these keys, as far as there are any."""
@@ -88,13 +91,9 @@ class SqliteMany:
             sql, names, constants = _sqlite_query(query, size)
             yield from execute(sql, {**constants, **values, **dict(zip(names, some, strict=True))}).fetchall()
 
-    def put(self, table: Table, rows: Sequence[Row]) -> None:
+    def put(self, table: Table, rows: Sequence[Row], same: frozenset[str] = frozenset()) -> None:
         """Write rows."""
-        self._driver.executemany(_sqlite_put(table), rows)
-
-    def change(self, columns: Columns, rows: Sequence[Row]) -> None:
-        """Write columns of rows."""
-        self._driver.executemany(_sqlite_change(columns), rows)
+        self._driver.executemany(_sqlite_put(table, same), rows)
 
     def remove(self, table: Table, keys: Sequence[Row]) -> None:
         """Delete rows."""
@@ -114,13 +113,9 @@ class PostgresMany:
             for row in self._connection.execute(_postgres_query(query), {"keys": wanted, **values}):
                 yield tuple(row)
 
-    def put(self, table: Table, rows: Sequence[Row]) -> None:
+    def put(self, table: Table, rows: Sequence[Row], same: frozenset[str] = frozenset()) -> None:
         """Write rows."""
-        self._execute(_postgres_put(table), _written(table), rows)
-
-    def change(self, columns: Columns, rows: Sequence[Row]) -> None:
-        """Write columns of rows."""
-        self._execute(_postgres_change(columns), (*columns, *_keys(columns[0].table)), rows)
+        self._execute(_postgres_put(table, same), _written(table), rows)
 
     def remove(self, table: Table, keys: Sequence[Row]) -> None:
         """Delete rows."""
@@ -145,16 +140,9 @@ def _sqlite_query(query: Query, size: int) -> tuple[str, Sequence[str], Mapping[
 
 
 @cache
-def _sqlite_put(table: Table) -> str:
+def _sqlite_put(table: Table, same: frozenset[str]) -> str:
     statement = sqlite.insert(table).values({one.name: bindparam(one.name) for one in _written(table)})
-    return _sqlite_text(_or_update(statement, table))
-
-
-@cache
-def _sqlite_change(columns: Columns) -> str:
-    table = columns[0].table
-    statement = update(table).ordered_values(*((one, bindparam(f"new_{one.name}")) for one in columns))
-    return _sqlite_text(statement.where(*(key == bindparam(f"of_{key.name}") for key in _keys(table))))
+    return _sqlite_text(_or_update(statement, table, same))
 
 
 @cache
@@ -170,29 +158,26 @@ def _sqlite_text(statement: ClauseElement) -> str:
 def _postgres_query(query: Query) -> Select[Any]:
     keys = func.unnest(bindparam("keys", type_=ARRAY(query.column.type)))
     wanted = keys.table_valued(column("key", query.column.type)).render_derived(name="wanted")
-    found = query.rows.where(query.column == wanted.c.key).limit(query.most).lateral("found")
+    of_one = query.rows.where(query.column == wanted.c.key).limit(query.most)
+    found = of_one.offset(_FENCE).lateral("found")
     return select(found).select_from(wanted.join(found, true()))
 
 
 @cache
-def _postgres_put(table: Table) -> Insert:
+def _postgres_put(table: Table, same: frozenset[str]) -> Insert:
     given = _unnested(_written(table))
     statement = postgresql.insert(table).from_select(given.c.keys(), select(*given.c))
-    return _or_update(statement, table)
-
-
-@cache
-def _postgres_change(columns: Columns) -> Update:
-    table = columns[0].table
-    given = _unnested((*columns, *_keys(table)))
-    statement = update(table).values({one.name: given.c[one.name] for one in columns})
-    return statement.where(*(key == given.c[key.name] for key in _keys(table)))
+    return _or_update(statement, table, same)
 
 
 @cache
 def _postgres_remove(table: Table) -> Delete:
     gone = _unnested(_keys(table))
-    return delete(table).where(*(key == gone.c[key.name] for key in _keys(table)))
+    place = literal_column(f"{table.name}.ctid", String)
+    of_one = select(place.label("place")).where(*(key == gone.c[key.name] for key in _keys(table)))
+    found = of_one.offset(_FENCE).lateral("found")
+    places = select(found.c.place).select_from(gone.join(found, true()))
+    return delete(table).where(place == any_(func.array(places.scalar_subquery())))
 
 
 def _unnested(columns: Columns) -> TableValuedAlias:
@@ -201,9 +186,13 @@ def _unnested(columns: Columns) -> TableValuedAlias:
     return func.unnest(*arrays).table_valued(*names).render_derived(name="given")
 
 
-def _or_update(statement: _Insert, table: Table) -> _Insert:
+def _or_update(statement: _Insert, table: Table, same: frozenset[str]) -> _Insert:
     keys = _keys(table)
-    others = {one.name: statement.excluded[one.name] for one in _written(table) if one not in keys}
+    others = {
+        one.name: statement.excluded[one.name]
+        for one in _written(table)
+        if one not in keys and one.name not in same
+    }
     if not others:
         return statement.on_conflict_do_nothing(index_elements=keys)
     return statement.on_conflict_do_update(index_elements=keys, set_=others)
