@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, NetmaskValueError, ip_network
 from typing import Annotated, NamedTuple
 
@@ -63,6 +64,7 @@ def _duration(value: object) -> int:
         raise fault(str(error), WAY_OUT) from None
 
 
+@lru_cache(maxsize=64)  # the lines that share an address stand together
 def read_network(text: str) -> Network:
     """Read an address or a prefix; raise a fault that tells the way out."""
     try:

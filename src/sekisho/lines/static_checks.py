@@ -43,7 +43,7 @@ class Gathering:
         self._rules = share_rules(config)
         self._divided = dict(port_plans(self._rules))
         self._configured = config_list(config)
-        self._kinds: dict[StaticLine, StaticLine] = {}  # one value for all lines that are alike
+        self._kinds: dict[tuple[str, bool], StaticLine] = {}  # one value for all lines that are alike
         self._lines: dict[str, StaticLine] = {}
         self._addresses: dict[Address, str] = {}
         self._rows = array("L")  # of the addresses, in their order
@@ -59,8 +59,8 @@ class Gathering:
         if row.name in self._configured.lines:
             what = f'"{row.name}" is a [[line]] of the configuration'
             self._tell(row.number, self._name_column, what, "let it stand in one place")
-        line = StaticLine(row.class_name, row.fixed)
-        line = self._kinds.setdefault(line, line)
+        kind = (row.class_name, row.fixed)
+        line = self._kinds.get(kind) or self._kinds.setdefault(kind, StaticLine(*kind))
         known_as = self._lines.setdefault(row.name, line)
         if known_as != line:
             column = "fixed" if known_as.class_name == line.class_name else "class"
