@@ -37,6 +37,7 @@ _SETTINGS: Final = (
     # The planner may know nothing yet of a table, as in the transaction that fills it: what has an index is
     # found through it. What has none is read as a whole all the same.
     "SELECT set_config('enable_seqscan', 'off', false)",
+    "SELECT set_config('jit', 'off', false)",  # it is for what costs much, as a table read whole now seems to
 )
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('sekisho'))")
 
