@@ -274,6 +274,7 @@ def test_times_without_a_zone_are_refused_where_nobody_says_which(url: str) -> N
         ("radius:hush", "this is no url of a database"),
         ("mysql+pymysql://radius:hush@db.invalid/radius", "there is no pymysql here: install it"),
         ("postgresql://radius:hush@/radius?host=/nowhere", "see that the database runs"),
+        ("postgresql:///radius?user=radius&password=hush&host=/nowhere", "see that the database runs"),
         ("sqlite:////nowhere/radius.db", "see that the database runs"),
     ],
 )

@@ -96,6 +96,14 @@ def test_the_shipped_example_shows_every_key_and_its_default() -> None:
             "radacct.url",
             "a password stands in it",
         ),
+        *(
+            (
+                f'[radacct]\nurl = "postgresql://db.example/radius?{query}"\n',
+                "radacct.url",
+                "a password stands in it",
+            )
+            for query in ("password=hush", "user=radius&password=hush", "sslpassword=hush")
+        ),
         ("[[kea]]\n", "kea", "is not a table"),
     ],
 )

@@ -14,7 +14,7 @@ from sekisho.config.values import fault, read_text
 LIST_ENDINGS = (".csv", ".toml")
 _URL = re.compile(r"[a-z0-9]+(?:\+[a-z0-9_]+)?://.*", re.ASCII)
 _STORE_URL = re.compile(r"sqlite:////|postgresql(?:\+psycopg)?://", re.ASCII)
-_PASSWORD = re.compile(r"[^/@]*://[^/@]*:[^@]*@")
+_PASSWORD = re.compile(r"[^/@]*://[^/@]*:[^@]*@|[^?]*\?(?:.*&)?(?:ssl)?password=", re.ASCII)
 
 
 def _list_file(value: object) -> str:

@@ -69,7 +69,8 @@ class Radacct:
         self, url: str, naming: Sequence[Naming], zone: ZoneInfo | None, *, utc: Callable[[], datetime]
     ) -> None:
         self._engine = _engine(url)
-        self.where = f"radacct {self._engine.url.render_as_string(hide_password=True)}"
+        # There may be a password behind the "?" too.
+        self.where = f"radacct {self._engine.url.set(query={}).render_as_string(hide_password=True)}"
         self._naming, self._zone, self._utc = naming, zone, utc
         self._recent: dict[int, Row] = {}  # read before, and to be read again
         try:
