@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import accounting, cost, holding, lab, loading, packets, programs, roster, rows, sessions
+from bench import accounting, cost, history, holding, lab, loading, packets, programs, roster, rows, sessions
 from bench.rows import Row
 from sekisho.gate import GateError
 from sekisho.store import StoreError
@@ -31,6 +31,7 @@ FILES: Final[dict[str, dict[str, Measure]]] = {
     "lines.json": {
         "roster": roster.measure,
         "accounting": accounting.measure,
+        "history": history.measure,
     },
 }
 GROUPS: Final = [name for groups in FILES.values() for name in groups]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench import accounting, lab, packets, rows, sessions, ways
+from bench import accounting, history, lab, packets, rows, sessions, ways
 from bench.nas import Sent, Status
 from bench.rows import Row
+from sekisho.store import open_store
 
 
 def named(found: list[Row], name: str) -> Row:
@@ -104,3 +106,23 @@ def test_what_was_not_acknowledged_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="1 of 3 were not acknowledged"):
         _ = Sent(3, 2, 5, 1.0, np.zeros(3, np.uint64)).per_second
     assert Sent(3, 3, 0, 1.5, np.ones(3, np.uint64)).per_second == 2
+
+
+def test_who_is_looked_up_in_the_history_is_found(tmp_path: Path) -> None:
+    made = history.History(addresses=30, each=5)
+    made.build(tmp_path / "history.db")
+    store = open_store(f"sqlite:///{tmp_path}/history.db")
+    try:
+        assert len(made.look_up(store, 300, seed=2)) == 300
+        with store.reading() as transaction:
+            assert len(list(transaction.all_holdings())) == 30
+            (last,) = transaction.leases_of(made.line(7, 5), made.begin(7, 5) + timedelta(days=1000))
+    finally:
+        store.close()
+    assert (last.begin, last.end) == (made.begin(7, 5), None)
+
+
+def test_look_ups_are_judged_by_the_slowest_of_a_hundred() -> None:
+    found = list(history.judge([1.0] * 98 + [6.0] * 2, [0.1]))
+    (judged,) = (row for row in found if row.holds is not None)
+    assert (judged.name.rpartition(": ")[2], judged.value, judged.holds) == ("p99", 6.0, False)
