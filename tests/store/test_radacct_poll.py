@@ -207,6 +207,14 @@ def test_what_came_much_later_than_it_happened_is_found_in_time(reader: Reader, 
     assert (Kind.STOP, "user1") in told
 
 
+def test_what_ended_long_ago_is_told_once(reader: Reader, writer: Writer) -> None:
+    writer.start(1, begin=NOON - timedelta(days=20), acctstoptime=NOON - timedelta(days=10))
+    assert reader.poll() == [(Kind.INTERIM, "user1"), (Kind.STOP, "user1")]
+    writer.start(2)
+    assert reader.poll() == [(Kind.INTERIM, "user2")]
+    assert reader.poll() == []
+
+
 def test_a_nas_whose_clock_is_ahead_hides_nothing(reader: Reader, writer: Writer) -> None:
     writer.start(1, begin=NOON + timedelta(days=365))
     writer.start(2, begin=NOON + timedelta(minutes=5))

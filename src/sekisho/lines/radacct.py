@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import NamedTuple
 
 from sekisho.lines.events import Heard, Kind, login_key
+from sekisho.lines.quick import read_quickly
 from sekisho.lines.radius import CLOCKS_AHEAD, CLOCKS_BEGIN, NO_IPV4, Naming
 from sekisho.model import Address
 
@@ -28,7 +30,7 @@ OPTIONAL = ("framedipv6address", "framedipv6prefix", "delegatedipv6prefix", "cla
 
 _ADDRESSES = ("framedipaddress", *OPTIONAL[:3])
 _NO_ADDRESS = (*NO_IPV4, bytes(16))
-_OVERLAP = timedelta(minutes=2)  # for rows that are committed late, and for clocks of NASes that are behind
+_OVERLAP = timedelta(minutes=1)  # for rows that are committed late, and for clocks of NASes that are behind
 
 
 class NoZoneError(Exception):
@@ -90,7 +92,7 @@ def read_row(values: Mapping[str, object], zone: tzinfo | None) -> Row:
         number,
         str(login),
         str(values["username"] or ""),
-        str(_interface(nas).ip),
+        _nas(str(nas)),
         _moment(values["acctstarttime"], zone),
         _moment(values["acctupdatetime"], zone),
         _moment(values["acctstoptime"], zone),
@@ -152,14 +154,27 @@ def _moment(value: object, zone: tzinfo | None) -> datetime | None:
 def _addresses(values: Mapping[str, object]) -> Iterator[Address]:
     for column in _ADDRESSES:
         if value := values.get(column):
-            network = _interface(value).network
-            if network.network_address.packed not in _NO_ADDRESS:
-                yield Address(network.network_address.packed, network.prefixlen)
+            address = _address(str(value))
+            if address.network not in _NO_ADDRESS:
+                yield address
 
 
-def _interface(value: object) -> IPv4Interface | IPv6Interface:
+def _address(text: str) -> Address:
+    quick = read_quickly(text.removesuffix("/32"))  # PostgreSQL writes the length of IPv4 addresses too
+    if quick is not None:
+        return quick
+    network = _interface(text).network
+    return Address(network.network_address.packed, network.prefixlen)
+
+
+@lru_cache(maxsize=4_096)  # NASes are few
+def _nas(text: str) -> str:
+    return str(_interface(text).ip)
+
+
+def _interface(text: str) -> IPv4Interface | IPv6Interface:
     try:
-        return ip_interface(str(value))
+        return ip_interface(text)
     except ValueError as error:
         raise UnparsableRowError("an address is none") from error
 

@@ -6,9 +6,9 @@ looks at some thousand others again: what came later than that is found in the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,14 +17,16 @@ from sqlalchemy import (
     ColumnElement,
     Engine,
     MetaData,
-    RowMapping,
     Table,
+    Text,
+    cast,
     create_engine,
     make_url,
     or_,
     select,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import INET
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlchemyError
 
 from sekisho.lines.events import Heard
@@ -42,9 +44,12 @@ from sekisho.lines.radius import CLOCKS_AHEAD, Naming
 
 PAGE: Final = 500  # rows of one batch
 SWEEP: Final = 2_000  # numbers of rows that are looked at again in one round
+LATEST: Final = timedelta(days=7)  # no packet waits longer in anybody's spool
 
 _CONNECT_SECONDS = 5
 _TABLE = "radacct"
+_Values = Sequence[Any]
+_NOTHING: Final = None, None
 
 
 class RadacctError(Exception):
@@ -72,7 +77,7 @@ class Radacct:
         # There may be a password behind the "?" too.
         self.where = f"radacct {self._engine.url.set(query={}).render_as_string(hide_password=True)}"
         self._naming, self._zone, self._utc = naming, zone, utc
-        self._recent: dict[int, Row] = {}  # read before, and to be read again
+        self._recent: dict[int, tuple[datetime, int]] = {}  # update and hash of rows that will come again
         try:
             with self._told():
                 self._table = Table(_TABLE, MetaData(), autoload_with=self._engine, resolve_fks=False)
@@ -95,79 +100,70 @@ class Radacct:
         )
         wanted = or_(stop.is_(None), stop >= self._bound(since))
         for rows in self._pages([number], [mark.row], wanted):
-            yield (batch := self._batch(rows, mark))
-            mark = self._keep(rows, batch)
+            mark = yield from self._say(rows, mark)
         if mark.overlap is not None:
             self._forget(mark.overlap)
             until = self._bound(self._utc() + CLOCKS_AHEAD)
             for rows in self._pages(
                 [update, number], [self._bound(mark.overlap), 0], wanted, update <= until
             ):
-                yield (batch := self._batch(rows, mark))
-                mark = self._keep(rows, batch)
+                mark = yield from self._say(rows, mark)
         swept = mark.swept + SWEEP
-        for rows in self._pages([number], [mark.swept], wanted, number <= swept):
-            yield (batch := self._batch(rows, mark))
-            mark = self._keep(rows, batch)
+        may_change = or_(stop.is_(None), stop >= self._bound(max(since, self._utc() - LATEST)))
+        for rows in self._pages([number], [mark.swept], may_change, number <= swept):
+            mark = yield from self._say(rows, mark)
         yield Batch((), 0, mark._replace(swept=swept if swept < mark.row else 0))
 
     def _pages(
         self, order: list[Column[Any]], after: list[Any], *conditions: ColumnElement[bool]
-    ) -> Iterator[list[Row | None]]:
-        """Yield rows page by page in an order, from after a place in it; None for one that says nothing."""
-        columns = [self._table.c[name] for name in self._columns]
-        page = select(*columns).where(*conditions).order_by(*order).limit(PAGE)
+    ) -> Iterator[Sequence[_Values]]:
+        """Yield rows page by page in an order, from after a place in it."""
+        page = select(*self._columns.values()).where(*conditions).order_by(*order).limit(PAGE)
+        places = [list(self._columns).index(column.name) for column in order]
         is_full = True
         while is_full:
             with self._told(), self._engine.begin() as connection:
-                found = connection.execute(page.where(tuple_(*order) > tuple_(*after))).mappings().all()
-                rows = [self._read(values) for values in found]
-            is_full = len(found) == PAGE
-            if found:
-                after = [found[-1][column.name] for column in order]
+                rows = connection.execute(page.where(tuple_(*order) > tuple_(*after))).all()
+            is_full = len(rows) == PAGE
+            if rows:
+                after = [rows[-1][place] for place in places]
                 yield rows
 
-    def _read(self, values: RowMapping) -> Row | None:
-        try:
-            return read_row({str(key): value for key, value in values.items()}, self._zone)
-        except UnparsableRowError:
-            return None
-
-    def _batch(self, rows: list[Row | None], mark: Mark) -> Batch:
-        """Return what rows say that did not say so before."""
+    def _say(self, rows: Sequence[_Values], mark: Mark) -> Generator[Batch, None, Mark]:
+        """Yield what rows say that did not say so before, and remember them when that is taken."""
         said: list[Heard] = []
+        read: list[tuple[Row, int]] = []
         unparsable, now = 0, self._utc()
-        for row in rows:
-            if row is None:
-                unparsable += 1
-                continue
-            mark = later(mark, row, now)
-            if self._recent.get(row.number) == row:
+        for values in rows:
+            hashed = hash(values)
+            if self._recent.get(values[0], _NOTHING)[1] == hashed:
                 continue
             try:
+                row = read_row(dict(zip(self._columns, values, strict=True)), self._zone)
+                mark = later(mark, row, now)
                 said += heard(row, self._naming, now)
             except UnparsableRowError:
                 unparsable += 1
-        return Batch(tuple(said), unparsable, mark)
-
-    def _keep(self, rows: list[Row | None], batch: Batch) -> Mark:
-        """Remember rows that were taken, as far as they are to be read again."""
-        begin, end = batch.mark.overlap, batch.mark.update
+            else:
+                read.append((row, hashed))
+        if read or unparsable:
+            yield Batch(tuple(said), unparsable, mark)
+        begin, end = mark.overlap, mark.update
         if begin is not None and end is not None:
-            self._recent.update(
-                (row.number, row) for row in rows if row and row.update and begin <= row.update <= end
-            )
-        return batch.mark
+            for row, hashed in read:
+                if row.update is not None and begin <= row.update <= end:
+                    self._recent[row.number] = row.update, hashed
+        return mark
 
     def _forget(self, overlap: datetime) -> None:
-        recent = self._recent.items()
-        self._recent = {number: row for number, row in recent if row.update and row.update >= overlap}
+        self._recent = {number: kept for number, kept in self._recent.items() if kept[0] >= overlap}
 
     def _bound(self, moment: datetime) -> datetime:
         """Return a moment as the table keeps it."""
         return moment if self._zone is None else moment.astimezone(self._zone).replace(tzinfo=None)
 
-    def _known_columns(self) -> list[str]:
+    def _known_columns(self) -> dict[str, ColumnElement[Any]]:
+        """Return what is selected, by name, the number first; addresses as text, which is read faster."""
         missing = [name for name in NEEDED if name not in self._table.c]
         if missing:
             raise RadacctError(
@@ -182,7 +178,11 @@ class Radacct:
                 f"{self.where}: the table {_TABLE} keeps times without a zone: write that of FreeRADIUS's "
                 'machine into [radacct], as in zone = "Asia/Tokyo"'
             )
-        return [name for name in (*NEEDED, *OPTIONAL) if name in self._table.c]
+        return {
+            name: cast(column, Text).label(name) if isinstance(column.type, INET) else column
+            for name in (*NEEDED, *OPTIONAL)
+            if (column := self._table.c.get(name)) is not None
+        }
 
     @contextmanager
     def _told(self) -> Iterator[None]:
