@@ -159,6 +159,14 @@ def test_a_map_prefix_brings_its_share_of_an_address() -> None:
     }
 
 
+def test_a_map_prefix_of_a_line_of_the_configuration_brings_its_share_too() -> None:
+    line = '[[line]]\nname = "b"\nclass = "dynamic"\naddresses = ["2001:db8:112:3500::/56"]\n'
+    checked = parse((CONFIG + line).encode())
+    assert checked.config is not None
+    share = Address(bytes([203, 0, 113, 0x12]), 32, 0x35)
+    assert config_list(checked.config).addresses[share] == "b"
+
+
 def test_the_lines_of_the_configuration_as_a_list() -> None:
     assert config_list(config()) == StaticList(
         {"of-the-file": StaticLine("fixed")},

@@ -13,9 +13,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sekisho.config import Config, Held
+from sekisho.config.schema import share_rules
 from sekisho.lines.events import Ending, Lease, login_key
 from sekisho.lines.pools import ClassOf, class_finder
 from sekisho.lines.records import ListedLine
+from sekisho.lines.shared import Rule, share
 from sekisho.model import Address, Pool, PortPlan
 
 _IPV4_BITS, _IPV4_BYTES = 32, 4
@@ -100,7 +102,7 @@ def config_list(config: Config) -> StaticList:
         address: line.name
         for line in config.lines
         for held in line.addresses
-        for address in _addresses(held, plans)
+        for address in with_shares(share_rules(config), _addresses(held, plans))
     }
     return StaticList({line.name: StaticLine(line.class_name) for line in config.lines}, addresses, plans)
 
@@ -118,6 +120,14 @@ def block_plan(class_name: str, ranges: Iterable[tuple[int, int]]) -> PortPlan:
     first, last = min(ranges)
     size = last - first + 1
     return PortPlan(class_name, first=first % size, size=size)
+
+
+def with_shares(rules: Sequence[Rule], addresses: Sequence[Address]) -> Sequence[Address]:
+    """Add to what a line holds the shares of IPv4 addresses that come with it by rules."""
+    if not rules:
+        return addresses
+    shares = (share(rules, address) for address in addresses)
+    return (*addresses, *(address for address in shares if address is not None))
 
 
 def one_by_one(address: Address) -> Sequence[Address]:

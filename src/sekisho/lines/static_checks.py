@@ -15,7 +15,7 @@ from sekisho.config.rules import Fault
 from sekisho.config.schema import share_rules
 from sekisho.config.shares import MAX_SHARED
 from sekisho.gate.abi import MAX_PREFIX_LENGTHS
-from sekisho.lines.shared import port_plans, share
+from sekisho.lines.shared import port_plans
 from sekisho.lines.static import (
     StaticLine,
     StaticList,
@@ -23,6 +23,7 @@ from sekisho.lines.static import (
     config_list,
     one_by_one,
     pool_classes,
+    with_shares,
 )
 from sekisho.lines.static_rows import Portion, Row, Told
 from sekisho.model import Address
@@ -134,9 +135,7 @@ class Gathering:
         return None
 
     def _hold_whole(self, row: Row, address: Address, singles: Sequence[Address]) -> Fault | None:
-        if self._rules:
-            shares = (share(self._rules, one) for one in singles)
-            singles = (*singles, *(one for one in shares if one is not None))
+        singles = with_shares(self._rules, singles)
         for one in singles:
             holder = self._holder(one)
             if holder is not None or one.network in self._configured.port_plans:
