@@ -76,7 +76,9 @@ def lines_around(tables: Tables, former: Roster, installed: Tables) -> Tables:
     """
     there = packed("addresses", installed.get("addresses", {}))
     addresses = there.overlaid(address_rows(former.addresses), packed("addresses", tables["addresses"]))
-    gone = np.setdiff1d(known_rows(former.lines), addresses.words).reshape(-1, 1)
+    gone = known_rows(former.lines)
+    if len(gone):
+        gone = np.setdiff1d(gone, addresses.words).reshape(-1, 1)
     known = packed("known", installed.get("known", {}))
     return {"known": known.overlaid(gone, packed("known", tables["known"])), "addresses": addresses}
 

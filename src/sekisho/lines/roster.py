@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 from sekisho.lines.pools import ClassOf
 from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster
@@ -30,11 +31,8 @@ def known_line(
     `addresses`: those in force; `listed`: the class that a static list gives the line, which goes first, then
     that of the pool of its lowest IPv4 address, then of an IPv6 prefix.
     """
-    class_name = listed if listed in treatment.classes else _class_by_pool(treatment, addresses)
-    if class_name is None:
-        return None
-    limit = treatment.classes[class_name]
-    return KnownLine(class_name, Limit(Mode.OBSERVE, limit.cap, 0) if relieved else None)
+    class_name = _class_name(treatment, addresses, listed)
+    return None if class_name is None else _treated(treatment, class_name, relieved=relieved)
 
 
 def roster(
@@ -50,12 +48,12 @@ def roster(
         known = first.setdefault(line, address)
         if known is not address and _order(treatment, address) < _order(treatment, known):
             first[line] = address
-    alike: dict[KnownLine, KnownLine] = {}  # a million lines share a few values
+    treated = cache(partial(_treated, treatment))  # a million lines share a few values
     lines: dict[int, KnownLine] = {}
     for line, address in first.items():
-        one = known_line(treatment, (address,), listed.get(line), relieved=line in relieved)
-        if one is not None:
-            lines[line] = alike.setdefault(one, one)
+        class_name = _class_name(treatment, (address,), listed.get(line))
+        if class_name is not None:
+            lines[line] = treated(class_name, relieved=line in relieved)
     if len(lines) < len(first):
         addresses = {address: line for address, line in addresses.items() if line in lines}
     return Roster(lines, addresses)
@@ -74,6 +72,15 @@ def usable_plans(treatment: Treatment, plans: Mapping[bytes, PortPlan]) -> dict[
 
 def _order(treatment: Treatment, address: Address) -> tuple[bool, bool, bytes, int]:
     return treatment.class_of(address) is None, *_ipv4_first(address)
+
+
+def _treated(treatment: Treatment, class_name: str, *, relieved: bool) -> KnownLine:
+    limit = treatment.classes[class_name]
+    return KnownLine(class_name, Limit(Mode.OBSERVE, limit.cap, 0) if relieved else None)
+
+
+def _class_name(treatment: Treatment, addresses: Iterable[Address], listed: str | None) -> str | None:
+    return listed if listed in treatment.classes else _class_by_pool(treatment, addresses)
 
 
 def _class_by_pool(treatment: Treatment, addresses: Iterable[Address]) -> str | None:
