@@ -20,6 +20,7 @@ from sekisho.api.client import socket_path
 from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, Config, GateTable
 from sekisho.daemon.attached import attach_missing, is_there, take_down
+from sekisho.daemon.collector import calm_collector
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.daemon.lines_at_work import LinesAtWork, kept_lines
@@ -66,6 +67,7 @@ def serve(file: Path, config: Config) -> None:
 
     Raises GateError when something the gate needs is missing or fails.
     """
+    calm_collector()
     name = config.gate.name
     path = socket_path(name)
     # Until the loop has handlers of its own, SIGTERM unwinds like Ctrl-C, and SIGHUP waits.
