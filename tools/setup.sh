@@ -39,6 +39,7 @@ lab_needs() {
     need postfix type postfix smtp-sink
     need swaks type swaks
     need msmtp type msmtp
+    need freeradius-utils type radclient
 }
 sources_needs() { # PostgreSQL as the store and as FreeRADIUS's own; FreeRADIUS and Kea as sources of leases
     need postgresql compgen -G '/usr/lib/postgresql/*/bin/postgres'

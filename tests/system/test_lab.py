@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from sekisho.lab.phases import MINIMUM_SECONDS
+from sekisho.lab.programs import LINE_NAMES, RECONNECTING
 
 LAB = (sys.executable, "-m", "sekisho.lab", "run", "--seconds", f"{MINIMUM_SECONDS:g}")
 # Every program of the laboratory ends within seconds of being asked; a loaded machine needs more.
@@ -148,4 +149,19 @@ def test_spam_slows_to_a_crawl_while_honest_mail_goes_through(whole: Whole) -> N
 
     assert observe["gate"]["held"] == observe["gate"]["refused"] == 0 < observe["gate"]["admitted"]
     assert enforce["gate"]["held"] > 0 < enforce["gate"]["refused"]
+    assert_lines_came_and_went(found["lines"], caps=[phase["limit"]["cap"] for phase in found["phases"]])
     assert left(whole.run, whole.namespaces) == []
+
+
+def assert_lines_came_and_went(found: dict[str, Any], caps: list[int]) -> None:
+    """All lines known by accounting, three of them twice again, and one count for IPv4 and IPv6."""
+    assert found["known"] == len(LINE_NAMES)
+    assert found["starts"] == found["stops"] == len(LINE_NAMES) + 2 * len(RECONNECTING)
+    assert found["lease_changes"] == 4 * found["starts"]
+    assert 0 < found["seconds_to_gate"]["median"] <= found["seconds_to_gate"]["worst"] <= 1
+
+    observe, enforce, raised = found["twofold"]
+    assert observe["ipv4_messages"] > 0 < observe["ipv6_messages"]
+    assert observe["sessions_at_most"] > caps[0]
+    assert enforce["sessions_at_most"] == caps[1]
+    assert caps[1] < raised["sessions_at_most"] <= caps[2]

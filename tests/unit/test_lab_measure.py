@@ -113,17 +113,3 @@ def test_the_timeline_loses_no_arrival_inside_the_run() -> None:
     assert found.spam == (2, 1, 0, 0, 1)
     assert found.honest == (0, 1, 0, 0, 0)
     assert found.begins == (("observe", 0), ("enforce", 2))
-
-
-@pytest.mark.parametrize(
-    ("enforced", "lost", "holds"),
-    [(15, 0, (True, True)), (16, 0, (False, True)), (15, 1, (True, False))],
-)
-def test_the_verdict_is_5_percent_and_no_failure(enforced: int, lost: int, holds: tuple[bool, bool]) -> None:
-    receipts = spam("bot-1", *(at * 0.2 for at in range(300)), *(100 + at for at in range(enforced)))
-    spans = [span(OBSERVE, 0, 60), span(ENFORCE, 100, 160)]
-    found = measure.figures(spans, receipts, [], set(), BOTS)
-    letters = measure.Letters(9, 9 - lost, lost, 0, 0, 0)
-    timeline = measure.timeline(receipts, [("observe", 0), ("enforce", 90)], 160, 1)
-    result = measure.Result("0", 1, found, letters, timeline)
-    assert (result.spam_holds, result.honest_holds) == holds

@@ -34,7 +34,7 @@ def test_a_letter_is_known_by_its_header_and_its_line_by_its_address() -> None:
 
 
 def test_what_bears_no_letter_is_spam() -> None:
-    assert receipts.parse(SPAM, 1.0, LINES) == Receipt("bot-4", None, 1.0)
+    assert receipts.parse(SPAM, 1.0, LINES) == Receipt("bot-4", None, 1.0, ipv6=True)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def run_command(
         json_file.write_text(json.dumps(report.as_json(result), indent=2) + "\n")
     for part in report.render(result, console.width):
         console.print(part)
-    if not (result.spam_holds and result.honest_holds):
+    if not (result.spam_holds and result.honest_holds and result.lines_hold):
         raise typer.Exit(1)
 
 

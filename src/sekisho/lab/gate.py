@@ -7,8 +7,12 @@ import sysconfig
 from pathlib import Path
 
 from sekisho.durations import format_ms
+from sekisho.lab.accounting import NAS
 from sekisho.lab.measure import GateCounts
+from sekisho.lab.programs import RADIUS_PORT, RADIUS_SECRET
 from sekisho.lab.topology import (
+    ACCESS_RADIUS,
+    GATE_RADIUS,
     GATE_SUBSCRIBER,
     GATE_UPLINK,
     IPV4_POOL,
@@ -28,14 +32,25 @@ def name(run: str) -> str:
     return f"lab-{run}"
 
 
-def config(run: str, limit: Limit) -> str:
-    """Write the gate's config file."""
+def config(run: str, limit: Limit, directory: Path) -> str:
+    """Write the gate's config file, which is to be in `directory` as the secret is, and its store."""
     return f"""\
 [gate]
 name       = "{name(run)}"
 subscriber = ["{GATE_SUBSCRIBER}"]
 uplink     = ["{GATE_UPLINK}"]
 exempt     = ["{OWN_SERVERS}"]
+
+[store]
+url = "sqlite:///{directory}/lines.db"
+
+[radius]
+listen = ["{GATE_RADIUS}:{RADIUS_PORT}"]
+
+[[radius.client]]
+name        = "{NAS}"
+address     = "{ACCESS_RADIUS}"
+secret_file = "{RADIUS_SECRET}"
 
 [[pool]]
 prefix = "{IPV4_POOL}"

@@ -16,8 +16,6 @@ from sekisho.lab.phases import Phase
 from sekisho.lab.receipts import Receipt
 from sekisho.model import Limit, Mode
 
-WANTED_SPAM_SHARE = 0.05
-
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -299,25 +297,3 @@ def letters_in_all(
     lost = sum(1 for letter in letters if letter.name in failed or letter.name not in arrived)
     deferred, bounced = log.count("status=deferred"), log.count("status=bounced")
     return Letters(len(letters), len(letters) - lost, lost, deferred, bounced, left)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """All that a run found."""
-
-    run: str
-    seconds: float
-    phases: tuple[Figures, ...]
-    letters: Letters
-    timeline: Timeline
-
-    @property
-    def spam_holds(self) -> bool:
-        """Tell whether enforcing brought the spam down as far as wanted."""
-        share = next(phase.spam.share_of_observe for phase in self.phases if phase.name == "enforce")
-        return share is not None and share <= WANTED_SPAM_SHARE
-
-    @property
-    def honest_holds(self) -> bool:
-        """Tell whether no letter failed."""
-        return self.letters.failed == 0 and self.letters.bounced == 0

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sekisho.lab.topology import GATE_RADIUS
+
 # Debian package by program
 PACKAGES: Mapping[str, str] = {
     "ip": "iproute2",
@@ -19,6 +21,8 @@ PACKAGES: Mapping[str, str] = {
     "smtp-source": "postfix",
     "swaks": "swaks",
     "msmtp": "msmtp",
+    "radclient": "freeradius-utils",
+    "stdbuf": "coreutils",
 }
 
 LETTER_HEADER = "X-Sekisho-Lab"
@@ -50,21 +54,22 @@ SPAM_SINKS = frozenset({"victims-4", "victims-6"})
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """A spamming line: its sessions at once, and the receivers it floods."""
+    """A spamming line: its sessions at once, and the receivers it floods, each of these in turn."""
 
     line: str
     sessions: int
-    target: str
+    targets: tuple[str, ...]
 
 
 # 10 sessions of 1.5 s are the 25,000 messages an hour of Rustock, the fastest bot with a published
 # figure; 14 are what it needs with sessions of 2 s; 30 are beyond what has been published.
 BOTS = (
-    Bot("bot-1", 10, "198.51.100.10"),
-    Bot("bot-2", 14, "198.51.100.10"),
-    Bot("bot-3", 30, "198.51.100.10"),
-    Bot("bot-4", 14, "[2001:db8:f::10]"),
+    Bot("bot-1", 10, ("198.51.100.10",)),
+    Bot("bot-2", 14, ("198.51.100.10",)),
+    Bot("bot-3", 30, ("198.51.100.10",)),
+    Bot("bot-4", 14, ("198.51.100.10", "[2001:db8:f::10]")),
 )
+TWOFOLD = "bot-4"  # sends over IPv4 and IPv6, and is one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,10 @@ SERVERS: Mapping[str, str] = {
 }
 
 LINE_NAMES = (*(sender.line for sender in SENDERS), *(bot.line for bot in BOTS))
+RECONNECTING = ("home-4", "bot-2", TWOFOLD)  # before each phase but the first
+
+RADIUS_SECRET = "radius-secret"  # the file's name
+RADIUS_PORT = 1813
 
 
 def sink_argv(sink: Sink, directory: Path) -> tuple[str, ...]:
@@ -104,12 +113,23 @@ def sink_argv(sink: Sink, directory: Path) -> tuple[str, ...]:
     return ("smtp-sink", *limits, *_SINK_DELAYS, "-d", files, f"{sink.address}:25", "1024")
 
 
-def bot_argv(bot: Bot) -> tuple[str, ...]:
-    """Send without end, one session at a time and each message in a session of its own."""
+def radclient_argv(directory: Path, requests: int) -> tuple[str, ...]:
+    """Send the requests on stdin all at once, by the secret in `directory`; say at once what is answered."""
+    secret = str(directory / RADIUS_SECRET)
+    options = ("-x", "-r", "5", "-t", "3", "-p", str(requests), "-S", secret)
+    return ("stdbuf", "-oL", "radclient", *options, f"{GATE_RADIUS}:{RADIUS_PORT}", "acct")
+
+
+def bot_argv(bot: Bot, target: str) -> tuple[str, ...]:
+    """Send to a receiver, one session at a time and each message in a session of its own.
+
+    Without end, unless the bot has other receivers, whose turn is next.
+    """
+    messages = "1000000" if len(bot.targets) == 1 else "1"
     return (
-        *("smtp-source", "-s", "1", "-m", "1000000", "-l", "1500"),
+        *("smtp-source", "-s", "1", "-m", messages, "-l", "1500"),
         *("-M", f"{bot.line}.example", "-f", f"{bot.line}@spam.example", "-t", "victim@victims.example"),
-        f"{bot.target}:25",
+        f"{target}:25",
     )
 
 

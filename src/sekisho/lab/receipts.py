@@ -23,7 +23,7 @@ _SESSIONS = re.compile(rb"sess=(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One message at a receiver: from which line, which letter (None: spam), when.
+    """One message at a receiver: from which line, which letter (None: spam), when, over which protocol.
 
     `at` in seconds since the epoch.
     """
@@ -31,6 +31,7 @@ class Receipt:
     line: str
     letter: str | None
     at: float
+    ipv6: bool = False
 
 
 def parse(text: str, at: float, lines: Mapping[str, str]) -> Receipt:
@@ -44,7 +45,7 @@ def parse(text: str, at: float, lines: Mapping[str, str]) -> Receipt:
     if client[1] not in lines:
         raise ValueError(f"a message came from {client[1]}, which is no line of the laboratory")
     letter = _LETTER.search(text)
-    return Receipt(lines[client[1]], letter[1] if letter else None, at)
+    return Receipt(lines[client[1]], letter[1] if letter else None, at, ipv6=":" in client[1])
 
 
 def collect(directory: Path, lines: Mapping[str, str]) -> list[Receipt]:

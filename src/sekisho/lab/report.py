@@ -12,8 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sekisho.durations import format_ms
-from sekisho.lab.measure import WANTED_SPAM_SHARE, Figures, Quantiles, Result, Timeline
+from sekisho.lab.lines import Lines, Twofold
+from sekisho.lab.measure import Figures, Quantiles, Timeline
 from sekisho.lab.phases import describe
+from sekisho.lab.result import WANTED_SECONDS_TO_GATE, WANTED_SPAM_SHARE, Result
+from sekisho.model import Limit, Mode
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _CHART_MARGIN = 22  # label, frame and scale beside the chart
@@ -22,7 +25,7 @@ _CHART_MARGIN = 22  # label, frame and scale beside the chart
 def render(result: Result, width: int) -> list[RenderableType]:
     """Lay out the whole report for a terminal `width` columns wide."""
     verdict_lines = [Text(line, style="green" if holds else "bold red") for line, holds in verdicts(result)]
-    tables = (_phases(result.phases), _bots(result.phases))
+    tables = (_phases(result.phases, result.lines.twofold), _bots(result.phases))
     return ["", *tables, "", *_chart(result.timeline, width), "", *verdict_lines]
 
 
@@ -41,10 +44,34 @@ def verdicts(result: Result) -> tuple[tuple[str, bool], ...]:
         f"{letters.failed} failed (wanted: 0); the office's Postfix put off {letters.deferred}, "
         f"gave up {letters.bounced}, has {letters.left} in its queue"
     )
-    return ((spam, result.spam_holds), (honest, result.honest_holds))
+    return (
+        (spam, result.spam_holds),
+        (honest, result.honest_holds),
+        (_of_lines(result.lines), result.lines_hold),
+        (_of_one_line(result), result.twofold_holds),
+    )
 
 
-def _phases(phases: Sequence[Figures]) -> Table:
+def _of_lines(lines: Lines) -> str:
+    delays = lines.seconds_to_gate
+    return (
+        f"lines: {lines.known} known by accounting, {lines.starts} came up, {lines.lease_changes} changes of "
+        f"leases; from acknowledgement to the gate: median {delays.median:.3f} s, worst {delays.worst:.3f} s "
+        f"(wanted: at most {WANTED_SECONDS_TO_GATE:g} s)"
+    )
+
+
+def _of_one_line(result: Result) -> str:
+    limits = {phase.name: phase.limit for phase in result.phases}
+    most = ", ".join(
+        f"{span.sessions_at_most} in {span.phase} (cap {limits[span.phase].cap})"
+        for span in result.lines.twofold
+        if limits[span.phase].mode is Mode.ENFORCE
+    )
+    return f"one line, IPv4 and IPv6 ({result.lines.twofold[0].line}): sessions at most at once {most}"
+
+
+def _phases(phases: Sequence[Figures], twofold: Sequence[Twofold]) -> Table:
     table = Table(title="Spam and honest mail through the gate", box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
     for phase in phases:
@@ -62,10 +89,19 @@ def _phases(phases: Sequence[Figures]) -> Table:
         ("gate: admitted", (f"{p.gate.admitted:,}" for p in phases)),
         ("gate: refused", (f"{p.gate.refused:,}" for p in phases)),
         ("gate: held", (f"{p.gate.held:,}" for p in phases)),
+        (f"one line, IPv4 and IPv6: {twofold[0].line}", ("" for _ in phases)),
+        ("  sessions at most at once", map(_most, twofold, (p.limit for p in phases))),
+        ("  messages over IPv4 / IPv6", (f"{t.ipv4_messages} / {t.ipv6_messages}" for t in twofold)),
     ]
     for label, cells in rows:
         table.add_row(label, *cells)
     return table
+
+
+def _most(span: Twofold, limit: Limit) -> str:
+    """Say how many sessions there were at once, and whether that is what the limit allows."""
+    is_cap = limit.mode is Mode.ENFORCE and span.sessions_at_most == limit.cap
+    return f"{span.sessions_at_most}{' = cap' if is_cap else ''}"
 
 
 def _sender_rows(phases: Sequence[Figures]) -> list[tuple[str, Iterable[str]]]:
@@ -136,7 +172,7 @@ def as_json(result: Result) -> dict[str, Any]:
     figures = asdict(result)
     for phase in figures["phases"]:
         phase["limit"]["delay"] = format_ms(phase["limit"].pop("delay_ms"))
-    figures["holds"] = {"spam": result.spam_holds, "honest": result.honest_holds}
+    figures["holds"] = {"spam": result.spam_holds, "honest": result.honest_holds, "lines": result.lines_hold}
     figures["timeline"]["begins"] = dict(result.timeline.begins)
     return figures
 

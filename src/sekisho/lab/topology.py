@@ -6,13 +6,14 @@
     home-own ──┤                       gate                        internet
     home-4 ────┤   access    ┌──────────────────────┐          ┌─ victims    198.51.100.10, 2001:db8:f::10
     home-6 ────┼── bridge ── bng0    router     up0 ─── eth0 ──┼─ mx         198.51.100.25, 2001:db8:f::25
-    elsewhere ─┤             │   sekisho gate up    │          ├─ elsewhere  198.51.100.26
-    bot-1 … 4 ─┘             └──────────────────────┘          └─ own        203.0.113.25, exempt
+    elsewhere ─┤   radclient mgmt0                 │          ├─ elsewhere  198.51.100.26
+    bot-1 … 4 ─┘             │   sekisho gate up    │          └─ own        203.0.113.25, exempt
+                             └──────────────────────┘
 
-Each line, the bridge, the gate and the receivers are a namespace. Lines live in 100.64.0.0/16 and
-2001:db8:4000::/36 (a /56 each), receivers in 198.51.100.0/24 and 2001:db8:f::/64, the provider's
-own mail servers in 203.0.113.0/24. Every link joins two of these namespaces and none of them has a
-route to the machine, so no packet can leave.
+Each line, the access equipment, the gate and the receivers are a namespace. Lines live in 100.64.0.0/16
+and 2001:db8:4000::/36 (a /56 each), receivers in 198.51.100.0/24 and 2001:db8:f::/64, the provider's
+own mail servers in 203.0.113.0/24; accounting goes over 192.0.2.0/24. Every link joins two of these
+namespaces and none of them has a route to the machine, so no packet can leave.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ OWN_SERVERS = "203.0.113.0/24"
 
 GATE_SUBSCRIBER = "bng0"
 GATE_UPLINK = "up0"
+GATE_MANAGEMENT = "mgmt0"
+
+GATE_ACCESS = "100.64.0.1"
+GATE_RADIUS = "192.0.2.1"
+ACCESS_RADIUS = "192.0.2.2"
+
+LOGINS = 3  # of a line, each with other addresses: one for each phase
 
 _FORWARDING = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"
 
@@ -41,13 +49,21 @@ class LabError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Addresses:
+    """What a line holds during one login: an IPv4 address, a prefix, and its own address in that."""
+
+    ipv4: str
+    prefix: str
+    ipv6: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """A subscriber line: its name, its namespace and what it holds."""
+    """A subscriber line: its name, its namespace, and what it holds at each login in turn."""
 
     name: str
     namespace: str
-    ipv4: str
-    ipv6: str
+    logins: tuple[Addresses, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +94,26 @@ def topology(run: str, line_names: tuple[str, ...]) -> Topology:
         Line(
             name=name,
             namespace=f"{prefix}-{name}",
-            ipv4=f"100.64.0.{10 + number}",
-            ipv6=f"2001:db8:4000:{number << 8:x}::2",
+            logins=tuple(_addresses(number, login) for login in range(LOGINS)),
         )
         for number, name in enumerate(line_names, 1)
     )
     return Topology(run, prefix, f"{prefix}-access", f"{prefix}-gate", f"{prefix}-internet", lines)
 
 
+def _addresses(line: int, login: int) -> Addresses:
+    network = f"2001:db8:{0x4000 + login:x}:{line << 8:x}::"
+    return Addresses(f"100.64.{login}.{10 + line}", f"{network}/{IPV6_LINE_LENGTH}", f"{network}2")
+
+
 def line_of_address(net: Topology) -> Mapping[str, str]:
-    """Map each address of a line to the line's name."""
-    return {address: line.name for line in net.lines for address in (line.ipv4, line.ipv6)}
+    """Map each address that a line ever has to the line's name."""
+    return {
+        address: line.name
+        for line in net.lines
+        for login in line.logins
+        for address in (login.ipv4, login.ipv6)
+    }
 
 
 def commands(net: Topology) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -110,6 +135,11 @@ def _access(net: Topology) -> tuple[str, ...]:
             f"link add {port} type veth peer name {peer} netns {namespace}",
             f"link set {port} master bridge up",
         ]
+    rows += [
+        f"link add management type veth peer name {GATE_MANAGEMENT} netns {net.gate}",
+        f"address add {ACCESS_RADIUS}/24 dev management",
+        "link set management up",
+    ]
     return tuple(rows)
 
 
@@ -117,13 +147,15 @@ def _gate(net: Topology) -> tuple[str, ...]:
     return (
         "link set lo up",
         f"link add {GATE_UPLINK} type veth peer name eth0 netns {net.internet}",
-        f"address add 100.64.0.1/16 dev {GATE_SUBSCRIBER}",
+        f"address add {GATE_ACCESS}/16 dev {GATE_SUBSCRIBER}",
         f"address add fe80::1/64 dev {GATE_SUBSCRIBER} nodad",
         f"address add 198.51.100.1/24 dev {GATE_UPLINK}",
         f"address add 203.0.113.1/24 dev {GATE_UPLINK}",
         f"address add 2001:db8:f::1/64 dev {GATE_UPLINK} nodad",
         f"link set {GATE_SUBSCRIBER} up",
         f"link set {GATE_UPLINK} up",
+        f"address add {GATE_RADIUS}/24 dev {GATE_MANAGEMENT}",
+        f"link set {GATE_MANAGEMENT} up",
         f"route add {IPV6_POOL} dev {GATE_SUBSCRIBER}",
     )
 
@@ -144,12 +176,36 @@ def _internet() -> tuple[str, ...]:
 def _line(line: Line) -> tuple[str, ...]:
     return (
         "link set lo up",
-        f"address add {line.ipv4}/16 dev eth0",
-        f"address add {line.ipv6}/{IPV6_LINE_LENGTH} dev eth0 nodad",
+        *_holding(line.logins[0]),
         "link set eth0 up",
-        "route add default via 100.64.0.1",
+        f"route add default via {GATE_ACCESS}",
         "route add default via fe80::1 dev eth0",
     )
+
+
+def _holding(addresses: Addresses) -> tuple[str, ...]:
+    return (
+        f"address add {addresses.ipv4}/16 dev eth0",
+        f"address add {addresses.ipv6}/{IPV6_LINE_LENGTH} dev eth0 nodad",
+    )
+
+
+def renumbering(before: Addresses, after: Addresses) -> tuple[str, ...]:
+    """List what `ip -batch` is told in a line whose new sessions are to leave from other addresses.
+
+    Those before are deprecated (RFC 4862, 5.5.4): what is open over them runs to its end.
+    """
+    return (
+        *_holding(after),
+        f"route replace default via {GATE_ACCESS} src {after.ipv4}",
+        f"address change {before.ipv6}/{IPV6_LINE_LENGTH} dev eth0 preferred_lft 0",
+    )
+
+
+def renumber(net: Topology, name: str, login: int) -> None:
+    """Give a line the addresses of its next login. Raises LabError."""
+    line = net.line(name)
+    _batch(line.namespace, renumbering(line.logins[login - 1], line.logins[login]))
 
 
 def build(net: Topology, impatient: tuple[str, ...]) -> None:
@@ -160,8 +216,7 @@ def build(net: Topology, impatient: tuple[str, ...]) -> None:
     for namespace in net.namespaces:
         _run(("ip", "netns", "add", namespace))
     for namespace, rows in commands(net):
-        # not `ip -n`: that mounts a new /sys, which a chroot may not
-        _run((*_inside(namespace), "ip", "-batch", "-"), "\n".join(rows) + "\n")
+        _batch(namespace, rows)
     _shell(net.gate, _FORWARDING)
     for name in impatient:
         _shell(net.line(name).namespace, _IMPATIENCE)
@@ -173,6 +228,11 @@ def remove(net: Topology) -> None:
     for namespace in net.namespaces:
         if namespace in listed:
             _run(("ip", "netns", "delete", namespace))
+
+
+def _batch(namespace: str, rows: tuple[str, ...]) -> None:
+    # not `ip -n`: that mounts a new /sys, which a chroot may not
+    _run((*_inside(namespace), "ip", "-batch", "-"), "\n".join(rows) + "\n")
 
 
 def _shell(namespace: str, script: str) -> None:

@@ -17,6 +17,16 @@ _STILLBORN_SECONDS = 1.0
 _MOST_STILLBORN = 50
 
 
+@dataclass(frozen=True)
+class Spamming:
+    """One of a bot's processes; `turn` tells its receiver, `started` is monotonic, in seconds."""
+
+    bot: programs.Bot
+    turn: int
+    started: float
+    process: subprocess.Popen[bytes]
+
+
 @dataclass
 class Bots:
     """The running spam programs, one process a session.
@@ -26,30 +36,36 @@ class Bots:
 
     net: Topology
     log: Path
-    running: list[tuple[programs.Bot, float, subprocess.Popen[bytes]]] = field(default_factory=list)
+    running: list[Spamming] = field(default_factory=list)
     stillborn: int = 0
 
-    def start(self, now: float) -> None:
-        """Begin to send; `now` is monotonic, in seconds."""
-        self.running = [self._start(bot, now) for bot in programs.BOTS for _ in range(bot.sessions)]
+    def start(self, now: float, *lines: str) -> None:
+        """Let these lines begin to send; `now` is monotonic, in seconds."""
+        self.running += [
+            self._start(bot, turn, now)
+            for bot in programs.BOTS
+            if bot.line in lines
+            for turn in range(bot.sessions)
+        ]
 
     def tick(self, now: float) -> None:
         """Replace the sessions that have ended. Raises LabError when too many end at once."""
-        for number, (bot, started, process) in enumerate(self.running):
-            if process.poll() is not None:
-                self.stillborn += now - started < _STILLBORN_SECONDS
-                self.running[number] = self._start(bot, now)
+        for number, one in enumerate(self.running):
+            if one.process.poll() is not None:
+                self.stillborn += now - one.started < _STILLBORN_SECONDS
+                self.running[number] = self._start(one.bot, one.turn + 1, now)
         if self.stillborn > _MOST_STILLBORN:
             raise LabError(f"smtp-source ends at once on the spamming lines: {last_line(self.log)}")
 
-    def stop(self) -> None:
-        """End all spam."""
-        processes.end([process.pid for _, _, process in self.running])
-        self.running.clear()
+    def stop(self, *lines: str) -> None:
+        """End the spam of these lines."""
+        processes.end([one.process.pid for one in self.running if one.bot.line in lines])
+        self.running = [one for one in self.running if one.bot.line not in lines]
 
-    def _start(self, bot: programs.Bot, now: float) -> tuple[programs.Bot, float, subprocess.Popen[bytes]]:
+    def _start(self, bot: programs.Bot, turn: int, now: float) -> Spamming:
         namespace = self.net.line(bot.line).namespace
-        return bot, now, processes.start(namespace, programs.bot_argv(bot), self.log)
+        argv = programs.bot_argv(bot, bot.targets[turn % len(bot.targets)])
+        return Spamming(bot, turn, now, processes.start(namespace, argv, self.log))
 
 
 @dataclass
