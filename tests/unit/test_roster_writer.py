@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from sekisho.daemon import roster_writer
 from sekisho.daemon.roster_writer import RosterWriter
-from sekisho.gate import GateError
+from sekisho.gate import FullError, GateError
 from sekisho.model import Address, KnownLine, RosterChange
 
 HOME, OTHER = Address(bytes([10, 0, 0, 1]), 32), Address(bytes([10, 0, 0, 2]), 32)
@@ -117,3 +118,50 @@ def test_the_gate_is_whole_when_the_roster_is_written_and_not_before() -> None:
         go_on.set()
         gate.wait(lambda: gate.given == ["whole", "whole"])
     assert writer.is_whole
+
+
+def test_where_a_table_is_full_changes_go_on_and_the_whole_is_tried_ever_more_seldom() -> None:
+    class Full(Gate):
+        def reconcile(self) -> None:
+            self.note("whole")
+            raise FullError("raise addresses in [gate]")
+
+    gate = Full()
+    change = RosterChange({1: DYNAMIC}, {HOME: 1})
+    with capture_logs() as logs, writing(gate) as writer:
+        gate.wait(lambda: gate.given.count("whole") == 4)
+        assert not writer.is_whole
+        writer.tell(change)
+        gate.wait(lambda: change in gate.given)
+    rests = [entry["again_in_seconds"] for entry in logs]
+    assert rests[:4] == [0.01, 0.02, 0.04, 0.08]
+    assert {entry["why"] for entry in logs} == {"raise addresses in [gate]"}
+
+
+def test_a_change_that_finds_no_room_is_written_with_the_whole_when_there_is_some() -> None:
+    class Full(Gate):
+        def apply(self, change: RosterChange) -> None:
+            super().apply(change)
+            raise FullError("raise addresses in [gate]")
+
+    gate = Full()
+    with writing(gate) as writer:
+        gate.wait(lambda: gate.given == ["whole"])
+        writer.tell(RosterChange({1: DYNAMIC}, {HOME: 1}))
+        gate.wait(lambda: gate.given[2:] == ["whole"])
+    assert writer.is_whole
+
+
+def test_a_fault_of_ours_is_told_and_the_whole_roster_written_again() -> None:
+    class Faulty(Gate):
+        def apply(self, change: RosterChange) -> None:
+            super().apply(change)
+            raise ValueError("never thought of")
+
+    gate = Faulty()
+    with capture_logs() as logs, writing(gate) as writer:
+        gate.wait(lambda: gate.given == ["whole"])
+        writer.tell(RosterChange({1: DYNAMIC}, {HOME: 1}))
+        gate.wait(lambda: gate.given[2:] == ["whole"])
+        assert writer.is_alive
+    assert [(entry["log_level"], entry["exc_info"]) for entry in logs] == [("error", True)]

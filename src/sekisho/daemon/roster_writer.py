@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
 
 from sekisho.api.problems import RefusalError
-from sekisho.gate import GateError
+from sekisho.gate import FullError, GateError
 from sekisho.model import RosterChange
 from sekisho.store import StoreError
 
 RETRY_SECONDS = 5.0  # after the gate, or the store, has refused
+LONGEST_REST_SECONDS = 320.0  # between two looks whether there is room for all lines now
 
 log = structlog.get_logger()
 
@@ -20,8 +22,9 @@ log = structlog.get_logger()
 class RosterWriter:
     """Writes what it is told; the whole roster first, and again when something has failed.
 
-    `apply` writes a change, `reconcile` the whole roster. Both
-    raise GateError, the latter StoreError too, and RefusalError when the daemon is ending.
+    `apply` writes a change, `reconcile` the whole roster. Both raise GateError, the latter StoreError
+    too, and RefusalError when the daemon is ending. After a FullError changes go on, and the whole is
+    tried ever more seldom: it costs as much as a start, and room comes by an operator.
     """
 
     def __init__(self, apply: Callable[[RosterChange], object], reconcile: Callable[[], object]) -> None:
@@ -30,7 +33,11 @@ class RosterWriter:
         self._woken = threading.Event()
         self._ending = threading.Event()
         self._pending = RosterChange()
-        self._is_whole = self._again = False
+        self._is_due = True  # the whole roster, until it is written
+        self._again = False  # it was asked for while it was being written
+        self._lack: str | None = None
+        self._rest_seconds = RETRY_SECONDS
+        self._rest_until = 0.0
         self._thread = threading.Thread(target=self._run, name="roster")
 
     def start(self) -> None:
@@ -47,7 +54,13 @@ class RosterWriter:
     @property
     def is_whole(self) -> bool:
         """Tell whether the gate has the whole roster."""
-        return self._is_whole
+        with self._lock:
+            return not self._is_due and self._lack is None
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the thread runs."""
+        return self._thread.is_alive()
 
     def tell(self, change: RosterChange) -> None:
         """Take a change; it is in the gate shortly after."""
@@ -59,30 +72,55 @@ class RosterWriter:
 
     def start_over(self) -> None:
         """Write the whole roster again."""
-        self._again = True
-        self._is_whole = False
+        with self._lock:
+            self._is_due = self._again = True
         self._woken.set()
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            self._woken.wait(None if self._is_whole else RETRY_SECONDS)
+            self._woken.wait(None if self._lack is None else max(0.0, self._rest_until - time.monotonic()))
             self._woken.clear()
             try:
                 self._write()
             except RefusalError:
                 return  # the keeper has ended
             except (GateError, StoreError) as error:
-                self._is_whole = False
                 log.error("lines are not up to date in the gate; trying again", why=str(error))  # noqa: TRY400 - the message says it all
-                self._ending.wait(RETRY_SECONDS)
+                self._try_again()
+            except Exception:
+                log.exception("lines are not up to date in the gate, which is our fault; trying again")
+                self._try_again()
 
     def _write(self) -> None:
+        """Write the whole where it is due, else what was told; what finds no room is looked at later."""
         with self._lock:
             pending, self._pending = self._pending, RosterChange()
-        if self._is_whole:
-            if pending.lines or pending.addresses:
-                self._apply(pending)
+            rested = self._lack is not None and time.monotonic() >= self._rest_until
+            whole, self._again = self._is_due or rested, False
+        if not whole and not pending.lines and not pending.addresses:
             return
-        self._again = False
-        self._reconcile()
-        self._is_whole = not self._again  # what was told meanwhile is written after this
+        try:
+            if whole:
+                self._reconcile()  # what was told meanwhile is written after this
+            else:
+                self._apply(pending)
+        except FullError as error:
+            self._rest(str(error), whole=whole)
+        else:
+            if whole:
+                self._lack, self._rest_seconds = None, RETRY_SECONDS
+        if whole:
+            with self._lock:
+                self._is_due = self._again
+
+    def _rest(self, lack: str, *, whole: bool) -> None:
+        """Let time pass until the whole is tried again, each time twice as long."""
+        if whole or self._lack is None:
+            log.error("some lines are not in the gate", why=lack, again_in_seconds=self._rest_seconds)
+            self._rest_until = time.monotonic() + self._rest_seconds
+            self._rest_seconds = min(2 * self._rest_seconds, LONGEST_REST_SECONDS)
+        self._lack = lack
+
+    def _try_again(self) -> None:
+        self.start_over()
+        self._ending.wait(RETRY_SECONDS)
