@@ -49,6 +49,11 @@ class Settler:
         self._thread.join()
 
     @property
+    def is_alive(self) -> bool:
+        """Tell whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
     def waiting(self) -> int:
         """Tell how many events wait to be settled."""
         return self._waiting

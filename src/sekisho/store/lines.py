@@ -33,6 +33,10 @@ class Lines(Door):
             numbers |= given
         return numbers
 
+    def known_numbers(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the numbers of lines that have one."""
+        return dict(self._many.find(_BY_NAME, names))
+
     def line_number(self, name: str) -> int | None:
         """Return the number of a line, None where it was never heard of."""
         return next((number for _, number in self._many.find(_BY_NAME, [name])), None)
