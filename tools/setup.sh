@@ -44,7 +44,6 @@ lab_needs() {
 sources_needs() { # PostgreSQL as the store and as FreeRADIUS's own; FreeRADIUS and Kea as sources of leases
     need postgresql compgen -G '/usr/lib/postgresql/*/bin/postgres'
     need freeradius type freeradius
-    need freeradius-utils type radclient
     need freeradius-postgresql test -e /usr/lib/freeradius/rlm_sql_postgresql.so
     need kea-dhcp4-server type kea-dhcp4
     need kea-dhcp6-server type kea-dhcp6

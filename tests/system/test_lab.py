@@ -106,9 +106,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     [
         (signal.SIGTERM, "start the receivers"),
         (signal.SIGINT, "attach the gate"),
+        (signal.SIGTERM, "bring the lines up"),
         (signal.SIGINT, r"^ +5 of"),
+        (signal.SIGINT, "^enforce"),
     ],
-    ids=["SIGTERM while it starts", "Ctrl-C while the gate is attached", "Ctrl-C under traffic"],
+    ids=[
+        "SIGTERM while it starts",
+        "Ctrl-C while the gate is attached",
+        "SIGTERM while lines come up",
+        "Ctrl-C under traffic",
+        "Ctrl-C while lines reconnect",
+    ],
 )
 def test_an_early_end_leaves_nothing_behind(whole: Whole, number: signal.Signals, moment: str) -> None:
     with start() as process:

@@ -93,9 +93,13 @@ class Nas:
         return self.net.line(name).logins[self.logins[name]]
 
     def _has(self, name: str) -> bool:
-        """Tell whether the gate knows a line by what it holds, and as the one that it was before."""
+        """Tell whether the gate knows a line by what it holds. Raises LabError if it is another there."""
         number = self.tables.holder(self._held(name))
-        return number is not None and self.numbers.setdefault(name, number) == number
+        if number is not None and self.numbers.setdefault(name, number) != number:
+            raise LabError(
+                f"the gate takes {name} for another line since it has reconnected: a fault of ours"
+            )
+        return number is not None
 
     def _tell(self, status: Status, names: Collection[str], done: Callable[[str], bool]) -> list[float]:
         """Account for lines; return how long after each acknowledgement the gate had done it, in seconds.
