@@ -12,7 +12,22 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import accounting, cost, history, holding, lab, loading, packets, programs, roster, rows, sessions
+from bench import (
+    accounting,
+    cost,
+    freeradius,
+    history,
+    holding,
+    lab,
+    loading,
+    packets,
+    programs,
+    restart,
+    roster,
+    rows,
+    sessions,
+    storm,
+)
 from bench.rows import Row
 from sekisho.gate import GateError
 from sekisho.store import StoreError
@@ -30,7 +45,10 @@ FILES: Final[dict[str, dict[str, Measure]]] = {
     },
     "lines.json": {
         "roster": roster.measure,
+        "restart": restart.measure,
         "accounting": accounting.measure,
+        "freeradius": freeradius.measure,
+        "storm": storm.measure,
         "history": history.measure,
     },
 }

@@ -138,12 +138,12 @@ def measure() -> Iterator[Row]:
 
 def judge(first: list[float], again: list[float]) -> Iterator[Row]:
     """Give the rows of how long look-ups took, in ms, from the disk and once more."""
-    name = f"history: holder among {ADDRESSES * EACH:,} past leases, {LOOK_UPS:,} look-ups"
-    yield Row(f"{name}: none in memory at first: median", float(np.percentile(first, 50)), "ms")
-    yield at_most(f"{name}: none in memory at first: p99", float(np.percentile(first, 99)), "ms", 5)
-    yield Row(f"{name}: none in memory at first: worst", max(first), "ms")
-    yield Row(f"{name}: the same again: median", float(np.percentile(again, 50)), "ms")
-    yield Row(f"{name}: the same again: p99", float(np.percentile(again, 99)), "ms")
+    name = f"history, {ADDRESSES * EACH:,} past leases, holder look-up"
+    yield Row(f"{name}, nothing in memory at first: median", float(np.percentile(first, 50)), "ms")
+    yield at_most(f"{name}, nothing in memory at first: p99", float(np.percentile(first, 99)), "ms", 5)
+    yield Row(f"{name}, nothing in memory at first: worst", max(first), "ms")
+    yield Row(f"{name}, the same again: median", float(np.percentile(again, 50)), "ms")
+    yield Row(f"{name}, the same again: p99", float(np.percentile(again, 99)), "ms")
 
 
 def _built(history: History, path: Path) -> float:

@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 
+import psycopg
+
 from sekisho.lines.events import Boot, Heard
 from sekisho.lines.radius import Naming
 from sekisho.lines.radius_reception import Client, Count
 from sekisho.lines.radius_server import NotDurableError, RadiusServer
+from tests.store.postgres import USER, Postgres
 from tests.system.netns import Namespace
 from tests.system.waiting import until
 
@@ -93,8 +96,7 @@ class Site:
         """Start a FreeRADIUS that relays accounting as etc/freeradius says; return its log."""
         raddb, log = self.directory / "raddb", self.directory / "log"
         self._write(raddb, at_once=at_once)
-        self.here.start("freeradius", "-f", "-d", str(raddb), "-l", str(log))
-        until(lambda: log.exists() and "Ready to process requests" in log.read_text())
+        start_freeradius(self.here, raddb, log)
         return log
 
     @property
@@ -145,6 +147,26 @@ def copy_installed(raddb: Path, directory: Path) -> None:
         edit(main, rf"^{key} = .*$", f"{key} = {value}")
     edit(main, r"^\t(user|group) = freerad$", "")  # the test's directory is open to root alone
     (raddb / "clients.conf").write_text(f'client nas {{\nipaddr = 127.0.0.1\nsecret = "{SECRET}"\n}}\n')
+
+
+def write_into_table(raddb: Path, postgres: Postgres, url: str) -> None:
+    """Have FreeRADIUS keep its table in an empty database, with its own schema and queries."""
+    with psycopg.connect(url) as connection:
+        connection.execute((INSTALLED / "mods-config/sql/main/postgresql/schema.sql").read_bytes())
+    for module in ("sql", "expr"):
+        shutil.copy(raddb / "mods-available" / module, raddb / "mods-enabled" / module)
+    database = url.partition("@/")[2].partition("?")[0]
+    sql = raddb / "mods-enabled" / "sql"
+    edit(sql, '"rlm_sql_null"', '"rlm_sql_postgresql"')
+    edit(sql, 'dialect = "sqlite"', f'dialect = "postgresql"\nserver = "{postgres.root}"\nlogin = "{USER}"')
+    edit(sql, 'radius_db = "radius"', f'radius_db = "{database}"')
+
+
+def start_freeradius(here: Namespace, raddb: Path, log: Path) -> None:
+    """Start a FreeRADIUS and wait until it is ready."""
+    started = here.start("freeradius", "-f", "-d", str(raddb), "-l", str(log))
+    until(lambda: started.poll() is not None or (log.exists() and "Ready to process" in log.read_text()))
+    assert started.poll() is None, log.read_text()
 
 
 def edit(file: Path, pattern: str, replacement: str) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from sekisho.lines.events import Event, login_key
@@ -16,10 +14,9 @@ from sekisho.lines.radacct import Mark
 from sekisho.lines.radacct_poll import Radacct
 from sekisho.lines.radius import Naming
 from sekisho.model import Address
-from tests.store.postgres import USER, Postgres, server
-from tests.system.accounting import INSTALLED, SECRET, copy_installed, edit
+from tests.store.postgres import Postgres, server
+from tests.system.accounting import SECRET, copy_installed, start_freeradius, write_into_table
 from tests.system.netns import Namespace, Net
-from tests.system.waiting import until
 from tests.unit.ledger import Ledger
 
 PORT = 1813
@@ -46,10 +43,12 @@ class Site:
     """A FreeRADIUS with its table in a database, and our reading of it."""
 
     def __init__(self, here: Namespace, directory: Path, postgres: Postgres, url: str) -> None:
-        self._here, self._directory = here, directory
-        with psycopg.connect(url) as connection:
-            connection.execute((INSTALLED / "mods-config/sql/main/postgresql/schema.sql").read_bytes())
-        self._start(postgres, url.partition("@/")[2].partition("?")[0])
+        self._here = here
+        raddb = directory / "raddb"
+        copy_installed(raddb, directory)
+        write_into_table(raddb, postgres, url)
+        (raddb / "sites-enabled" / "accounting").write_text(SITE)
+        start_freeradius(here, raddb, directory / "log")
         self.radacct = Radacct(url, (Naming.CLASS, Naming.USER_NAME), None, utc=lambda: datetime.now(UTC))
         self.mark, self.ledger, self.names = Mark(), Ledger(), list[str]()
 
@@ -90,22 +89,6 @@ class Site:
             (self.names[line], begin.timestamp() - BEGIN, None if end is None else end.timestamp() - BEGIN)
             for begin, end, line in self.ledger.held(address)
         ]
-
-    def _start(self, postgres: Postgres, database: str) -> None:
-        raddb, log = self._directory / "raddb", self._directory / "log"
-        copy_installed(raddb, self._directory)
-        for module in ("sql", "expr"):
-            shutil.copy(raddb / "mods-available" / module, raddb / "mods-enabled" / module)
-        sql = raddb / "mods-enabled" / "sql"
-        edit(sql, '"rlm_sql_null"', '"rlm_sql_postgresql"')
-        edit(
-            sql, 'dialect = "sqlite"', f'dialect = "postgresql"\nserver = "{postgres.root}"\nlogin = "{USER}"'
-        )
-        edit(sql, 'radius_db = "radius"', f'radius_db = "{database}"')
-        (raddb / "sites-enabled" / "accounting").write_text(SITE)
-        started = self._here.start("freeradius", "-f", "-d", str(raddb), "-l", str(log))
-        until(lambda: started.poll() is not None or (log.exists() and "Ready to process" in log.read_text()))
-        assert started.poll() is None, log.read_text()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import accounting, history, lab, packets, rows, sessions, ways
+from bench import accounting, freeradius, history, lab, nas, packets, restart, rows, sessions, storm, ways
 from bench.nas import Sent, Status
 from bench.rows import Row
 from sekisho.store import open_store
@@ -126,3 +126,43 @@ def test_look_ups_are_judged_by_the_slowest_of_a_hundred() -> None:
     found = list(history.judge([1.0] * 98 + [6.0] * 2, [0.1]))
     (judged,) = (row for row in found if row.holds is not None)
     assert (judged.name.rpartition(": ")[2], judged.value, judged.holds) == ("p99", 6.0, False)
+
+
+def test_ours_is_judged_beside_freeradius_by_what_each_acknowledges() -> None:
+    turns = [freeradius.Turn(accounting.Figures(rate, 1_000, 1.0), 1_000) for rate in (2_000, 2_900, 9_000)]
+    found = list(freeradius.judge(turns))
+    (judged,) = (row for row in found if row.holds is not None)
+    assert (judged.value, judged.wanted, judged.holds) == (2.9, ">= 3", False)
+
+
+def test_a_restart_is_judged_by_when_the_kernel_has_all_and_by_the_most_memory() -> None:
+    found = list(restart.judge(restart.Start(2, 10, 500), restart.Start(3, 15.1, 1_025), [1.0, 2.0]))
+    assert [(row.value, row.holds) for row in found if row.holds is not None] == [
+        (10, True),
+        (15.1, False),
+        (1_025, False),
+    ]
+
+
+def test_a_storm_is_judged_by_the_line_that_waits_longest() -> None:
+    second = 10**9
+    acknowledged = np.array([1, 2, 1, 2], np.uint64) * np.uint64(second)  # Stop, Start of two lines
+    seen = np.array([2.5, 3.5], np.float64) * second
+    found = list(storm.judge(nas.Sent(4, 4, 1, 2.0, acknowledged), seen.astype(np.uint64), second))
+    assert [(row.value, row.holds) for row in found if row.holds is not None] == [
+        (0, True),
+        (0, True),
+        (1.5, False),
+    ]
+
+
+def test_a_line_that_never_gets_its_limit_is_counted() -> None:
+    acknowledged = np.ones(4, np.uint64)
+    found = list(storm.judge(nas.Sent(4, 3, 1, 2.0, acknowledged), np.array([5, 0], np.uint64), 1))
+    assert [row.value for row in found if row.holds is False] == [1, 1]
+
+
+def test_in_a_storm_each_address_goes_to_one_other_line() -> None:
+    addresses = [storm.new_address(line) for line in range(storm.LINES)]
+    assert sorted(addresses) == list(range(storm.LINES))
+    assert all(line != address for line, address in enumerate(addresses))
