@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import structlog
 
@@ -60,6 +60,13 @@ class Kept:
         return {**file_limits(self.config), **self.overrides}
 
 
+class _Told(NamedTuple):
+    """What the office says of lines by a configuration: numbers by name, and the roster, if it is known."""
+
+    numbers: Mapping[str, int]
+    roster: Roster | None
+
+
 class Keeper:
     """One gate in the daemon's hands.
 
@@ -92,7 +99,7 @@ class Keeper:
         found = gate.settings()
         log.info("gate opened", taken_over=installed_limits(found) != {}, file=file)
         tell_differences(installed_limits(found), file_limits(config))
-        of_file, tables, _ = self._reconcile(config, {}, Roster(), roster(config))
+        of_file, tables, _ = self._reconcile(config, {}, Roster(), self._ask(config))
         self.kept = Kept(config, digest(config), {}, of_file, tables, utc())
 
     def set_limit(self, class_name: str, change: LimitChange, peer: Peer) -> LimitAnswer:
@@ -144,20 +151,23 @@ class Keeper:
             warnings=tuple(warnings),
         )
 
-    def reload_roster(self) -> None:
+    def reload_roster(self) -> bool:
         """Ask for the roster again and bring the kernel's lines to it; where it is not known they stay.
+
+        Tell whether it is known.
 
         Raises GateError, with nothing changed; FullError, with all written that has room.
         """
         with self._rostering:
             config = self.kept.config
-            roster = self._roster(config)
+            told = self._ask(config)
             with self._changing:
                 kept = self.kept
-                of_file, tables, full = self._reconcile(config, kept.overrides, kept.of_file, roster)
+                of_file, tables, full = self._reconcile(config, kept.overrides, kept.of_file, told)
                 self.kept = replace(kept, of_file=of_file, tables=tables)
         if full is not None:
             raise full
+        return told.roster is not None
 
     def change_roster(self, change: RosterChange) -> None:
         """Bring a change of some lines into the kernel, at a cost that their number alone decides.
@@ -229,19 +239,23 @@ class Keeper:
         Raises GateError, with nothing changed but that it is told.
         """
         try:
-            roster = self._roster(config)  # takes seconds with many lines, and only changes of them wait
+            told = self._ask(config)  # takes seconds with many lines, and only changes of them wait
             with self._changing:
                 kept = self.kept
                 overrides = surviving(kept.overrides, kept.config, config)
-                of_file, tables, full = self._reconcile(config, overrides, kept.of_file, roster)
+                of_file, tables, full = self._reconcile(config, overrides, kept.of_file, told)
                 self.kept = after = Kept(config, digest(config), overrides, of_file, tables, self._utc())
         except GateError as error:
             self._note_refusal([str(error)])
             raise
         return kept, after, full
 
+    def _ask(self, config: Config) -> _Told:
+        """Ask the office for numbers and roster; its store may let one wait, and nobody else has to."""
+        return _Told(self._numbers(line.name for line in config.lines), self._roster(config))
+
     def _reconcile(
-        self, config: Config, overrides: Overrides, former: Roster, roster: Roster | None
+        self, config: Config, overrides: Overrides, former: Roster, told: _Told
     ) -> tuple[Roster, Tables, FullError | None]:
         """Bring the kernel to what is wanted by the difference; `former`: the lines of the file before.
 
@@ -250,11 +264,11 @@ class Keeper:
         gate = self._open()
         found = gate.installed()
         until_ns = learning_until(found) or self._monotonic_ns() + config.gate.learn_ms * 1_000_000
-        by_file = wanted(config, overrides, self._numbers(line.name for line in config.lines))
-        if roster is None:
+        by_file = wanted(config, overrides, told.numbers)
+        if told.roster is None:
             tables = encode_around(by_file, former, found, hold_by_queue=True, learning_until_ns=until_ns)
         else:
-            both = with_roster(by_file, roster)
+            both = with_roster(by_file, told.roster)
             tables = encode(both, found, hold_by_queue=True, learning_until_ns=until_ns)
         full = apply(gate, self.hold, found, tables, diff(found, tables))
         if full is not None:

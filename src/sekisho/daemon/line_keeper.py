@@ -18,12 +18,14 @@ import structlog
 from sekisho.config import Config
 from sekisho.config.schema import share_rules
 from sekisho.daemon.intake import Intake
+from sekisho.daemon.lists import listed_plans
 from sekisho.daemon.roster_writer import RosterWriter
 from sekisho.daemon.settler import Settler
+from sekisho.gate import GateError
 from sekisho.lines.events import Boot, Heard
 from sekisho.lines.roster import Treatment, roster, usable_plans
 from sekisho.lines.static import CONFIG, LIST, ListChange, StaticList, config_list, pool_classes
-from sekisho.model import Roster, RosterChange
+from sekisho.model import PortPlan, Roster, RosterChange
 from sekisho.plan import file_limits, line_numbers
 from sekisho.store import StoreError, Transaction
 from sekisho.store.forgetting import forget
@@ -31,6 +33,8 @@ from sekisho.store.late import LateStore
 
 FORGET_EVERY = timedelta(hours=1)
 TICK_SECONDS = 1.0  # between looks at reliefs that may have ended, and at a store that is away
+
+_OUR_FAULT = "what is in the store cannot be taken in, which is our fault"
 
 log = structlog.get_logger()
 
@@ -41,8 +45,8 @@ class KeptGate(Protocol):
     def change_roster(self, change: RosterChange) -> None:
         """Bring a change of some lines into the kernel."""
 
-    def reload_roster(self) -> None:
-        """Ask for the whole roster again, and bring it into the kernel."""
+    def reload_roster(self) -> bool:
+        """Ask for the whole roster again, and bring it into the kernel; tell whether it is known."""
 
 
 class LineKeeper:
@@ -71,7 +75,11 @@ class LineKeeper:
         )
         self._settler: Settler | None = None
         self._writer: RosterWriter | None = None
-        self._roster_is_known = False
+        self._why_unknown = ""
+        self._listing = threading.Lock()
+        self._due = {CONFIG, LIST}  # lists that are not in the store as they were read last
+        self._is_unreadable = False
+        self._failing: set[str] = set()
         self._relieved: frozenset[int] = frozenset()
         self._forgetting: Iterator[int] | None = None
         self._forget_next = utc()
@@ -80,8 +88,8 @@ class LineKeeper:
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether the gate has all of the lines."""
-        return self._writer is not None and self._writer.is_whole
+        """Tell whether the store has all lists, and the gate all of the lines."""
+        return self._writer is not None and self._writer.is_whole and not self._due
 
     @property
     def waiting(self) -> int:
@@ -99,15 +107,24 @@ class LineKeeper:
     def open(self) -> None:
         """Open the store, settle what is left from before, and bring in the configuration's lines.
 
-        Raises StoreError, and may be called again then.
+        Raises StoreError; what was not done then is done when it can be, once this has started.
         """
+        try:
+            self._open()
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("what is in the store cannot be taken in")
+            raise StoreError(f"{_OUR_FAULT} ({type(error).__name__}): please report it") from error
+
+    def _open(self) -> None:
         self.store.open()
         if self._settler is None:
             settler = Settler(self.store.journal, self.intake.take)
             settler.settle()
             settler.start()
             self._settler = settler
-        self._put_lists(self._config)
+        self._put_lists()
 
     def start(self, gate: KeptGate) -> None:
         """Begin to tell the gate, and to see to what time brings."""
@@ -129,11 +146,30 @@ class LineKeeper:
             self._settler.stop()
         self.store.close()
 
+    def check(self) -> None:
+        """Raise GateError where a thread has ended by itself."""
+        threads = {
+            "sees to time": self._thread.is_alive(),
+            "tells the gate of lines": self._writer is None or self._writer.is_alive,
+            "settles what was heard": self._settler is None or self._settler.is_alive,
+        }
+        for what, is_alive in threads.items():
+            if not is_alive:
+                raise GateError(f"the thread that {what} has ended, our fault: start the daemon anew")
+
     def follow(self, config: Config) -> None:
-        """Take another configuration as the one in force. Raises StoreError."""
-        self._config, self._treatment = config, treatment_of(config)
-        if self.store.is_open:
-            self._put_lists(config)
+        """Take another configuration as the one in force.
+
+        Raises StoreError; its lists come into the store as soon as they can.
+        """
+        with self._listing:
+            self._config, self._treatment = config, treatment_of(config)
+            self._due |= {CONFIG, LIST}
+        try:
+            if self.store.is_open:
+                self._put_lists()
+        finally:
+            self._start_over()  # lines that were settled meanwhile may have been told by the one before
 
     def roster(self, config: Config) -> Roster | None:
         """Return the lines and who holds what, by a configuration.
@@ -143,29 +179,28 @@ class LineKeeper:
         """
         if self._writer is None:
             return None
+        treatment = treatment_of(config)
         try:
             with self.store.reading() as transaction:
                 listed = {one.number: one.class_name for one in transaction.listed_lines()}
                 relieved = {one.line for one in transaction.reliefs(self._utc())}
-                found = roster(treatment_of(config), transaction.all_holdings(), listed, relieved)
-                plans = transaction.port_plans()
+                found = roster(treatment, transaction.all_holdings(), listed, relieved)
+                plans = listed_plans(transaction)
         except StoreError as error:
             log.error("the gate's lines stay as they are", why=str(error))  # noqa: TRY400 - the message says it all
-            self._roster_is_known = False
+            self._why_unknown = str(error)
             return None
-        self._roster_is_known = True
-        return Roster(found.lines, found.addresses, usable_plans(treatment_of(config), plans))
+        return Roster(found.lines, found.addresses, usable_plans(treatment, plans))
 
     def numbers(self, names: Iterable[str]) -> Mapping[str, int]:
-        """Return the numbers of lines by name; where the store is away, those that they most likely have."""
-        wanted = list(names)
+        """Return the numbers of lines by name; those that they most likely get where the store has none."""
+        likely = line_numbers(names)
         try:
-            if wanted:
-                with self.store.transaction() as transaction:
-                    return transaction.number_lines(wanted)
+            with self.store.reading() as transaction:
+                return {**likely, **transaction.known_numbers(likely)}
         except StoreError:
             log.warning("numbers of lines are made of their names: the store is away")
-        return line_numbers(wanted)
+        return likely
 
     def take(self, batch: Sequence[Heard | Boot]) -> None:
         """Make durable what was heard. Raises StoreError, with nothing taken."""
@@ -187,22 +222,53 @@ class LineKeeper:
         dry_run: bool = False,
     ) -> ListChange:
         """Put a list in place of the one before. Raises StoreError."""
-        configured = config_list(self._config)
-        change = self.intake.put_list(lines, LIST, configured, record=record, dry_run=dry_run)
-        if lines.port_plans and not dry_run:
-            self._start_over()  # how addresses are shared goes to the gate with the whole roster
-        return change
+        return self._put(lines, LIST, record, dry_run=dry_run)
 
     def refresh(self, lines: Collection[int]) -> None:
         """Tell the gate of lines whose relief has changed. Raises StoreError."""
         self.intake.refresh(lines)
 
-    def _put_lists(self, config: Config) -> None:
-        configured = config_list(config)
-        self.intake.put_list(configured, CONFIG, configured)
-        in_file = self._file_list(config)
-        if in_file is not None:
-            self.put_list(in_file)
+    def _put_lists(self) -> None:
+        """Bring the lists that are due into the store. Raises StoreError."""
+        with self._listing:
+            if CONFIG in self._due:
+                self._put(config_list(self._config), CONFIG)
+                self._due.discard(CONFIG)
+            if LIST in self._due and self._put_file():
+                self._due.discard(LIST)
+
+    def _put_file(self) -> bool:
+        """Bring in the list of the file, if it can be read; tell whether it could."""
+        try:
+            lines = self._file_list(self._config)
+        except OSError as error:
+            if not self._is_unreadable:
+                log.error("the list of lines cannot be read, the one before stays", why=str(error))  # noqa: TRY400 - the message says it all
+            self._is_unreadable = True
+            return False
+        self._is_unreadable = False
+        if lines is not None:
+            self._put(lines, LIST)
+        return True
+
+    def _put(
+        self,
+        lines: StaticList,
+        source: str,
+        record: Callable[[Transaction, ListChange], object] = lambda *_: None,
+        *,
+        dry_run: bool = False,
+    ) -> ListChange:
+        before = self._plans()
+        configured = config_list(self._config)
+        change = self.intake.put_list(lines, source, configured, record=record, dry_run=dry_run)
+        if self._plans() != before:
+            self._start_over()  # how addresses are shared goes to the gate with the whole roster
+        return change
+
+    def _plans(self) -> Mapping[bytes, PortPlan]:
+        with self.store.reading() as transaction:
+            return transaction.port_plans()
 
     def _tell(self, change: RosterChange) -> None:
         if self._writer is not None:  # else the gate asks for the whole roster yet
@@ -213,35 +279,43 @@ class LineKeeper:
             self._writer.start_over()
 
     def _reconcile(self, gate: KeptGate) -> None:
-        gate.reload_roster()
-        if not self._roster_is_known:
-            self.store.require()
+        if not gate.reload_roster():
+            raise StoreError(self._why_unknown)
 
     def _run(self) -> None:
-        failing = False
         while not self._stopping.wait(0 if self._work_off() else TICK_SECONDS):
-            try:
-                self._tick()
-            except StoreError as error:
-                if not failing:
-                    log.error("the store is away", why=str(error))  # noqa: TRY400 - the message says it all
-                failing = True
-            else:
-                if failing:
-                    log.info("the store is back")
-                failing = False
+            self._attempt(self._tick)
 
     def _work_off(self) -> bool:
+        return self._settler is not None and bool(self._attempt(self.intake.work_off))
+
+    def _attempt(self, what: Callable[[], bool | None]) -> bool | None:
+        """Do something that is tried again later; tell when it begins to fail, and when it works again."""
+        name = what.__name__
         try:
-            return self._settler is not None and self.intake.work_off()
-        except StoreError:
-            return False  # the next tick tells why
+            done = what()
+        except StoreError as error:
+            if name not in self._failing:
+                log.error("the store is away", why=str(error))  # noqa: TRY400 - the message says it all
+            self._failing.add(name)
+        except Exception:
+            if name not in self._failing:
+                log.exception("lines cannot be seen to, which is our fault; trying again")
+            self._failing.add(name)
+        else:
+            if name in self._failing:
+                log.info("the store is back")
+            self._failing.discard(name)
+            return done
+        return None
 
     def _tick(self) -> None:
         """See whether the store is there, and which reliefs have ended."""
         if self._settler is None:
-            self.open()
+            self._open()
             self._start_over()
+        elif self._due:
+            self._put_lists()
         with self.store.reading() as transaction:
             relieved = frozenset(one.line for one in transaction.reliefs(self._utc()))
         self._forget_some()

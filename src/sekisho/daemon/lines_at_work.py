@@ -24,13 +24,18 @@ class LinesAtWork:
     keeper: LineKeeper
     sources: Sources
 
+    def check(self) -> None:
+        """Raise GateError where a thread of theirs has ended by itself."""
+        self.keeper.check()
+        self.sources.check()
+
     def follow(self, config: Config) -> None:
         """Take another configuration as the one in force."""
         self.sources.follow(config)
         try:
             self.keeper.follow(config)
         except StoreError as error:
-            log.error("the lists of lines stay as they are", why=str(error))  # noqa: TRY400 - the message says it all
+            log.error("the lists of lines stay as they are until the store takes them", why=str(error))  # noqa: TRY400 - the message says it all
 
 
 def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:

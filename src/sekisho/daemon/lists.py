@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sekisho.lines.events import Lease
 from sekisho.lines.shared import Rule, port_plans
-from sekisho.lines.static import CONFIG, ListChange, StaticLine, StaticList, diff, static_login
+from sekisho.lines.static import CONFIG, LIST, ListChange, StaticLine, StaticList, diff, static_login
 from sekisho.model import PortPlan
 from sekisho.store import Transaction
 
@@ -30,12 +30,20 @@ def compare(
 
 def write_plans(transaction: Transaction, new: StaticList, rules: Iterable[Rule], now: datetime) -> None:
     """Write how addresses are shared by the rules, by a new list, and by what stays held of another list."""
-    held = {
-        lease.address.network for lease in transaction.static_leases() if lease.address.port_set is not None
-    }
+    held = {lease.address.network for lease in transaction.static_shares()}
     known = transaction.port_plans()
     plans: dict[bytes, PortPlan] = {network: known[network] for network in held if network in known}
     transaction.set_port_plans({**plans, **dict(port_plans(rules)), **new.port_plans}, now)
+
+
+def listed_plans(transaction: Transaction) -> dict[bytes, PortPlan]:
+    """Return how the addresses are shared that a file or an import divides; the others the file divides."""
+    shares = list(transaction.static_shares())
+    names = transaction.line_names({lease.line for lease in shares})
+    listed = {
+        lease.address.network for lease in shares if lease.login == static_login(LIST, names[lease.line])
+    }
+    return {network: plan for network, plan in transaction.port_plans().items() if network in listed}
 
 
 def _of_source(

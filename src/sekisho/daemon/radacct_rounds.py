@@ -69,6 +69,10 @@ class RadacctRounds:
                 if not failing:
                     log.error("radacct cannot be read, and is tried again", why=str(error))  # noqa: TRY400 - the message says it all
                 failing = True
+            except Exception:
+                if not failing:
+                    log.exception("radacct cannot be read, which is our fault, and is tried again")
+                failing = True
             else:
                 if failing:
                     log.info("radacct is read again")

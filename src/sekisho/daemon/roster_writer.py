@@ -83,7 +83,7 @@ class RosterWriter:
             try:
                 self._write()
             except RefusalError:
-                return  # the keeper has ended
+                self._ending.wait()  # the keeper has ended, and this is next
             except (GateError, StoreError) as error:
                 log.error("lines are not up to date in the gate; trying again", why=str(error))  # noqa: TRY400 - the message says it all
                 self._try_again()

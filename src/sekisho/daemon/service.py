@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pwd
+import resource
 import signal
 import socket
 import time
@@ -29,7 +30,7 @@ from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
 from sekisho.daemon.reading import read_whole
 from sekisho.daemon.server import Server, listening
-from sekisho.daemon.sources import FileList, running
+from sekisho.daemon.sources import FileList, Sources, running
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
 from sekisho.gate.indices import banks
@@ -68,6 +69,7 @@ def serve(file: Path, config: Config) -> None:
     Raises GateError when something the gate needs is missing or fails.
     """
     calm_collector()
+    _allow_many_files()
     name = config.gate.name
     path = socket_path(name)
     # Until the loop has handlers of its own, SIGTERM unwinds like Ctrl-C, and SIGHUP waits.
@@ -76,11 +78,19 @@ def serve(file: Path, config: Config) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_daemon(name))
         lines = stack.enter_context(_lines(file, config)) if config.keeps_lines else None
+        # Sources may lack a port: that has to show before there is a gate to leave behind.
+        sources = stack.enter_context(running(config, lines, file.parent)) if lines else None
         keeper = stack.enter_context(_kept(file, config, lines))
-        office = stack.enter_context(_telling(file, config, keeper, lines)) if lines else None
+        office = stack.enter_context(_telling(keeper, lines, sources)) if lines and sources else None
         guest = _guest(config)
         listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
         asyncio.run(_Service(keeper, office, () if guest is None else (guest.pw_uid,)).run(listener))
+
+
+def _allow_many_files() -> None:
+    """Open as many files as the machine lets one process: a guest's connections shall not use them up."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _end_early(*_: object) -> None:
@@ -126,12 +136,11 @@ def _guest(config: Config) -> pwd.struct_passwd | None:
 
 
 @contextlib.contextmanager
-def _telling(file: Path, config: Config, keeper: Keeper, lines: LineKeeper) -> Iterator[LinesAtWork]:
-    """Let the gate be told of lines, and the sources run."""
+def _telling(keeper: Keeper, lines: LineKeeper, sources: Sources) -> Iterator[LinesAtWork]:
+    """Let the gate be told of lines."""
     lines.start(keeper)
     try:
-        with running(config, lines, file.parent) as sources:
-            yield LinesAtWork(lines, sources)
+        yield LinesAtWork(lines, sources)
     finally:
         lines.stop()
 
@@ -255,7 +264,7 @@ class _Service:
             except RefusalError:
                 await asyncio.Event().wait()  # `gate down` has ended the keeper and ends us next
             if self.lines is not None:
-                self.lines.sources.check()
+                self.lines.check()
             if swept.sessions != told:
                 told = swept.sessions
                 notify(f"STATUS={told} sessions")

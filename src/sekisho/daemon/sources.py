@@ -34,12 +34,11 @@ class FileList:
         self._directory = directory
 
     def read(self, config: Config) -> StaticList | None:
-        """Return the list, None where there is none to read; what is wrong with it is logged."""
-        try:
-            checked = read_file_list(config, self._directory)
-        except OSError as error:
-            log.error("the list of lines cannot be read, the one before stays", why=str(error))  # noqa: TRY400 - the message says it all
-            return None
+        """Return the list, None where there is none or it is refused; what is wrong with it is logged.
+
+        Raises OSError where it cannot be read.
+        """
+        checked = read_file_list(config, self._directory)
         if checked is None:
             return None
         _tell(checked.problems)

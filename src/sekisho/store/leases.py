@@ -41,7 +41,7 @@ from sekisho.store.lease_rows import (
 )
 from sekisho.store.many import Query, Row
 from sekisho.store.moments import from_us, to_us
-from sekisho.store.packing import pack_address, unpack_address
+from sekisho.store.packing import WHOLE_SIZES, pack_address, unpack_address
 from sekisho.store.schema import lease, past_lease, shape
 
 _MOST_WITHIN = 1_000  # leases of one address within the skew of a look-up
@@ -82,6 +82,7 @@ _PAST_WITHIN = Query(
 _HELD_BY = Query(lease.c.line, select(lease.c.line, lease.c.address).where(lease.c.end.is_(None)))
 _HELD = select(lease.c.address, lease.c.line).where(lease.c.end.is_(None)).execution_options(yield_per=_CHUNK)
 _STATIC = select(*LAST_COLUMNS).where(lease.c.static, lease.c.end.is_(None))
+_STATIC_SHARES = _STATIC.where(func.length(lease.c.address).not_in(WHOLE_SIZES))
 _NUMBER = bindparam("number", type_=BigInteger)
 _OF_LINE = union_all(
     select(*PAST_COLUMNS, next_begin(past_lease)).where(past_lease.c.line == _NUMBER),
@@ -188,6 +189,11 @@ class Leases(Door):
     def static_leases(self) -> Iterator[Lease]:
         """Yield the leases in force that static lists give."""
         for row in self._connection.execute(_STATIC.execution_options(yield_per=_CHUNK)):
+            yield read_lease(row)
+
+    def static_shares(self) -> Iterator[Lease]:
+        """Yield those of them that are shares of an IPv4 address."""
+        for row in self._connection.execute(_STATIC_SHARES):
             yield read_lease(row)
 
     def holdings_of(self, lines: Iterable[int]) -> dict[int, tuple[Address, ...]]:

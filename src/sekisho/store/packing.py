@@ -17,7 +17,7 @@ from sekisho.model import Address
 from sekisho.store.moments import from_us, to_us
 
 _PORT_SET_BYTES = 2
-_WHOLE_SIZES = (5, 17)  # an IPv4 or IPv6 address with its length
+WHOLE_SIZES = (5, 17)  # an IPv4 or IPv6 address with its length
 _head = struct.Struct(">BqqqHHH")
 _span = struct.Struct(">qq")
 
@@ -32,7 +32,7 @@ def pack_address(address: Address) -> bytes:
 
 def unpack_address(key: bytes) -> Address:
     """Return the address of a key."""
-    if len(key) in _WHOLE_SIZES:
+    if len(key) in WHOLE_SIZES:
         return Address(key[:-1], key[-1])
     return Address(key[:-3], key[-3], key[-2] << 8 | key[-1])
 

@@ -1,0 +1,306 @@
+"""The lines of a daemon on a real store that comes and goes, before a kernel of dictionaries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from sekisho.config import Config, parse
+from sekisho.daemon import line_keeper, roster_writer
+from sekisho.daemon.keeper import Keeper
+from sekisho.daemon.line_keeper import LineKeeper
+from sekisho.daemon.settler import Settler
+from sekisho.gate import GateError
+from sekisho.lines.static import StaticLine, StaticList
+from sekisho.model import Address, KnownLine, PortPlan
+from sekisho.store import StoreError, Transaction
+from sekisho.store.late import LateStore
+from tests.system.waiting import until
+from tests.unit.keeping import NOW, NOW_NS, TEXT, FakeGate, FakeHold, lines_in_kernel
+
+HOME = Address(bytes([100, 64, 0, 1]), 32)
+SHARED = bytes([192, 0, 2, 1])
+LISTED = StaticList({"home": StaticLine("dynamic")}, {HOME: "home"})
+SHARING = """\
+[[pool]]
+prefix = "192.0.2.0/24"
+class = "dynamic"
+[[line]]
+name = "shop"
+class = "fixed"
+addresses = ["192.0.2.1:1024-2047"]
+"""
+MAP = """\
+[[pool]]
+prefix = "2001:db8::/32"
+line = 56
+class = "dynamic"
+[[map]]
+ipv6 = "2001:db8::/40"
+ipv4 = "192.0.2.0/24"
+ea_bits = 16
+class = "dynamic"
+"""
+
+
+class Store(LateStore):
+    """A store that is away when told; `broken` is raised in its place."""
+
+    is_away = False
+    broken: Exception | None = None
+
+    def open(self) -> None:
+        self.fail()
+        super().open()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        self.fail()
+        with super().transaction() as transaction:
+            yield transaction
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        self.fail()
+        with super().reading() as transaction:
+            yield transaction
+
+    def fail(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+        if self.is_away:
+            raise StoreError("it is away")
+
+
+class Site:
+    """A line keeper, its gate, and the list that it reads."""
+
+    def __init__(self, directory: Path, text: str = TEXT) -> None:
+        self.text = text
+        self.list: StaticList | OSError | None = None
+        self.store = Store(f"sqlite:///{directory / 'lines.db'}")
+        self.lines = LineKeeper(self.config(), self.store, file_list=self.read_list, utc=lambda: NOW)
+        self.gate = FakeGate([])
+        self.started = False
+
+    def config(self) -> Config:
+        config = parse(self.text.encode()).config
+        assert config is not None
+        return config
+
+    def read_list(self, _: Config) -> StaticList | None:
+        if isinstance(self.list, OSError):
+            raise self.list
+        return self.list
+
+    def open(self) -> None:
+        with suppress(StoreError):
+            self.lines.open()
+        self.keeper = Keeper(
+            self.gate,
+            FakeHold([], {}),
+            self.config(),
+            file="sekisho.toml",
+            read=lambda: parse(self.text.encode()),
+            roster=self.lines.roster,
+            numbers=self.lines.numbers,
+            utc=lambda: NOW,
+            monotonic_ns=lambda: NOW_NS,
+        )
+
+    def start(self) -> None:
+        self.open()
+        self.lines.start(self.keeper)
+        self.started = True
+
+    def reload(self, text: str) -> None:
+        """Follow another configuration, as a daemon does; what the store refuses is owed."""
+        self.text = text
+        self.keeper.reload(None)
+        with suppress(StoreError):
+            self.lines.follow(self.keeper.kept.config)
+
+    def number(self, name: str) -> int:
+        with self.store.reading() as transaction:
+            number = transaction.line_number(name)
+        assert number is not None
+        return number
+
+    def close(self) -> None:
+        self.store.is_away, self.store.broken = False, None
+        self.lines.stop()
+        self.lines.close()
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_writer, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(line_keeper, "TICK_SECONDS", 0.01)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_roster_that_the_store_did_not_give_is_not_whole(site: Site) -> None:
+    site.start()
+    until(lambda: site.lines.is_whole)
+    asked = threading.Event()
+    give = site.store.reading
+    failures = [StoreError("it was away for a moment")] * 2  # for the numbers, and for the roster
+
+    @contextmanager
+    def once_away() -> Iterator[Transaction]:
+        if threading.current_thread().name == "roster" and failures:
+            asked.set()
+            raise failures.pop()
+        with give() as transaction:
+            yield transaction
+
+    site.store.reading = once_away  # type: ignore[method-assign]
+    with capture_logs() as logs:
+        site.lines._start_over()
+        assert asked.wait(timeout=30)
+        until(lambda: site.lines.is_whole)
+    told = [entry["event"] for entry in logs if entry.get("why") == "it was away for a moment"]
+    assert told == ["the gate's lines stay as they are", "lines are not up to date in the gate; trying again"]
+
+
+def test_lists_that_found_the_store_away_come_in_when_it_is_back(site: Site) -> None:
+    site.start()
+    until(lambda: site.lines.is_whole)
+    site.store.is_away = True
+    site.list = LISTED
+    site.reload(TEXT + '[[line]]\nname = "office"\nclass = "fixed"\naddresses = ["100.64.0.9"]\n')
+    assert not site.lines.is_whole
+    site.store.is_away = False
+    until(lambda: site.lines.is_whole)
+    there = lines_in_kernel(site.gate)
+    assert there.lines == {
+        site.number("home"): KnownLine("dynamic"),
+        site.number("office"): KnownLine("fixed"),
+    }
+    assert there.addresses[HOME] == site.number("home")
+
+
+def test_a_store_that_opens_late_gets_its_lists(site: Site) -> None:
+    site.store.is_away = True
+    site.list = LISTED
+    site.start()
+    site.store.is_away = False
+    until(lambda: site.lines.is_whole)
+    assert lines_in_kernel(site.gate).addresses == {HOME: site.number("home")}
+
+
+def test_a_list_that_cannot_be_read_is_read_when_it_can_be(site: Site) -> None:
+    site.list = PermissionError(13, "Permission denied")
+    with capture_logs() as logs:
+        site.start()
+        until(lambda: roster_of(site) is not None)
+        assert not site.lines.is_whole
+        site.list = LISTED
+        until(lambda: site.lines.is_whole)
+    assert len([entry for entry in logs if "the list of lines cannot be read" in entry["event"]]) == 1
+    assert lines_in_kernel(site.gate).addresses == {HOME: site.number("home")}
+
+
+def roster_of(site: Site) -> object:
+    return site.lines.roster(site.config())
+
+
+def test_a_reload_writes_the_whole_roster_again(site: Site) -> None:
+    site.list = LISTED
+    site.start()
+    until(lambda: site.lines.is_whole)
+    number = abi_key(site)
+    site.gate.tables["addresses"].clear()  # as if a batch had been told by the configuration before
+    site.reload(TEXT)
+    until(lambda: number in site.gate.tables["addresses"].values())
+
+
+def abi_key(site: Site) -> bytes:
+    (value,) = site.gate.tables["addresses"].values()
+    return value
+
+
+@pytest.mark.parametrize("more", [SHARING, MAP])
+def test_how_addresses_were_shared_leaves_the_kernel_with_the_configuration(
+    tmp_path: Path, more: str
+) -> None:
+    site = Site(tmp_path, TEXT + more)
+    try:
+        site.start()
+        until(lambda: site.lines.is_whole)
+        assert SHARED in site.gate.tables["shared"]
+        site.reload(TEXT)
+        until(lambda: site.gate.tables["shared"] == {})
+    finally:
+        site.close()
+
+
+def test_stored_plans_of_the_file_do_not_outlive_it_where_the_store_takes_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path, TEXT + MAP)
+    try:
+        site.start()
+        until(lambda: site.lines.is_whole)
+        site.text = TEXT
+        roster = site.lines.roster(site.config())
+        assert roster is not None
+        assert roster.port_plans == {}
+    finally:
+        site.close()
+
+
+def test_how_a_list_shares_an_address_comes_and_goes_with_it(site: Site) -> None:
+    site.text = TEXT + SHARING.split("[[line]]", maxsplit=1)[0]
+    site.lines.follow(site.config())
+    site.start()
+    until(lambda: site.lines.is_whole)
+    plan = PortPlan("dynamic", first=0, size=1024)
+    share = Address(SHARED, 32, 1)
+    site.lines.put_list(StaticList({"a": StaticLine("dynamic")}, {share: "a"}, {SHARED: plan}))
+    until(lambda: SHARED in site.gate.tables["shared"])
+    site.lines.put_list(StaticList())
+    until(lambda: site.gate.tables["shared"] == {})
+
+
+def test_numbers_are_read_while_the_store_takes_nothing(site: Site) -> None:
+    site.list = LISTED
+    site.open()
+    with site.store.transaction():
+        assert site.lines.numbers(["home", "new"]).keys() == {"home", "new"}
+        assert site.lines.numbers(["home"]) == {"home": site.number("home")}
+
+
+def test_what_the_store_has_and_nobody_can_read_is_told_as_a_fault_of_ours(site: Site) -> None:
+    site.store.broken = ValueError("no such packing")
+    with capture_logs() as logs, pytest.raises(StoreError, match="our fault"):
+        site.lines.open()
+    assert logs[0]["exc_info"]
+
+
+def test_a_fault_of_ours_does_not_end_the_thread(site: Site) -> None:
+    site.start()
+    until(lambda: site.lines.is_whole)
+    with capture_logs() as logs:
+        site.store.broken = ValueError("never thought of")
+        until(lambda: any("our fault" in entry["event"] for entry in logs))
+        site.store.broken = None
+        until(lambda: any(entry["event"] == "the store is back" for entry in logs))
+    site.lines.check()
+
+
+def test_a_thread_that_has_ended_ends_the_daemon(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.start()
+    site.lines.check()
+    monkeypatch.setattr(Settler, "is_alive", False)
+    with pytest.raises(GateError, match="the thread that settles what was heard has ended"):
+        site.lines.check()
