@@ -97,3 +97,17 @@ def test_what_was_acknowledged_is_there_after_the_writer_was_killed(url: str) ->
     journal.close()
     assert found == [str(number) for number in range(len(found))]
     assert len(found) > acknowledged
+
+
+def test_no_number_is_used_twice_while_a_journal_is_open(journal: Journal, url: str) -> None:
+    assert journal.last == 0
+    for number in (1, 2, 3):
+        journal.append(BATCH)
+        pending = journal.pending(1)
+        assert pending is not None
+        assert pending.numbers == (journal.last,) == (number,)
+        journal.strike(pending.numbers)
+    journal.append(BATCH)
+    again = open_journal(url)
+    assert again.last == 4
+    again.close()

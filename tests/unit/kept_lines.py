@@ -23,7 +23,7 @@ from sekisho.lines.roster import Treatment
 from sekisho.lines.static import LIST, ListChange, StaticList, diff, pool_classes, static_login
 from sekisho.model import Address, PortPlan
 from sekisho.plan import file_limits
-from sekisho.store import Store, Transaction, open_store
+from sekisho.store import Store, StoreError, Transaction, open_store
 from tests.unit.fake_daemon import FakeOffice, running
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -71,6 +71,7 @@ class Desk:
     now: datetime = NOW
     is_whole: bool = True
     config: Config = field(default_factory=parsed)
+    busy: str = ""
     changed: list[set[int]] = field(default_factory=list)
     heard: list[tuple[str, Address, float]] = field(default_factory=list)
 
@@ -89,6 +90,8 @@ class Desk:
         self.heard.append((line, address, begin))
 
     def settle(self) -> None:
+        if self.busy:
+            raise StoreError(self.busy)
         while self.heard:
             self.hold(*self.heard.pop())
 

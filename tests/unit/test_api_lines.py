@@ -610,3 +610,24 @@ def test_the_schema_for_machines_has_the_questions() -> None:
     assert schema["components"]["schemas"]["Purpose"]["enum"] == [
         *("case", "report", "customer-request", "fault", "lawful-order")
     ]
+
+
+def test_a_look_up_that_is_refused_since_the_store_is_busy_is_recorded(desk: Desk) -> None:
+    desk.busy = "the store is busy: ask again shortly"
+    question = {"address": "100.64.0.7", "at": at(60).isoformat(), **CASE}
+    assert raw("POST", "/v1/lines/holder", json=question).status_code == 503
+    assert desk.recorded()[0] == "line holder"
+    assert desk.recorded()[4] == "refused: the store is busy: ask again shortly"
+    assert raw("POST", "/v1/lines/show", json={"line": "home-7", **CASE}).status_code == 503
+    assert desk.recorded()[:2] == ("line show", "home-7")
+    assert len(desk.records()) == 2
+
+
+def test_a_look_up_that_fails_by_our_fault_is_recorded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("sekisho.daemon.lines_office.find_holder", fail)
+    question = {"address": "100.64.0.7", "at": at(60).isoformat(), **CASE}
+    assert raw("POST", "/v1/lines/holder", json=question).status_code == 500
+    assert desk.recorded()[4] == "refused: ZeroDivisionError, which is our fault"

@@ -104,10 +104,10 @@ class KeptLines:
             answer = holder_answer(question, found, names, skew, kept=at >= self._around.kept_since())
             return answer, answer.answer
 
-        self._settle()
         port = "" if question.port is None else f" port {question.port}"
         subject = f"{question.address}{port} at {at.isoformat()}"
-        return self._recorder.carry_out(Act.asking(Action.HOLDER, subject, question), peer, look_up)
+        act = Act.asking(Action.HOLDER, subject, question)
+        return self._recorder.carry_out(act, peer, look_up, first=self._around.settle)
 
     def line(self, question: LineQuestion, peer: Peer) -> LineAnswer:
         """Tell what is known of a line."""
@@ -118,8 +118,8 @@ class KeptLines:
             treatment = self._around.treatment()
             return describe_line(transaction, line, treatment, since=since, now=entry.at), "shown"
 
-        self._settle()
-        return self._recorder.carry_out(Act.asking(Action.SHOW, question.line, question), peer, describe)
+        act = Act.asking(Action.SHOW, question.line, question)
+        return self._recorder.carry_out(act, peer, describe, first=self._around.settle)
 
     def relieve(self, request: ReliefRequest, peer: Peer) -> ReliefAnswer:
         """Release a line from its limit until an end."""
@@ -211,10 +211,6 @@ class KeptLines:
     def record_refusal(self, action: Action, asked: object, why: str, peer: Peer) -> None:
         """Record a question that could not be read."""
         self._recorder.refuse(Act.tried(action, asked), peer, why)
-
-    def _settle(self) -> None:
-        with store_answers():
-            self._around.settle()
 
     def _tell_changed(self, line: ListedLine, peer: Peer) -> None:
         log.info("a relief has changed", by_uid=peer.uid, by_pid=peer.pid)

@@ -53,24 +53,38 @@ class Recorder:
     def attempt(self, act: Act, peer: Peer) -> Iterator[Entry]:
         """Give the entry of an act, which lacks its outcome and is to be written with what is done.
 
-        A refusal is recorded and passed on. Raises RefusalError where the store is away, too.
+        A refusal is recorded and passed on, and so is whatever else goes wrong. Raises RefusalError where
+        the store is away or busy, too.
         """
         entry = self._entry(act, peer)
         with store_answers():
             try:
                 yield entry
-            except RefusalError as error:
-                self._write_refused(entry, error.detail)
+            except (RefusalError, StoreError) as error:
+                self._write_refused(entry, str(error))
+                raise
+            except Exception as error:
+                self._write_refused(entry, f"{type(error).__name__}, which is our fault")
                 raise
 
-    def carry_out(self, act: Act, peer: Peer, work: Callable[[Transaction, Entry], tuple[_T, str]]) -> _T:
+    def carry_out(
+        self,
+        act: Act,
+        peer: Peer,
+        work: Callable[[Transaction, Entry], tuple[_T, str]],
+        *,
+        first: Callable[[], object] = lambda: None,
+    ) -> _T:
         """Return what `work` does in a transaction, when it is durable together with its record.
 
-        `work` returns its answer and the outcome that is recorded. Raises RefusalError as `attempt`.
+        `work` returns its answer and the outcome that is recorded; `first` is called before the transaction,
+        and may raise StoreError. Raises RefusalError as `attempt`.
         """
-        with self.attempt(act, peer) as entry, self._store.transaction() as transaction:
-            answer, outcome = work(transaction, entry)
-            transaction.record(replace(entry, outcome=outcome))
+        with self.attempt(act, peer) as entry:
+            first()
+            with self._store.transaction() as transaction:
+                answer, outcome = work(transaction, entry)
+                transaction.record(replace(entry, outcome=outcome))
         return answer
 
     def refuse(self, act: Act, peer: Peer, why: str) -> None:

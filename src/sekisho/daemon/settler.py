@@ -1,7 +1,7 @@
 """What was heard and is durable becomes leases, in the order of its coming, in batches as it gathers.
 
-A source has its answer when what it said is in the journal; whoever looks a line up waits until all that is
-in the leases too (`settle`).
+A source has its answer when what it said is in the journal; whoever looks a line up waits until all that was
+there when it asked is in the leases too (`settle`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from sekisho.store import Journal, StoreError
 BATCH = 2_000  # events in one transaction
 MOST_WAITING = 200_000  # events; with more of them sources have to wait
 LOOK_SECONDS = 1.0  # between looks at a store that has failed
-PATIENCE_SECONDS = 10.0  # of whoever waits for everything to be settled
+PATIENCE_SECONDS = 10.0  # of whoever waits for what was heard before to be settled
+_TURN_SECONDS = 0.05  # of waiting for a turn to settle: meanwhile the thread may have done it
 
 log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ class Settler:
         self._settling = threading.Lock()
         self._counting = threading.Lock()
         self._waiting = 0
+        self._settled = 0  # up to this number in the journal
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settler")
@@ -68,19 +70,30 @@ class Settler:
 
     def settle(self) -> None:
         """Return when all that was appended before is in the leases. Raises StoreError."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while self._settle_some():
+        last, until = self._journal.last, time.monotonic() + PATIENCE_SECONDS
+        while self._settled < last:
             if time.monotonic() > until:
                 raise StoreError("the store is busy with what sources say: ask again shortly")
+            if self._settling.acquire(timeout=_TURN_SECONDS):
+                try:
+                    self._settle_oldest()
+                finally:
+                    self._settling.release()
 
     def _settle_some(self) -> bool:
         """Settle the oldest batch; tell whether there was any."""
         with self._settling:
-            pending = self._journal.pending(BATCH)
-            if pending is None:
-                return False
-            self._take(pending.batch)
-            self._journal.strike(pending.numbers)
+            return self._settle_oldest()
+
+    def _settle_oldest(self) -> bool:
+        last = self._journal.last
+        pending = self._journal.pending(BATCH)
+        if pending is None:
+            self._settled = last
+            return False
+        self._take(pending.batch)
+        self._journal.strike(pending.numbers)
+        self._settled = pending.numbers[-1]
         self._count(-len(pending.batch))
         return True
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     delete,
+    func,
     insert,
     select,
 )
@@ -40,6 +41,7 @@ _heard = Table(
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("packed", LargeBinary, nullable=False),
 )
+_NEWEST = select(func.max(_heard.c.number))
 _OLDEST = select(_heard).order_by(_heard.c.number).limit(_ROWS)
 
 
@@ -51,16 +53,26 @@ class Pending(NamedTuple):
 
 
 class Journal:
-    """An open journal. Any thread may use it. Everything raises StoreError, and nothing was done then."""
+    """An open journal. Any thread may use it. Everything raises StoreError, and nothing was done then.
+
+    `last`: the number of the newest batch that is durable; while the journal is open none is used twice.
+    """
 
     def __init__(self, engine: Engine, where: str) -> None:
         self._engine, self._where = engine, where
         self._turn = threading.Lock()
+        with told(where), engine.connect() as connection:
+            self._number: int = connection.execute(_NEWEST).scalar_one() or 0
+        self.last = self._number
 
     def append(self, batch: Sequence[Heard | Boot]) -> None:
         """Write a batch; it is durable when this returns."""
-        with self._turn, told(self._where), self._engine.begin() as connection:
-            connection.execute(insert(_heard).values(packed=pack_batch(batch)))
+        packed = pack_batch(batch)
+        with self._turn, told(self._where):
+            self._number += 1  # for good: of a batch that fails nobody knows whether it is there
+            with self._engine.begin() as connection:
+                connection.execute(insert(_heard).values(number=self._number, packed=packed))
+            self.last = self._number
 
     def pending(self, most: int) -> Pending | None:
         """Return batches until they are `most` events or more; None where all is settled."""
@@ -95,7 +107,7 @@ def open_journal(url: str) -> Journal:
     try:
         with told(where):
             _metadata.create_all(engine)
+        return Journal(engine, where)
     except BaseException:
         engine.dispose()
         raise
-    return Journal(engine, where)
