@@ -48,8 +48,8 @@ class Intake:
         """Make a batch durable and pass on what it changes. Raises StoreError, nothing taken."""
         heard = [one for one in batch if isinstance(one, Heard)]
         boots = [one for one in batch if isinstance(one, Boot)]
-        treatment = self._treatment()
         with self._writing:
+            treatment = self._treatment()  # here: a reload waits for this lock, and then tells all lines anew
             with self._store.transaction() as transaction:
                 if boots:
                     transaction.add_boots(boots)
@@ -87,8 +87,8 @@ class Intake:
         `configured`: the lines of the configuration. `record` writes in the same transaction; with `dry_run`
         nothing else does.
         """
-        treatment, now = self._treatment(), self._utc()
         with self._writing:
+            treatment, now = self._treatment(), self._utc()
             with self._store.transaction() as transaction:
                 change = compare(transaction, new, source, configured, now)
                 record(transaction, change)
