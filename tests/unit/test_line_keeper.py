@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from structlog.testing import capture_logs
 from sekisho.config import Config, parse
 from sekisho.daemon import line_keeper, roster_writer
 from sekisho.daemon.keeper import Keeper
-from sekisho.daemon.line_keeper import LineKeeper
+from sekisho.daemon.line_keeper import LineKeeper, treatment_of
 from sekisho.daemon.settler import Settler
 from sekisho.gate import GateError
+from sekisho.lines.events import Heard, Kind, login_key
 from sekisho.lines.static import StaticLine, StaticList
-from sekisho.model import Address, KnownLine, PortPlan
+from sekisho.model import Address, KnownLine, PortPlan, RosterChange
 from sekisho.store import StoreError, Transaction
 from sekisho.store.late import LateStore
 from tests.system.waiting import until
@@ -304,3 +306,35 @@ def test_a_thread_that_has_ended_ends_the_daemon(site: Site, monkeypatch: pytest
     monkeypatch.setattr(Settler, "is_alive", False)
     with pytest.raises(GateError, match="the thread that settles what was heard has ended"):
         site.lines.check()
+
+
+class TellingLock:
+    """A lock that tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.lock, self.wanted = threading.Lock(), threading.Event()
+
+    def __enter__(self) -> None:
+        self.wanted.set()
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_a_batch_that_waits_while_the_treatment_changes_goes_by_the_new_one(site: Site) -> None:
+    site.open()
+    told: list[RosterChange] = []
+    intake = site.lines.intake
+    intake._tell = told.append
+    intake._writing = writing = TellingLock()  # type: ignore[assignment]
+    key = login_key("bng1", "1", "alice")
+    start = Heard(Kind.START, NOW, "bng1", key, "alice", 0, (HOME,))
+    with ThreadPoolExecutor() as threads:
+        with writing.lock:
+            taking = threads.submit(intake.take, [start])
+            assert writing.wanted.wait(timeout=30)
+            site.text = TEXT.replace('class = "dynamic"', 'class = "fixed"')
+            site.lines._treatment = treatment_of(site.config())
+        taking.result(timeout=30)
+    assert [*told[0].lines.values()] == [KnownLine("fixed")]
