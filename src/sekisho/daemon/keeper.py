@@ -21,7 +21,13 @@ from sekisho.config import Checked, Config, cap_beyond, delay_worry, digest, err
 from sekisho.daemon.applying import OpenGate, RunningHold, apply
 from sekisho.daemon.telling import shown, tell_differences, tell_problems
 from sekisho.gate import FullError, GateError, Tables
-from sekisho.gate.roster import line_changes, settings_for
+from sekisho.gate.roster import (
+    fitting,
+    installed_prefix_lengths,
+    ipv6_lengths,
+    line_changes,
+    settings_for,
+)
 from sekisho.gate.tables import diff, encode, encode_around, learning_until, limit_change, settings
 from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep
 from sekisho.plan import (
@@ -177,13 +183,15 @@ class Keeper:
         """
         with self._rostering, self._changing:
             gate, kept = self._open(), self.kept
-            change = beside(kept.of_file, change)
+            change, misfits = _fitting(beside(kept.of_file, change), kept.tables)
             tables = settings_for(change, kept.tables)
             changes = line_changes(change, tables)
             if tables is not kept.tables:
                 apply(gate, self.hold, kept.tables, tables, diff(kept.tables, tables))
                 self.kept = replace(kept, tables=tables)
             gate.apply(changes)
+        if misfits is not None:
+            raise misfits
 
     def sweep(self) -> Sweep:
         """Remove what time has ended, and see that the hold lives. Raises GateError."""
@@ -265,12 +273,14 @@ class Keeper:
         found = gate.installed()
         until_ns = learning_until(found) or self._monotonic_ns() + config.gate.learn_ms * 1_000_000
         by_file = wanted(config, overrides, told.numbers)
+        misfits = None
         if told.roster is None:
             tables = encode_around(by_file, former, found, hold_by_queue=True, learning_until_ns=until_ns)
         else:
-            both = with_roster(by_file, told.roster)
+            addresses, misfits = fitting(told.roster.addresses, ipv6_lengths(by_file.addresses))
+            both = with_roster(by_file, replace(told.roster, addresses=addresses))
             tables = encode(both, found, hold_by_queue=True, learning_until_ns=until_ns)
-        full = apply(gate, self.hold, found, tables, diff(found, tables))
+        full = apply(gate, self.hold, found, tables, diff(found, tables)) or misfits
         if full is not None:
             log.error("some lines are not known to the gate", why=str(full))
         return Roster(by_file.lines, by_file.addresses, by_file.port_plans), settings(tables), full
@@ -304,3 +314,8 @@ class Keeper:
         self._note_refusal(problems)
         detail = f"the old configuration stays in force; {'; '.join(problems)}"
         raise RefusalError(409, "refused-file", title, detail, problems)
+
+
+def _fitting(change: RosterChange, tables: Tables) -> tuple[RosterChange, FullError | None]:
+    addresses, misfits = fitting(change.addresses, installed_prefix_lengths(tables))
+    return replace(change, addresses=addresses), misfits

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
-from sekisho.gate import Change, GateError, Tables, abi
+from sekisho.gate import Change, FullError, GateError, Tables, abi
 from sekisho.gate.indices import (
     assign_banks,
     assign_own_limits,
@@ -28,6 +29,7 @@ _LENGTHS_AT: Final = abi.CONTROL.offset("prefix_lengths")
 _LENGTHS_END: Final = _LENGTHS_AT + abi.MAX_PREFIX_LENGTHS
 _HOST_SIZE: Final = 16
 _HOST_BITS: Final = 128
+_Line = TypeVar("_Line", bound=int | None)
 _address_key = struct.Struct(abi.ADDRESS_KEY.format)
 
 
@@ -106,6 +108,52 @@ def prefix_lengths(addresses: Iterable[Address], others: Iterable[int] = ()) -> 
             f"the gate has room for {abi.MAX_PREFIX_LENGTHS}: use fewer"
         )
     return tuple(lengths)
+
+
+def fitting(
+    addresses: Mapping[Address, _Line], lengths: Iterable[int]
+) -> tuple[Mapping[Address, _Line], FullError | None]:
+    """Leave out the addresses whose shape the kernel's tables cannot hold, and tell how many.
+
+    `lengths`: of IPv6 prefixes, those that are in use besides. The most frequent others find room first.
+    """
+    shapes = Counter((len(one.network), one.length) for one, line in addresses.items() if line is not None)
+    used = set(lengths) - {_HOST_BITS}
+    new = [
+        length
+        for (size, length), _ in shapes.most_common()
+        if size == _HOST_SIZE and length != _HOST_BITS and length not in used
+    ]
+    kept = {*used, _HOST_BITS, *new[: max(0, abi.MAX_PREFIX_LENGTHS - len(used))]}
+    left = {
+        (size, length): count
+        for (size, length), count in shapes.items()
+        if (length not in kept if size == _HOST_SIZE else length != _HOST_BITS - abi.IPV4_BITS)
+    }
+    if not left:
+        return addresses, None
+    fit = {
+        one: line
+        for one, line in addresses.items()
+        if line is None or (len(one.network), one.length) not in left
+    }
+    return fit, _misfits(left)
+
+
+def _misfits(left: Mapping[tuple[int, int], int]) -> FullError:
+    told = [
+        f"{count:,} of length {length} in IPv{6 if size == _HOST_SIZE else 4}"
+        for (size, length), count in sorted(left.items())
+    ]
+    return FullError(
+        f"prefixes of lines left to their pools: {', '.join(told)}: a gate holds IPv4 addresses one by one, "
+        f"and IPv6 prefixes of {abi.MAX_PREFIX_LENGTHS} lengths: hand out fewer lengths"
+    )
+
+
+def ipv6_lengths(addresses: Iterable[Address]) -> set[int]:
+    """Return the lengths of IPv6 prefixes."""
+    return {one.length for one in addresses if len(one.network) == _HOST_SIZE}
 
 
 def installed_prefix_lengths(tables: Tables) -> tuple[int, ...]:
