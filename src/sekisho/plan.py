@@ -10,7 +10,7 @@ are. A limit of such a line's own is the roster's to give.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -89,6 +89,18 @@ def wanted(config: Config, overrides: Overrides, numbers: Mapping[str, int]) -> 
         unknown_source=gate.unknown_source,
         unknown_ethertype=gate.unknown_ethertype,
     )
+
+
+def before_roster(by_file: Wanted, config: Config, shared: Collection[bytes]) -> Wanted:
+    """Return what the gate shall do while nobody knows who shares an address by a rule.
+
+    Its pool judges it whole, unless it is divided already (`shared`): there the lines may be known.
+    """
+    by_rule = {network for network, _ in port_plans(share_rules(config))} - set(shared)
+    if not by_rule:
+        return by_file
+    plans = {network: plan for network, plan in by_file.port_plans.items() if network not in by_rule}
+    return replace(by_file, port_plans=plans)
 
 
 def with_roster(by_file: Wanted, roster: Roster) -> Wanted:

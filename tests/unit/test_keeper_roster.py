@@ -26,6 +26,13 @@ name = "office"
 class = "fixed"
 addresses = ["198.51.100.8", "2001:db8:8017::/48"]
 """
+NAT = """\
+[[nat]]
+inside = "100.64.0.0/22"
+outside = "198.51.100.0/28"
+ports = 1008
+class = "dynamic"
+"""
 
 
 def ipv4(last: int) -> Address:
@@ -171,6 +178,18 @@ def test_a_line_of_the_file_goes_by_the_number_that_the_office_gives_it() -> Non
     scene.keeper.change_roster(RosterChange({77: None}, {OF_OFFICE: None}))
     there = lines_in_kernel(scene.gate)
     assert (there.lines[77], there.addresses[OF_OFFICE]) == (FIXED, 77)
+
+
+def test_who_shares_an_address_by_a_rule_goes_by_the_pool_until_the_roster_is_known() -> None:
+    scene = Scene(roster=None, text=TEXT + NAT)
+    assert scene.gate.tables["shared"] == {}
+    scene.set_roster(ROSTER)
+    assert len(scene.gate.tables["shared"]) == 16
+    again = Scene(scene.gate, roster=None, text=TEXT + NAT)
+    assert len(again.gate.tables["shared"]) == 16
+    again.text = TEXT
+    again.keeper.reload(None)
+    assert again.gate.tables["shared"] == {}
 
 
 def test_a_relief_is_a_limit_of_the_lines_own() -> None:

@@ -33,6 +33,7 @@ from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep
 from sekisho.plan import (
     LimitChange,
     Overrides,
+    before_roster,
     beside,
     file_limits,
     installed_limits,
@@ -275,7 +276,8 @@ class Keeper:
         by_file = wanted(config, overrides, told.numbers)
         misfits = None
         if told.roster is None:
-            tables = encode_around(by_file, former, found, hold_by_queue=True, learning_until_ns=until_ns)
+            now = before_roster(by_file, config, found["shared"])
+            tables = encode_around(now, former, found, hold_by_queue=True, learning_until_ns=until_ns)
         else:
             addresses, misfits = fitting(told.roster.addresses, ipv6_lengths(by_file.addresses))
             both = with_roster(by_file, replace(told.roster, addresses=addresses))
