@@ -338,3 +338,19 @@ def test_a_batch_that_waits_while_the_treatment_changes_goes_by_the_new_one(site
             site.lines._treatment = treatment_of(site.config())
         taking.result(timeout=30)
     assert [*told[0].lines.values()] == [KnownLine("fixed")]
+
+
+def test_a_line_that_comes_into_the_file_leaves_the_list(site: Site) -> None:
+    other = Address(bytes([100, 64, 0, 2]), 32)
+    both = StaticList(
+        {"home": StaticLine("dynamic"), "shop": StaticLine("dynamic")}, {HOME: "home", other: "shop"}
+    )
+    site.start()
+    site.lines.put_list(both)
+    until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME, other})
+    office = Address(bytes([100, 64, 0, 9]), 32)
+    site.reload(TEXT + '[[line]]\nname = "shop"\nclass = "fixed"\naddresses = ["100.64.0.9"]\n')
+    until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME, office})
+    assert lines_in_kernel(site.gate).lines[site.number("shop")] == KnownLine("fixed")
+    site.reload(TEXT)
+    until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME})

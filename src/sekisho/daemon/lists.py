@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from sekisho.lines.events import Lease
+from sekisho.lines.events import Ending, Lease
 from sekisho.lines.shared import Rule, port_plans
 from sekisho.lines.static import CONFIG, LIST, ListChange, StaticLine, StaticList, diff, static_login
-from sekisho.model import PortPlan
+from sekisho.model import Address, PortPlan
 from sekisho.store import Transaction
 
 
@@ -19,13 +20,18 @@ def compare(
     listed = {one.name: StaticLine(one.class_name or "", one.fixed) for one in transaction.listed_lines()}
     numbers = transaction.number_lines({*new.lines, *listed})
     names = {number: name for name, number in numbers.items()}
-    held = {
-        lease.address: lease
-        for lease in transaction.static_leases()
-        if lease.login == static_login(source, names.get(lease.line, ""))
-    }
+    held: dict[Address, Lease] = {}
+    taken_over: list[Lease] = []  # a line stands in one place, and the configuration goes first
+    for lease in transaction.static_leases():
+        name = names.get(lease.line, "")
+        if lease.login == static_login(source, name):
+            held[lease.address] = lease
+        elif source == CONFIG and name in new.lines and lease.address not in new.addresses:
+            taken_over.append(lease)
     before = _of_source(listed, held.values(), names, source, configured)
-    return diff(before, held, new, numbers, source=source, now=now)
+    change = diff(before, held, new, numbers, source=source, now=now)
+    ended = [lease._replace(end=now, ending=Ending.LIST) for lease in taken_over if lease.begin < now]
+    return replace(change, removed=(*change.removed, *taken_over), added=(*change.added, *ended))
 
 
 def write_plans(transaction: Transaction, new: StaticList, rules: Iterable[Rule], now: datetime) -> None:
