@@ -3,7 +3,7 @@
 Each record's hash covers its entry and the hash before, so that none can be changed, taken out or put in
 without every later one being made anew. Whoever keeps the hash of the last record elsewhere can tell that
 too. Records that are older than the log is kept are forgotten from its beginning; the entry that says so
-carries the hash of the last of them, and the chain holds on to that.
+has number and hash of the last of them, and is the anchor of the chain from then on.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 FORGET = "audit forget"
 """The action of an entry that says which records were forgotten (`forgetting`)."""
+
+RETENTION = "audit retention"
+"""The action of an entry that says for how long the log is kept from then on (`keeping`)."""
+
+FURTHEST = timedelta(days=1, hours=1)
+"""A clock further ahead of the last record may be wrong: nothing is forgotten by it."""
 
 _BEGINNING = bytes(32).hex()  # stands for the hash before the first record
 
@@ -52,12 +58,15 @@ class Verdict:
     """How a log stands: how many records, the first that does not fit, and the hash of the last that does.
 
     `head_found`: whether that record or one before has the hash that was asked for; None: none was.
+    `forgotten`: up to which number records were forgotten, and `forgotten_at` when last; 0 and None: none.
     """
 
     records: int
     first_broken: int | None
     head: bytes | None
     head_found: bool | None
+    forgotten: int = 0
+    forgotten_at: datetime | None = None
 
     @property
     def sound(self) -> bool:
@@ -76,11 +85,21 @@ def forgetting(last: Record, at: datetime) -> Entry:
     return Entry(at, 0, "sekishod", FORGET, _up_to(last.number), "retention", last.hash.hex(), "done")
 
 
+def keeping(kept: timedelta, at: datetime) -> Entry:
+    """Return the entry that says for how long the log is kept from now on."""
+    return Entry(at, 0, "sekishod", RETENTION, f"kept for {kept}", "retention", "", "done")
+
+
+def may_forget(last: Record, now: datetime) -> bool:
+    """Tell whether a clock can be right, by the last record: a wrong one would have all be forgotten."""
+    return last.entry.at <= now <= last.entry.at + FURTHEST
+
+
 def verify(records: Iterable[Record], head: bytes | None = None) -> Verdict:
     """Walk a log in order; `head`: a hash that was kept elsewhere, to be found in it."""
     count, first, last = 0, None, None
     head_found = None if head is None else False
-    forgotten: dict[str, str] = {}  # what the log says it was, and the hash of its last record
+    anchor: Entry | None = None  # which says what was forgotten
     for record in records:
         count += 1
         if first is None:
@@ -88,15 +107,17 @@ def verify(records: Iterable[Record], head: bytes | None = None) -> Verdict:
         elif last is not None and record != follow(last, record.entry):
             return Verdict(count, record.number, last.hash, head_found)
         if record.entry.action == FORGET:
-            forgotten[record.entry.subject] = record.entry.reference
+            anchor = record.entry
         head_found = head_found or (None if head is None else record.hash == head)
         last = record
     if first is None or last is None:
         return Verdict(0, None, None, head_found)
-    before = forgotten.get(_up_to(first.number - 1), _BEGINNING)
-    if first.hash != _hash(before, first.number, first.entry):
+    before = _BEGINNING if anchor is None else anchor.reference
+    begins = _up_to(0) if anchor is None else anchor.subject
+    if _up_to(first.number - 1) != begins or first.hash != _hash(before, first.number, first.entry):
         return Verdict(count, first.number, None, head_found)
-    return Verdict(count, None, last.hash, head_found)
+    forgotten_at = None if anchor is None else anchor.at
+    return Verdict(count, None, last.hash, head_found, first.number - 1, forgotten_at)
 
 
 def _up_to(number: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sekisho.audit import Entry, Record, follow, forgetting, verify
+from sekisho.audit import Entry, Record, follow, forgetting, may_forget, verify
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -105,9 +105,33 @@ def test_a_log_made_anew_is_found_by_whoever_has_kept_the_head() -> None:
 def test_a_log_whose_beginning_was_forgotten_is_sound_as_long_as_it_says_so() -> None:
     records = log()
     rest = [*records, follow(records[-1], forgetting(records[2], NOON))][3:]
-    assert verify(rest).sound
+    verdict = verify(rest)
+    assert (verdict.sound, verdict.forgotten, verdict.forgotten_at) == (True, 3, NOON)
     assert verify(records[3:]).first_broken == 4
     assert verify(rest[1:]).first_broken == 5
+
+
+def test_only_the_last_word_of_what_was_forgotten_counts() -> None:
+    records = log()
+    for last in (0, 2):
+        records.append(follow(records[-1], forgetting(records[last], NOON)))
+    assert verify(records[3:]).sound
+    assert verify(records[1:]).first_broken == 2
+    assert verify(records).first_broken == 1
+
+
+@pytest.mark.parametrize(
+    ("ahead", "expected"),
+    [
+        (timedelta(seconds=-1), False),
+        (timedelta(), True),
+        (timedelta(days=1), True),
+        (timedelta(days=2), False),
+    ],
+)
+def test_a_clock_that_may_be_wrong_forgets_nothing(ahead: timedelta, expected: bool) -> None:
+    (record,) = log(1)
+    assert may_forget(record, NOON + ahead) is expected
 
 
 @pytest.mark.parametrize("reference", ["", "no hash", "00" * 32])

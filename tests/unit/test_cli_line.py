@@ -249,6 +249,20 @@ def test_a_log_that_was_changed_or_cut_off_ends_with_1(desk: Desk) -> None:
     assert "head of what is sound: " in changed.output
 
 
+def test_what_was_forgotten_is_told_and_whatever_else_is_missing_is_found(desk: Desk) -> None:
+    told("line", "holder", "100.64.0.7", *AT, *CASE)
+    desk.now += timedelta(minutes=1)
+    told("line", "holder", "100.64.0.7", *AT, *CASE)
+    with desk.store.transaction() as transaction:
+        transaction.forget_records(desk.now, desk.now)
+    assert told("audit", "verify").startswith(
+        "audit log: 3 records, each as it was written; records 1-1 forgotten on 2026-11-24\nhead: "
+    )
+    with closing(sqlite3.connect(desk.database)) as elsewhere, elsewhere:
+        elsewhere.execute("DELETE FROM audit WHERE number = 2")
+    assert sekisho("audit", "verify").output.startswith("audit log: broken at record 3: ")
+
+
 def test_what_is_no_head_is_refused(desk: Desk) -> None:
     assert refused("audit", "verify", "--head", "not a hash").startswith("sekisho: head: ")
     assert desk.records() == []

@@ -225,7 +225,8 @@ class AuditVerification(Value):
     """How the chain of the audit log stands.
 
     `first_broken`: the number of the first record that does not fit; `head`: the hash of the last that does.
-    `head_found`: whether a record has the hash that was asked for; null: none was.
+    `head_found`: whether a record has the hash that was asked for; null: none was. `forgotten`: up to which
+    number records were forgotten, since they were old, and when last.
     """
 
     sound: bool
@@ -233,3 +234,5 @@ class AuditVerification(Value):
     first_broken: int | None
     head: str | None
     head_found: bool | None
+    forgotten: int = 0
+    forgotten_at: datetime | None = None

@@ -13,6 +13,8 @@ def verification_text(found: AuditVerification) -> str:
             f"was changed after it was written\nhead of what is sound: {found.head or 'none'}"
         )
     whole = f"audit log: {found.records} records, each as it was written"
+    if found.forgotten_at is not None:
+        whole += f"; records 1-{found.forgotten} forgotten on {found.forgotten_at:%Y-%m-%d}"
     if found.head_found is False:
         whole += ", but none has the head that was noted: the log was cut off or written anew"
     return f"{whole}\nhead: {found.head or 'none'}"

@@ -90,4 +90,6 @@ def audit_verification(verdict: Verdict) -> AuditVerification:
         first_broken=verdict.first_broken,
         head=None if verdict.head is None else verdict.head.hex(),
         head_found=verdict.head_found,
+        forgotten=verdict.forgotten,
+        forgotten_at=verdict.forgotten_at,
     )

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, func, select
 
-from sekisho.audit import Entry, Record, follow, forgetting
+from sekisho.audit import RETENTION, Entry, Record, follow, forgetting, keeping, may_forget
 from sekisho.store.door import Door
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.schema import audit
 
 _LAST = select(audit).order_by(audit.c.number.desc()).limit(1)
+_KEPT = select(audit.c.subject).where(audit.c.action == RETENTION).order_by(audit.c.number.desc()).limit(1)
 _CHUNK = 1_000  # rows that a stream reads ahead
 
 
@@ -22,8 +23,7 @@ class AuditLog(Door):
 
     def record(self, entry: Entry) -> Record:
         """Write an entry at the end."""
-        last = self._connection.execute(_LAST).one_or_none()
-        record = follow(None if last is None else _record(last), entry)
+        record = follow(self._newest(), entry)
         row = (record.number, to_us(entry.at), entry.uid, entry.user, entry.action, entry.subject)
         self._many.put(audit, [(*row, entry.purpose, entry.reference, entry.outcome, record.hash)])
         return record
@@ -37,14 +37,30 @@ class AuditLog(Door):
             yield from map(_record, rows)
 
     def forget_records(self, before: datetime, now: datetime) -> int:
-        """Forget what was recorded before a moment, and record that; return how many records."""
-        query = select(audit).where(audit.c.at < to_us(before)).order_by(audit.c.number.desc()).limit(1)
-        found = self._connection.execute(query).one_or_none()
+        """Forget what was recorded before a moment, and record that; return how many records.
+
+        Only what stands before every younger record goes, and nothing by a clock that may be wrong. Where
+        the log was kept for another time until now, that is recorded first.
+        """
+        newest = self._newest()
+        if newest is None or not may_forget(newest, now):
+            return 0
+        kept = keeping(now - before, now)
+        if self._connection.execute(_KEPT).scalar_one_or_none() != kept.subject:
+            self.record(kept)
+        first_young = select(func.min(audit.c.number)).where(audit.c.at >= to_us(before)).scalar_subquery()
+        young = func.coalesce(first_young, newest.number + 1)
+        old = select(audit).where(audit.c.number < young).order_by(audit.c.number.desc()).limit(1)
+        found = self._connection.execute(old).one_or_none()
         if found is None:
             return 0
         last = _record(found)
         self.record(forgetting(last, now))
         return self._connection.execute(delete(audit).where(audit.c.number <= last.number)).rowcount
+
+    def _newest(self) -> Record | None:
+        last = self._connection.execute(_LAST).one_or_none()
+        return None if last is None else _record(last)
 
 
 def _record(row: Row[Any]) -> Record:
