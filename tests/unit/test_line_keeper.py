@@ -354,3 +354,15 @@ def test_a_line_that_comes_into_the_file_leaves_the_list(site: Site) -> None:
     assert lines_in_kernel(site.gate).lines[site.number("shop")] == KnownLine("fixed")
     site.reload(TEXT)
     until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME})
+
+
+def test_a_list_gives_a_class_to_a_line_whose_addresses_come_by_accounting(site: Site) -> None:
+    site.start()
+    site.lines.put_list(StaticList({"alice": StaticLine("fixed")}))
+    start = Heard(Kind.START, NOW, "bng1", login_key("bng1", "1", "alice"), "alice", 0, (HOME,))
+    site.lines.take([start])
+    until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME})
+    assert [*lines_in_kernel(site.gate).lines.values()] == [KnownLine("fixed")]
+    site.lines.put_list(StaticList())
+    until(lambda: [*lines_in_kernel(site.gate).lines.values()] == [KnownLine("dynamic")])
+    assert lines_in_kernel(site.gate).addresses.keys() == {HOME}

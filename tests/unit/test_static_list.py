@@ -203,7 +203,6 @@ WRONG = [
     (HEADER + ",fixed,192.0.2.7,yes\n", 2, "the line has no name"),
     (HEADER + "a\x07b,fixed,192.0.2.7,yes\n", 2, "cannot name a line"),
     (HEADER + "a" * 201 + ",fixed,192.0.2.7,yes\n", 2, "cannot name a line"),
-    (HEADER + "a,fixed,,yes\n", 2, '"a" holds no address'),
     (HEADER + "a,fixed,192.0.2.256,yes\n", 2, '"192.0.2.256" is no address or prefix'),
     (HEADER + "a,fixed,192.0.2.07,yes\n", 2, "is no address or prefix"),
     (HEADER + "a,fixed,192.0.2.9/29,yes\n", 2, 'bits set beyond its length: write "192.0.2.8/29"'),
@@ -296,7 +295,6 @@ def test_too_many_lengths_of_prefixes() -> None:
     [
         ("[[line]\n", 1, "this is not TOML"),
         ("[lines]\n", 1, 'lines: this key is unknown: did you mean "line"?'),
-        ('[[line]]\nname = "a"\nclass = "fixed"\n', 1, "line[0].addresses: this key is needed"),
         ('[[line]]\nname = "a"\nclass = "fixed"\naddresses = ["x"]\n', 4, '"x" is no address or prefix'),
         ('[[line]]\nname = "a"\nclass = "none"\naddresses = ["192.0.2.1"]\n', 3, 'there is no class "none"'),
         (
@@ -353,3 +351,17 @@ def test_no_list_that_is_read_gives_an_address_to_two(text: str) -> None:
     every = [*whole, *shared]
     for index, one in enumerate(every):
         assert not any(one.version == other.version and one.overlaps(other) for other in every[:index])
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (HEADER + "a,fixed,,\nb,dynamic,192.0.2.7,yes\n", ListKind.CSV),
+        ('[[line]]\nname = "a"\nclass = "fixed"\n', ListKind.TOML),
+        ('[[line]]\nname = "a"\nclass = "fixed"\naddresses = []\n', ListKind.TOML),
+    ],
+)
+def test_a_line_without_addresses_gets_its_class_alone(content: str, kind: ListKind) -> None:
+    read = good(content, kind)
+    assert read.lines["a"] == StaticLine("fixed")
+    assert "a" not in read.addresses.values()

@@ -67,9 +67,6 @@ class Gathering:
             column = "fixed" if known_as.class_name == line.class_name else "class"
             what = f'"{row.name}" has another {column} in a row before'
             self._tell(row.number, column, what, "say the same in every row of a line")
-        if not row.held:
-            what = f'"{row.name}" holds no address'
-            self._tell(row.number, "addresses", what, "list its addresses, or take it out")
         for portion in row.held:
             wrong = self._hold(row, portion)
             if wrong is not None:

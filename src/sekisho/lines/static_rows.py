@@ -20,7 +20,7 @@ from sekisho.config.explain import unknown_key
 from sekisho.config.problems import Path
 from sekisho.config.schema import LineTable
 from sekisho.config.text import decode, read_toml
-from sekisho.config.values import read_held, words
+from sekisho.config.values import HeldField, read_held, words
 from sekisho.lines.quick import read_quickly
 from sekisho.model import Address
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
     number: int
     name: str
     class_name: str
-    held: Sequence[Portion]
+    held: Sequence[Portion]  # none: what it holds is for accounting to say
     fixed: bool
 
 
@@ -70,6 +70,7 @@ class Told:
 
 
 class _ListedTable(LineTable):
+    addresses: tuple[HeldField, ...] = ()
     fixed: StrictBool = False
 
 
