@@ -25,7 +25,8 @@ from tests.system.waiting import until
 
 SECRET = "the secret of these tests"
 OURS, THEIRS = 1813, 18_130
-CLIENTS = tuple(Client(name, ip_network(name), SECRET.encode()) for name in ("127.0.0.1", "::1"))
+NASES = frozenset({"bng1"})
+CLIENTS = tuple(Client(name, ip_network(name), SECRET.encode(), NASES) for name in ("127.0.0.1", "::1"))
 SHIPPED = Path(__file__).parents[2] / "etc" / "freeradius"
 INSTALLED = Path("/etc/freeradius/3.0")
 MODULES = ("always", "preprocess")

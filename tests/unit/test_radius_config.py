@@ -81,6 +81,31 @@ def test_a_client_that_would_be_anyone_is_refused(address: str) -> None:
     assert "would let anyone send" in wrong["radius.client[0].address"]
 
 
+@pytest.mark.parametrize("address", ["128.0.0.0/1", "16.0.0.0/7", "2000::/3", "2001:db8::/31"])
+def test_a_client_wider_than_any_operator_is_refused(address: str) -> None:
+    wrong = told(LISTEN + client(address))
+    assert "wider than any network of one operator: name the address" in wrong["radius.client[0].address"]
+
+
+def test_a_client_may_be_kept_to_its_nases_and_pools() -> None:
+    scope = 'nas = ["bng1", "2001:DB8:0::1"]\npools = ["100.64.0.0/16", "2001:db8::/40"]\n'
+    (found,) = good(GATE + LISTEN + client("192.0.2.1") + scope).radius_clients
+    assert found.nas == ("bng1", "2001:db8::1")
+    assert found.pools == (IPv4Network("100.64.0.0/16"), IPv6Network("2001:db8::/40"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "key"),
+    [
+        ('nas = [""]', "nas[0]"),
+        ("nas = [7]", "nas[0]"),
+        ('pools = ["100.64.0.1/16"]', "pools[0]"),
+    ],
+)
+def test_what_is_no_nas_or_pool_is_refused(scope: str, key: str) -> None:
+    assert list(told(LISTEN + client("192.0.2.1") + scope + "\n")) == [f"radius.client[0].{key}"]
+
+
 def test_two_clients_with_one_address_are_refused() -> None:
     wrong = told(LISTEN + client("192.0.2.1") + client("192.0.2.1", "bng2"))
     assert wrong == {

@@ -38,7 +38,7 @@ from tests.unit.radius_packets import (
     with_message_authenticator,
 )
 
-BNG1 = Client("bng1", ip_network("192.0.2.1"), SECRET)
+BNG1 = Client("bng1", ip_network("192.0.2.1"), SECRET, frozenset({"bng1", "192.0.2.1"}))
 WIDE = Client("wide", ip_network("198.51.100.0/24"), b"the secret of many senders")
 IPV6 = Client("six", ip_network("2001:db8::/64"), SECRET)
 FROM = ("192.0.2.1", 40_000)
@@ -207,7 +207,7 @@ def test_what_is_dropped_is_counted(
 )
 def test_a_client_may_be_a_prefix(desk: Desk, source: Sequence[object], client: str) -> None:
     secret = WIDE.secret if client == "wide" else SECRET
-    (reply,) = desk.bring(accounting(*EVENT, secret=secret), source=source)
+    (reply,) = desk.bring(accounting(START, LOGIN, USER, OTHER_NAS, secret=secret), source=source)
     assert reply.to == tuple(source)
     assert desk.counts == {(client, Count.TAKEN): 1}
 
@@ -229,6 +229,60 @@ def test_other_clients_and_secrets_hold_from_then_on(desk: Desk) -> None:
         ("", Count.UNKNOWN_CLIENT): 1,
     }
     assert [event.name for event in desk.taken if isinstance(event, Heard)] == ["alice@example.net"]
+
+
+OTHER_NAS = (32, b"bng2")
+RELAY = Client("relay", ip_network("192.0.2.2"), SECRET)
+RELAYED = ("192.0.2.2", 40_000)
+
+
+@pytest.mark.parametrize(
+    ("clients", "packet", "source", "count"),
+    [
+        # whose NASes are listed speaks of these, and of itself
+        ((BNG1, RELAY), (ON, NAS), FROM, Count.TAKEN),
+        ((BNG1, RELAY), (ON, (4, bytes((192, 0, 2, 1)))), FROM, Count.TAKEN),
+        ((BNG1, RELAY), (ON,), FROM, Count.TAKEN),
+        ((BNG1, RELAY), (ON, OTHER_NAS), FROM, Count.NOT_THEIRS),
+        ((BNG1, RELAY), (START, LOGIN, USER, OTHER_NAS, IPV4), FROM, Count.NOT_THEIRS),
+        ((BNG1,), (ON, OTHER_NAS), FROM, Count.NOT_THEIRS),
+        # whose are not speaks of what nobody lists, and ends no whole NAS but itself
+        ((BNG1, RELAY), (START, LOGIN, USER, OTHER_NAS, IPV4), RELAYED, Count.TAKEN),
+        ((BNG1, RELAY), (STOP, LOGIN, USER, NAS), RELAYED, Count.NOT_THEIRS),
+        ((BNG1, RELAY), (ON, NAS), RELAYED, Count.NOT_THEIRS),
+        ((BNG1, RELAY), (ON, OTHER_NAS), RELAYED, Count.NOT_THEIRS),
+        ((BNG1, RELAY), (ON, (4, bytes((192, 0, 2, 2)))), RELAYED, Count.TAKEN),
+        # the only sender is trusted with all of it
+        ((RELAY,), (ON, NAS), RELAYED, Count.TAKEN),
+        ((Client("wide", ip_network("192.0.2.0/30"), SECRET),), (ON, NAS), RELAYED, Count.NOT_THEIRS),
+    ],
+)
+def test_a_client_speaks_of_its_own_nases(
+    clients: tuple[Client, ...], packet: tuple[Attribute, ...], source: Sequence[object], count: Count
+) -> None:
+    desk = Desk(*clients)
+    (reply,) = desk.bring(accounting(*packet), source=source)
+    assert reply.data[0] == 5
+    assert [one for _, one in desk.counts] == [count]
+    assert len(desk.taken) == (count is Count.TAKEN)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "count"),
+    [
+        ((), Count.TAKEN),
+        ((IPV4,), Count.TAKEN),
+        ((IPV4, (97, b"\0\x40" + bytes.fromhex("20010db8000100ff"))), Count.TAKEN),
+        ((IPV4, (97, b"\0\x40" + bytes.fromhex("20010db8000200ff"))), Count.NOT_THEIRS),
+        (((97, b"\0\x20" + bytes.fromhex("20010db8")),), Count.NOT_THEIRS),
+        (((8, bytes((100, 65, 0, 7))),), Count.NOT_THEIRS),
+    ],
+)
+def test_a_client_speaks_of_its_own_pools(addresses: tuple[Attribute, ...], count: Count) -> None:
+    pools = (ip_network("100.64.0.0/16"), ip_network("2001:db8:1::/48"))
+    desk = Desk(Client("bng1", BNG1.network, SECRET, pools=pools))
+    assert len(desk.bring(accounting(START, LOGIN, USER, NAS, *addresses))) == 1
+    assert desk.counts == {("bng1", count): 1}
 
 
 def test_a_client_does_not_show_its_secret() -> None:

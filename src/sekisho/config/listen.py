@@ -13,6 +13,7 @@ from sekisho.model import Network
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})", re.ASCII)
 _LAST_PORT = 65_535
+_WIDEST = {4: 8, 6: 32}  # bits of a client's prefix, by the version of IP
 
 
 class Listen(NamedTuple):
@@ -50,8 +51,25 @@ def show_listen(listen: Listen) -> str:
 def _client(network: Network) -> Network:
     if network.prefixlen == 0 or int(network.network_address) == 0:
         raise fault(f'"{network}" would let anyone send', "name the address or the prefix of this client")
+    widest = _WIDEST[network.version]
+    if network.prefixlen < widest:
+        raise fault(
+            f'"{network}" is wider than any network of one operator',
+            f"name the address of this client, or a prefix of /{widest} or longer",
+        )
     return network
+
+
+def _nas(value: object) -> str:
+    text = read_text(value, "bng1")
+    if not text or not text.isprintable():
+        raise fault(f"{text!r} names no NAS", "write its NAS-Identifier, or else its NAS-IP-Address")
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text
 
 
 ListenField = Annotated[Listen, PlainValidator(_listen), PlainSerializer(show_listen)]
 ClientField = Annotated[NetworkField, AfterValidator(_client)]
+NasField = Annotated[str, PlainValidator(_nas)]

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sekisho.config.listen import ClientField, ListenField
+from sekisho.config.listen import ClientField, ListenField, NasField
 from sekisho.config.places import DatabaseUrl, ListFile, StoreUrl, Zone
 from sekisho.config.values import (
     Cap,
@@ -155,11 +155,16 @@ class RadiusTable(Table):
 
 
 class RadiusClientTable(Table):
-    """[[radius.client]]: who may send accounting, and the file that holds the secret shared with it."""
+    """[[radius.client]]: who may send accounting, and the file that holds the secret shared with it.
+
+    `nas`, `pools`: of which NASes and of which addresses it may speak; empty: of any.
+    """
 
     name: Name = Field(examples=['"bng1"'])
     address: ClientField = Field(examples=['"192.0.2.1"'])
     secret_file: Annotated[str, Field(strict=True, min_length=1)] = Field(examples=['"secrets/bng1"'])
+    nas: tuple[NasField, ...] = ()
+    pools: tuple[NetworkField, ...] = ()
 
 
 class ListTable(Table):

@@ -32,7 +32,7 @@ from sekisho.lines.radius_packet import (
     answer,
     read_request,
 )
-from sekisho.model import Network
+from sekisho.model import Address, Network
 
 REMEMBERED: Final = 65_536  # requests, about 500 bytes each
 REMEMBERED_SECONDS: Final = 30.0  # a NAS that starts anew may send the very same packet, and means it
@@ -53,6 +53,7 @@ class Count(StrEnum):
     MALFORMED = "malformed"
     UNEXPECTED = "unexpected"  # another kind of packet, as an Access-Request
     FORGED = "forged"  # an authenticator does not fit: mostly another secret
+    NOT_THEIRS = "not_theirs"  # acknowledged, not kept: of a NAS or a pool that is not the client's
     CLOCK = "clock"  # the time that the NAS tells cannot be: taken as of its receipt
 
 
@@ -68,11 +69,16 @@ _DROPPED: Mapping[type[Exception], Count] = {
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who may send accounting, from which addresses, and the secret shared with it."""
+    """Who may send accounting, from which addresses, and the secret shared with it.
+
+    `nas`: of which NASes it may speak, by their names or addresses; `pools`: of which addresses. Empty: any.
+    """
 
     name: str
     network: Network
     secret: bytes = field(repr=False)
+    nas: frozenset[str] = frozenset()
+    pools: tuple[Network, ...] = ()
 
 
 class Datagram(NamedTuple):
@@ -135,6 +141,8 @@ class Reception:
         single = (client for client in clients if client.network.num_addresses == 1)
         self._single = {str(client.network.network_address): client for client in single}
         self._wide = tuple(client for client in clients if client.network.num_addresses > 1)
+        self._listed = frozenset(nas for client in clients for nas in client.nas)
+        self._is_alone = len(clients) == 1 and not self._wide
         self._naming = tuple(naming)
 
     def admit(self, datagrams: Iterable[Datagram], received: datetime, now_seconds: float) -> Batch:
@@ -204,9 +212,26 @@ class Reception:
             return Count.UNPARSABLE
         if event is None:
             return Count.IGNORED
+        if not self._is_theirs(event, client, source):
+            return Count.NOT_THEIRS
         if clock_is_wrong:
             batch.counts[client.name, Count.CLOCK] += 1
         return event
+
+    def _is_theirs(self, event: Heard | Boot, client: Client, source: str) -> bool:
+        """Tell whether a client may say this: a NAS that is another's is not for it to speak of.
+
+        One whose NASes are not listed speaks of all that nobody lists; but it ends the logins of a whole NAS
+        only where it is that NAS itself, by its address, or the only sender there is.
+        """
+        if event.nas == source or event.nas in client.nas:
+            nas_is_theirs = True
+        else:
+            is_listed = bool(client.nas) or event.nas in self._listed
+            nas_is_theirs = not is_listed and (self._is_alone or isinstance(event, Heard))
+        if isinstance(event, Boot) or not client.pools:
+            return nas_is_theirs
+        return nas_is_theirs and all(_is_in(one, client.pools) for one in event.addresses)
 
     def _forget(self, now_seconds: float) -> None:
         remembered = self._remembered
@@ -216,3 +241,8 @@ class Reception:
             if is_fresh and len(remembered) <= REMEMBERED:
                 return
             remembered.popitem(last=False)
+
+
+def _is_in(address: Address, pools: Iterable[Network]) -> bool:
+    network = ip_address(address.network)
+    return any(address.length >= pool.prefixlen and network in pool for pool in pools)

@@ -33,7 +33,7 @@ def read_clients(
         except SecretError as error:
             findings.append(Finding(path, *error.args))
             continue
-        clients.append(Client(table.name, table.address, secret))
+        clients.append(Client(table.name, table.address, secret, frozenset(table.nas), table.pools))
         if len(secret) < SAFE_LENGTH:
             what = f"the secret has {len(secret)} characters, which can be found out from one packet"
             findings.append(Finding(path, what, f"take {SAFE_LENGTH} or more, by chance", Severity.WARNING))
