@@ -7,6 +7,8 @@ nothing else, as the user of a DHCP server.
 from __future__ import annotations
 
 import asyncio
+import grp
+import math
 import os
 import socket
 import struct
@@ -25,12 +27,17 @@ from sekisho.api.problems import refusal
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _BACKLOG = 64
+_GUEST_CONNECTIONS = 16  # at one time, of all guests
+_GUEST_SECONDS = 60  # for a guest's connection, whatever it does
+_GUEST_BYTES = 4 << 20  # of what a guest says in one request
 _GRACE_SECONDS = 5  # for answers that are under way when the daemon ends
 log = structlog.get_logger()
 
 
 def _protocol(guests: Collection[int]) -> type[H11Protocol]:
     """Return HTTP for those who may connect; the peer's uid and pid become the client's address."""
+    bounded = set(guests) - {0, os.geteuid()}
+    of_guests: dict[H11Protocol, asyncio.TimerHandle] = {}
 
     class PeerProtocol(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -41,7 +48,17 @@ def _protocol(guests: Collection[int]) -> type[H11Protocol]:
             if uid not in (0, os.geteuid(), *guests):
                 log.warning("connection refused", by_uid=uid, by_pid=pid)
                 transport.abort()
+            elif uid in bounded and len(of_guests) >= _GUEST_CONNECTIONS:
+                log.warning("connection refused, there are enough of guests", by_uid=uid, by_pid=pid)
+                transport.abort()
+            elif uid in bounded:
+                of_guests[self] = self.loop.call_later(_GUEST_SECONDS, transport.abort)
             self.client = (str(uid), pid)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if (timer := of_guests.pop(self, None)) is not None:
+                timer.cancel()
+            super().connection_lost(exc)
 
     return PeerProtocol
 
@@ -55,10 +72,19 @@ def _guarded(app: ASGIApp, guests: Collection[int]) -> ASGIApp:
         if is_guest and (scope["method"], scope["path"]) != ("POST", EVENTS_PATH):
             detail = f"this user may only POST to {EVENTS_PATH}: run this as root"
             await refusal(403, "guest", "Not for this user", detail)(scope, receive, send)
+        elif is_guest and _length(scope) > _GUEST_BYTES:
+            detail = f"a request has {_GUEST_BYTES} bytes at most, and says so in Content-Length: send less"
+            await refusal(413, "too-large", "Too much at a time", detail)(scope, receive, send)
         else:
             await app(scope, receive, send)
 
     return guard
+
+
+def _length(scope: Scope) -> float:
+    """Return how long a request says it is; endless, where it does not."""
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    return int(length) if length.isdigit() else math.inf
 
 
 class Server(uvicorn.Server):
@@ -115,5 +141,14 @@ def _let_in(path: Path, gid: int) -> None:
         os.chown(path, -1, gid)
         path.chmod(0o660)
     except PermissionError:
-        why = "the socket may not be given to their group: add SupplementaryGroups to the daemon's unit"
-        log.error("guests are not heard", gid=gid, why=why)  # noqa: TRY400 - the message says it all
+        group = _group_name(gid)
+        way_out = f"write SupplementaryGroups={group} into the daemon's unit, as etc/sekishod.service.d does"
+        what = "guests are not heard: the socket may not be given to their group"
+        log.error(what, group=group, way_out=way_out)  # noqa: TRY400 - the message says it all
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
