@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
 
 from sekisho.daemon.radacct_rounds import RadacctRounds
 from sekisho.lines.events import Heard
-from sekisho.lines.radacct_poll import Radacct
+from sekisho.lines.radacct_poll import Batch, Radacct
 from sekisho.lines.radius import Naming
 from sekisho.store import Store, StoreError
 from tests.system.waiting import until
@@ -107,3 +109,23 @@ def test_what_the_store_did_not_take_comes_again(site: Site) -> None:
         site.is_away = False
         until(lambda: site.taken == ["user1"])
     assert rounds.counts["taken"] == 1
+
+
+def test_a_fault_of_ours_is_told_and_does_not_end_the_rounds(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.make()
+    site.begin(1)
+    faults = [ValueError("never thought of")]
+    poll = Radacct.poll
+
+    def faulty(*arguments: Any) -> Iterator[Batch]:
+        if faults:
+            raise faults.pop()
+        return poll(*arguments)
+
+    monkeypatch.setattr(Radacct, "poll", faulty)
+    with capture_logs() as logs, site.running() as rounds:
+        until(lambda: site.taken == ["user1"])
+        assert rounds.is_alive
+    assert "our fault" in logs[0]["event"]

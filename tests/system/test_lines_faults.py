@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -148,3 +149,21 @@ def test_configurations_that_cannot_be_are_refused(lines_scene: Scene, kind: str
     done = scene.gate.run(SEKISHO, "check", str(scene.file), check=False)
     assert done.returncode != 0
     assert "0.0.0.0" in done.stdout + done.stderr
+
+
+def test_a_port_that_another_has_leaves_no_gate_behind(lines_scene: Scene) -> None:
+    scene = lines_scene
+    with scene.gate.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as taken:
+        taken.bind(("127.0.0.1", 1813))
+        done = scene.gate.run(SEKISHO, "gate", "up", "--config", str(scene.file), check=False)
+    assert done.returncode != 0
+    assert "127.0.0.1 port 1813 cannot be listened at" in done.stdout + done.stderr
+    assert not Path(f"/sys/fs/bpf/sekisho/{scene.name}").exists()
+
+
+def test_a_daemon_may_open_as_many_files_as_the_machine_lets_it(lines_scene: Scene) -> None:
+    daemon = lines_scene.up()
+    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text().splitlines()
+    (files,) = (line.split()[3:5] for line in limits if line.startswith("Max open files"))
+    assert files[0] == files[1]
+    daemon.end()
