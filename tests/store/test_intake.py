@@ -111,7 +111,7 @@ def test_what_changes_nothing_is_not_told(desk: Desk) -> None:
 def test_addresses_of_nobody_are_counted_and_make_no_lease(desk: Desk) -> None:
     desk.take(say(Kind.START, 0, ELSEWHERE))
     assert desk.told == []
-    assert desk.intake.counts == {"outside": 1, "static": 0}
+    assert desk.intake.counts == {"outside": 1, "static": 0, "misfits": 0}
 
 
 def test_a_static_list_stands_before_accounting(desk: Desk) -> None:
@@ -121,7 +121,7 @@ def test_a_static_list_stands_before_accounting(desk: Desk) -> None:
         transaction.put_holdings({HOME: Holding(office, b"list" * 4, static=True)})
     desk.take(say(Kind.START, 0))
     assert desk.told == []
-    assert desk.intake.counts == {"outside": 0, "static": 1}
+    assert desk.intake.counts == {"outside": 0, "static": 1, "misfits": 0}
 
 
 def test_the_class_of_a_list_stands_before_the_pools(desk: Desk) -> None:

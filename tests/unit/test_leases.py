@@ -155,6 +155,15 @@ def test_the_best_name_of_a_line_holds_for_the_whole_login() -> None:
         assert holders(heard(*order)) == [(0, 60, 9)]
 
 
+def test_a_login_has_a_bounded_number_of_addresses_whatever_their_order() -> None:
+    many = [Address((10 << 24 | number).to_bytes(4, "big"), 32) for number in range(400)]
+    said = [start(number, *many[number : number + 50]) for number in range(0, 400, 50)]
+    one, other = heard(*said), heard(*reversed(said))
+    assert one.logins == other.logins
+    assert one.leases == other.leases
+    assert {lease.address for lease in one.leases} == set(many[:256])
+
+
 def test_login_keys_do_not_run_together() -> None:
     assert login_key("a", "bc", "d") != login_key("ab", "c", "d") != login_key("ab", "cd", "")
 

@@ -28,6 +28,9 @@ class FullJournal(Journal):
         for _ in range(3):
             self.append(())
 
+    def aside(self) -> int:
+        return 0
+
     def append(self, batch: Sequence[Heard | Boot]) -> None:  # noqa: ARG002 - each is as good as another
         self.last += 1
         self.rows.append((self.last, Boot(str(self.last), at(0))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
@@ -11,7 +12,7 @@ from sekisho.lines.events import Ending, Heard, Holding, Kind, Lease, login_key
 from sekisho.lines.pools import class_finder
 from sekisho.lines.roster import Treatment, known_line, roster, usable_plans
 from sekisho.lines.shared import MapRule
-from sekisho.lines.taking import as_events, in_force, with_shares
+from sekisho.lines.taking import as_events, bounded, in_force, with_shares
 from sekisho.model import Address, KnownLine, Limit, Mode, Pool, PortPlan
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -67,6 +68,23 @@ def test_addresses_of_others_are_left_out_and_counted() -> None:
     assert [event.addresses for event in taken.events] == [(HOME,), (), ()]
     assert (taken.outside, taken.static) == (1, 1)
     assert {(event.line, event.rank, event.login) for event in taken.events} == {(7, 1, KEY)}
+
+
+@pytest.mark.parametrize("length", [63, 59, 33])
+def test_a_prefix_that_the_gate_has_no_room_for_is_a_misfit(length: int) -> None:
+    batch = [heard(PREFIX._replace(length=length), HOME._replace(length=24), HOME)]
+    taken = as_events(batch, {"alice": 7}, with_shares(batch, ()), (), TREATMENT.class_of)
+    assert [event.addresses for event in taken.events] == [(HOME,)]
+    assert (taken.misfits, taken.outside) == (2, 0)
+    in_a_pool = as_events(batch, {"alice": 7}, with_shares(batch, ()), (), lambda _: "dynamic", {length})
+    assert in_a_pool.misfits == 1
+
+
+def test_a_packet_is_bounded_at_the_door() -> None:
+    many = heard(*(Address(number.to_bytes(4, "big"), 32) for number in range(200)))
+    fitting, misfits = bounded([many, replace(many, name="x" * 2_000), replace(many, name="\0"), heard(HOME)])
+    assert fitting == (replace(many, addresses=many.addresses[:64]), heard(HOME))
+    assert misfits == 136 + 2
 
 
 def test_a_map_prefix_brings_its_share_of_an_address() -> None:

@@ -115,13 +115,17 @@ class Intake:
         all_of_it = {address for addresses in stands_for.values() for address in addresses}
         static = {address for address, one in transaction.holdings(all_of_it).items() if one.static}
         numbers = transaction.number_lines({one.name for one in heard})
-        taken = as_events(heard, numbers, stands_for, static, treatment.class_of)
+        taken = as_events(heard, numbers, stands_for, static, treatment.class_of, treatment.lengths)
         logins = transaction.logins({event.login for event in taken.events})
         boots = transaction.boots({event.nas for event in taken.events})
         decision = decide(logins, boots, taken.events)
         transaction.put_logins(decision.logins)
         transaction.change_leases(decision.removed, decision.added)
-        counts = {"outside": taken.outside, "static": taken.static}
+        counts = {
+            "outside": taken.outside,
+            "static": taken.static,
+            "misfits": taken.misfits + decision.misfits,
+        }
         return counts, _addresses(decision.removed, decision.added)
 
     def _write_list(

@@ -96,6 +96,13 @@ class LineKeeper:
         """Tell how many events wait to be settled."""
         return 0 if self._settler is None else self._settler.waiting
 
+    def counts(self) -> dict[str, int]:
+        """Return what was counted of what sources say: sums that name no line."""
+        counts = self.intake.counts.copy()
+        if self._settler is not None:
+            counts.update(self._settler.counts)
+        return dict(counts)
+
     def treatment(self) -> Treatment:
         """Return what decides about lines now."""
         return self._treatment
@@ -342,4 +349,5 @@ class LineKeeper:
 
 def treatment_of(config: Config) -> Treatment:
     """Return what a configuration says of how lines are treated."""
-    return Treatment(pool_classes(config), file_limits(config))
+    lengths = frozenset(pool.line_length for pool in config.pools)
+    return Treatment(pool_classes(config), file_limits(config), lengths)

@@ -1,5 +1,8 @@
 """What was heard and is durable becomes leases, in the order of its coming, in batches as it gathers.
 
+One event that can never be settled, by whosever fault, stops no other: it is found by halving its batch, and
+set aside in the journal until somebody looks.
+
 A source has its answer when what it said is in the journal; whoever looks a line up waits until all that was
 there when it asked is in the leases too (`settle`).
 """
@@ -8,12 +11,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
 from sekisho.lines.events import Boot, Heard
-from sekisho.store import Journal, StoreError
+from sekisho.lines.taking import bounded
+from sekisho.store import Journal, StoreError, UnfitError
+from sekisho.store.heard_packing import pack_batch
 
 BATCH = 2_000  # events in one transaction
 MOST_WAITING = 200_000  # events; with more of them sources have to wait
@@ -34,7 +39,8 @@ class Settler:
         self._journal, self._take = journal, take
         self._settling = threading.Lock()
         self._counting = threading.Lock()
-        self._waiting = 0
+        self._waiting = self._misfits = 0
+        self._aside = journal.aside()
         self._settled = 0  # up to this number in the journal
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -60,12 +66,18 @@ class Settler:
         """Tell how many events wait to be settled."""
         return self._waiting
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many events or parts of them were refused at the door, and how many are set aside."""
+        return {"misfits": self._misfits, "set_aside": self._aside}
+
     def append(self, batch: Sequence[Heard | Boot]) -> None:
-        """Make a batch durable. Raises StoreError, with nothing taken."""
+        """Make a batch durable, as far as it keeps within bounds. Raises StoreError, with nothing taken."""
         if self._waiting > MOST_WAITING:
             raise StoreError(f"{self._waiting:,} events wait for the store: it is too slow for what comes")
-        self._journal.append(batch)
-        self._count(len(batch))
+        fitting, misfits = bounded(batch)
+        self._journal.append(fitting)
+        self._count(len(fitting), misfits)
         self._woken.set()
 
     def settle(self) -> None:
@@ -91,15 +103,41 @@ class Settler:
         if pending is None:
             self._settled = last
             return False
-        self._take(pending.batch)
-        self._journal.strike(pending.numbers)
+        self._finish(pending.numbers, (*pending.broken, *self._unsettled(pending.batch)))
         self._settled = pending.numbers[-1]
         self._count(-len(pending.batch))
         return True
 
-    def _count(self, more: int) -> None:
+    def _unsettled(self, batch: Sequence[Heard | Boot]) -> Iterator[bytes]:
+        """Settle a batch but for what can never be, which is yielded. Raises StoreError, and MemoryError."""
+        try:
+            if batch:
+                self._take(batch)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if isinstance(error, StoreError) and not isinstance(error, UnfitError):
+                raise
+            half = len(batch) // 2
+            if half:
+                yield from self._unsettled(batch[:half])
+                yield from self._unsettled(batch[half:])
+                return
+            log.exception("what was heard cannot be settled: please report it", kind=type(error).__name__)
+            yield pack_batch(batch)
+
+    def _finish(self, numbers: Sequence[int], aside: Sequence[bytes]) -> None:
+        if aside:
+            self._journal.set_aside(numbers, aside)
+            self._aside += len(aside)
+            log.error("set aside until somebody looks, see docs/store.md", set_aside=self._aside)
+        else:
+            self._journal.strike(numbers)
+
+    def _count(self, more: int, misfits: int = 0) -> None:
         with self._counting:
             self._waiting = max(0, self._waiting + more)
+            self._misfits += misfits
 
     def _run(self) -> None:
         failing = False
@@ -110,6 +148,10 @@ class Settler:
                 if not failing:
                     log.error("what was heard waits to be settled", why=str(error))  # noqa: TRY400 - the message says it all
                 failing = True
+                self._stopping.wait(LOOK_SECONDS)
+                continue
+            except Exception:
+                log.exception("what was heard waits to be settled, our fault: please report it")
                 self._stopping.wait(LOOK_SECONDS)
                 continue
             if failing:

@@ -85,7 +85,7 @@ class Sources:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return what was counted, by who did: sums that name no line."""
-        counts = {"intake": dict(self._lines.intake.counts)}
+        counts = {"intake": self._lines.counts()}
         if self._radius is not None:
             counts["radius"] = _sums(self._radius.state())
         if self.kea is not None:

@@ -28,6 +28,7 @@ from typing import NamedTuple
 from sekisho.lines.events import Ending, Event, Kind, Lease, Login, Named
 from sekisho.model import Address
 
+MOST_ADDRESSES = 256  # of one login; of more, the lowest count, whatever their order
 REPETITION = timedelta(seconds=2)  # of a packet that is sent again with another Acct-Delay-Time
 
 
@@ -45,6 +46,7 @@ class Decision:
     logins: Mapping[bytes, Login]
     removed: tuple[Lease, ...]
     added: tuple[Lease, ...]
+    misfits: int = 0  # addresses that a login has no room for
 
 
 def decide(
@@ -55,15 +57,17 @@ def decide(
     `logins`: what is known of the events' logins, by key; `boots`: those of the events' NASes, in order.
     """
     changed: dict[bytes, Login] = {}
+    misfits = 0
     for event in events:
         known = changed.get(event.login) or logins.get(event.login)
-        changed[event.login] = record(known, event)
+        changed[event.login] = login = record(known, event)
+        misfits += sum(address not in login.named for address in event.addresses)
     changed = {key: login for key, login in changed.items() if login != logins.get(key)}
     removed: list[Lease] = []
     added: list[Lease] = []
     for key, login in changed.items():
         _compare(key, logins.get(key), login, boots.get(login.nas, ()), removed, added)
-    return Decision(changed, tuple(removed), tuple(added))
+    return Decision(changed, tuple(removed), tuple(added), misfits)
 
 
 def reboot(
@@ -84,7 +88,7 @@ def record(login: Login | None, event: Event) -> Login:
     starts = (event.at,) if event.kind is Kind.START else ()
     stops = (event.at,) if event.kind is Kind.STOP else ()
     if login is None:
-        named = dict.fromkeys(event.addresses, Named(event.at, event.at))
+        named = _naming({}, event)
         return Login(event.nas, event.line, event.rank, event.at, event.at, event.at, starts, stops, named)
     rank, line_at, line = min((login.rank, login.line_at, login.line), (event.rank, event.at, event.line))
     return replace(
@@ -142,7 +146,14 @@ def _naming(named: Mapping[Address, Named], event: Event) -> Mapping[Address, Na
     for address in event.addresses:
         first, last = named.get(address, (event.at, event.at))
         result[address] = Named(min(first, event.at), max(last, event.at))
+    if len(result) > MOST_ADDRESSES:
+        return {address: result[address] for address in sorted(result, key=_order)[:MOST_ADDRESSES]}
     return result
+
+
+def _order(address: Address) -> tuple[int, bytes, int, int]:
+    network, length, port_set = address
+    return len(network), network, length, -1 if port_set is None else port_set
 
 
 def _spans(login: Login, boots: Sequence[datetime]) -> list[_Span]:

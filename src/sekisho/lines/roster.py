@@ -16,11 +16,13 @@ _IPV4_BYTES = 4
 class Treatment:
     """What decides about a line beside its addresses.
 
-    `class_of` tells the class of an address's pool; `classes` are the limits of the configuration.
+    `class_of` tells the class of an address's pool; `classes` are the limits of the configuration; `lengths`
+    are those of the prefixes that lines have in pools.
     """
 
     class_of: ClassOf
     classes: Mapping[str, Limit]
+    lengths: frozenset[int] = frozenset()
 
 
 def known_line(

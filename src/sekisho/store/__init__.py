@@ -14,7 +14,7 @@ Everything raises StoreError, and nothing was written then.
 
 from __future__ import annotations
 
-from sekisho.store.errors import StoreError
+from sekisho.store.errors import StoreError, UnfitError
 from sekisho.store.forgetting import forget
 from sekisho.store.journal import Journal, open_journal
 from sekisho.store.logins import PendingBoot
@@ -26,6 +26,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Transaction",
+    "UnfitError",
     "forget",
     "open_journal",
     "open_store",

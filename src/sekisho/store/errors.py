@@ -18,6 +18,10 @@ class StoreError(Exception):
     """The store cannot do what it is asked: who, which value, and the way out."""
 
 
+class UnfitError(StoreError):
+    """The store works, but what it was to write can never be written, as a value that is too large."""
+
+
 _FULL = (
     "its disk is full",
     "make room; the store goes on by itself, and sources send again what was not taken",
@@ -66,16 +70,29 @@ def told(where: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, psycopg.Error) as error:
-        raise StoreError(_sentence(where, error)) from None
+        kind = UnfitError if _is_unfit(_cause(error)) else StoreError
+        raise kind(_sentence(where, error)) from None
 
 
 def _sentence(where: str, error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = _cause(error)
     known = _of_sqlite(cause) if isinstance(cause, sqlite3.Error) else _of_postgres(cause)
     if known is not None:
         return f"store {where}: {': '.join(known)}"
     kind = type(cause).__name__
     return f"store {where}: {kind} ({_primary(cause)}), which is our fault: please report it"
+
+
+def _cause(error: Exception) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _is_unfit(cause: BaseException | None) -> bool:
+    """Tell whether it is the values' fault: classes 22, 23 and 54 of PostgreSQL, and SQLite's like."""
+    if isinstance(cause, psycopg.Error):
+        is_value = isinstance(cause, (psycopg.DataError, psycopg.IntegrityError))
+        return is_value or (cause.sqlstate or "")[:2] == "54"
+    return isinstance(cause, (sqlite3.DataError, sqlite3.IntegrityError))
 
 
 def _of_sqlite(error: sqlite3.Error) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ the power failed is settled again, which changes nothing.
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -41,15 +42,26 @@ _heard = Table(
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("packed", LargeBinary, nullable=False),
 )
+_aside = Table(  # what cannot be settled, until somebody looks: of the form of `heard_packing`
+    "heard_aside",
+    _metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("packed", LargeBinary, nullable=False),
+)
+_ASIDE = select(func.count()).select_from(_aside)
 _NEWEST = select(func.max(_heard.c.number))
 _OLDEST = select(_heard).order_by(_heard.c.number).limit(_ROWS)
 
 
 class Pending(NamedTuple):
-    """What is to be settled next, the oldest first; `numbers` are for `Journal.strike`."""
+    """What is to be settled next, the oldest first; `numbers` are for `Journal.strike`.
+
+    `broken`: batches that cannot be read.
+    """
 
     batch: tuple[Heard | Boot, ...]
     numbers: tuple[int, ...]
+    broken: tuple[bytes, ...] = ()
 
 
 class Journal:
@@ -78,19 +90,34 @@ class Journal:
         """Return batches until they are `most` events or more; None where all is settled."""
         batch: list[Heard | Boot] = []
         numbers: list[int] = []
+        broken: list[bytes] = []
         with told(self._where), self._engine.connect() as connection:
             rows = connection.execute(_OLDEST).all()
         for number, packed in rows:
             if len(batch) >= most:
                 break
-            batch += unpack_batch(packed)
+            try:
+                batch += tuple(unpack_batch(packed))
+            except (ValueError, IndexError, OverflowError, struct.error):
+                broken.append(packed)
             numbers.append(number)
-        return Pending(tuple(batch), tuple(numbers)) if numbers else None
+        return Pending(tuple(batch), tuple(numbers), tuple(broken)) if numbers else None
 
     def strike(self, numbers: Sequence[int]) -> None:
         """Strike out what is settled."""
         with self._turn, told(self._where), self._engine.begin() as connection:
             connection.execute(delete(_heard).where(_heard.c.number.in_(numbers)))
+
+    def set_aside(self, numbers: Sequence[int], packed: Sequence[bytes]) -> None:
+        """Strike out what is settled, and keep apart what of it cannot be, as `pack_batch` gives it."""
+        with self._turn, told(self._where), self._engine.begin() as connection:
+            connection.execute(insert(_aside), [{"packed": one} for one in packed])
+            connection.execute(delete(_heard).where(_heard.c.number.in_(numbers)))
+
+    def aside(self) -> int:
+        """Return how much was set aside and nobody has looked at."""
+        with told(self._where), self._engine.connect() as connection:
+            return connection.execute(_ASIDE).scalar_one()
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -1,0 +1,76 @@
+"""An event that cannot be settled stops no other."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from sekisho.daemon.settler import Settler
+from sekisho.lines.events import Boot, Heard
+from sekisho.store import Journal, StoreError, UnfitError, open_journal
+from tests.store.values import at
+
+BOOTS = tuple(Boot(str(number), at(number)) for number in range(20))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/gate.db"
+
+
+@pytest.fixture
+def journal(url: str) -> Iterator[Journal]:
+    opened = open_journal(url)
+    yield opened
+    opened.close()
+
+
+class Taker:
+    """Takes boots, except of the poisoned NASes."""
+
+    def __init__(self, error: Exception, *poisoned: str) -> None:
+        self.error, self.poisoned = error, poisoned
+        self.taken: list[Heard | Boot] = []
+
+    def __call__(self, batch: Sequence[Heard | Boot]) -> None:
+        if any(one.nas in self.poisoned for one in batch):
+            raise self.error
+        self.taken += batch
+
+
+@pytest.mark.parametrize("error", [struct.error("count"), UnfitError("too large"), KeyError("x")])
+def test_what_cannot_be_settled_is_set_aside_alone(journal: Journal, url: str, error: Exception) -> None:
+    take = Taker(error, "7", "13")
+    settler = Settler(journal, take)
+    settler.append(BOOTS)
+    settler.settle()
+    assert take.taken == [boot for boot in BOOTS if boot.nas not in ("7", "13")]
+    assert settler.counts == {"misfits": 0, "set_aside": 2}
+    assert (settler.waiting, journal.pending(1)) == (0, None)
+    again = open_journal(url)
+    assert Settler(again, take).counts["set_aside"] == 2
+    again.close()
+
+
+def test_a_store_that_fails_sets_nothing_aside(journal: Journal) -> None:
+    settler = Settler(journal, Taker(StoreError("full"), "7"))
+    settler.append(BOOTS)
+    with pytest.raises(StoreError, match="full"):
+        settler.settle()
+    assert settler.counts["set_aside"] == 0
+    assert journal.pending(1) is not None
+
+
+def test_a_batch_that_cannot_be_read_is_set_aside(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = Taker(KeyError("x"))
+    settler = Settler(journal, take)
+    with monkeypatch.context() as patch:
+        patch.setattr("sekisho.store.journal.pack_batch", lambda _: b"\1\0short")
+        settler.append(BOOTS)
+    settler.append(BOOTS)
+    settler.settle()
+    assert take.taken == list(BOOTS)
+    assert settler.counts["set_aside"] == 1
