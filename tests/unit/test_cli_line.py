@@ -264,8 +264,53 @@ def test_what_was_forgotten_is_told_and_whatever_else_is_missing_is_found(desk: 
 
 
 def test_what_is_no_head_is_refused(desk: Desk) -> None:
-    assert refused("audit", "verify", "--head", "not a hash").startswith("sekisho: head: ")
+    assert refused("audit", "verify", "--head", "xyz") == (
+        'sekisho: head: "xyz" is no head of an audit log: '
+        "give the 64 digits (0-9, a-f) that `sekisho audit verify` printed\n"
+    )
+    for head in ("", "a b&head=1#", "\udcff", "0" * 5_000):
+        assert refused("audit", "verify", "--head", head).startswith("sekisho: head: ")
     assert desk.records() == []
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "65536", "1e3", "1" * 5_000, "\udcff"])
+def test_a_port_that_cannot_be_is_refused_and_recorded(desk: Desk, port: str) -> None:
+    answer = sekisho("line", "holder", "100.64.0.7", *AT, *CASE, "--port", port)
+    assert (answer.exit_code, isinstance(answer.exception, SystemExit)) == (1, True)
+    assert answer.stderr.startswith("sekisho: port: ") or "parsing the body" in answer.stderr
+    assert desk.recorded()[0] == "line holder"
+    assert desk.recorded()[4].startswith("refused: ")
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+09:00", "2026", "\udcff"]
+)
+def test_a_moment_that_cannot_be_is_refused_everywhere(desk: Desk, moment: str) -> None:
+    desk.hold("home-7", HOME, 0)
+    for key, command in (
+        ("at", ("line", "holder", "100.64.0.7", "--at", moment, *CASE)),
+        ("since", ("line", "show", "home-7", "--since", moment, *CASE)),
+        ("until", ("line", "relief", "home-7", "--until", moment, "--reason", "x")),
+        ("since", ("audit", "log", "--since", moment)),
+    ):
+        told = refused(*command)
+        assert told.startswith(f"sekisho: {key}: ") or "paths are written down" in told, told
+        assert desk.recorded()[4].startswith("refused: ")
+    assert len(desk.records()) == 4
+
+
+@pytest.mark.parametrize("name", ["\udcff", "x" * 5_000, ""])
+def test_a_name_that_cannot_be_is_refused_and_recorded(desk: Desk, name: str) -> None:
+    for command in (
+        ("line", "show", name, *CASE),
+        ("line", "relief", name, "--until", "2026-12-31", "--reason", "x"),
+        ("line", "holder", name, *AT, *CASE),
+        ("line", "show", "home-7", "--purpose", "case", "--reference", name),
+        ("line", "show", "home-7", "--purpose", name),
+    ):
+        assert refused(*command).startswith("sekisho: ")
+        assert desk.recorded()[4].startswith("refused: ")
+    assert len(desk.records()) == 5
 
 
 def test_the_log_is_printed_a_record_a_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

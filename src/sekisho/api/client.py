@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 
 SOCKETS = Path("/run/sekisho")
+_JSON = "application/json"  # in ASCII: also what a terminal sends that is no text, for the daemon to refuse
 _PATIENCE_SECONDS = 300.0  # a list of a million lines takes a while
 
 
@@ -44,7 +46,8 @@ def ask(name: str, method: str, path: str, body: Any = None) -> Any:
 
     Raises AwayError without a daemon, AnswerError when it refuses or fails.
     """
-    return _request(name, method, path, json=body)
+    what = {} if body is None else {"content": json.dumps(body), "headers": {"Content-Type": _JSON}}
+    return _request(name, method, path, **what)
 
 
 def send(name: str, path: str, content: bytes, media_type: str) -> Any:

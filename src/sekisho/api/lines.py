@@ -34,7 +34,7 @@ from sekisho.api.line_models import (
     ReliefRequest,
 )
 from sekisho.api.problems import RefusalError, sentences
-from sekisho.api.reading import Moment
+from sekisho.api.reading import Head, Moment
 from sekisho.lines.static_list import ListKind
 
 EVENTS_PATH = "/v1/leases/events"
@@ -42,7 +42,6 @@ LARGEST_LIST = 256 << 20  # bytes: some millions of lines
 MOST_CALLS = 1_000  # of Kea's hook in one request
 _KINDS = {"text/csv": ListKind.CSV, "application/toml": ListKind.TOML}
 
-Head = Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")]
 KeaCalls = Annotated[list[KeaCall], Field(max_length=MOST_CALLS)]
 After = Annotated[int, Query(ge=0)]
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -92,7 +91,7 @@ def lines_router(office: LinesOffice) -> APIRouter:
         return office.status()
 
     @router.get("/v1/audit/verification")
-    def verify_audit(head: Head = None) -> AuditVerification:
+    def verify_audit(head: Head | None = None) -> AuditVerification:
         return office.verify_audit(None if head is None else bytes.fromhex(head))
 
     @router.post(EVENTS_PATH)

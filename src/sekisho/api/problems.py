@@ -98,7 +98,8 @@ def sentences(error: RequestValidationError) -> Iterator[str]:
     """Tell what is wrong with each value of a request, and the way out."""
     for details in error.errors():
         where = ".".join(str(part) for part in details["loc"] if part not in _PLACES)
-        yield ": ".join((where, *_told(details)) if where else _told(details))
+        told = ": ".join((where, *_told(details)) if where else _told(details))
+        yield told.encode(errors="replace").decode()  # half a surrogate pair can be in no answer
 
 
 def _told(details: ErrorDetails) -> tuple[str, ...]:

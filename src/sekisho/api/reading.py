@@ -20,6 +20,8 @@ IpAddress = IPv4Address | IPv6Address
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?", re.ASCII)
 _ZONED = re.compile(rf"{_MOMENT.pattern}(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_HEAD = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000  # no lease is from elsewhere, and further out times cannot be reckoned
 _MOMENT_EXAMPLE = "2026-11-24T21:30:00+09:00"
 _MOMENT_WAY_OUT = f'write date, time and zone as RFC 3339 has them: "{_MOMENT_EXAMPLE}", or "Z" for UTC'
 _UNTIL_WAY_OUT = f'write the last day as in "2026-12-31", or a time as in "{_MOMENT_EXAMPLE}"'
@@ -46,9 +48,12 @@ def read_moment(value: object) -> datetime:
     if not _ZONED.fullmatch(text):
         raise fault(f"{toml(value)} is no moment", _MOMENT_WAY_OUT)
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise fault(f"{toml(value)} is no moment there is", _MOMENT_WAY_OUT) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise fault(f"{toml(value)} is in no year of any lease", f"name one from {_FIRST_YEAR} on")
+    return moment
 
 
 def read_until(value: object) -> datetime:
@@ -80,6 +85,16 @@ def read_address(value: object) -> IpAddress:
     return address
 
 
+def read_head(value: object) -> str:
+    """Read the hash of a record of the audit log; raise a fault that tells the way out."""
+    if not isinstance(value, str) or not _HEAD.fullmatch(value):
+        raise fault(
+            f"{toml(value)} is no head of an audit log",
+            "give the 64 digits (0-9, a-f) that `sekisho audit verify` printed",
+        )
+    return value
+
+
 def _said(value: str) -> str:
     """Take the words of a text, and refuse one that says nothing."""
     text = value.strip()
@@ -98,6 +113,11 @@ Moment = Annotated[
     datetime,
     PlainValidator(read_moment),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
+]
+Head = Annotated[
+    str,
+    PlainValidator(read_head),
+    WithJsonSchema({"type": "string", "pattern": f"^{_HEAD.pattern}$"}, mode="validation"),
 ]
 Until = Annotated[
     datetime,

@@ -33,10 +33,12 @@ def verify(
     Note the head it prints somewhere else: with `--head` it shows later that the log was not cut off or
     written anew. Exit status 1 where a record does not fit or the head is not found.
     """
+    from urllib.parse import urlencode
+
     from sekisho.api.line_models import AuditVerification
     from sekisho.cli.show_audit import verification_text
 
-    query = "" if head is None else f"?head={head.strip().lower()}"
+    query = "" if head is None else "?" + urlencode({"head": head.strip().lower()}, errors="replace")
     answer = asked(name, config, "GET", f"/v1/audit/verification{query}")
     found = AuditVerification.model_validate(answer)
     if as_json:
@@ -66,7 +68,8 @@ def show_log(
     after, more = 0, True
     while more:
         query = {"after": after} if since is None else {"after": after, "since": since}
-        answer = AuditLog.model_validate(asked(name, config, "GET", f"/v1/audit?{urlencode(query)}"))
+        path = f"/v1/audit?{urlencode(query, errors='replace')}"
+        answer = AuditLog.model_validate(asked(name, config, "GET", path))
         for record in answer.records:
             after = record.number
             if as_json:

@@ -30,6 +30,7 @@ Reference = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option(help="Why. It is recorded, and needed.")]
 _KEEPS_NONE = ("no-store", "http")  # "http": a daemon of an older version
+_MANY_DIGITS = 20  # what has so many is no number of a port, and Python reads no number of thousands
 _MEDIA_TYPES = {"csv": "text/csv", "toml": "application/toml"}
 
 
@@ -52,7 +53,7 @@ def holder(
     Where the clocks of those who report and of the network could decide it, the answer is ambiguous and
     names the candidates.
     """
-    number = int(port) if port is not None and port.isdecimal() else port
+    number = int(port) if port is not None and port.isdecimal() and len(port) < _MANY_DIGITS else port
     question = {"address": address, "port": number, "at": at, "purpose": purpose, "reference": reference}
     answer = asked(name, config, "POST", "/v1/lines/holder", _given(question))
     if as_json:

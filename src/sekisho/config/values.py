@@ -33,7 +33,8 @@ class Held(NamedTuple):
 
 def fault(what: str, way_out: str) -> PydanticCustomError:
     """Build the error that carries what is wrong and the way out."""
-    return PydanticCustomError(FAULT, "{what}: {way_out}", {"what": what, "way_out": way_out})
+    shown = what.encode(errors="replace").decode()  # half a surrogate pair can be in no answer
+    return PydanticCustomError(FAULT, "{what}: {way_out}", {"what": shown, "way_out": way_out})
 
 
 def words(fault: PydanticCustomError) -> tuple[str, str]:
