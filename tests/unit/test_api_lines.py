@@ -169,6 +169,15 @@ def test_a_look_up_is_recorded_with_who_and_why_and_without_what_was_found(desk:
     assert entry.user.startswith(pwd.getpwuid(os.geteuid()).pw_name)
 
 
+def test_no_header_changes_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    with desk_of(tmp_path, monkeypatch) as desk:
+        question = {"address": "100.64.0.7", "at": at(60).isoformat(), **CASE}
+        headers = {"X-Forwarded-For": "4711", "X-Forwarded-Proto": "https", "Forwarded": "for=4711"}
+        assert raw("POST", "/v1/lines/holder", json=question, headers=headers).status_code == 200
+        assert desk.records()[-1].entry.uid == os.geteuid()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -538,6 +547,8 @@ def test_a_sound_log_is_called_sound_and_its_head_is_found_later(desk: Desk) -> 
         "first_broken": None,
         "head": None,
         "head_found": None,
+        "forgotten": 0,
+        "forgotten_at": None,
     }
     asked("100.64.0.7", 60)
     noted = raw("GET", "/v1/audit/verification").json()

@@ -6,6 +6,9 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
+PEER = "sekisho.peer"
+"""The key of the process that asks in the scope of a request."""
+
 
 class Peer(NamedTuple):
     """The process that asks, by the socket's credentials."""
@@ -15,9 +18,9 @@ class Peer(NamedTuple):
 
 
 def peer_of(request: Request) -> Peer:
-    """Return who asks; the server has put the credentials where TCP has host and port."""
-    host, pid = request.client or ("-1", 0)
-    return Peer(int(host), pid)
+    """Return who asks; the server has put it into the scope, where no header can change it."""
+    peer: Peer = request.scope[PEER]
+    return peer
 
 
 Asker = Annotated[Peer, Depends(peer_of)]

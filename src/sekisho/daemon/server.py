@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sekisho.api.asker import PEER, Peer
 from sekisho.api.lines import EVENTS_PATH
 from sekisho.api.problems import refusal
 
@@ -64,11 +65,13 @@ def _protocol(guests: Collection[int]) -> type[H11Protocol]:
 
 
 def _guarded(app: ASGIApp, guests: Collection[int]) -> ASGIApp:
-    """Keep guests to what is theirs."""
+    """Tell the app who asks, by what `_protocol` found; keep guests to what is theirs."""
     uids = {str(uid) for uid in guests} - {"0", str(os.geteuid())}
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
-        is_guest = scope["type"] == "http" and scope["client"][0] in uids
+        host, pid = scope["client"]
+        scope[PEER] = Peer(int(host), pid)
+        is_guest = scope["type"] == "http" and host in uids
         if is_guest and (scope["method"], scope["path"]) != ("POST", EVENTS_PATH):
             detail = f"this user may only POST to {EVENTS_PATH}: run this as root"
             await refusal(403, "guest", "Not for this user", detail)(scope, receive, send)
@@ -98,6 +101,7 @@ class Server(uvicorn.Server):
                 _guarded(app, guests),
                 http=_protocol(guests),
                 ws="none",
+                proxy_headers=False,  # whoever asks has no say in who asks
                 lifespan="off",
                 log_config=None,
                 access_log=False,
