@@ -149,6 +149,22 @@ def test_the_memory_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> N
     assert desk.counts == {("bng1", Count.TAKEN): 31, ("bng1", Count.DUPLICATE): 1}
 
 
+def test_the_memory_is_bounded_in_bytes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers carry the Proxy-States of their requests, which can be thousands of bytes."""
+    monkeypatch.setattr(radius_reception, "REMEMBERED_BYTES", 20_000)
+    states = [(33, bytes(250))] * 12
+    for identifier in range(30):
+        desk.bring(accounting(*EVENT, *states, identifier=identifier), durable=identifier % 2 == 0)
+    desk.bring()
+    held = desk.reception._remembered
+    assert 0 < sum(len(one.reply.data) for one in held.values() if one.reply) <= 20_000
+    desk.bring(accounting(*EVENT, *states, identifier=28))
+    assert desk.counts["bng1", Count.DUPLICATE] == 1
+    desk.seconds += REMEMBERED_SECONDS
+    desk.bring()
+    assert (len(held), desk.reception._remembered_bytes) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("attributes", "count"),
     [

@@ -34,7 +34,9 @@ from sekisho.lines.radius_packet import (
 )
 from sekisho.model import Address, Network
 
-REMEMBERED: Final = 65_536  # requests, about 500 bytes each
+REMEMBERED: Final = 65_536  # requests
+REMEMBERED_BYTES: Final = 32 << 20  # of all of them, with their answers: Proxy-States can be long
+_OVERHEAD_BYTES: Final = 600  # of one request in memory, beside its answer (measured)
 REMEMBERED_SECONDS: Final = 30.0  # a NAS that starts anew may send the very same packet, and means it
 
 Source = tuple[Any, ...]  # as a socket tells it: address, port, and what more IPv6 has
@@ -132,6 +134,7 @@ class Reception:
 
     def __init__(self, clients: Iterable[Client], naming: Sequence[Naming]) -> None:
         self._remembered: OrderedDict[_Key, _Remembered] = OrderedDict()
+        self._remembered_bytes = 0
         self.counts: Counter[tuple[str, Count]] = Counter()
         self.set_clients(clients, naming)
 
@@ -163,8 +166,10 @@ class Reception:
         for name, number in Counter(one.client for one in batch.waiting.values()).items():
             batch.counts[name, count] += number
         for key, one in batch.waiting.items():
-            self._remembered.pop(key, None)  # the latest are last
-            self._remembered[key] = _Remembered(one.received, now_seconds, one.reply if durable else None)
+            self._drop(key)  # the latest are last
+            found = _Remembered(one.received, now_seconds, one.reply if durable else None)
+            self._remembered[key] = found
+            self._remembered_bytes += _size(found)
         self.counts.update(batch.counts)
         return [one.reply for one in batch.waiting.values()] if durable else []
 
@@ -236,11 +241,20 @@ class Reception:
     def _forget(self, now_seconds: float) -> None:
         remembered = self._remembered
         while remembered:
-            oldest = next(iter(remembered.values()))
+            key, oldest = next(iter(remembered.items()))
             is_fresh = now_seconds - oldest.settled_seconds < REMEMBERED_SECONDS
-            if is_fresh and len(remembered) <= REMEMBERED:
+            fits = len(remembered) <= REMEMBERED and self._remembered_bytes <= REMEMBERED_BYTES
+            if is_fresh and fits:
                 return
-            remembered.popitem(last=False)
+            self._drop(key)
+
+    def _drop(self, key: _Key) -> None:
+        if (found := self._remembered.pop(key, None)) is not None:
+            self._remembered_bytes -= _size(found)
+
+
+def _size(remembered: _Remembered) -> int:
+    return _OVERHEAD_BYTES + (len(remembered.reply.data) if remembered.reply else 0)
 
 
 def _is_in(address: Address, pools: Iterable[Network]) -> bool:

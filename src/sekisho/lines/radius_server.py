@@ -24,12 +24,13 @@ import structlog
 from sekisho.lines.events import Boot, Heard
 from sekisho.lines.radius import Naming
 from sekisho.lines.radius_packet import LONGEST_PACKET
-from sekisho.lines.radius_reception import Batch, Client, Count, Counts, Datagram, Reception, Reply
+from sekisho.lines.radius_reception import Client, Count, Counts, Datagram, Reception, Reply
 
 BATCH: Final = 500  # datagrams of one socket at a time
 ROOM_BYTES: Final = 16 << 20  # in the kernel, for a second in which the store does not answer
 TELL_SECONDS: Final = 60.0  # between two complaints of the same kind
 
+_LOOK_MS: Final = 1_000  # between looks at whether a complaint is due
 _SO_RCVBUFFORCE: Final = 33
 _SO_MEMINFO: Final = 55
 _MEMINFO = struct.Struct("9I")  # the last: datagrams for which there was no room
@@ -149,12 +150,14 @@ class RadiusServer:
             while not self._stopping.is_set():
                 if datagrams := self._receive():
                     self._serve(datagrams)
+                self._complain()
+            self._complain(at_last=True)
         except Exception:
             log.exception("the accounting server has ended, which is our fault; nothing is acknowledged")
 
     def _receive(self) -> list[Datagram]:
-        """Wait for datagrams and return some hundred of them at most."""
-        ready = {fd for fd, _ in self._poll.poll()}
+        """Wait for datagrams and return some hundred of them at most; none, where a complaint is due."""
+        ready = {fd for fd, _ in self._poll.poll(_LOOK_MS if self._untold else None)}
         datagrams: list[Datagram] = []
         for number, door in enumerate(self._doors):
             if door.fileno() in ready:
@@ -169,7 +172,7 @@ class RadiusServer:
         with self._lock:
             replies = self._reception.settle(batch, durable=durable, now_seconds=self._monotonic())
         self._send(replies)
-        self._complain(batch)
+        self._untold.update({key: number for key, number in batch.counts.items() if key[1] in _COMPLAINTS})
 
     def _keep(self, events: Sequence[Heard | Boot]) -> bool:
         """Have events made durable; tell when that begins to fail, and when it works again."""
@@ -194,13 +197,11 @@ class RadiusServer:
             except OSError:  # no route or no room: the request comes again
                 self._unsent += 1
 
-    def _complain(self, batch: Batch) -> None:
+    def _complain(self, *, at_last: bool = False) -> None:
         """Tell of senders that are not heard, but not of each datagram."""
-        for (client, count), number in batch.counts.items():
-            if count in _COMPLAINTS:
-                self._untold[client, count] += number
         now_seconds = self._monotonic()
-        if not self._untold or now_seconds - self._told_seconds < TELL_SECONDS:
+        is_due = at_last or now_seconds - self._told_seconds >= TELL_SECONDS
+        if not self._untold or not is_due:
             return
         for (client, count), number in self._untold.items():
             named = {"client": client} if client else {}
