@@ -223,6 +223,27 @@ def test_a_list_takes_an_address_from_accounting(desk: Desk) -> None:
     assert desk.addresses() == {HOME: desk.number("office")}
 
 
+@pytest.mark.parametrize("end", ["stop", "boot"])
+def test_a_listed_address_stays_listed_when_the_former_holder_ends(desk: Desk, end: str) -> None:
+    desk.take(say(Kind.START, 0))
+    desk.intake.put_list(listed(office=("fixed", (HOME,))), LIST, NOTHING)
+    desk.take(say(Kind.STOP, 60) if end == "stop" else Boot("bng1", at(60)))
+    while desk.intake.work_off():
+        pass
+    with desk.store.reading() as transaction:
+        assert transaction.holdings([HOME])[HOME].static
+    desk.take(say(Kind.START, 2e6, line="bob"))
+    assert desk.addresses() == {HOME: desk.number("office")}
+
+
+def test_a_list_wins_over_a_lease_that_begins_in_the_future(desk: Desk) -> None:
+    desk.take(say(Kind.START, 2e6))
+    desk.intake.put_list(listed(office=("fixed", (HOME,))), LIST, NOTHING)
+    assert desk.addresses() == {HOME: desk.number("office")}
+    desk.intake.put_list(listed(office=("fixed", (HOME,))), LIST, NOTHING)
+    assert desk.addresses() == {HOME: desk.number("office")}
+
+
 def test_a_dry_run_tells_and_writes_nothing_but_its_record(desk: Desk) -> None:
     recorded: list[ListChange] = []
     change = desk.intake.put_list(

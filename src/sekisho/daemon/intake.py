@@ -16,7 +16,7 @@ from sekisho.lines.leases import decide, reboot
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.lines.shared import Rule
 from sekisho.lines.static import ListChange, StaticList
-from sekisho.lines.taking import as_events, in_force, with_shares
+from sekisho.lines.taking import after_others, as_events, in_force, with_shares
 from sekisho.model import Address, RosterChange
 from sekisho.store import Store, Transaction
 
@@ -137,7 +137,8 @@ class Intake:
         now: datetime,
     ) -> RosterChange:
         transaction.set_lines(change.lines)
-        transaction.change_leases(change.removed, change.added)
+        latest = transaction.latest({lease.address for lease in change.added})
+        transaction.change_leases(change.removed, after_others(change.added, latest))
         static = {lease.login for lease in change.added}
         told = self._settle(transaction, _addresses(change.removed, change.added), treatment, static)
         write_plans(transaction, new, self._rules(), now)
@@ -155,7 +156,7 @@ class Intake:
         """Bring the holdings of addresses to their latest leases; `static`: the logins of lists."""
         before = transaction.holdings(touched)
         latest = transaction.latest(touched)
-        after = {address: in_force(latest.get(address), static) for address in touched}
+        after = {address: in_force(latest.get(address), static, before.get(address)) for address in touched}
         changed = {address: one for address, one in after.items() if one != before.get(address)}
         transaction.put_holdings(changed)
         lines = {one.line for one in changed.values() if one is not None}

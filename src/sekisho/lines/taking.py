@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sekisho.lines.events import Boot, Event, Heard, Holding, Lease
 from sekisho.lines.pools import ClassOf
@@ -13,6 +14,7 @@ from sekisho.model import Address
 
 MOST_ADDRESSES = 64  # of one packet
 MOST_NAME_BYTES = 1_000  # of a line or a NAS: an index of PostgreSQL takes 2,700
+_MOMENT = timedelta(microseconds=1)
 _IPV4_BYTES, _IPV4_BITS, _IPV6_BITS = 4, 32, 128
 PREFIX_LENGTHS = frozenset(range(36, 65, 4))
 """Of lines' IPv6 prefixes, beside single addresses: the eight that the gate has room for."""
@@ -96,11 +98,33 @@ def as_events(
     return Taken(tuple(events), left_out["outside"], left_out["static"], left_out["misfits"])
 
 
-def in_force(latest: Lease | None, static: Collection[bytes] = ()) -> Holding | None:
-    """Return who holds an address now, by its latest lease; `static`: the logins of static lists."""
+def in_force(
+    latest: Lease | None, static: Collection[bytes] = (), before: Holding | None = None
+) -> Holding | None:
+    """Return who holds an address now, by its latest lease.
+
+    `static`: logins of static lists; `before`: who held it, by a list's word for as long as it stays so.
+    """
     if latest is None or latest.end is not None:
         return None
-    return Holding(latest.line, latest.login, latest.login in static)
+    stays = before is not None and before.static and before.login == latest.login
+    return Holding(latest.line, latest.login, stays or latest.login in static)
+
+
+def after_others(added: Iterable[Lease], latest: Mapping[Address, Lease]) -> tuple[Lease, ...]:
+    """Return a list's leases so that those that go on come after all others of their addresses.
+
+    `latest`: the last leases, which may begin in what is the future by our clock.
+    """
+    return tuple(
+        one._replace(begin=last.begin + _MOMENT)
+        if one.end is None
+        and (last := latest.get(one.address)) is not None
+        and last.login != one.login
+        and last.begin >= one.begin
+        else one
+        for one in added
+    )
 
 
 def _fits(address: Address, lengths: Collection[int]) -> bool:
