@@ -260,3 +260,12 @@ def test_who_committed_last_holds_until_he_gives_back(calls: list[tuple[int, boo
         holder = client if is_held else None if holder == client else holder
     now = [name for name, _, end in told.held() if end is None]
     assert now == ([] if holder is None else [CLIENTS[holder].get(KeaNaming.CIRCUIT_ID, f"02:0{holder}")])
+
+
+def test_a_client_that_takes_and_gives_back_again_and_again_makes_no_login_grow() -> None:
+    told = KeaLedger()
+    for second in range(0, 200, 2):
+        for at, is_held in ((second, True), (second + 1, False)):
+            told.take([Report(after(at / 60), is_held, HOME, "client 1", CLIENTS[1])], [KeaNaming.HARDWARE])
+    assert len(told.spans(HOME)) == 100
+    assert {len(login.starts) for login in told.leases.logins.values()} == {1}

@@ -29,6 +29,7 @@ _COMMITTED = re.compile(r"leases([46])_committed")
 _GIVEN_BACK = re.compile(r"lease([46])_(?:release|expire|decline)")
 _SAID_OTHERWISE = re.compile(r"lease[46]_(?:renew|rebind|recover)")  # committed tells, or nobody holds it
 _IN_USE = "default"
+_CLIENT_BYTES = 8  # of a login's 16; the others tell which time the client has the address
 _MOST_LEASES = 1_000  # of one call of the hook
 
 
@@ -99,13 +100,14 @@ def heard(
 def _heard(report: Report, holder: Holder | None, naming: Sequence[KeaNaming]) -> Heard:
     name, is_best = _name(report, naming)
     kind = Kind.START if report.is_held else Kind.STOP
-    if holder is not None and holder.login == _login(report, holder.name):
+    login = None
+    if holder is not None and _is_of(holder, report):
         is_moved = name != holder.name and (is_best or holder.name in report.names.values())
         if not report.is_held or not is_moved:
-            name = holder.name
+            name, login = holder.name, holder.login
             kind = Kind.INTERIM if report.is_held else Kind.STOP
     addresses = (report.address,) if report.is_held else ()
-    return Heard(kind, report.at, NAS, _login(report, name), name, 0, addresses)
+    return Heard(kind, report.at, NAS, login or _login(report, name), name, 0, addresses)
 
 
 def _name(report: Report, naming: Sequence[KeaNaming]) -> tuple[str, bool]:
@@ -117,8 +119,18 @@ def _name(report: Report, naming: Sequence[KeaNaming]) -> tuple[str, bool]:
 
 
 def _login(report: Report, name: str) -> bytes:
+    """Return a login of its own for each time that a client gets an address, or one would grow for ever."""
+    return _client_key(report, name) + login_key(NAS, report.at.isoformat(), name)[_CLIENT_BYTES:]
+
+
+def _is_of(holder: Holder, report: Report) -> bool:
+    """Tell whether it is the client of a report that holds the address."""
+    return holder.login[:_CLIENT_BYTES] == _client_key(report, holder.name)
+
+
+def _client_key(report: Report, name: str) -> bytes:
     network, length, _ = report.address
-    return login_key(NAS, f"{ip_address(network)}/{length} {report.client}", name)
+    return login_key(NAS, f"{ip_address(network)}/{length} {report.client}", name)[:_CLIENT_BYTES]
 
 
 def _leases(prefix: str, variables: Mapping[str, str], at: datetime, *, is_held: bool) -> Iterator[Report]:
