@@ -72,6 +72,8 @@ def test_an_ended_successor_does_not_bring_the_former_holder_back() -> None:
 
 def test_a_span_says_why_it_ended() -> None:
     assert [span.ending for span in spans(LOST_STOP)] == [Close.SUPERSEDED, None]
+    kept = LOST_STOP[0]._replace(end=LOST_STOP[1].begin)  # by retention, as evidence
+    assert [span.ending for span in spans([kept])] == [Close.SUPERSEDED]
     assert [span.ending for span in spans(AT_ONCE)] == [Ending.STOP, None]
 
 

@@ -101,8 +101,10 @@ def test_a_retransmission_with_another_delay_time_is_no_new_start() -> None:
     assert holders(heard(start(0), start(1), start(3), stop(60), stop(61))) == [(0, 60, 1)]
 
 
-def test_the_same_id_started_again_at_once_after_a_stop_is_a_new_login() -> None:
-    assert holders(heard(start(0), stop(1), start(2))) == [(0, 1, 1), (2, None, 1)]
+def test_a_start_that_the_network_repeats_after_its_stop_does_not_reopen() -> None:
+    for order in ((start(0), stop(1), start(2)), (start(2), start(0), stop(1))):
+        assert holders(heard(*order)) == [(0, 1, 1)]
+    assert holders(heard(start(0), stop(1), start(3))) == [(0, 1, 1), (3, None, 1)]
 
 
 def test_an_id_used_again_after_a_restart() -> None:

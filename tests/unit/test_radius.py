@@ -13,7 +13,7 @@ from pyrad.dictionary import Dictionary
 from pyrad.packet import AcctPacket
 
 from sekisho.lines.events import Boot, Heard, Kind, login_key
-from sekisho.lines.radius import Naming, Record, UnparsableError, read_record, tell, time_of
+from sekisho.lines.radius import Naming, Record, UnparsableError, is_naming, read_record, tell, time_of
 from sekisho.lines.radius_packet import read_request
 from sekisho.model import Address
 from tests.unit.radius_packets import (
@@ -228,6 +228,12 @@ def test_the_first_attribute_that_is_there_names_the_line() -> None:
     assert (only_user.name, only_user.rank) == ("alice@example.net", 0)
     reverse = heard(START, LOGIN, line, naming=(Naming.USER_NAME, Naming.CLASS))
     assert (reverse.name, reverse.rank) == ("line-17", 1)
+
+
+def test_a_class_that_is_made_anew_for_each_login_names_no_line() -> None:
+    assert not is_naming("ai:0123456789abcdef0123456789abcdef")
+    assert is_naming("ai:0123")
+    assert is_naming("circuit 7")
 
 
 @pytest.mark.parametrize("opaque", [b"", b"\x9e\x05\xff", b"line\0", b"  ", b"\n", "line\u202e".encode()])

@@ -73,7 +73,8 @@ def spans(leases: Iterable[Lease]) -> list[Candidate]:
 def _span(lease: Lease, following: datetime | None) -> Candidate:
     if following is not None and (lease.end is None or following < lease.end):
         return Candidate(lease.line, lease.begin, following, Close.SUPERSEDED)
-    return Candidate(lease.line, lease.begin, lease.end, lease.ending)
+    superseded = Close.SUPERSEDED if lease.end is not None else None  # as retention has written it down
+    return Candidate(lease.line, lease.begin, lease.end, lease.ending or superseded)
 
 
 def _is_over(span: Candidate, at: datetime) -> bool:

@@ -4,8 +4,9 @@ Theory of operation. What a login's packets say is kept as sets and extremes (`L
 same whatever the order in which packets arrive and however often. Its leases are a function of these and
 of the NAS's boots (`leases`), computed anew whenever something was added:
 
-    spans     each Start begins a span, unless it repeats one (±2 s, no Stop between); what was heard before
-              the first Start makes a span of its own (a lost Start: the first packet opens)
+    spans     each Start begins a span, unless it repeats one (±2 s, even after a Stop: the network's
+              repetition looks so without Event-Timestamp); what was heard before the first Start makes
+              a span of its own (a lost Start: the first packet opens)
     end       of a span: its first Stop, the next Start, or the first boot after which it was not heard
               of again; a Stop belongs to the span that it falls into, so a late Start does not reopen, and
               a Stop at the very second of a Start to the span before, while that is open
@@ -171,8 +172,7 @@ def _begins(login: Login) -> list[datetime]:
     begins: list[datetime] = []
     latest: datetime | None = None
     for start in login.starts:
-        repeats = latest is not None and start - latest <= REPETITION
-        if not repeats or any(latest is not None and latest < stop <= start for stop in login.stops):
+        if latest is None or start - latest > REPETITION:
             begins.append(start)
         latest = start
     if not begins or login.first < begins[0]:

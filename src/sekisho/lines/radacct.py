@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from sekisho.lines.events import Heard, Kind, login_key
 from sekisho.lines.quick import read_quickly
-from sekisho.lines.radius import CLOCKS_AHEAD, CLOCKS_BEGIN, NO_IPV4, Naming
+from sekisho.lines.radius import CLOCKS_AHEAD, CLOCKS_BEGIN, NO_IPV4, Naming, is_naming
 from sekisho.model import Address
 
 NEEDED = (
@@ -186,4 +186,4 @@ def _class(text: str) -> str:
             text = bytes.fromhex(text[2:]).decode()
         except ValueError:
             return ""
-    return text if text.isprintable() and not text.isspace() else ""
+    return text if is_naming(text) else ""

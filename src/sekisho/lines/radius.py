@@ -5,6 +5,7 @@ Sources: RFC 2866 §5, RFC 2869 §5.3, RFC 3162 §2, RFC 4818 §3, RFC 6911 §3.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -31,6 +32,7 @@ from sekisho.lines.radius_packet import (
 )
 from sekisho.model import Address
 
+_OF_ONE_LOGIN = re.compile(r"ai:[0-9a-f]{32}")
 _KINDS = {1: Kind.START, 2: Kind.STOP, 3: Kind.INTERIM}
 _BOOTS = (7, 8)  # Accounting-On, Accounting-Off
 # "The NAS lets the user choose" and "the NAS chooses" (RFC 2865 §5.8), and what NASes send before it is known
@@ -180,8 +182,14 @@ def _readable(classes: Sequence[bytes]) -> Iterator[str]:
             text = value.decode()
         except UnicodeDecodeError:
             continue
-        if text.isprintable() and not text.isspace() and text:
+        if is_naming(text):
             yield text
+
+
+def is_naming(class_text: str) -> bool:
+    """Tell whether a Class may name a line: FreeRADIUS's insert_acct_class makes one anew for each login."""
+    is_text = class_text.isprintable() and not class_text.isspace() and bool(class_text)
+    return is_text and _OF_ONE_LOGIN.fullmatch(class_text) is None
 
 
 def _text(values: Mapping[int, Sequence[bytes]], kind: int) -> str:
