@@ -166,6 +166,20 @@ def test_a_login_has_a_bounded_number_of_addresses_whatever_their_order() -> Non
     assert {lease.address for lease in one.leases} == set(many[:256])
 
 
+def test_a_login_that_starts_again_and_again_keeps_the_newest_starts_and_all_its_leases() -> None:
+    ledger = heard(*(one for at in range(0, 2_000, 10) for one in (start(at), stop(at + 5))))
+    (login,) = ledger.logins.values()
+    assert (len(login.starts), len(login.stops)) == (64, 64)
+    assert holders(ledger) == [(at, at + 5, 1) for at in range(0, 2_000, 10)]
+
+
+def test_of_many_stops_the_first_has_ended_the_login() -> None:
+    ledger = heard(start(0), *(stop(at) for at in range(10, 500)))
+    assert holders(ledger) == [(0, 10, 1)]
+    ledger.take([stop(9), interim(600), start(700)])
+    assert holders(ledger)[-1] == (700, None, 1)
+
+
 def test_login_keys_do_not_run_together() -> None:
     assert login_key("a", "bc", "d") != login_key("ab", "c", "d") != login_key("ab", "cd", "")
 

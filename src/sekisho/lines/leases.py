@@ -20,6 +20,7 @@ Sources: RFC 2866, 2869, 3162, 4818.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from typing import NamedTuple
 from sekisho.lines.events import Ending, Event, Kind, Lease, Login, Named
 from sekisho.model import Address
 
+MOST_TIMES = 64  # Starts, and Stops, of one login: the newest; the leases that began before stay as they are
 MOST_ADDRESSES = 256  # of one login; of more, the lowest count, whatever their order
 REPETITION = timedelta(seconds=2)  # of a packet that is sent again with another Acct-Delay-Time
 
@@ -78,9 +80,7 @@ def reboot(
     removed: list[Lease] = []
     added: list[Lease] = []
     for key, login in logins.items():
-        old, new = set(leases(key, login, before)), set(leases(key, login, after))
-        removed += old - new
-        added += new - old
+        _differ(leases(key, login, before), leases(key, login, after), removed, added)
     return tuple(removed), tuple(added)
 
 
@@ -106,13 +106,17 @@ def record(login: Login | None, event: Event) -> Login:
 
 
 def leases(key: bytes, login: Login, boots: Sequence[datetime]) -> Iterator[Lease]:
-    """Yield the leases of a login; `boots`: those of its NAS, in order. None is empty."""
+    """Yield the leases of a login, as far as it decides about them; `boots`: those of its NAS, in order.
+
+    None is empty.
+    """
+    since = _since(login)
     for span in _spans(login, boots):
         for address, (first, last) in login.named.items():
             begin = max(span.begin, first)
             if last < span.begin or (span.limit is not None and begin >= span.limit):
                 continue
-            if span.end is None or begin < span.end:
+            if begin >= since and (span.end is None or begin < span.end):
                 yield Lease(address, begin, key, login.line, span.end, span.ending)
 
 
@@ -124,20 +128,27 @@ def _compare(
     removed: list[Lease],
     added: list[Lease],
 ) -> None:
-    new = tuple(leases(key, after, boots))
-    if before is None:
-        added += new
-        return
-    old = tuple(leases(key, before, boots))
-    if old != new:
-        removed += (lease for lease in old if lease not in new)
-        added += (lease for lease in new if lease not in old)
+    since = _since(after)
+    old = () if before is None else (one for one in leases(key, before, boots) if one.begin >= since)
+    _differ(old, leases(key, after, boots), removed, added)
+
+
+def _differ(old: Iterable[Lease], new: Iterable[Lease], removed: list[Lease], added: list[Lease]) -> None:
+    before, after = dict.fromkeys(old), dict.fromkeys(new)
+    removed += (lease for lease in before if lease not in after)
+    added += (lease for lease in after if lease not in before)
+
+
+def _since(login: Login) -> datetime:
+    """Return from when on a login's leases are a function of it; those before have all ended."""
+    full = [times[0] for times in (login.starts, login.stops) if len(times) >= MOST_TIMES]
+    return max(full, default=login.first)
 
 
 def _with(times: tuple[datetime, ...], more: tuple[datetime, ...]) -> tuple[datetime, ...]:
     if not more or more[0] in times:
         return times
-    return tuple(sorted((*times, *more)))
+    return tuple(sorted((*times, *more)))[-MOST_TIMES:]
 
 
 def _naming(named: Mapping[Address, Named], event: Event) -> Mapping[Address, Named]:
@@ -184,7 +195,7 @@ def _stops(begins: Sequence[datetime], stops: Iterable[datetime]) -> list[dateti
     """Return the first Stop of each span."""
     first: list[datetime | None] = [None] * len(begins)
     for stop in stops:
-        index = max((i for i, begin in enumerate(begins) if begin <= stop), default=0)
+        index = max(0, bisect_right(begins, stop) - 1)
         if index and begins[index] == stop and first[index - 1] is None:
             index -= 1
         if first[index] is None:
