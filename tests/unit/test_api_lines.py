@@ -141,6 +141,19 @@ def test_where_the_plan_of_ports_has_just_changed_both_may_be_right(desk: Desk) 
     assert found("100.64.1.1", 610, port=2_100) == ("held", "new", ["new"])
 
 
+def test_before_an_address_was_shared_one_line_had_it_whole(desk: Desk) -> None:
+    desk.hold("whole", Address(SHARED, 32), 0)
+    with desk.store.transaction() as transaction:
+        transaction.set_port_plans({SHARED: BLOCKS}, at(600))
+    desk.hold("share-0", Address(SHARED, 32, 0), 600)
+    assert found("100.64.1.1", 60, port=1_024) == ("held", "whole", ["whole"])
+    assert found("100.64.1.1", 60, port=80) == ("held", "whole", ["whole"])
+    assert found("100.64.1.1", 598, port=1_024)[0] == "ambiguous"
+    assert found("100.64.1.1", 900, port=1_024) == ("held", "share-0", ["share-0"])
+    assert found("100.64.1.1", 900, port=5_000) == ("nobody", None, [])  # whose Stop of the whole was lost
+    assert found("100.64.1.1", 60) == ("port-needed", None, [])
+
+
 def test_what_was_acknowledged_counts_at_once(desk: Desk) -> None:
     desk.hear("home-7", HOME, 0)
     assert found("100.64.0.7", 60) == ("held", "home-7", ["home-7"])

@@ -82,6 +82,16 @@ def test_a_port_that_a_plan_gives_to_nobody_is_nobodys() -> None:
     assert look_under(packed("192.0.2.1"), MAP_E, 4_095, SHAPES) == ()
 
 
+def test_where_the_plan_is_of_later_one_line_may_have_had_the_whole_address() -> None:
+    address = packed("192.0.2.77")
+    whole = look_under(address, None, None, SHAPES)
+    assert whole is not None
+    later = look_under(address, BLOCKS, 1_024, SHAPES, is_known=False)
+    assert later == (Address(address, 32, 0), *whole)
+    assert look_under(address, BLOCKS, 1_023, SHAPES, is_known=False) == whole
+    assert look_under(address, BLOCKS, None, SHAPES, is_known=False) is None
+
+
 def test_a_shared_address_needs_a_port() -> None:
     assert look_under(packed("192.0.2.1"), BLOCKS, None, SHAPES) is None
 

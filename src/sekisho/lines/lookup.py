@@ -14,21 +14,32 @@ from sekisho.model import Address, PortPlan
 
 
 def look_under(
-    network: bytes, plan: PortPlan | None, port: int | None, shapes: Iterable[tuple[int, int]]
+    network: bytes,
+    plan: PortPlan | None,
+    port: int | None,
+    shapes: Iterable[tuple[int, int]],
+    *,
+    is_known: bool = True,
 ) -> tuple[Address, ...] | None:
     """Return the addresses under which leases may name the holder of `network`, the most specific first.
 
-    `network`: the packed address. `plan`: how lines share it, if they do. `shapes`: the (bytes, length) that
-    leases have. None where lines share it and no port is given.
+    `network`: the packed address. `plan`: how lines share it, if they do; `is_known`: it was known then, else
+    it is of later, and one line may have had the whole address. `shapes`: the (bytes, length) that leases
+    have. None where lines share it and no port is given.
     """
     if plan is None:
-        size = len(network)
-        lengths = sorted({length for of, length in shapes if of == size}, reverse=True)
-        return tuple(Address(_masked(network, length), length) for length in lengths)
+        return _whole(network, shapes)
     if port is None:
         return None
     number = port_set(plan, port)
-    return () if number is None else (Address(network, len(network) * 8, number),)
+    shares = () if number is None else (Address(network, len(network) * 8, number),)
+    return shares if is_known else (*shares, *_whole(network, shapes))
+
+
+def _whole(network: bytes, shapes: Iterable[tuple[int, int]]) -> tuple[Address, ...]:
+    size = len(network)
+    lengths = sorted({length for of, length in shapes if of == size}, reverse=True)
+    return tuple(Address(_masked(network, length), length) for length in lengths)
 
 
 def most_specific(answers: Iterable[Answer]) -> Answer:

@@ -30,6 +30,13 @@ class PortPlans(Door):
             row = self._connection.execute(plans.order_by(port_plan.c.begin)).one_or_none()
         return None if row is None else _plan(tuple(row))
 
+    def is_plan_known(self, network: bytes, at: datetime) -> bool:
+        """Tell whether what `port_plan` returns is of that moment, and not what was first known later."""
+        by_then = select(port_plan.c.network).where(
+            port_plan.c.network == network, port_plan.c.begin <= to_us(at)
+        )
+        return self._connection.execute(by_then.limit(1)).one_or_none() is not None
+
     def port_plans(self) -> dict[bytes, PortPlan]:
         """Return how addresses are shared now."""
         rows = self._connection.execute(_ALL)  # the last of each network is the one in force
