@@ -54,7 +54,13 @@ class Site:
         )
         self.waiting: list[Heard] = []
         self.naming = (KeaNaming.CIRCUIT_ID, KeaNaming.HARDWARE)
-        self.calls = KeaCalls(store, lambda: self.naming, settle=self.settle, take=self.waiting.extend)
+        self.calls = KeaCalls(
+            store,
+            lambda: self.naming,
+            settle=self.settle,
+            take=self.waiting.extend,
+            utc=lambda: NOON + timedelta(hours=2),
+        )
 
     def settle(self) -> None:
         self.intake.take(tuple(self.waiting))
@@ -120,7 +126,16 @@ def test_with_the_store_away_nothing_is_taken(site: Site) -> None:
     def away() -> None:
         raise StoreError("store: its disk is full")
 
-    calls = KeaCalls(site.store, lambda: site.naming, settle=away, take=lambda _: pytest.fail("taken"))
+    calls = KeaCalls(
+        site.store, lambda: site.naming, settle=away, take=lambda _: pytest.fail("taken"), utc=lambda: NOON
+    )
     with pytest.raises(StoreError):
         calls.take_calls([committed(0, **CIRCUIT)])
     assert not calls.counts
+
+
+@pytest.mark.parametrize("seconds", [-40 * 86_400, 10_000 * 86_400])
+def test_a_time_that_cannot_be_is_that_of_the_receipt(site: Site, seconds: float) -> None:
+    site.take(call("leases4_committed", seconds, committed(0).variables))
+    assert [one.at for one in site.waiting] == [NOON + timedelta(hours=2)]
+    assert site.calls.counts["clock"] == 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, datetime
 
 from sekisho.api.line_models import EventsAnswer, KeaCall
 from sekisho.lines.events import Heard
-from sekisho.lines.kea import Holder, KeaNaming, Report, UnparsableReportError, heard, read_call
+from sekisho.lines.kea import Holder, KeaNaming, Report, UnparsableReportError, believed, heard, read_call
 from sekisho.model import Address
 from sekisho.store import Store
 
@@ -23,7 +24,9 @@ class KeaCalls:
         *,
         settle: Callable[[], object],
         take: Callable[[Sequence[Heard]], object],
+        utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._utc = utc
         self._store, self._naming, self._settle, self._take = store, naming, settle, take
         self._turn = threading.Lock()  # what one request says of holders is settled before the next asks
         self.counts: Counter[str] = Counter()
@@ -42,10 +45,13 @@ class KeaCalls:
 
     def _reports(self, calls: Sequence[KeaCall], unparsable: list[KeaCall]) -> Iterator[Report]:
         """Yield what can be read; the other calls are put aside."""
-        naming = self._naming()
+        naming, now = self._naming(), self._utc()
         for call in calls:
+            at, clock_is_wrong = believed(call.at, now)
+            if clock_is_wrong:
+                self.counts["clock"] += 1
             try:
-                reports = read_call(call.event, call.at, call.variables)
+                reports = read_call(call.event, at, call.variables)
             except UnparsableReportError:
                 unparsable.append(call)
                 continue

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -30,6 +30,8 @@ _GIVEN_BACK = re.compile(r"lease([46])_(?:release|expire|decline)")
 _SAID_OTHERWISE = re.compile(r"lease[46]_(?:renew|rebind|recover)")  # committed tells, or nobody holds it
 _IN_USE = "default"
 _CLIENT_BYTES = 8  # of a login's 16; the others tell which time the client has the address
+_CLOCKS_AHEAD = timedelta(seconds=5)  # as much as look-ups allow for
+_LATEST = timedelta(days=31)  # after which nothing is sent again
 _MOST_LEASES = 1_000  # of one call of the hook
 
 
@@ -79,6 +81,13 @@ def read_call(event: str, at: datetime, variables: Mapping[str, str]) -> tuple[R
     if _SAID_OTHERWISE.fullmatch(event) is not None:
         return ()
     raise UnparsableReportError(f"{event[:40]!a} is no event of Kea's leases")
+
+
+def believed(at: datetime, now: datetime) -> tuple[datetime, bool]:
+    """Return when a call was made, and whether it tells a time that cannot be: then it is now."""
+    if at > now + _CLOCKS_AHEAD or at < now - _LATEST:
+        return now, True
+    return at, False
 
 
 def heard(

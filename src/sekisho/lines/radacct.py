@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from sekisho.lines.events import Heard, Kind, login_key
 from sekisho.lines.quick import read_quickly
-from sekisho.lines.radius import CLOCKS_AHEAD, CLOCKS_BEGIN, NO_IPV4, Naming, is_naming
+from sekisho.lines.radius import CLOCKS_BEGIN, NO_IPV4, Naming, is_naming
 from sekisho.model import Address
 
 NEEDED = (
@@ -30,6 +30,7 @@ OPTIONAL = ("framedipv6address", "framedipv6prefix", "delegatedipv6prefix", "cla
 
 _ADDRESSES = ("framedipaddress", *OPTIONAL[:3])
 _NO_ADDRESS = (*NO_IPV4, bytes(16))
+CLOCKS_AHEAD = timedelta(hours=1)  # of rows that are read, as if what they tell of happened now
 _OVERLAP = timedelta(minutes=1)  # for rows that are committed late, and for clocks of NASes that are behind
 
 
@@ -119,7 +120,7 @@ def heard(row: Row, naming: Sequence[Naming], now: datetime) -> tuple[Heard, ...
     told = sorted((at, kind) for kind, at in times if at is not None)
     if any(not CLOCKS_BEGIN <= at <= now + CLOCKS_AHEAD for at, _ in told):
         raise UnparsableRowError("its NAS has no clock")
-    return tuple(Heard(kind, at, row.nas, key, name, rank, row.addresses) for at, kind in told)
+    return tuple(Heard(kind, min(at, now), row.nas, key, name, rank, row.addresses) for at, kind in told)
 
 
 def later(mark: Mark, row: Row, now: datetime) -> Mark:

@@ -31,6 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlche
 
 from sekisho.lines.events import Heard
 from sekisho.lines.radacct import (
+    CLOCKS_AHEAD,
     NEEDED,
     OPTIONAL,
     Mark,
@@ -40,7 +41,7 @@ from sekisho.lines.radacct import (
     later,
     read_row,
 )
-from sekisho.lines.radius import CLOCKS_AHEAD, Naming
+from sekisho.lines.radius import Naming
 
 PAGE: Final = 500  # rows of one batch
 SWEEP: Final = 2_000  # numbers of rows that are looked at again in one round

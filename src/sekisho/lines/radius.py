@@ -40,7 +40,9 @@ NO_IPV4 = (b"\xff\xff\xff\xff", b"\xff\xff\xff\xfe", b"\0\0\0\0")
 _IPV6_BITS = 128
 _MASKS = tuple((1 << _IPV6_BITS) - (1 << _IPV6_BITS - length) for length in range(_IPV6_BITS + 1))
 CLOCKS_BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
-CLOCKS_AHEAD = timedelta(hours=1)  # of a NAS whose clock is still worth reading
+CLOCKS_AHEAD = timedelta(
+    seconds=5
+)  # of a NAS whose clock is still worth reading: as much as look-ups allow for
 
 
 class Naming(StrEnum):
@@ -109,7 +111,7 @@ def tell(record: Record, *, at: datetime, source: str, naming: Sequence[Naming])
 def time_of(record: Record, received: datetime) -> tuple[datetime, bool]:
     """Return when it happened, and whether the NAS tells a time that cannot be.
 
-    Its clock counts unless it is more than an hour ahead or was never set; else it is the delay it tells.
+    Its clock counts unless it is more than 5 s ahead or was never set; else it is the delay it tells.
     """
     happened = record.happened
     if happened is not None and CLOCKS_BEGIN <= happened <= received + CLOCKS_AHEAD:
