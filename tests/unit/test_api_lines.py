@@ -654,4 +654,4 @@ def test_a_look_up_that_fails_by_our_fault_is_recorded(desk: Desk, monkeypatch: 
     monkeypatch.setattr("sekisho.daemon.lines_office.find_holder", fail)
     question = {"address": "100.64.0.7", "at": at(60).isoformat(), **CASE}
     assert raw("POST", "/v1/lines/holder", json=question).status_code == 500
-    assert desk.recorded()[4] == "refused: ZeroDivisionError, which is our fault"
+    assert desk.recorded()[4] == "failed by our fault: ZeroDivisionError"

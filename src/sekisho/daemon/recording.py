@@ -61,10 +61,10 @@ class Recorder:
             try:
                 yield entry
             except (RefusalError, StoreError) as error:
-                self._write_refused(entry, str(error))
+                self._write(entry, f"refused: {error}")
                 raise
             except Exception as error:
-                self._write_refused(entry, f"{type(error).__name__}, which is our fault")
+                self._write(entry, f"failed by our fault: {type(error).__name__}")
                 raise
 
     def carry_out(
@@ -90,11 +90,11 @@ class Recorder:
     def refuse(self, act: Act, peer: Peer, why: str) -> None:
         """Record that something was refused. Raises RefusalError where the store is away."""
         with store_answers():
-            self._write_refused(self._entry(act, peer), why)
+            self._write(self._entry(act, peer), f"refused: {why}")
 
-    def _write_refused(self, entry: Entry, why: str) -> None:
+    def _write(self, entry: Entry, outcome: str) -> None:
         with self._store.transaction() as transaction:
-            transaction.record(replace(entry, outcome=_printable(f"refused: {why}")))
+            transaction.record(replace(entry, outcome=_printable(outcome)))
 
     def _entry(self, act: Act, peer: Peer) -> Entry:
         return Entry(
