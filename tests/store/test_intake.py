@@ -164,6 +164,14 @@ def test_a_boot_ends_logins_in_chunks(desk: Desk, monkeypatch: pytest.MonkeyPatc
     assert desk.addresses().keys() == {OTHER}
 
 
+def test_a_flood_of_boots_is_worked_off_at_once(desk: Desk) -> None:
+    desk.take(say(Kind.START, 0))
+    desk.take(*(Boot("bng1", at(60 + second)) for second in range(500)))
+    assert [desk.intake.work_off() for _ in range(2)] == [True, False]
+    with desk.store.reading() as transaction:
+        assert transaction.latest([HOME])[HOME].end == at(60)
+
+
 def listed(**lines: tuple[str, tuple[Address, ...]]) -> StaticList:
     return StaticList(
         {name: StaticLine(class_name, fixed=True) for name, (class_name, _) in lines.items()},

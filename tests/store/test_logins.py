@@ -57,7 +57,7 @@ def test_a_boot_is_worked_off_in_chunks_across_transactions(store: Store) -> Non
 def test_a_boot_that_was_worked_off_stays_so(store: Store) -> None:
     with store.transaction() as transaction:
         transaction.add_boots([Boot("bng1", at(9))])
-    assert pending(store, 2) == PendingBoot("bng1", at(9), {})
+    assert pending(store, 2) == PendingBoot("bng1", (at(9),), {})
     with store.transaction() as transaction:
         transaction.add_boots([Boot("bng1", at(9))])
     assert pending(store, 2) is None
@@ -67,8 +67,8 @@ def test_the_oldest_boot_comes_first(store: Store) -> None:
     with store.transaction() as transaction:
         transaction.put_logins({login_of(1): known()})
         transaction.add_boots([Boot("bng2", at(9)), Boot("bng1", at(8))])
-    assert pending(store, 2) == PendingBoot("bng1", at(8), {login_of(1): known()})
-    assert pending(store, 2) == PendingBoot("bng2", at(9), {})
+    assert pending(store, 2) == PendingBoot("bng1", (at(8),), {login_of(1): known()})
+    assert pending(store, 2) == PendingBoot("bng2", (at(9),), {})
 
 
 steps = st.integers(0, 12)

@@ -159,6 +159,16 @@ def test_a_login_of_which_nothing_more_is_to_be_heard_is_forgotten_before_its_le
         assert transaction.latest([HOME]) == {HOME: lease(0, 1)}
 
 
+def test_boots_that_ended_what_is_kept_as_evidence_are_not_forgotten(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.add_boots([Boot("bng1", at(0))])
+        while transaction.pending_boot(10) is not None:
+            pass
+        hold(transaction)
+        assert transaction.forget_others(at(CUT)) == 0
+        assert transaction.boots(["bng1"]) == {"bng1": (at(0),)}
+
+
 def test_a_boot_that_is_not_worked_off_is_not_forgotten(store: Store) -> None:
     with store.transaction() as transaction:
         transaction.add_boots([Boot("bng1", at(0))])

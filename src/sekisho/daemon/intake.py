@@ -66,7 +66,7 @@ class Intake:
                 if pending is None:
                     return False
                 after = transaction.boots([pending.nas]).get(pending.nas, ())
-                before = tuple(boot for boot in after if boot != pending.at)
+                before = tuple(boot for boot in after if boot not in pending.moments)
                 removed, added = reboot(pending.logins, before, after)
                 transaction.change_leases(removed, added)
                 change = self._settle(transaction, _addresses(removed, added), self._treatment())

@@ -22,7 +22,7 @@ _COLUMNS = (login.c.key, login.c.nas, login.c.line, login.c.packed)
 _LOGIN = Query(login.c.key, select(*_COLUMNS))
 _BOOTS = Query(boot.c.nas, select(boot.c.nas, boot.c.at).order_by(boot.c.at))
 _PENDING = (
-    select(boot.c.nas, boot.c.at, boot.c.worked_off)
+    select(boot.c.nas, boot.c.worked_off)
     .where(boot.c.worked_off.is_not(None))
     .order_by(boot.c.at, boot.c.nas)
     .limit(1)
@@ -30,10 +30,13 @@ _PENDING = (
 
 
 class PendingBoot(NamedTuple):
-    """A boot that is not worked off yet, with the next of the NAS's logins that it may have ended."""
+    """Boots of a NAS that are not worked off yet, with the next of its logins that they may have ended.
+
+    Many that came meanwhile are worked off together, so that a NAS that boots and boots starves nobody.
+    """
 
     nas: str
-    at: datetime
+    moments: tuple[datetime, ...]
     logins: Mapping[bytes, Login]
 
 
@@ -67,14 +70,16 @@ class Logins(Door):
         self._many.put(boot, list(rows))
 
     def pending_boot(self, limit: int) -> PendingBoot | None:
-        """Take up to `limit` logins of a boot that is not worked off, None where there is none such.
+        """Take up to `limit` logins of boots that are not worked off, None where there is none such.
 
         They count as worked off when the transaction has ended; whoever asks does it before.
         """
         found = self._connection.execute(_PENDING).one_or_none()
         if found is None:
             return None
-        nas, at, after = found
+        nas, after = found
+        together = boot.c.nas == nas, boot.c.worked_off == after
+        moments = self._connection.scalars(select(boot.c.at).where(*together)).all()
         statement = (
             select(*_COLUMNS, login.c.number)
             .where(login.c.nas == nas, login.c.unsettled, login.c.number > after)
@@ -83,11 +88,9 @@ class Logins(Door):
         )
         rows = self._connection.execute(statement).all()
         worked_off = rows[-1].number if len(rows) == limit else None
-        self._connection.execute(
-            update(boot).where(boot.c.nas == nas, boot.c.at == at).values(worked_off=worked_off)
-        )
+        self._connection.execute(update(boot).where(*together).values(worked_off=worked_off))
         logins = {key: unpack_login(nas, line, packed) for key, nas, line, packed, _ in rows}
-        return PendingBoot(nas, from_us(at), logins)
+        return PendingBoot(nas, tuple(map(from_us, moments)), logins)
 
 
 def is_settled(login: Login) -> bool:

@@ -76,7 +76,10 @@ class Retention(Leases, Logins):
         return LoginChunk(len(gone), None if is_last else rows[-1].number)
 
     def forget_others(self, before: datetime) -> int:
-        """Forget the boots, and how addresses were shared, before a moment; both are few."""
+        """Forget the boots, and how addresses were shared, before a moment; both are few.
+
+        While there is an order to keep evidence, all boots stay: they have ended logins that are kept.
+        """
         moment = to_us(before)
         later = port_plan.alias()
         replaced = (
@@ -89,7 +92,7 @@ class Retention(Leases, Logins):
             .correlate(port_plan)
             .exists()
         )
-        boots = delete(boot).where(boot.c.at < moment, boot.c.worked_off.is_(None))
+        boots = delete(boot).where(boot.c.at < moment, boot.c.worked_off.is_(None), ~_HELD.exists())
         statements = (boots, delete(port_plan).where(replaced))
         return sum(self._connection.execute(statement).rowcount for statement in statements)
 
