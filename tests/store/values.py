@@ -50,5 +50,7 @@ logins = st.builds(
     seen=moments,
     starts=st.lists(moments, max_size=4).map(tuple),
     stops=st.lists(moments, max_size=4).map(tuple),
-    named=st.dictionaries(addresses, st.builds(Named, moments, moments), max_size=4),
+    named=st.dictionaries(
+        addresses, st.builds(Named, moments, moments, st.lists(moments, max_size=3).map(tuple)), max_size=4
+    ),
 )

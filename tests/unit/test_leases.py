@@ -180,6 +180,14 @@ def test_of_many_stops_the_first_has_ended_the_login() -> None:
     assert holders(ledger)[-1] == (700, None, 1)
 
 
+def test_an_id_that_comes_back_to_its_first_address_did_not_hold_it_between() -> None:
+    said = (start(0, HOME), start(100, OTHER), interim(150, OTHER), start(200, HOME), stop(300, HOME))
+    for order in (said, said[::-1], (*said[::2], *said[1::2])):
+        ledger = heard(*order)
+        assert holders(ledger, HOME) == [(0, 100, 1), (200, 300, 1)]
+        assert holders(ledger, OTHER) == [(100, 200, 1)]
+
+
 def test_login_keys_do_not_run_together() -> None:
     assert login_key("a", "bc", "d") != login_key("ab", "c", "d") != login_key("ab", "cd", "")
 

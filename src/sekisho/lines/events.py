@@ -64,10 +64,11 @@ class Boot(NamedTuple):
 
 
 class Named(NamedTuple):
-    """When a login has named an address, the first and the last time."""
+    """When a login has named an address: the first and the last time, and in which Starts."""
 
     first: datetime
     last: datetime
+    starts: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ of the NAS's boots (`leases`), computed anew whenever something was added:
     end       of a span: its first Stop, the next Start, or the first boot after which it was not heard
               of again; a Stop belongs to the span that it falls into, so a late Start does not reopen, and
               a Stop at the very second of a Start to the span before, while that is open
-    address   is held from the first packet that names it, in every span up to the last that does
+    address   is held from the first packet that names it, in every span up to the last that does, but for
+              those whose Start names others of its kind, where none is known to name it
 
 Across logins, on one address, whoever begins later ends whoever was before (`Lease`): a lost Stop is made
 good when the address is given anew. So no address has two holders at one moment, by construction.
@@ -20,7 +21,7 @@ Sources: RFC 2866, 2869, 3162, 4818.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -112,12 +113,37 @@ def leases(key: bytes, login: Login, boots: Sequence[datetime]) -> Iterator[Leas
     """
     since = _since(login)
     for span in _spans(login, boots):
-        for address, (first, last) in login.named.items():
+        shapes = {_shape(address) for address, one in login.named.items() if _starts(one, span)}
+        for address, named in login.named.items():
+            first, last, _ = named
+            if _shape(address) in shapes and not _is_said(named, span):
+                continue
             begin = max(span.begin, first)
             if last < span.begin or (span.limit is not None and begin >= span.limit):
                 continue
             if begin >= since and (span.end is None or begin < span.end):
                 yield Lease(address, begin, key, login.line, span.end, span.ending)
+
+
+def _is_said(named: Named, span: _Span) -> bool:
+    """Tell whether it is known that an address was named in a span: of the times between, nothing is."""
+    first, last, _ = named
+    return _starts(named, span) or _lies_in(first, span) or _lies_in(last, span)
+
+
+def _starts(named: Named, span: _Span) -> bool:
+    """Tell whether a Start in a span has named an address."""
+    index = bisect_left(named.starts, span.begin)
+    return index < len(named.starts) and _lies_in(named.starts[index], span)
+
+
+def _lies_in(moment: datetime, span: _Span) -> bool:
+    return span.begin <= moment and (span.limit is None or moment < span.limit)
+
+
+def _shape(address: Address) -> tuple[int, int, bool]:
+    """Return the kind of an address, of which a Start names all that its login has."""
+    return len(address.network), address.length, address.port_set is None
 
 
 def _compare(
@@ -156,8 +182,9 @@ def _naming(named: Mapping[Address, Named], event: Event) -> Mapping[Address, Na
         return named
     result = dict(named)
     for address in event.addresses:
-        first, last = named.get(address, (event.at, event.at))
-        result[address] = Named(min(first, event.at), max(last, event.at))
+        first, last, starts = named.get(address, Named(event.at, event.at))
+        starts = _with(starts, (event.at,) if event.kind is Kind.START else ())
+        result[address] = Named(min(first, event.at), max(last, event.at), starts)
     if len(result) > MOST_ADDRESSES:
         return {address: result[address] for address in sorted(result, key=_order)[:MOST_ADDRESSES]}
     return result
@@ -224,6 +251,6 @@ def _end(
 def _heard(login: Login, begin: datetime, limit: datetime | None) -> datetime:
     """Return when the span was last heard of."""
     times = [begin, login.seen, *login.starts]
-    for first, last in login.named.values():
+    for first, last, _ in login.named.values():
         times += (first, last)
     return max(time for time in times if begin <= time and (limit is None or time < limit))

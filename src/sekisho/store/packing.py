@@ -2,7 +2,8 @@
 
     address   network (4 or 16 bytes), length (1), port set (2, of a shared IPv4 address only)
     login     rank (1), line_at, first, seen (8 each), how many starts, stops and addresses (2 each), the
-              starts and stops (8 each), then for each address its size (1), itself, first, last (8 each)
+              starts and stops (8 each), then for each address its size (1), itself, first, last (8 each),
+              in how many Starts (1), and these (8 each)
 
 Numbers are big-endian, moments microseconds. What SQL asks for has columns of its own.
 """
@@ -73,14 +74,17 @@ def unpack_login(nas: str, line: int, packed: bytes) -> Login:
 
 
 def _pack_named(named: Mapping[Address, Named]) -> Iterator[bytes]:
-    for address, (first, last) in named.items():
+    for address, (first, last, starts) in named.items():
         key = pack_address(address)
-        yield b"%c%b%b" % (len(key), key, _span.pack(to_us(first), to_us(last)))
+        times = struct.pack(f">{len(starts)}q", *map(to_us, starts))
+        yield b"%c%b%b%c%b" % (len(key), key, _span.pack(to_us(first), to_us(last)), len(starts), times)
 
 
 def _unpack_named(packed: bytes, at: int, count: int) -> Iterator[tuple[Address, Named]]:
     for _ in range(count):
         begin, end = at + 1, at + 1 + packed[at]
         first, last = _span.unpack_from(packed, end)
-        yield unpack_address(packed[begin:end]), Named(from_us(first), from_us(last))
         at = end + _span.size
+        starts = tuple(map(from_us, struct.unpack_from(f">{packed[at]}q", packed, at + 1)))
+        yield unpack_address(packed[begin:end]), Named(from_us(first), from_us(last), starts)
+        at += 1 + 8 * len(starts)
