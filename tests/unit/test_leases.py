@@ -167,7 +167,10 @@ def test_a_login_has_a_bounded_number_of_addresses_whatever_their_order() -> Non
 
 
 def test_a_login_that_starts_again_and_again_keeps_the_newest_starts_and_all_its_leases() -> None:
-    ledger = heard(*(one for at in range(0, 2_000, 10) for one in (start(at), stop(at + 5))))
+    said = [one for at in range(0, 2_000, 10) for one in (start(at), stop(at + 5))]
+    ledger, at_once = heard(*said), Ledger()
+    at_once.take(said)
+    assert at_once.leases == ledger.leases
     (login,) = ledger.logins.values()
     assert (len(login.starts), len(login.stops)) == (64, 64)
     assert holders(ledger) == [(at, at + 5, 1) for at in range(0, 2_000, 10)]

@@ -61,16 +61,20 @@ def decide(
     `logins`: what is known of the events' logins, by key; `boots`: those of the events' NASes, in order.
     """
     changed: dict[bytes, Login] = {}
+    compared = dict(logins)
+    removed: dict[Lease, None] = {}
+    added: dict[Lease, None] = {}
     misfits = 0
     for event in events:
-        known = changed.get(event.login) or logins.get(event.login)
-        changed[event.login] = login = record(known, event)
+        key = event.login
+        changed[key] = login = record(changed.get(key) or logins.get(key), event)
         misfits += sum(address not in login.named for address in event.addresses)
+        if max(len(login.starts), len(login.stops)) >= MOST_TIMES:  # before the next pushes the oldest out
+            _compare(key, compared.get(key), login, boots.get(login.nas, ()), removed, added)
+            compared[key] = login
     changed = {key: login for key, login in changed.items() if login != logins.get(key)}
-    removed: list[Lease] = []
-    added: list[Lease] = []
     for key, login in changed.items():
-        _compare(key, logins.get(key), login, boots.get(login.nas, ()), removed, added)
+        _compare(key, compared.get(key), login, boots.get(login.nas, ()), removed, added)
     return Decision(changed, tuple(removed), tuple(added), misfits)
 
 
@@ -78,8 +82,8 @@ def reboot(
     logins: Mapping[bytes, Login], before: Sequence[datetime], after: Sequence[datetime]
 ) -> tuple[tuple[Lease, ...], tuple[Lease, ...]]:
     """Tell which leases to remove and to add when a NAS's boots become others than before."""
-    removed: list[Lease] = []
-    added: list[Lease] = []
+    removed: dict[Lease, None] = {}
+    added: dict[Lease, None] = {}
     for key, login in logins.items():
         _differ(leases(key, login, before), leases(key, login, after), removed, added)
     return tuple(removed), tuple(added)
@@ -151,18 +155,30 @@ def _compare(
     before: Login | None,
     after: Login,
     boots: Sequence[datetime],
-    removed: list[Lease],
-    added: list[Lease],
+    removed: dict[Lease, None],
+    added: dict[Lease, None],
 ) -> None:
     since = _since(after)
     old = () if before is None else (one for one in leases(key, before, boots) if one.begin >= since)
     _differ(old, leases(key, after, boots), removed, added)
 
 
-def _differ(old: Iterable[Lease], new: Iterable[Lease], removed: list[Lease], added: list[Lease]) -> None:
+def _differ(
+    old: Iterable[Lease], new: Iterable[Lease], removed: dict[Lease, None], added: dict[Lease, None]
+) -> None:
     before, after = dict.fromkeys(old), dict.fromkeys(new)
-    removed += (lease for lease in before if lease not in after)
-    added += (lease for lease in after if lease not in before)
+    for lease in before.keys() - after.keys():
+        _move(lease, added, removed)
+    for lease in after.keys() - before.keys():
+        _move(lease, removed, added)
+
+
+def _move(lease: Lease, away_from: dict[Lease, None], to: dict[Lease, None]) -> None:
+    """Note a lease as removed or added, unless the same batch did the contrary before."""
+    if lease in away_from:
+        del away_from[lease]
+    else:
+        to[lease] = None
 
 
 def _since(login: Login) -> datetime:
