@@ -36,10 +36,6 @@ _BATCH: Final = 20_000
 _LOOK_SECONDS: Final = 0.05
 _PATIENCE_SECONDS: Final = 300.0
 _BEFORE: Final = datetime(2026, 1, 1, tzinfo=UTC)
-_IPV4_AT: Final = 12  # in the address of a key, which is an IPv6 address
-_KEY: Final = np.dtype(
-    {"names": ["ipv4"], "formats": [">u4"], "offsets": [_IPV4_AT], "itemsize": abi.ADDRESS_KEY.size}
-)
 
 
 class Start(NamedTuple):
@@ -124,10 +120,7 @@ def _started(where: Site, lines: NDArray[np.uint64]) -> tuple[Daemon, Start]:
     up = time.monotonic() - start
     _wait(where, lines, start + _PATIENCE_SECONDS)
     whole = time.monotonic() - start
-    keys, values = where.addresses()
-    found = np.full(len(lines), 0, np.uint64)
-    found[np.frombuffer(keys, _KEY)["ipv4"].astype(np.int64) - nas.FIRST] = np.frombuffer(values, "=u8")
-    if wrong := np.count_nonzero(found != lines | np.uint64(abi.LINE_KNOWN)):
+    if wrong := np.count_nonzero(where.holders(len(lines)) != lines | np.uint64(abi.LINE_KNOWN)):
         raise RuntimeError(f"of {len(lines):,} addresses {wrong:,} are not in the kernel as in the store")
     return daemon, Start(up, whole, memory_mib(daemon))
 

@@ -18,8 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench import nas, programs
-from sekisho.gate import bpf
+from sekisho.gate import abi, bpf
 from sekisho.store import open_journal
 from tests.system.netns import network
 from tests.system.scene import Daemon, GateScene
@@ -27,6 +30,10 @@ from tests.system.scene import Daemon, GateScene
 PORT: Final = 1813
 _LOOK_SECONDS: Final = 0.1
 _FSYNCS: Final = 200
+_IPV4_AT: Final = 12  # in the address of a key, which is an IPv6 address
+_KEY: Final = np.dtype(
+    {"names": ["ipv4"], "formats": [">u4"], "offsets": [_IPV4_AT], "itemsize": abi.ADDRESS_KEY.size}
+)
 _CONFIG: Final = """\
 [gate]
 name = "{name}"
@@ -85,13 +92,16 @@ class Site(GateScene):
         finally:
             journal.close()
 
-    def addresses(self) -> tuple[bytes, bytes]:
-        """Return the keys and the values of the kernel's table of addresses, each joined."""
+    def holders(self, count: int) -> NDArray[np.uint64]:
+        """Return the values of the kernel's table of addresses, in the order of the pool; 0 where none is."""
         fd = bpf.get_pinned(f"/sys/fs/bpf/sekisho/{self.name}/addresses")
         try:
-            return bpf.read_joined(fd)
+            keys, values = bpf.read_joined(fd)
         finally:
             os.close(fd)
+        found = np.zeros(count, np.uint64)
+        found[np.frombuffer(keys, _KEY)["ipv4"].astype(np.int64) - nas.FIRST] = np.frombuffer(values, "=u8")
+        return found
 
 
 @contextmanager

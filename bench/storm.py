@@ -30,10 +30,6 @@ ROOM: Final = 1 << 18
 
 _PAUSE_SECONDS: Final = 0.1  # between readings
 _SHIFT: Final = 31_337  # whose address each line gets
-_IPV4_AT: Final = 12  # in the address of a key, which is an IPv6 address
-_KEY: Final = np.dtype(
-    {"names": ["ipv4"], "formats": [">u4"], "offsets": [_IPV4_AT], "itemsize": abi.ADDRESS_KEY.size}
-)
 
 
 class Sampler(threading.Thread):
@@ -50,20 +46,15 @@ class Sampler(threading.Thread):
         """Read, and once more after all is there or it was stopped."""
         before = time.monotonic_ns()
         while not self._stopping.wait(_PAUSE_SECONDS):
-            keys, values = self._where.addresses()
+            found = self._where.holders(len(self._holders))
             now = time.monotonic_ns()
-            self._note(np.frombuffer(keys, _KEY)["ipv4"], np.frombuffer(values, "=u8"), now)
+            self.seen_ns[(self.seen_ns == 0) & (found == self._holders)] = now
             self.longest_ns, before = max(self.longest_ns, now - before), now
 
     def stop(self) -> None:
         """End after the reading in hand."""
         self._stopping.set()
         self.join()
-
-    def _note(self, ipv4: NDArray[np.uint32], lines: NDArray[np.uint64], now_ns: int) -> None:
-        addresses = ipv4.astype(np.int64) - nas.FIRST
-        fresh = addresses[self._holders[addresses] == lines]
-        self.seen_ns[fresh[self.seen_ns[fresh] == 0]] = now_ns
 
 
 def measure() -> Iterator[Row]:
