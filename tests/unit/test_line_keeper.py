@@ -185,12 +185,12 @@ def test_lists_that_found_the_store_away_come_in_when_it_is_back(site: Site) -> 
     assert not site.lines.is_whole
     site.store.is_away = False
     until(lambda: site.lines.is_whole)
-    there = lines_in_kernel(site.gate)
-    assert there.lines == {
+    wanted = {
         site.number("home"): KnownLine("dynamic"),
         site.number("office"): KnownLine("fixed"),
     }
-    assert there.addresses[HOME] == site.number("home")
+    until(lambda: lines_in_kernel(site.gate).lines == wanted)
+    until(lambda: lines_in_kernel(site.gate).addresses[HOME] == site.number("home"))
 
 
 def test_a_store_that_opens_late_gets_its_lists(site: Site) -> None:
@@ -199,7 +199,7 @@ def test_a_store_that_opens_late_gets_its_lists(site: Site) -> None:
     site.start()
     site.store.is_away = False
     until(lambda: site.lines.is_whole)
-    assert lines_in_kernel(site.gate).addresses == {HOME: site.number("home")}
+    until(lambda: lines_in_kernel(site.gate).addresses == {HOME: site.number("home")})
 
 
 def test_a_list_that_cannot_be_read_is_read_when_it_can_be(site: Site) -> None:
@@ -211,7 +211,7 @@ def test_a_list_that_cannot_be_read_is_read_when_it_can_be(site: Site) -> None:
         site.list = LISTED
         until(lambda: site.lines.is_whole)
     assert len([entry for entry in logs if "the list of lines cannot be read" in entry["event"]]) == 1
-    assert lines_in_kernel(site.gate).addresses == {HOME: site.number("home")}
+    until(lambda: lines_in_kernel(site.gate).addresses == {HOME: site.number("home")})
 
 
 def roster_of(site: Site) -> object:

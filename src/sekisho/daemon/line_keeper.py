@@ -9,14 +9,16 @@ again, and the store is tried until it is back.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import structlog
 
 from sekisho.config import Config
 from sekisho.config.schema import share_rules
+from sekisho.daemon.attempts import Attempts
+from sekisho.daemon.forgetter import Forgetter
 from sekisho.daemon.intake import Intake
 from sekisho.daemon.lists import listed_plans
 from sekisho.daemon.roster_writer import RosterWriter
@@ -28,10 +30,8 @@ from sekisho.lines.static import CONFIG, LIST, ListChange, StaticList, config_li
 from sekisho.model import PortPlan, Roster, RosterChange
 from sekisho.plan import file_limits, line_numbers
 from sekisho.store import StoreError, Transaction
-from sekisho.store.forgetting import forget
 from sekisho.store.late import LateStore
 
-FORGET_EVERY = timedelta(hours=1)
 TICK_SECONDS = 1.0  # between looks at reliefs that may have ended, and at a store that is away
 
 _OUR_FAULT = "what is in the store cannot be taken in, which is our fault"
@@ -79,10 +79,9 @@ class LineKeeper:
         self._listing = threading.Lock()
         self._due = {CONFIG, LIST}  # lists that are not in the store as they were read last
         self._is_unreadable = False
-        self._failing: set[str] = set()
         self._relieved: frozenset[int] = frozenset()
-        self._forgetting: Iterator[int] | None = None
-        self._forget_next = utc()
+        self._attempts = Attempts()
+        self._forgetter = Forgetter(store, config=self.config, utc=utc)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lines")
 
@@ -291,30 +290,10 @@ class LineKeeper:
 
     def _run(self) -> None:
         while not self._stopping.wait(0 if self._work_off() else TICK_SECONDS):
-            self._attempt(self._tick)
+            self._attempts.attempt(self._tick)
 
     def _work_off(self) -> bool:
-        return self._settler is not None and bool(self._attempt(self.intake.work_off))
-
-    def _attempt(self, what: Callable[[], bool | None]) -> bool | None:
-        """Do something that is tried again later; tell when it begins to fail, and when it works again."""
-        name = what.__name__
-        try:
-            done = what()
-        except StoreError as error:
-            if name not in self._failing:
-                log.error("the store is away", why=str(error))  # noqa: TRY400 - the message says it all
-            self._failing.add(name)
-        except Exception:
-            if name not in self._failing:
-                log.exception("lines cannot be seen to, which is our fault; trying again")
-            self._failing.add(name)
-        else:
-            if name in self._failing:
-                log.info("the store is back")
-            self._failing.discard(name)
-            return done
-        return None
+        return self._settler is not None and bool(self._attempts.attempt(self.intake.work_off))
 
     def _tick(self) -> None:
         """See whether the store is there, and which reliefs have ended."""
@@ -325,26 +304,10 @@ class LineKeeper:
             self._put_lists()
         with self.store.reading() as transaction:
             relieved = frozenset(one.line for one in transaction.reliefs(self._utc()))
-        self._forget_some()
+        self._forgetter.step()
         if relieved != self._relieved:
             self.intake.refresh(relieved ^ self._relieved)
             self._relieved = relieved
-
-    def _forget_some(self) -> None:
-        """Forget a chunk of what is older than it may be kept; now and then a new round begins."""
-        now, kept = self._utc(), self._config.kept
-        if self._forgetting is None and now >= self._forget_next:
-            leases_before = now - timedelta(milliseconds=kept.leases_ms)
-            audit_before = now - timedelta(milliseconds=kept.audit_ms)
-            self._forgetting = forget(self.store, leases_before, audit_before, now)
-            self._forget_next = now + FORGET_EVERY
-        if self._forgetting is not None:
-            try:
-                if next(self._forgetting, None) is None:
-                    self._forgetting = None
-            except StoreError:
-                self._forgetting = None
-                raise
 
 
 def treatment_of(config: Config) -> Treatment:

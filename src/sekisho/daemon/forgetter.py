@@ -1,0 +1,38 @@
+"""Forgets what is older than it may be kept, a chunk at a time, so that nobody waits for long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from sekisho.config import Config
+from sekisho.store.forgetting import forget
+from sekisho.store.late import LateStore
+
+EVERY = timedelta(hours=1)
+
+
+class Forgetter:
+    """Rounds through a store by the configuration in force; `utc` tells the time."""
+
+    def __init__(
+        self, store: LateStore, *, config: Callable[[], Config], utc: Callable[[], datetime]
+    ) -> None:
+        self._store, self._config, self._utc = store, config, utc
+        self._round: Iterator[int] | None = None
+        self._next = utc()
+
+    def step(self) -> None:
+        """Forget a chunk; now and then a new round begins. Raises StoreError, and the round is over then."""
+        now = self._utc()
+        if self._round is None and now >= self._next:
+            self._round = self._begin(now)
+            self._next = now + EVERY
+        if self._round is not None and next(self._round, None) is None:
+            self._round = None
+
+    def _begin(self, now: datetime) -> Iterator[int]:
+        kept = self._config().kept
+        leases_before = now - timedelta(milliseconds=kept.leases_ms)
+        audit_before = now - timedelta(milliseconds=kept.audit_ms)
+        return forget(self._store, leases_before, audit_before, now)
