@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sekisho.audit import Entry, verify
 from sekisho.lines.events import Boot, Lease, Login, Named
 from sekisho.lines.holder import holder
-from sekisho.lines.records import EvidenceHold, Relief
+from sekisho.lines.numbers import own_number
+from sekisho.lines.records import EvidenceHold, ListedLine, Relief
 from sekisho.model import Address, PortPlan
-from sekisho.store import Store, Transaction, forget
+from sekisho.store import Journal, Store, Transaction, forget, open_journal
 from sekisho.store.forgetting import LATEST_PACKET
 from tests.store.values import HOME, OTHER, PREFIX, at, lease, login_of
 
@@ -21,6 +24,14 @@ CUT = 10
 ONE_STORE = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
 )
+
+
+@pytest.fixture
+def journal(url: str) -> Iterator[Journal]:
+    """The store's journal, at whose clock it is second 0."""
+    opened = open_journal(url, utc=lambda: at(0))
+    yield opened
+    opened.close()
 
 
 def hold(transaction: Transaction, line: int = HELD) -> None:
@@ -123,7 +134,7 @@ def test_logins_are_forgotten_in_chunks_and_young_ones_are_not_even_read(store: 
     assert [chunk.forgotten for chunk in chunks] == [1, 1, 0]
 
 
-def test_a_round_forgets_all_that_is_old(store: Store) -> None:
+def test_a_round_forgets_all_that_is_old(store: Store, journal: Journal) -> None:
     plan = PortPlan("dynamic", first=1024, size=1024)
     with store.transaction() as transaction:
         transaction.put_logins({login_of(1): heard(0, 1)})
@@ -137,7 +148,7 @@ def test_a_round_forgets_all_that_is_old(store: Store) -> None:
         transaction.add_relief(Relief(1, at(5), at(50), "root", "own server"))
         for second in (1, 2, 30):
             transaction.record(Entry(at(second), 0, "root", "line show", "a", "case", "7", "done"))
-    assert sum(forget(store, at(CUT), at(CUT), at(40))) == 2 + 2 + 2 + 1 + 2
+    assert sum(forget(store, journal, at(CUT), at(CUT), at(40))) == 2 + 2 + 2 + 1 + 2
     with store.reading() as transaction:
         assert transaction.boots(["bng1", "bng2"]) == {"bng1": (at(20),)}
         assert [transaction.port_plan(b"1234", at(second)) for second in (10, 20)] == [plan, None]
@@ -145,15 +156,17 @@ def test_a_round_forgets_all_that_is_old(store: Store) -> None:
         records = list(transaction.records())
     assert [record.number for record in records] == [3, 4, 5]  # for how long it is kept, and what went
     assert verify(records).sound
-    assert sum(forget(store, at(CUT), at(CUT), at(40))) == 0
+    assert sum(forget(store, journal, at(CUT), at(CUT), at(40))) == 0
 
 
-def test_a_login_of_which_nothing_more_is_to_be_heard_is_forgotten_before_its_leases(store: Store) -> None:
+def test_a_login_of_which_nothing_more_is_to_be_heard_is_forgotten_before_its_leases(
+    store: Store, journal: Journal
+) -> None:
     with store.transaction() as transaction:
         transaction.put_logins({login_of(1): heard(0, 1), login_of(2): heard(0, 2)})
         transaction.change_leases([], [lease(0, 1)])
     now = at(1.5) + LATEST_PACKET
-    assert sum(forget(store, at(-CUT), at(-CUT), now)) == 1
+    assert sum(forget(store, journal, at(-CUT), at(-CUT), now)) == 1
     with store.reading() as transaction:
         assert transaction.logins([login_of(1), login_of(2)]).keys() == {login_of(2)}
         assert transaction.latest([HOME]) == {HOME: lease(0, 1)}
@@ -169,9 +182,112 @@ def test_boots_that_ended_what_is_kept_as_evidence_are_not_forgotten(store: Stor
         assert transaction.boots(["bng1"]) == {"bng1": (at(0),)}
 
 
-def test_a_boot_that_is_not_worked_off_is_not_forgotten(store: Store) -> None:
+def test_a_boot_that_is_not_worked_off_is_not_forgotten(store: Store, journal: Journal) -> None:
     with store.transaction() as transaction:
         transaction.add_boots([Boot("bng1", at(0))])
-    assert sum(forget(store, at(CUT), at(CUT), at(40))) == 0
+    assert sum(forget(store, journal, at(CUT), at(CUT), at(40))) == 0
     with store.reading() as transaction:
         assert transaction.boots(["bng1"]) == {"bng1": (at(0),)}
+
+
+def held_until_20(transaction: Transaction, line: int) -> None:
+    hold(transaction, line)
+    transaction.release_evidence(line, at(20), "officer")
+
+
+KEPT_BY: dict[str, Callable[[Transaction, int], object]] = {
+    "lease": lambda transaction, line: transaction.change_leases([], [lease(20, line=line)]),
+    "past lease": lambda transaction, line: transaction.change_leases(
+        [], [lease(0, 20, line), lease(30, line=2)]
+    ),
+    "login": lambda transaction, line: transaction.put_logins({login_of(1): heard(0, 20, line)}),
+    "class": lambda transaction, line: transaction.set_lines([ListedLine(line, "alice", "fixed")]),
+    "fixed": lambda transaction, line: transaction.set_lines([ListedLine(line, "alice", fixed=True)]),
+    "relief": lambda transaction, line: transaction.add_relief(Relief(line, at(0), at(20), "root", "-")),
+    "evidence hold": hold,
+    "withdrawn hold": held_until_20,
+}
+
+
+@pytest.mark.parametrize("what", KEPT_BY)
+def test_a_line_of_which_anything_is_kept_keeps_its_name(store: Store, journal: Journal, what: str) -> None:
+    with store.transaction() as transaction:
+        numbers = transaction.number_lines(["alice", "bob"])
+        KEPT_BY[what](transaction, numbers["alice"])
+    assert sum(forget(store, journal, at(CUT), at(CUT), at(40))) == 1
+    with store.reading() as transaction:
+        assert transaction.known_numbers(numbers) == {"alice": numbers["alice"]}
+
+
+def test_a_line_is_forgotten_with_the_last_of_it_and_has_its_number_when_it_comes_again(
+    store: Store, journal: Journal
+) -> None:
+    with store.transaction() as transaction:
+        alice = transaction.number_lines(["alice"])["alice"]
+        transaction.put_logins({login_of(1): heard(0, 1, alice)})
+        transaction.change_leases([], [lease(0, 1, alice), lease(2, 3, alice)])
+        transaction.set_lines([ListedLine(alice, "alice", "fixed")])
+        transaction.set_lines([ListedLine(alice, "alice")])
+        transaction.add_relief(Relief(alice, at(0), at(5), "root", "own server"))
+        hold(transaction, alice)
+        transaction.release_evidence(alice, at(5), "officer")
+    assert sum(forget(store, journal, at(CUT), at(CUT), at(40))) == 1 + 2 + 1 + 1 + 1
+    with store.transaction() as transaction:
+        assert transaction.line_number("alice") is None
+        assert transaction.line_names([alice]) == {}
+        assert transaction.number_lines(["alice"]) == {"alice": alice}
+
+
+def test_whoever_reads_meanwhile_meets_no_line_without_a_name(store: Store, journal: Journal) -> None:
+    with store.transaction() as transaction:
+        alice = transaction.number_lines(["alice"])["alice"]
+        transaction.change_leases([], [lease(0, line=alice)])
+    with store.reading() as view:
+        (holding,) = view.holdings([HOME]).values()
+        with store.transaction() as transaction:
+            transaction.change_leases([lease(0, line=alice)], [])
+        assert sum(forget(store, journal, at(CUT), at(CUT), at(40))) == 1
+        assert view.line_names([holding.line]) == {alice: "alice"}
+
+
+def test_lines_are_forgotten_in_chunks(store: Store) -> None:
+    names = sorted(map(str, range(9)), key=own_number)
+    with store.transaction() as transaction:
+        numbers = transaction.number_lines(names)
+        for name in names[1:6]:
+            transaction.put_logins({name.encode(): heard(0, 1, numbers[name])})
+        chunks = [transaction.forget_lines(limit=3)]
+        while chunks[-1].after is not None:
+            chunks.append(transaction.forget_lines(chunks[-1].after, 3))
+        assert [chunk.forgotten for chunk in chunks] == [1, 0, 3, 0]
+        assert transaction.known_numbers(names).keys() == set(names[1:6])
+
+
+def test_the_line_with_the_lowest_number_is_forgotten_too(store: Store, journal: Journal) -> None:
+    with store.transaction() as transaction:
+        transaction.set_lines([ListedLine(0, "alice")])
+    assert sum(forget(store, journal, at(CUT), at(CUT), at(40))) == 1
+    with store.reading() as transaction:
+        assert transaction.line_number("alice") is None
+
+
+def test_what_was_set_aside_is_forgotten_when_it_is_old(store: Store, journal: Journal) -> None:
+    journal.set_aside([], [b"1", b"2"])
+    assert sum(forget(store, journal, at(0), at(0), at(40))) == 0
+    assert journal.aside() == 2
+    assert sum(forget(store, journal, at(1), at(1), at(40))) == 2
+    assert journal.aside() == 0
+
+
+def test_what_was_set_aside_stays_while_there_is_an_order_to_keep_evidence(
+    store: Store, journal: Journal
+) -> None:
+    journal.set_aside([], [b"1"])
+    with store.transaction() as transaction:
+        hold(transaction)
+    assert sum(forget(store, journal, at(1), at(1), at(40))) == 0
+    assert journal.aside() == 1
+    with store.transaction() as transaction:
+        transaction.release_evidence(HELD, at(2), "officer")
+    assert sum(forget(store, journal, at(1), at(1), at(40))) == 1
+    assert journal.aside() == 0

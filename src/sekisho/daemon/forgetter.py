@@ -35,4 +35,4 @@ class Forgetter:
         kept = self._config().kept
         leases_before = now - timedelta(milliseconds=kept.leases_ms)
         audit_before = now - timedelta(milliseconds=kept.audit_ms)
-        return forget(self._store, leases_before, audit_before, now)
+        return forget(self._store, self._store.journal, leases_before, audit_before, now)

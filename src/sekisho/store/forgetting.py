@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from sekisho.store.journal import Journal
 from sekisho.store.store import Store
 
 LATEST_PACKET = timedelta(days=31)
 """A login that was not heard of for so long is forgotten before its leases are: all was said of it."""
 
 
-def forget(store: Store, leases_before: datetime, audit_before: datetime, now: datetime) -> Iterator[int]:
+def forget(
+    store: Store, journal: Journal, leases_before: datetime, audit_before: datetime, now: datetime
+) -> Iterator[int]:
     """Forget leases and all that belongs to them, and the audit log with decisions, before two moments.
 
+    Last go the lines of which nothing is left. What the store's journal has set aside may be of any line: it
+    stays while there is an order to keep evidence.
     Yields after each transaction how many rows it has forgotten, so that others can have their turn.
     Raises StoreError; what was forgotten until then is, and the next time goes on.
     """
@@ -32,4 +37,16 @@ def forget(store: Store, leases_before: datetime, audit_before: datetime, now: d
         forgotten = transaction.forget_others(leases_before)
         forgotten += transaction.forget_decisions(audit_before)
         forgotten += transaction.forget_records(audit_before, now)
+        keeps_evidence = bool(transaction.evidence_holds())
     yield forgotten
+    if not keeps_evidence:
+        yield journal.forget_aside(leases_before)
+    yield from _forget_lines(store)
+
+
+def _forget_lines(store: Store) -> Iterator[int]:
+    number: int | None = -1  # a line may have number 0
+    while number is not None:
+        with store.transaction() as transaction:
+            forgotten, number = transaction.forget_lines(number)
+        yield forgotten

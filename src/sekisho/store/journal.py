@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -31,6 +32,7 @@ from sekisho.lines.events import Boot, Heard
 from sekisho.store.engine import make_engines, read_url
 from sekisho.store.errors import told
 from sekisho.store.heard_packing import pack_batch, unpack_batch
+from sekisho.store.moments import to_us
 
 _FILE_SUFFIX = "-heard"  # of SQLite's file, beside the store's: so that neither waits for the other's lock
 _ROWS = 64  # batches at a time
@@ -46,6 +48,7 @@ _aside = Table(  # what cannot be settled, until somebody looks: of the form of 
     "heard_aside",
     _metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", BigInteger, nullable=False),  # when it was set aside
     Column("packed", LargeBinary, nullable=False),
 )
 _ASIDE = select(func.count()).select_from(_aside)
@@ -67,11 +70,12 @@ class Pending(NamedTuple):
 class Journal:
     """An open journal. Any thread may use it. Everything raises StoreError, and nothing was done then.
 
-    `last`: the number of the newest batch that is durable; while the journal is open none is used twice.
+    `utc` tells the time. `last`: the number of the newest batch that is durable; while the journal is open
+    none is used twice.
     """
 
-    def __init__(self, engine: Engine, where: str) -> None:
-        self._engine, self._where = engine, where
+    def __init__(self, engine: Engine, where: str, utc: Callable[[], datetime]) -> None:
+        self._engine, self._where, self._utc = engine, where, utc
         self._turn = threading.Lock()
         with told(where), engine.connect() as connection:
             self._number: int = connection.execute(_NEWEST).scalar_one() or 0
@@ -110,8 +114,9 @@ class Journal:
 
     def set_aside(self, numbers: Sequence[int], packed: Sequence[bytes]) -> None:
         """Strike out what is settled, and keep apart what of it cannot be, as `pack_batch` gives it."""
+        at = to_us(self._utc())
         with self._turn, told(self._where), self._engine.begin() as connection:
-            connection.execute(insert(_aside), [{"packed": one} for one in packed])
+            connection.execute(insert(_aside), [{"at": at, "packed": one} for one in packed])
             connection.execute(delete(_heard).where(_heard.c.number.in_(numbers)))
 
     def aside(self) -> int:
@@ -119,12 +124,18 @@ class Journal:
         with told(self._where), self._engine.connect() as connection:
             return connection.execute(_ASIDE).scalar_one()
 
+    def forget_aside(self, before: datetime) -> int:
+        """Forget what was set aside before a moment; return how much it was."""
+        old = delete(_aside).where(_aside.c.at < to_us(before))
+        with self._turn, told(self._where), self._engine.begin() as connection:
+            return connection.execute(old).rowcount
+
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
 
 
-def open_journal(url: str) -> Journal:
+def open_journal(url: str, utc: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Journal:
     """Open the journal of a store, whose url this is. Raises StoreError."""
     read = read_url(url)
     if read.get_backend_name() == "sqlite":
@@ -134,7 +145,7 @@ def open_journal(url: str) -> Journal:
     try:
         with told(where):
             _metadata.create_all(engine)
-        return Journal(engine, where)
+        return Journal(engine, where, utc)
     except BaseException:
         engine.dispose()
         raise

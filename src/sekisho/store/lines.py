@@ -23,7 +23,11 @@ class Lines(Door):
     """Lines in a transaction."""
 
     def number_lines(self, names: Collection[str]) -> dict[str, int]:
-        """Return the numbers of lines, which each keeps for ever; those that have none get one."""
+        """Return the numbers of lines; those that have none get one.
+
+        Each keeps it as long as anything is kept of the line. What is written of new ones is written in this
+        transaction: of a line with nothing but a name the name is forgotten.
+        """
         wanted = set(names)
         numbers: dict[str, int] = dict(self._many.find(_BY_NAME, wanted))
         missing = sorted(wanted - numbers.keys())

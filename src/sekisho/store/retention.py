@@ -10,12 +10,17 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sekisho.store.lease_rows import LAST_COLUMNS, read_lease
 from sekisho.store.leases import Leases, next_begin
 from sekisho.store.logins import Logins
+from sekisho.store.many import Query
 from sekisho.store.moments import to_us
 from sekisho.store.packing import unpack_login
-from sekisho.store.schema import boot, evidence_hold, lease, login, past_lease, port_plan, relief
+from sekisho.store.schema import boot, evidence_hold, lease, line, login, past_lease, port_plan, relief
 
-_CHUNK = 1_000  # addresses, or logins
+_CHUNK = 1_000  # addresses, logins, or lines
 _HELD = select(evidence_hold.c.line).where(evidence_hold.c.released.is_(None))
+_OF_LINES = tuple(  # all that refers to lines; what most lines have stands first
+    Query(table.c.line, select(table.c.line), most=1)
+    for table in (lease, login, past_lease, relief, evidence_hold)
+)
 
 
 class AddressChunk(NamedTuple):
@@ -27,6 +32,13 @@ class AddressChunk(NamedTuple):
 
 class LoginChunk(NamedTuple):
     """How many logins were forgotten, and behind which number to go on; None: the others are younger."""
+
+    forgotten: int
+    after: int | None
+
+
+class LineChunk(NamedTuple):
+    """How many lines were forgotten, and behind which number to go on; None: that was the last."""
 
     forgotten: int
     after: int | None
@@ -105,6 +117,21 @@ class Retention(Leases, Logins):
             delete(evidence_hold).where(evidence_hold.c.released < moment),
         )
         return sum(self._connection.execute(statement).rowcount for statement in statements)
+
+    def forget_lines(self, after: int = -1, limit: int = _CHUNK) -> LineChunk:
+        """Forget the next lines, in the order of their numbers, of which nothing is kept but their names."""
+        some = (
+            select(line.c.number, line.c.class_name, line.c.fixed)
+            .where(line.c.number > after)
+            .order_by(line.c.number)
+            .limit(limit)
+        )
+        rows = self._connection.execute(some).all()
+        gone = {row.number for row in rows if row.class_name is None and not row.fixed}
+        for query in _OF_LINES:
+            gone -= {number for (number,) in self._many.find(query, gone)}
+        self._many.remove(line, [(number,) for number in gone])
+        return LineChunk(len(gone), rows[-1].number if len(rows) == limit else None)
 
     def _forget_past(self, before: int, addresses: ColumnElement[bool]) -> int:
         """Forget past leases; those that are kept get the end that the next, which goes, has given them."""

@@ -38,7 +38,7 @@ def _number(name: str, **more: Any) -> Column[int]:
 line = Table(
     "line",
     metadata,
-    _number("number", primary_key=True),  # below 2**48, for ever
+    _number("number", primary_key=True),  # below 2**48
     Column("name", Text, nullable=False, unique=True),
     Column("class_name", Text),  # given by a static list
     Column("fixed", Boolean, nullable=False, server_default=text("false")),
@@ -48,7 +48,7 @@ login = Table(  # numbered in the order of their coming, so that those of one ti
     "login",
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    _number("line"),
+    _number("line", index=True),
     Column("unsettled", Boolean, nullable=False),  # a boot of the NAS may end it yet
     Column("key", LargeBinary, nullable=False, unique=True),
     Column("nas", Text, nullable=False),

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("nas", sa.Text, nullable=False),
         sa.Column("packed", sa.LargeBinary, nullable=False),
     )
+    op.create_index("ix_login_line", "login", ["line"])
     unsettled = sa.text("unsettled")
     op.create_index(
         "login_unsettled", "login", ["nas", "number"], sqlite_where=unsettled, postgresql_where=unsettled
