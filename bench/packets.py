@@ -52,6 +52,7 @@ def judge(rounds: list[dict[str, float]]) -> Iterator[Row]:
 
     yield at_least(*over(GATE, PLAIN), 0.97)
     yield Row(*over(HOOK, PLAIN))
+    yield at_least(*over(GATE, HOOK), 0.99)
     yield above(*over(GATE, COUNTING), 1)
     yield above(*over(GATE, SPARING), 1)
 
