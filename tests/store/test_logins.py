@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from hypothesis import HealthCheck, given, settings
@@ -95,3 +96,17 @@ def test_no_boot_changes_a_login_that_is_settled(
     assert login is not None
     if is_settled(login):
         assert reboot({login_of(1): login}, sorted(before), sorted({*before, boot})) == ((), ())
+
+
+def test_a_login_may_become_another_lines(store: Store) -> None:
+    """Whether it was read before or not, and back in the same transaction."""
+    key = login_of(1)
+    with store.transaction() as transaction:
+        transaction.put_logins({key: known()})
+    for lines in ((2,), (3, 2), (2, 2, 4)):
+        with store.transaction() as transaction:
+            before = transaction.logins([key])[key]
+            for line in lines:
+                transaction.put_logins({key: replace(before, line=line)})
+        with store.reading() as transaction:
+            assert transaction.logins([key]) == {key: replace(before, line=lines[-1])}

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from sekisho.lines.events import Boot, Login
 from sekisho.store.door import Door
-from sekisho.store.many import Query
+from sekisho.store.many import Query, Row
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.packing import pack_login, unpack_login
 from sekisho.store.schema import boot, login
@@ -43,16 +43,28 @@ class PendingBoot(NamedTuple):
 class Logins(Door):
     """Logins and boots in a transaction."""
 
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._line_of: dict[bytes, int] = {}  # as far as logins were read
+
     def logins(self, keys: Iterable[bytes]) -> dict[bytes, Login]:
         """Return what is known of logins."""
-        return {
+        found = {
             key: unpack_login(nas, line, packed) for key, nas, line, packed in self._many.find(_LOGIN, keys)
         }
+        self._line_of |= {key: one.line for key, one in found.items()}
+        return found
 
     def put_logins(self, logins: Mapping[bytes, Login]) -> None:
         """Write logins in place of what was known of them."""
-        rows = [(one.line, not is_settled(one), key, one.nas, pack_login(one)) for key, one in logins.items()]
+        rows: list[Row] = []
+        same_line: list[Row] = []
+        for key, one in logins.items():
+            kept = same_line if self._line_of.get(key) == one.line else rows
+            kept.append((one.line, not is_settled(one), key, one.nas, pack_login(one)))
+            self._line_of[key] = one.line
         self._many.put(login, rows)
+        self._many.put(login, same_line, same=frozenset({"line"}))
 
     def boots(self, nases: Iterable[str]) -> dict[str, tuple[datetime, ...]]:
         """Return when NASes booted, in order; those that never did are left out."""
