@@ -61,6 +61,12 @@ post() {
             --data-binary @- --output /dev/null --write-out '%{http_code}' http://localhost/v1/leases/events
 }
 
+# Keep what the daemon refuses for good, and say so: all that came after it would wait for ever.
+set_aside() {
+    mv "$1" "refused.$(date +%s).$1"
+    say "the daemon cannot read some events ($status): they are kept in $SPOOL"
+}
+
 # Whoever has the lock sends what all have written; those behind find nothing left.
 exec 8>send.lock
 flock --timeout 60 8 || exit 0
@@ -69,9 +75,16 @@ while waiting=$(parts) && [ -n "$waiting" ]; do
         status=$(post "$part")
         case $status in
         2??) rm "$part" ;;
-        400 | 422)
-            mv "$part" "refused.$(date +%s).$part"
-            say "the daemon cannot read some events ($status): they are kept in $SPOOL"
+        400 | 422) set_aside "$part" ;;
+        413) # too large at a time: its halves take its place, before all that is later
+            events=$(grep -c '' "$part")
+            if [ "$events" -le 1 ]; then
+                set_aside "$part"
+            else
+                split --lines=$(((events + 1) / 2)) --numeric-suffixes --suffix-length=1 "$part" "$part." || exit 1
+                rm "$part"
+                break
+            fi
             ;;
         *) exit 1 ;; # away, or without its store: the next event tries again
         esac

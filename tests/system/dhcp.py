@@ -41,6 +41,7 @@ class Receiver:
 
     path: Path
     status: int = 200
+    most_bytes: int = 4 << 20  # of a request, as the daemon takes them of guests
     calls: list[dict[str, Any]] = field(default_factory=list)
     ledger: KeaLedger = field(default_factory=KeaLedger)
 
@@ -62,11 +63,13 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                length = int(self.headers["Content-Length"])
+                body = json.loads(self.rfile.read(length))
                 with turn:
-                    if receiver.status == 200 and self.path == "/v1/leases/events":
+                    status = 413 if length > receiver.most_bytes else receiver.status
+                    if status == 200 and self.path == "/v1/leases/events":
                         receiver.take(body)
-                self.send_response(receiver.status)
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,57 @@ def test_what_the_daemon_cannot_read_is_set_aside(receiver: Receiver) -> None:
     assert addresses(receiver) == ["100.64.0.2"]
     (only,) = spooled(receiver)
     assert only.startswith("refused.")
+
+
+def part_of(receiver: Receiver, names: Iterable[str]) -> Path:
+    """Have the script write down an event, and make of it a part with one event of each client."""
+    assert run(receiver, 1) == 1
+    spool = receiver.path.parent / "spool"
+    (part,) = spool.glob("part.*")
+    line = part.read_text()
+    part.write_text("".join(line.replace("01:01", name) for name in names))
+    return part
+
+
+def clients(receiver: Receiver) -> list[str]:
+    return [call["variables"]["LEASES4_AT0_CLIENT_ID"] for call in receiver.calls]
+
+
+@pytest.mark.parametrize("number", [2, 3, 5, 8, 500])
+def test_what_is_too_large_at_a_time_is_told_in_smaller_parts_in_order(
+    receiver: Receiver, number: int
+) -> None:
+    names = [f"01:{one:06x}" for one in range(number)]
+    part = part_of(receiver, names)
+    (part.parent / "part.000001").write_text(
+        part.read_text().splitlines()[0].replace(names[0], "later") + "\n"
+    )
+    receiver.most_bytes = part.stat().st_size * 2 // 5 if number > 2 else part.stat().st_size // 2 + 20
+    with receiver.listening():
+        assert run(receiver, 2) == 0
+    assert clients(receiver) == [*names, "later", "01:02"]
+    assert spooled(receiver) == []
+
+
+def test_an_event_that_is_too_large_by_itself_is_set_aside_alone(receiver: Receiver) -> None:
+    part = part_of(receiver, ["a", "b", "x" * 5000, "c", "d"])
+    receiver.most_bytes = 4000
+    with receiver.listening():
+        assert run(receiver, 2) == 0
+    assert clients(receiver) == ["a", "b", "c", "d", "01:02"]
+    (only,) = spooled(receiver)
+    assert only.startswith("refused.")
+    assert "x" * 5000 in (part.parent / only).read_text()
+
+
+def test_halves_that_were_interrupted_are_made_again(receiver: Receiver) -> None:
+    part = part_of(receiver, ["a", "b", "c"])
+    (part.parent / f"{part.name}.0").write_text(part.read_text().splitlines()[0])  # torn: no newline
+    receiver.most_bytes = part.stat().st_size - 1
+    with receiver.listening():
+        assert run(receiver, 2) == 0
+    assert clients(receiver) == ["a", "b", "c", "01:02"]
+    assert spooled(receiver) == []
 
 
 def test_a_split_that_was_interrupted_is_done_again(receiver: Receiver) -> None:
