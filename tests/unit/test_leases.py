@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from itertools import pairwise
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekisho.lines.events import Boot, Event, Kind, login_key
+from sekisho.lines.leases import MOST_ADDRESSES, MOST_TIMES
 from sekisho.model import Address
 from tests.unit.ledger import Ledger
 
@@ -27,6 +29,7 @@ def address(text: str) -> Address:
     return Address(network.network_address.packed, network.prefixlen)
 
 
+NOTHING = address("0.0.0.0/32")  # in place of addresses: of a packet that names none
 HOME, OTHER = address("100.64.0.1"), address("100.64.0.2")
 PREFIX, SECOND = address("2001:db8:4000:100::/56"), address("2001:db8:4000:200::/56")
 
@@ -163,7 +166,7 @@ def test_a_login_has_a_bounded_number_of_addresses_whatever_their_order() -> Non
     one, other = heard(*said), heard(*reversed(said))
     assert one.logins == other.logins
     assert one.leases == other.leases
-    assert {lease.address for lease in one.leases} == set(many[:256])
+    assert {lease.address for lease in one.leases} == set(many[:MOST_ADDRESSES])
 
 
 def test_a_login_that_starts_again_and_again_keeps_the_newest_starts_and_all_its_leases() -> None:
@@ -172,7 +175,7 @@ def test_a_login_that_starts_again_and_again_keeps_the_newest_starts_and_all_its
     at_once.take(said)
     assert at_once.leases == ledger.leases
     (login,) = ledger.logins.values()
-    assert (len(login.starts), len(login.stops)) == (64, 64)
+    assert (len(login.starts), len(login.stops)) == (MOST_TIMES, MOST_TIMES)
     assert holders(ledger) == [(at, at + 5, 1) for at in range(0, 2_000, 10)]
 
 
@@ -189,6 +192,27 @@ def test_an_id_that_comes_back_to_its_first_address_did_not_hold_it_between() ->
         ledger = heard(*order)
         assert holders(ledger, HOME) == [(0, 100, 1), (200, 300, 1)]
         assert holders(ledger, OTHER) == [(100, 200, 1)]
+
+
+def test_an_address_that_only_interims_name_is_not_held_between_either() -> None:
+    def nameless(event: Event) -> Event:
+        return replace(event, addresses=tuple(one for one in event.addresses if one is not NOTHING))
+
+    said = (
+        start(0, NOTHING),
+        interim(10, HOME),
+        stop(100, HOME),
+        start(200, HOME, line=2),
+        start(300, NOTHING),
+        interim(310, OTHER),
+        stop(400, OTHER),
+        stop(500, HOME, line=2),
+        start(600, NOTHING),
+        interim(610, HOME),
+    )
+    told = tuple(map(nameless, said))
+    for order in (told, told[::-1], (*told[::2], *told[1::2])):
+        assert holders(heard(*order), HOME) == [(10, 100, 1), (200, 500, 2), (600, None, 1)]
 
 
 def test_login_keys_do_not_run_together() -> None:

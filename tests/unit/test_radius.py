@@ -335,7 +335,8 @@ def seconds(moment: datetime) -> int:
         ((number(41, 90),), RECEIVED - timedelta(seconds=90), False),
         ((number(55, 1_700_000_000),), datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC), False),
         ((number(55, 1_700_000_000), number(41, 90)), datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC), False),
-        ((number(55, seconds(RECEIVED + AHEAD)),), (RECEIVED + AHEAD).replace(microsecond=0), False),
+        ((number(55, seconds(RECEIVED + AHEAD)),), RECEIVED, False),
+        ((number(55, seconds(RECEIVED)), number(41, 90)), RECEIVED - timedelta(seconds=90), False),
         ((number(55, seconds(RECEIVED + AHEAD) + 1),), RECEIVED, True),
         ((number(55, seconds(RECEIVED + AHEAD) + 1), number(41, 90)), RECEIVED - timedelta(seconds=90), True),
         ((number(55, 946_684_800),), datetime(2000, 1, 1, tzinfo=UTC), False),
@@ -347,3 +348,14 @@ def seconds(moment: datetime) -> int:
 )
 def test_when_it_happened(attributes: tuple[Attribute, ...], at: datetime, clock_is_wrong: bool) -> None:
     assert time_of(record(START, LOGIN, USER, *attributes), RECEIVED) == (at, clock_is_wrong)
+
+
+@pytest.mark.parametrize("ahead", [0, 3, 30, 7_200])
+def test_a_packet_and_its_repetition_have_one_time_however_fast_the_clock(ahead: int) -> None:
+    said = number(55, seconds(RECEIVED) + ahead)
+    first, _ = time_of(record(START, LOGIN, USER, said), RECEIVED)
+    for late in (6, 40, 86_400):
+        again, _ = time_of(
+            record(START, LOGIN, USER, said, number(41, late)), RECEIVED + timedelta(seconds=late)
+        )
+        assert abs(again - first) < timedelta(seconds=1)

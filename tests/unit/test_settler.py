@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sekisho.daemon import settler as settling
 from sekisho.daemon.settler import Settler
 from sekisho.lines.events import Boot, Heard
 from sekisho.store import Journal, StoreError, UnfitError, open_journal
@@ -74,3 +75,48 @@ def test_a_batch_that_cannot_be_read_is_set_aside(journal: Journal, monkeypatch:
     settler.settle()
     assert take.taken == list(BOOTS)
     assert settler.counts["set_aside"] == 1
+
+
+class PassingTrouble:
+    """Takes nothing for some calls."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+        self.taken: list[Heard | Boot] = []
+
+    def __call__(self, batch: Sequence[Heard | Boot]) -> None:
+        self.calls -= 1
+        if self.calls >= 0:
+            raise OSError(24, "Too many open files")
+        self.taken += batch
+
+
+def test_trouble_that_passes_sets_nothing_aside(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "LOOK_SECONDS", 0)
+    take = PassingTrouble(2 * len(BOOTS) - 1)  # as many calls as a batch has halves, and halves of halves
+    settler = Settler(journal, take)
+    settler.append(BOOTS)
+    settler.settle()
+    assert take.taken == list(BOOTS)
+    assert settler.counts["set_aside"] == 0
+
+
+def test_where_nothing_can_ever_be_settled_all_of_it_is_set_aside(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "LOOK_SECONDS", 0)
+    settler = Settler(journal, Taker(KeyError("x"), *(boot.nas for boot in BOOTS)))
+    settler.append(BOOTS)
+    settler.settle()
+    assert settler.counts["set_aside"] == len(BOOTS)
+
+
+def test_what_is_not_durable_does_not_wait(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise StoreError("the disk is full")
+
+    settler = Settler(journal, Taker(KeyError("x")))
+    monkeypatch.setattr(journal, "append", full)
+    with pytest.raises(StoreError):
+        settler.append(BOOTS)
+    assert settler.waiting == 0

@@ -1,7 +1,8 @@
 """What was heard and is durable becomes leases, in the order of its coming, in batches as it gathers.
 
 One event that can never be settled, by whosever fault, stops no other: it is found by halving its batch, and
-set aside in the journal until somebody looks.
+set aside in the journal until somebody looks. Where nothing of a batch can be settled the reason may pass,
+and it is tried some times.
 
 A source has its answer when what it said is in the journal; whoever looks a line up waits until all that was
 there when it asked is in the leases too (`settle`).
@@ -23,6 +24,7 @@ from sekisho.store.heard_packing import pack_batch
 BATCH = 2_000  # events in one transaction
 MOST_WAITING = 200_000  # events; with more of them sources have to wait
 LOOK_SECONDS = 1.0  # between looks at a store that has failed
+TRIES = 5  # of a batch of which nothing can be settled
 PATIENCE_SECONDS = 10.0  # of whoever waits for what was heard before to be settled
 _TURN_SECONDS = 0.05  # of waiting for a turn to settle: meanwhile the thread may have done it
 
@@ -76,8 +78,12 @@ class Settler:
         if self._waiting > MOST_WAITING:
             raise StoreError(f"{self._waiting:,} events wait for the store: it is too slow for what comes")
         fitting, misfits = bounded(batch)
-        self._journal.append(fitting)
-        self._count(len(fitting), misfits)
+        self._count(len(fitting), misfits)  # before it can be settled
+        try:
+            self._journal.append(fitting)
+        except StoreError:
+            self._count(-len(fitting), -misfits)
+            raise
         self._woken.set()
 
     def settle(self) -> None:
@@ -103,13 +109,24 @@ class Settler:
         if pending is None:
             self._settled = last
             return False
-        self._finish(pending.numbers, (*pending.broken, *self._unsettled(pending.batch)))
+        self._finish(pending.numbers, (*pending.broken, *self._left_over(pending.batch)))
         self._settled = pending.numbers[-1]
         self._count(-len(pending.batch))
         return True
 
-    def _unsettled(self, batch: Sequence[Heard | Boot]) -> Iterator[bytes]:
-        """Settle a batch but for what can never be, which is yielded. Raises StoreError, and MemoryError."""
+    def _left_over(self, batch: Sequence[Heard | Boot]) -> list[bytes]:
+        """Settle a batch, and return what of it can never be. Raises StoreError, and MemoryError."""
+        for _ in range(TRIES):
+            left = list(self._unsettled(batch))
+            if len(left) < len(batch) or not batch:
+                break
+            self._stopping.wait(LOOK_SECONDS)
+        for _, error in left[:1]:  # the others most likely fail alike
+            log.error("what was heard cannot be settled: please report it", exc_info=error)
+        return [packed for packed, _ in left]
+
+    def _unsettled(self, batch: Sequence[Heard | Boot]) -> Iterator[tuple[bytes, Exception]]:
+        """Settle a batch but for what cannot be, which is yielded with the reason."""
         try:
             if batch:
                 self._take(batch)
@@ -123,8 +140,7 @@ class Settler:
                 yield from self._unsettled(batch[:half])
                 yield from self._unsettled(batch[half:])
                 return
-            log.exception("what was heard cannot be settled: please report it", kind=type(error).__name__)
-            yield pack_batch(batch)
+            yield pack_batch(batch), error
 
     def _finish(self, numbers: Sequence[int], aside: Sequence[bytes]) -> None:
         if aside:

@@ -11,7 +11,7 @@ of the NAS's boots (`leases`), computed anew whenever something was added:
               of again; a Stop belongs to the span that it falls into, so a late Start does not reopen, and
               a Stop at the very second of a Start to the span before, while that is open
     address   is held from the first packet that names it, in every span up to the last that does, but for
-              those whose Start names others of its kind, where none is known to name it
+              those in which others of its kind are named, and none is known to name it
 
 Across logins, on one address, whoever begins later ends whoever was before (`Lease`): a lost Stop is made
 good when the address is given anew. So no address has two holders at one moment, by construction.
@@ -31,8 +31,9 @@ from typing import NamedTuple
 from sekisho.lines.events import Ending, Event, Kind, Lease, Login, Named
 from sekisho.model import Address
 
-MOST_TIMES = 64  # Starts, and Stops, of one login: the newest; the leases that began before stay as they are
-MOST_ADDRESSES = 256  # of one login; of more, the lowest count, whatever their order
+# What an event costs grows with the product of both, where a NAS gives one id to all logins.
+MOST_TIMES = 16  # Starts, and Stops, of one login: the newest; the leases that began before stay as they are
+MOST_ADDRESSES = 64  # of one login, as of one packet; of more, the lowest count, whatever their order
 REPETITION = timedelta(seconds=2)  # of a packet that is sent again with another Acct-Delay-Time
 
 
@@ -67,11 +68,13 @@ def decide(
     misfits = 0
     for event in events:
         key = event.login
-        changed[key] = login = record(changed.get(key) or logins.get(key), event)
-        misfits += sum(address not in login.named for address in event.addresses)
-        if max(len(login.starts), len(login.stops)) >= MOST_TIMES:  # before the next pushes the oldest out
-            _compare(key, compared.get(key), login, boots.get(login.nas, ()), removed, added)
-            compared[key] = login
+        known = changed.get(key) or logins.get(key)
+        if known is not None and known != compared.get(key) and _moves_since(known, event):
+            _compare(key, compared.get(key), known, boots.get(known.nas, ()), removed, added)
+            compared[key] = known
+        changed[key] = login = record(known, event)
+        there = () if known is None else known.named
+        misfits += len({*there, *event.addresses}) - len(login.named)
     changed = {key: login for key, login in changed.items() if login != logins.get(key)}
     for key, login in changed.items():
         _compare(key, compared.get(key), login, boots.get(login.nas, ()), removed, added)
@@ -117,7 +120,7 @@ def leases(key: bytes, login: Login, boots: Sequence[datetime]) -> Iterator[Leas
     """
     since = _since(login)
     for span in _spans(login, boots):
-        shapes = {_shape(address) for address, one in login.named.items() if _starts(one, span)}
+        shapes = {_shape(address) for address, one in login.named.items() if _is_said(one, span)}
         for address, named in login.named.items():
             first, last, _ = named
             if _shape(address) in shapes and not _is_said(named, span):
@@ -185,6 +188,12 @@ def _since(login: Login) -> datetime:
     """Return from when on a login's leases are a function of it; those before have all ended."""
     full = [times[0] for times in (login.starts, login.stops) if len(times) >= MOST_TIMES]
     return max(full, default=login.first)
+
+
+def _moves_since(login: Login, event: Event) -> bool:
+    """Tell whether an event fills the room for times of its kind, or takes the place of the oldest."""
+    times = {Kind.START: login.starts, Kind.STOP: login.stops}.get(event.kind, ())
+    return len(times) >= MOST_TIMES - 1 and event.at not in times
 
 
 def _with(times: tuple[datetime, ...], more: tuple[datetime, ...]) -> tuple[datetime, ...]:

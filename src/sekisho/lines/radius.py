@@ -40,9 +40,7 @@ NO_IPV4 = (b"\xff\xff\xff\xff", b"\xff\xff\xff\xfe", b"\0\0\0\0")
 _IPV6_BITS = 128
 _MASKS = tuple((1 << _IPV6_BITS) - (1 << _IPV6_BITS - length) for length in range(_IPV6_BITS + 1))
 CLOCKS_BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
-CLOCKS_AHEAD = timedelta(
-    seconds=5
-)  # of a NAS whose clock is still worth reading: as much as look-ups allow for
+CLOCKS_AHEAD = timedelta(seconds=5)  # of a NAS's clock that is not worth telling: look-ups allow for it
 
 
 class Naming(StrEnum):
@@ -111,15 +109,18 @@ def tell(record: Record, *, at: datetime, source: str, naming: Sequence[Naming])
 def time_of(record: Record, received: datetime) -> tuple[datetime, bool]:
     """Return when it happened, and whether the NAS tells a time that cannot be.
 
-    Its clock counts unless it is more than 5 s ahead or was never set; else it is the delay it tells.
+    That is the earlier of what its clock says, unless that was never set, and of the receipt less the delay
+    it tells: so a clock that is ahead makes no difference between a packet and its repetition.
     """
-    happened = record.happened
-    if happened is not None and CLOCKS_BEGIN <= happened <= received + CLOCKS_AHEAD:
-        return happened, False
-    before = received - timedelta(seconds=record.delay_seconds)
-    if before < CLOCKS_BEGIN:
-        return received, True
-    return before, happened is not None
+    happened, before = record.happened, received - timedelta(seconds=record.delay_seconds)
+    is_absurd = before < CLOCKS_BEGIN
+    if is_absurd:
+        before = received
+    if happened is None:
+        return before, is_absurd
+    if happened < CLOCKS_BEGIN:
+        return before, True
+    return min(happened, before), is_absurd or happened > received + CLOCKS_AHEAD
 
 
 def _name(record: Record, naming: Sequence[Naming]) -> tuple[str, int]:
