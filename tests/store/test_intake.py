@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sekisho.daemon import lists
 from sekisho.daemon.intake import Intake
 from sekisho.lines.events import Boot, Event, Heard, Holding, Kind, Lease, login_key
 from sekisho.lines.pools import class_finder
@@ -221,6 +222,45 @@ def test_the_list_of_the_configuration_and_an_import_leave_each_other_alone(desk
     assert desk.addresses() == {OFFICE: desk.number("office")}
     desk.intake.put_list(NOTHING, CONFIG, NOTHING)
     assert desk.addresses() == {}
+
+
+def test_a_list_in_many_portions_is_told_and_written_as_a_whole(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "_CHUNK", 2)
+    many = tuple(Address(bytes([10, 0, 1, last]), 32) for last in range(9))
+    desk.take(say(Kind.START, 0, *many[:3]))
+    before = listed(
+        office=("fixed", (*many[:4], OFFICE)), shop=("dynamic", many[4:7]), home=("fixed", many[7:])
+    )
+    desk.intake.put_list(before, LIST, NOTHING)
+    alice, office, shop, home = (desk.number(name) for name in ("alice", "office", "shop", "home"))
+    assert desk.addresses() == {
+        OFFICE: office,
+        **dict.fromkeys(many[:4], office),
+        **dict.fromkeys(many[4:7], shop),
+        **dict.fromkeys(many[7:], home),
+    }
+    assert desk.intake.put_list(before, LIST, NOTHING) == ListChange((), (), ())
+    after = listed(office=("dynamic", (many[3], *many[7:])), shop=("dynamic", many[4:7]))
+    change = desk.intake.put_list(after, LIST, NOTHING)
+    assert {line.name: line.class_name for line in change.lines} == {"office": "dynamic", "home": None}
+    assert {lease.address for lease in change.removed} == {OFFICE, *many[:3]}
+    kept = {many[3]: office, **dict.fromkeys(many[4:7], shop), **dict.fromkeys(many[7:], office)}
+    assert desk.addresses() == {**kept, **dict.fromkeys(many[:3], alice)}
+    assert desk.known() == dict.fromkeys((alice, office, shop), KnownLine("dynamic"))
+    with desk.store.reading() as transaction:
+        assert {one.address for one in transaction.static_leases()} == kept.keys()
+
+
+def test_a_line_that_moves_into_the_configuration_loses_what_the_list_gave_it(desk: Desk) -> None:
+    desk.intake.put_list(listed(office=("fixed", (OFFICE, HOME)), shop=("fixed", (OTHER,))), LIST, NOTHING)
+    configured = listed(office=("fixed", (OFFICE,)))
+    change = desk.intake.put_list(configured, CONFIG, configured)
+    assert [lease.address for lease in change.removed] == [HOME]
+    assert desk.addresses() == {OFFICE: desk.number("office"), OTHER: desk.number("shop")}
+    desk.intake.put_list(listed(shop=("fixed", (OTHER,))), LIST, configured)
+    assert desk.addresses() == {OFFICE: desk.number("office"), OTHER: desk.number("shop")}
 
 
 def test_a_list_takes_an_address_from_accounting(desk: Desk) -> None:

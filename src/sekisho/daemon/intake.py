@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sekisho.daemon.lists import compare, write_plans
-from sekisho.lines.events import Boot, Heard, Holding, Lease
+from sekisho.daemon.lists import chunks, compare, portions, write_plans
+from sekisho.lines.events import Boot, Heard, Lease
 from sekisho.lines.leases import decide, reboot
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.lines.shared import Rule
 from sekisho.lines.static import ListChange, StaticList
 from sekisho.lines.taking import after_others, as_events, in_force, with_shares
-from sekisho.model import Address, RosterChange
+from sekisho.model import Address, KnownLine, RosterChange
 from sekisho.store import Store, Transaction
 
 BOOT_CHUNK = 1_000  # logins that a boot ends in one transaction; accounting waits for no more than these
@@ -102,7 +102,7 @@ class Intake:
         """Tell the gate of lines anew: their class or relief has changed."""
         with self._writing:
             with self._store.reading() as transaction:
-                change = _change(transaction, {}, lines, self._treatment(), self._utc())
+                change = _change(transaction, {}, dict.fromkeys(lines), self._treatment(), self._utc())
             self._pass_on(change)
 
     def _record(
@@ -136,32 +136,26 @@ class Intake:
         treatment: Treatment,
         now: datetime,
     ) -> RosterChange:
-        transaction.set_lines(change.lines)
-        latest = transaction.latest({lease.address for lease in change.added})
-        transaction.change_leases(change.removed, after_others(change.added, latest))
-        static = {lease.login for lease in change.added}
-        told = self._settle(transaction, _addresses(change.removed, change.added), treatment, static)
+        for some in chunks(change.lines):
+            transaction.set_lines(some)
+        holders: dict[Address, int | None] = {}
+        lines = dict.fromkeys(one.number for one in change.lines)
+        for removed, added in portions(change):
+            latest = transaction.latest({lease.address for lease in added})
+            transaction.change_leases(removed, after_others(added, latest))
+            static = {lease.login for lease in added}
+            changed, among = _bring_up(transaction, _addresses(removed, added), static)
+            holders |= changed
+            lines |= dict.fromkeys(among)
         write_plans(transaction, new, self._rules(), now)
-        others = {one.number for one in change.lines} - told.lines.keys()
-        also = _change(transaction, {}, others, treatment, now)
-        return RosterChange({**told.lines, **also.lines}, told.addresses)
+        return _change(transaction, holders, lines, treatment, now)
 
     def _settle(
-        self,
-        transaction: Transaction,
-        touched: Collection[Address],
-        treatment: Treatment,
-        static: Collection[bytes] = (),
+        self, transaction: Transaction, touched: Collection[Address], treatment: Treatment
     ) -> RosterChange:
-        """Bring the holdings of addresses to their latest leases; `static`: the logins of lists."""
-        before = transaction.holdings(touched)
-        latest = transaction.latest(touched)
-        after = {address: in_force(latest.get(address), static, before.get(address)) for address in touched}
-        changed = {address: one for address, one in after.items() if one != before.get(address)}
-        transaction.put_holdings(changed)
-        lines = {one.line for one in changed.values() if one is not None}
-        lines |= {before[address].line for address in changed if address in before}
-        return _change(transaction, changed, lines, treatment, self._utc())
+        """Bring the holdings of addresses to their latest leases."""
+        holders, lines = _bring_up(transaction, touched)
+        return _change(transaction, holders, dict.fromkeys(lines), treatment, self._utc())
 
     def _pass_on(self, change: RosterChange) -> None:
         if change.lines or change.addresses:
@@ -172,25 +166,51 @@ def _addresses(removed: Iterable[Lease], added: Iterable[Lease]) -> set[Address]
     return {lease.address for leases in (removed, added) for lease in leases}
 
 
+def _bring_up(
+    transaction: Transaction, touched: Collection[Address], static: Collection[bytes] = ()
+) -> tuple[dict[Address, int | None], set[int]]:
+    """Bring the holdings of addresses to their latest leases; `static`: the logins of lists.
+
+    Return the lines of those that changed hands, and all lines that held them before or hold them now.
+    """
+    before = transaction.holdings(touched)
+    latest = transaction.latest(touched)
+    after = {address: in_force(latest.get(address), static, before.get(address)) for address in touched}
+    changed = {address: one for address, one in after.items() if one != before.get(address)}
+    transaction.put_holdings(changed)
+    lines = {one.line for one in changed.values() if one is not None}
+    lines |= {before[address].line for address in changed if address in before}
+    return {address: None if one is None else one.line for address, one in changed.items()}, lines
+
+
 def _change(
     transaction: Transaction,
-    changed: Mapping[Address, Holding | None],
-    lines: Collection[int],
+    holders: dict[Address, int | None],
+    lines: dict[int, KnownLine | None],
     treatment: Treatment,
     now: datetime,
 ) -> RosterChange:
-    """Return what the gate has to know of lines and of addresses that changed hands."""
-    if not lines and not changed:
-        return RosterChange({}, {})
+    """Return what the gate has to know of lines and of addresses that changed hands.
+
+    Both may be a million, and are filled in where they are: how a line is to be treated, and that whoever
+    holds an address and is no line that is known is nobody.
+    """
+    alike: dict[KnownLine | None, KnownLine | None] = {}  # one value for all lines that are
+    for some in chunks(lines):
+        for line, one in _known_lines(transaction, some, treatment, now):
+            lines[line] = alike.setdefault(one, one)
+    for address, holder in holders.items():
+        if holder is not None and lines[holder] is None:
+            holders[address] = None
+    return RosterChange(lines, holders)
+
+
+def _known_lines(
+    transaction: Transaction, lines: Collection[int], treatment: Treatment, now: datetime
+) -> Iterator[tuple[int, KnownLine | None]]:
+    """Yield how lines are to be treated, as they are in the store."""
     held = transaction.holdings_of(lines)
     listed = transaction.listed_classes(lines)
     relieved = transaction.relieved(lines, now)
-    known = {
-        line: known_line(treatment, held.get(line, ()), listed.get(line), relieved=line in relieved)
-        for line in lines
-    }
-    holders = {address: None if one is None else one.line for address, one in changed.items()}
-    addresses = {
-        address: None if line is None or known[line] is None else line for address, line in holders.items()
-    }
-    return RosterChange(known, addresses)
+    for line in lines:
+        yield line, known_line(treatment, held.get(line, ()), listed.get(line), relieved=line in relieved)

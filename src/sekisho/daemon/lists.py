@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 
 from sekisho.lines.events import Ending, Lease
 from sekisho.lines.shared import Rule, port_plans
@@ -12,26 +14,42 @@ from sekisho.lines.static import CONFIG, LIST, ListChange, StaticLine, StaticLis
 from sekisho.model import Address, PortPlan
 from sekisho.store import Transaction
 
+_CHUNK = 10_000  # of a million leases or lines, what is made into objects at a time
+_T = TypeVar("_T")
+
 
 def compare(
     transaction: Transaction, new: StaticList, source: str, configured: StaticList, now: datetime
 ) -> ListChange:
     """Tell what a new list of a source changes; `configured`: the lines of the configuration."""
-    listed = {one.name: StaticLine(one.class_name or "", one.fixed) for one in transaction.listed_lines()}
-    numbers = transaction.number_lines({*new.lines, *listed})
-    names = {number: name for name, number in numbers.items()}
-    held: dict[Address, Lease] = {}
-    taken_over: list[Lease] = []  # a line stands in one place, and the configuration goes first
-    for lease in transaction.static_leases():
-        name = names.get(lease.line, "")
-        if lease.login == static_login(source, name):
-            held[lease.address] = lease
-        elif source == CONFIG and name in new.lines and lease.address not in new.addresses:
-            taken_over.append(lease)
-    before = _of_source(listed, held.values(), names, source, configured)
-    change = diff(before, held, new, numbers, source=source, now=now)
+    addresses = dict(new.addresses)
+    held, taken_over = _take_out_leases(transaction, addresses, new, source)
+    lines = dict(new.lines)
+    off = _take_out_lines(transaction, lines, new)
+    here = set(transaction.line_names({lease.line for lease in held.values()}).values())
+    before = {name: line for name, line in off if _is_of(source, name, here, configured)}
+    numbers: dict[str, int] = {}
+    for some in chunks({*lines, *addresses.values(), *before}):
+        numbers |= transaction.number_lines(some)
+    change = diff(before, held, StaticList(lines, addresses), numbers, source=source, now=now)
     ended = [lease._replace(end=now, ending=Ending.LIST) for lease in taken_over if lease.begin < now]
     return replace(change, removed=(*change.removed, *taken_over), added=(*change.added, *ended))
+
+
+def portions(change: ListChange) -> Iterator[tuple[list[Lease], list[Lease]]]:
+    """Cut the leases to remove and to add into portions; an address has all of its own in one."""
+    ended = {lease.address: lease for lease in change.added if lease.end is not None}
+    for removed in chunks(change.removed):
+        yield removed, [ended[lease.address] for lease in removed if lease.address in ended]
+    for added in chunks(lease for lease in change.added if lease.end is None):
+        yield [], added
+
+
+def chunks(many: Iterable[_T]) -> Iterator[list[_T]]:
+    """Cut what may be a million into lists short enough to make objects of."""
+    rest = iter(many)
+    while some := list(islice(rest, _CHUNK)):
+        yield some
 
 
 def write_plans(transaction: Transaction, new: StaticList, rules: Iterable[Rule], now: datetime) -> None:
@@ -52,15 +70,48 @@ def listed_plans(transaction: Transaction) -> dict[bytes, PortPlan]:
     return {network: plan for network, plan in transaction.port_plans().items() if network in listed}
 
 
-def _of_source(
-    listed: Mapping[str, StaticLine],
-    held: Iterable[Lease],
-    names: Mapping[int, str],
-    source: str,
-    configured: StaticList,
-) -> dict[str, StaticLine]:
-    """Return the listed lines of one source; a line stands on one list only."""
-    if source == CONFIG:
-        here = {names[lease.line] for lease in held}
-        return {name: line for name, line in listed.items() if name in here}
-    return {name: line for name, line in listed.items() if name not in configured.lines}
+def _take_out_leases(
+    transaction: Transaction, addresses: dict[Address, str], new: StaticList, source: str
+) -> tuple[dict[Address, Lease], list[Lease]]:
+    """Take out of a list's addresses what is held already; return what else its source gave, and others.
+
+    A line stands in one place, and the configuration goes first: what a file gave its lines ends.
+    """
+    held: dict[Address, Lease] = {}
+    taken_over: list[Lease] = []
+    for some in chunks(transaction.static_leases()):
+        others = [lease for lease in some if not _take_out(addresses, lease, source)]
+        names = transaction.line_names({lease.line for lease in others})
+        for lease in others:
+            name = names[lease.line]
+            if lease.login == static_login(source, name):
+                held[lease.address] = lease
+            elif source == CONFIG and name in new.lines and lease.address not in new.addresses:
+                taken_over.append(lease)
+    return held, taken_over
+
+
+def _take_out(addresses: dict[Address, str], lease: Lease, source: str) -> bool:
+    """Take the address of a lease out, if the list gives it to the same line; tell whether it does."""
+    name = addresses.get(lease.address)
+    if name is None or lease.login != static_login(source, name):
+        return False
+    del addresses[lease.address]
+    return True
+
+
+def _take_out_lines(
+    transaction: Transaction, lines: dict[str, StaticLine], new: StaticList
+) -> Iterator[tuple[str, StaticLine]]:
+    """Take out of a list's lines what is known already; yield the lines of all lists that are off it."""
+    for one in transaction.listed_lines():
+        line = StaticLine(one.class_name or "", one.fixed)
+        if lines.get(one.name) == line:
+            del lines[one.name]
+        elif one.name not in new.lines:
+            yield one.name, line
+
+
+def _is_of(source: str, name: str, here: Collection[str], configured: StaticList) -> bool:
+    """Tell whether a line was on a source's list; `here`: those whose leases it gave."""
+    return name in here if source == CONFIG else name not in configured.lines
