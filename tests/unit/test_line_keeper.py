@@ -6,21 +6,23 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from sekisho.config import Config, parse
-from sekisho.daemon import line_keeper, roster_writer
+from sekisho.daemon import attempts, line_keeper, roster_writer
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper, treatment_of
 from sekisho.daemon.settler import Settler
 from sekisho.gate import GateError
 from sekisho.lines.events import Heard, Kind, login_key
-from sekisho.lines.static import StaticLine, StaticList
+from sekisho.lines.records import Relief
+from sekisho.lines.static import ListChange, StaticLine, StaticList
 from sekisho.model import Address, KnownLine, PortPlan, RosterChange
-from sekisho.store import StoreError, Transaction
+from sekisho.store import StoreError, Transaction, UnfitError
 from sekisho.store.late import LateStore
 from tests.system.waiting import until
 from tests.unit.keeping import NOW, NOW_NS, TEXT, FakeGate, FakeHold, lines_in_kernel
@@ -143,6 +145,8 @@ class Site:
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster_writer, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(line_keeper, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(attempts, "REST_SECONDS", 0.01)
+    monkeypatch.setattr(attempts, "LONGEST_REST_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -296,8 +300,57 @@ def test_a_fault_of_ours_does_not_end_the_thread(site: Site) -> None:
         site.store.broken = ValueError("never thought of")
         until(lambda: any("our fault" in entry["event"] for entry in logs))
         site.store.broken = None
-        until(lambda: any(entry["event"] == "the store is back" for entry in logs))
+        until(lambda: any(entry["event"] == "what had failed works again" for entry in logs))
     site.lines.check()
+
+
+def test_lists_that_cannot_come_in_keep_nothing_else_from_being_seen_to(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.list = LISTED
+    site.start()
+    until(lambda: site.lines.is_whole)
+    home = site.number("home")
+    forgetting = threading.Event()
+
+    def refuse(*_: object, **__: object) -> ListChange:
+        raise UnfitError("a number is too large")
+
+    with capture_logs() as logs:
+        monkeypatch.setattr(site.lines.intake, "put_list", refuse)
+        site.reload(TEXT)
+        until(lambda: any(entry.get("undone") == "lists of lines" for entry in logs))
+        monkeypatch.setattr(site.lines._forgetter, "step", forgetting.set)
+        with site.store.transaction() as transaction:
+            transaction.add_relief(Relief(home, NOW, NOW + timedelta(days=1), "root", "its own server"))
+        until(lambda: lines_in_kernel(site.gate).lines[home].limit is not None)
+        assert forgetting.wait(timeout=30)
+    assert not site.lines.is_whole
+    assert not any(entry["event"] == "the store is away" for entry in logs)
+
+
+def test_a_list_that_cannot_come_in_is_not_read_each_time(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "REST_SECONDS", 3600.0)
+    monkeypatch.setattr(attempts, "LONGEST_REST_SECONDS", 3600.0)
+    site.start()
+    until(lambda: site.lines.is_whole)
+    reads, looks = [], []
+
+    def read(_: Config) -> StaticList | None:
+        reads.append(1)
+        raise ValueError("never thought of")
+
+    monkeypatch.setattr(site.lines, "_file_list", read)
+    monkeypatch.setattr(site.lines._forgetter, "step", lambda: looks.append(1))
+    with capture_logs() as logs:
+        with pytest.raises(ValueError, match="never thought of"):
+            site.lines.follow(site.config())
+        until(lambda: any(entry.get("undone") == "lists of lines" for entry in logs))
+        seen = len(looks)
+        until(lambda: len(looks) > seen + 5)
+    assert len(reads) == 2  # at the reload, and once since
 
 
 def test_a_thread_that_has_ended_ends_the_daemon(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
-from sekisho.store import StoreError
+from sekisho.store import StoreError, UnfitError
 
+REST_SECONDS = 1.0  # after the first failure of what costs much; twice as long after each one more
+LONGEST_REST_SECONDS = 60.0
+
+_AWAY = "the store is away"
+_UNFIT = "the store cannot take this in as it is, which is our fault: please report it; trying again"
+_OURS = "lines cannot be seen to, which is our fault: please report it; trying again"
 _T = TypeVar("_T")
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    told: str
+    rest_seconds: float  # after one more
+    until_seconds: float  # nothing is tried
+
+
 class Attempts:
-    """Remembers which actions fail, by their names."""
+    """Remembers what fails, and since when it has rested; `monotonic` is of a clock that is never set."""
 
-    def __init__(self) -> None:
-        self._failing: set[str] = set()
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._failures: dict[str, _Failure] = {}
 
-    def attempt(self, action: Callable[[], _T]) -> _T | None:
-        """Do something at the root of a thread; None where it has failed, by whatever."""
-        name = action.__name__
+    def attempt(self, what: str, action: Callable[[], _T], *, rests: bool = False) -> _T | None:
+        """Do something at the root of a thread; None where it has failed, by whatever, or where it rests.
+
+        `what` is the log's word for it. What `rests` is tried ever more seldom while it fails.
+        """
+        before = self._failures.get(what)
+        if rests and before is not None and self._monotonic() < before.until_seconds:
+            return None
         try:
             done = action()
         except StoreError as error:
-            if name not in self._failing:
-                log.error("the store is away", why=str(error))  # noqa: TRY400 - the message says it all
+            told = _UNFIT if isinstance(error, UnfitError) else _AWAY
+            if self._is_news(what, told):
+                log.error(told, undone=what, why=str(error))  # noqa: TRY400 - the message says it all
         except Exception:
-            if name not in self._failing:
-                log.exception("lines cannot be seen to, which is our fault; trying again")
+            if self._is_news(what, _OURS):
+                log.exception(_OURS, undone=what)
         else:
-            if name in self._failing:
-                log.info("the store is back")
-            self._failing.discard(name)
+            if self._failures.pop(what, None) is not None:
+                log.info("what had failed works again", done=what)
             return done
-        self._failing.add(name)
         return None
+
+    def _is_news(self, what: str, told: str) -> bool:
+        """Remember a failure; tell whether the log does not have it yet."""
+        before = self._failures.get(what)
+        rest_seconds = REST_SECONDS if before is None else before.rest_seconds
+        longer_seconds = min(2 * rest_seconds, LONGEST_REST_SECONDS)
+        self._failures[what] = _Failure(told, longer_seconds, self._monotonic() + rest_seconds)
+        return before is None or before.told != told

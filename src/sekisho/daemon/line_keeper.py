@@ -117,6 +117,7 @@ class LineKeeper:
         """
         try:
             self._open()
+            self._put_lists()
         except StoreError:
             raise
         except Exception as error:
@@ -130,7 +131,6 @@ class LineKeeper:
             settler.settle()
             settler.start()
             self._settler = settler
-        self._put_lists()
 
     def start(self, gate: KeptGate) -> None:
         """Begin to tell the gate, and to see to what time brings."""
@@ -290,21 +290,30 @@ class LineKeeper:
 
     def _run(self) -> None:
         while not self._stopping.wait(0 if self._work_off() else TICK_SECONDS):
-            self._attempts.attempt(self._tick)
+            self._tick()
 
     def _work_off(self) -> bool:
-        return self._settler is not None and bool(self._attempts.attempt(self.intake.work_off))
+        return self._settler is not None and bool(
+            self._attempts.attempt("boots of NASes", self.intake.work_off)
+        )
 
     def _tick(self) -> None:
-        """See whether the store is there, and which reliefs have ended."""
-        if self._settler is None:
-            self._open()
-            self._start_over()
-        elif self._due:
-            self._put_lists()
+        """See to what time brings; what fails keeps nothing else from being done."""
+        if self._settler is None and not self._attempts.attempt("opening the store", self._open_late):
+            return
+        self._attempts.attempt("reliefs", self._see_to_reliefs)
+        self._attempts.attempt("forgetting", self._forgetter.step)
+        self._attempts.attempt("lists of lines", self._put_lists, rests=True)
+
+    def _open_late(self) -> bool:
+        self._open()
+        self._start_over()
+        return True
+
+    def _see_to_reliefs(self) -> None:
+        """Tell the gate which reliefs have begun or ended."""
         with self.store.reading() as transaction:
             relieved = frozenset(one.line for one in transaction.reliefs(self._utc()))
-        self._forgetter.step()
         if relieved != self._relieved:
             self.intake.refresh(relieved ^ self._relieved)
             self._relieved = relieved
