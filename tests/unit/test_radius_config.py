@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.config import Config, parse
+from sekisho.config import Config, Severity, errors, parse
 from sekisho.lines.radius import Naming
 
 SHIPPED = Path(__file__).parents[2] / "etc" / "sekisho.toml"
@@ -29,6 +29,10 @@ def client(address: str, name: str = "bng1") -> str:
     return f'[[radius.client]]\nname = "{name}"\naddress = "{address}"\nsecret_file = "bng1"\n'
 
 
+def with_nas(address: str, name: str) -> str:
+    return f'{client(address, name)}nas = ["{name}"]\n'
+
+
 def good(text: str) -> Config:
     checked = parse(text.encode())
     assert checked.problems == ()
@@ -40,7 +44,7 @@ def told(text: str) -> dict[str, str]:
     """What is wrong, by key."""
     checked = parse((GATE + text).encode())
     assert checked.config is None
-    return {problem.key: f"{problem.what}: {problem.way_out}" for problem in checked.problems}
+    return {problem.key: f"{problem.what}: {problem.way_out}" for problem in errors(checked.problems)}
 
 
 def test_without_radius_there_is_none() -> None:
@@ -63,10 +67,10 @@ def test_clients_may_be_addresses_and_prefixes_side_by_side() -> None:
     config = good(
         GATE
         + LISTEN
-        + client("192.0.2.1")
-        + client("192.0.2.2", "bng2")
-        + client("2001:db8:1::/48", "bng3")
-        + client("192.0.2.128/25", "bng4")
+        + with_nas("192.0.2.1", "bng1")
+        + with_nas("192.0.2.2", "bng2")
+        + with_nas("2001:db8:1::/48", "bng3")
+        + with_nas("192.0.2.128/25", "bng4")
     )
     assert [one.address for one in config.radius_clients][2:] == [
         IPv6Network("2001:db8:1::/48"),
@@ -92,6 +96,25 @@ def test_a_client_may_be_kept_to_its_nases_and_pools() -> None:
     (found,) = good(GATE + LISTEN + client("192.0.2.1") + scope).radius_clients
     assert found.nas == ("bng1", "2001:db8::1")
     assert found.pools == (IPv4Network("100.64.0.0/16"), IPv6Network("2001:db8::/40"))
+
+
+@pytest.mark.parametrize(
+    ("clients", "keys"),
+    [
+        (client("192.0.2.1"), []),
+        (client("192.0.2.0/24"), ["radius.client[0].nas"]),
+        (with_nas("192.0.2.0/24", "bng1"), []),
+        (client("192.0.2.1") + client("192.0.2.2", "bng2"), ["radius.client[0].nas", "radius.client[1].nas"]),
+        (with_nas("192.0.2.1", "bng1") + client("192.0.2.2", "bng2"), ["radius.client[1].nas"]),
+        (with_nas("192.0.2.1", "bng1") + with_nas("192.0.2.2", "bng2"), []),
+    ],
+)
+def test_clients_of_which_no_nas_can_be_ended_are_warned_of(clients: str, keys: list[str]) -> None:
+    checked = parse((GATE + LISTEN + clients).encode())
+    assert checked.config is not None
+    assert [problem.key for problem in checked.problems] == keys
+    assert all(problem.severity is Severity.WARNING for problem in checked.problems)
+    assert all("Accounting-On" in problem.what for problem in checked.problems)
 
 
 @pytest.mark.parametrize(

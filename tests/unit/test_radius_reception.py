@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -284,21 +284,26 @@ def test_a_client_speaks_of_its_own_nases(
 
 
 @pytest.mark.parametrize(
-    ("addresses", "count"),
+    ("addresses", "kept"),
     [
-        ((), Count.TAKEN),
-        ((IPV4,), Count.TAKEN),
-        ((IPV4, (97, b"\0\x40" + bytes.fromhex("20010db8000100ff"))), Count.TAKEN),
-        ((IPV4, (97, b"\0\x40" + bytes.fromhex("20010db8000200ff"))), Count.NOT_THEIRS),
-        (((97, b"\0\x20" + bytes.fromhex("20010db8")),), Count.NOT_THEIRS),
-        (((8, bytes((100, 65, 0, 7))),), Count.NOT_THEIRS),
+        ((), 0),
+        ((IPV4,), 1),
+        ((IPV4, (97, b"\0\x40" + bytes.fromhex("20010db8000100ff"))), 2),
+        ((IPV4, (97, b"\0\x40" + bytes.fromhex("20010db8000200ff"))), 1),
+        (((97, b"\0\x20" + bytes.fromhex("20010db8")),), 0),
+        (((8, bytes((100, 65, 0, 7))),), 0),
     ],
 )
-def test_a_client_speaks_of_its_own_pools(addresses: tuple[Attribute, ...], count: Count) -> None:
+def test_a_client_speaks_of_its_own_pools(addresses: tuple[Attribute, ...], kept: int) -> None:
     pools = (ip_network("100.64.0.0/16"), ip_network("2001:db8:1::/48"))
     desk = Desk(Client("bng1", BNG1.network, SECRET, pools=pools))
     assert len(desk.bring(accounting(START, LOGIN, USER, NAS, *addresses))) == 1
-    assert desk.counts == {("bng1", count): 1}
+    (heard,) = desk.taken
+    assert isinstance(heard, Heard)
+    assert all(any(ip_address(one.network) in pool for pool in pools) for one in heard.addresses)
+    assert len(heard.addresses) == kept
+    left_out = {("bng1", Count.NOT_IN_POOLS): 1} if kept < len(addresses) else {}
+    assert desk.counts == {("bng1", Count.TAKEN): 1, **left_out}
 
 
 def test_a_client_does_not_show_its_secret() -> None:

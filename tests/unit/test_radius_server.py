@@ -18,7 +18,7 @@ from sekisho.lines.radius import Naming
 from sekisho.lines.radius_reception import Client, Count
 from sekisho.lines.radius_server import ListenError, NotDurableError, RadiusServer
 from tests.system.waiting import until
-from tests.unit.radius_packets import LOGIN, NAS, SECRET, START, USER, accounting
+from tests.unit.radius_packets import IPV4, LOGIN, NAS, SECRET, START, USER, accounting
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 LOOPBACK = Client("here", ip_network("127.0.0.1"), SECRET)
@@ -180,6 +180,23 @@ def test_a_wrong_secret_is_told_with_the_clients_name(scene: Scene) -> None:
         until(lambda: len(logs) == 1)
     assert (logs[0]["client"], logs[0]["datagrams"]) == ("here", 1)
     assert "compare the secrets" in logs[0]["event"]
+
+
+def test_what_is_not_kept_is_told_with_the_clients_name_and_no_address(scene: Scene) -> None:
+    pools = (ip_network("198.51.100.0/24"),)
+    here = Client("here", LOOPBACK.network, SECRET, nas=frozenset({"bng1"}), pools=pools)
+    server = scene.start(here)
+    sender = scene.sender(server)
+    with capture_logs() as logs:
+        sender.send(accounting(START, LOGIN, USER, (32, b"bng2"), IPV4))
+        until(lambda: len(logs) == 1)
+        sender.send(accounting(START, LOGIN, USER, NAS, IPV4))
+        until(counted(server, Count.TAKEN, 1))
+        scene.seconds += 60
+        until(lambda: len(logs) == 2)
+    assert [(one["client"], one["datagrams"]) for one in logs] == [("here", 1)] * 2
+    assert [one["event"].rpartition(": ")[2] for one in logs] == ["look at nas", "look at pools"]
+    assert not any(told in str(logs) for told in ("127.0.0.1", "100.64.", "bng2", "alice"))
 
 
 def test_clients_change_while_it_runs_and_nothing_is_lost(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from sekisho.config.draft import Draft
 from sekisho.config.holdings import Place, overlaps
 from sekisho.config.listen import show_listen
-from sekisho.config.problems import Finding, Path, dotted
+from sekisho.config.problems import Finding, Path, Severity, dotted
 from sekisho.config.schema import RadiusTable
 
 _CLIENTS: Path = ("radius", "client")
@@ -29,6 +29,7 @@ def check_radius(draft: Draft) -> Iterator[Finding]:
         for index, client in draft.radius_clients.items()
     )
     yield from _addresses(draft)
+    yield from _without_nas(draft)
 
 
 def check_naming(table: str, naming: Sequence[str]) -> Iterator[Finding]:
@@ -66,3 +67,17 @@ def _addresses(draft: Draft) -> Iterator[Finding]:
             f'"{later.network}" overlaps with "{earlier.network}" of {dotted(earlier.path[:-1])}',
             "cut the prefixes so that each address is one client's",
         )
+
+
+def _without_nas(draft: Draft) -> Iterator[Finding]:
+    are_several = len(draft.radius_clients) > 1
+    for index, client in draft.radius_clients.items():
+        if not client.nas and (are_several or client.address.num_addresses > 1):
+            who = "it is not the only client" if are_several else "it is a prefix"
+            yield Finding(
+                (*_CLIENTS, index, "nas"),
+                f'"{client.name}" names no NAS and {who}: that a NAS starts anew (Accounting-On, -Off) is '
+                "heeded only where it calls itself by the address that it sends from",
+                'write the NAS-Identifiers of which it may speak, as in nas = ["bng1"]',
+                Severity.WARNING,
+            )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_address
@@ -43,7 +43,7 @@ Source = tuple[Any, ...]  # as a socket tells it: address, port, and what more I
 
 
 class Count(StrEnum):
-    """What became of a datagram; CLOCK is counted besides."""
+    """What became of a datagram; NOT_IN_POOLS and CLOCK are counted besides."""
 
     TAKEN = "taken"  # durable, and acknowledged
     IGNORED = "ignored"  # acknowledged: an Acct-Status-Type that says nothing of addresses
@@ -55,7 +55,8 @@ class Count(StrEnum):
     MALFORMED = "malformed"
     UNEXPECTED = "unexpected"  # another kind of packet, as an Access-Request
     FORGED = "forged"  # an authenticator does not fit: mostly another secret
-    NOT_THEIRS = "not_theirs"  # acknowledged, not kept: of a NAS or a pool that is not the client's
+    NOT_THEIRS = "not_theirs"  # acknowledged, not kept: of a NAS that is not the client's
+    NOT_IN_POOLS = "not_in_pools"  # of its addresses some were left out: in none of the client's pools
     CLOCK = "clock"  # the time that the NAS tells cannot be: taken as of its receipt
 
 
@@ -221,7 +222,7 @@ class Reception:
             return Count.NOT_THEIRS
         if clock_is_wrong:
             batch.counts[client.name, Count.CLOCK] += 1
-        return event
+        return event if isinstance(event, Boot) else _within(event, client, batch)
 
     def _is_theirs(self, event: Heard | Boot, client: Client, source: str) -> bool:
         """Tell whether a client may say this: a NAS that is another's is not for it to speak of.
@@ -230,13 +231,9 @@ class Reception:
         only where it is that NAS itself, by its address, or the only sender there is.
         """
         if event.nas == source or event.nas in client.nas:
-            nas_is_theirs = True
-        else:
-            is_listed = bool(client.nas) or event.nas in self._listed
-            nas_is_theirs = not is_listed and (self._is_alone or isinstance(event, Heard))
-        if isinstance(event, Boot) or not client.pools:
-            return nas_is_theirs
-        return nas_is_theirs and all(_is_in(one, client.pools) for one in event.addresses)
+            return True
+        is_listed = bool(client.nas) or event.nas in self._listed
+        return not is_listed and (self._is_alone or isinstance(event, Heard))
 
     def _forget(self, now_seconds: float) -> None:
         remembered = self._remembered
@@ -255,6 +252,17 @@ class Reception:
 
 def _size(remembered: _Remembered) -> int:
     return _OVERHEAD_BYTES + (len(remembered.reply.data) if remembered.reply else 0)
+
+
+def _within(event: Heard, client: Client, batch: Batch) -> Heard:
+    """Leave out addresses of which the client may not speak, and count that."""
+    if not client.pools:
+        return event
+    addresses = tuple(one for one in event.addresses if _is_in(one, client.pools))
+    if len(addresses) == len(event.addresses):
+        return event
+    batch.counts[client.name, Count.NOT_IN_POOLS] += 1
+    return replace(event, addresses=addresses)
 
 
 def _is_in(address: Address, pools: Iterable[Network]) -> bool:

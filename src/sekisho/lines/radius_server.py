@@ -37,6 +37,8 @@ _MEMINFO = struct.Struct("9I")  # the last: datagrams for which there was no roo
 _COMPLAINTS = {
     Count.UNKNOWN_CLIENT: "accounting from senders that are no [[radius.client]] was dropped",
     Count.FORGED: "accounting with an authenticator that does not fit was dropped: compare the secrets",
+    Count.NOT_THEIRS: "accounting of a NAS that is not the client's was not kept: look at nas",
+    Count.NOT_IN_POOLS: "addresses of a pool that is not the client's were left out: look at pools",
 }
 
 log = structlog.get_logger()
