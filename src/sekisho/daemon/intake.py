@@ -209,8 +209,8 @@ def _known_lines(
     transaction: Transaction, lines: Collection[int], treatment: Treatment, now: datetime
 ) -> Iterator[tuple[int, KnownLine | None]]:
     """Yield how lines are to be treated, as they are in the store."""
-    held = transaction.holdings_of(lines)
     listed = transaction.listed_classes(lines)
+    held = transaction.holdings_of(line for line in lines if listed.get(line) not in treatment.classes)
     relieved = transaction.relieved(lines, now)
     for line in lines:
         yield line, known_line(treatment, held.get(line, ()), listed.get(line), relieved=line in relieved)
