@@ -25,6 +25,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -35,6 +36,9 @@ from sekisho.model import Address
 MOST_TIMES = 16  # Starts, and Stops, of one login: the newest; the leases that began before stay as they are
 MOST_ADDRESSES = 64  # of one login, as of one packet; of more, the lowest count, whatever their order
 REPETITION = timedelta(seconds=2)  # of a packet that is sent again with another Acct-Delay-Time
+
+
+_FEW = 64  # comparisons: to hash moments costs more
 
 
 class _Span(NamedTuple):
@@ -61,23 +65,22 @@ def decide(
 
     `logins`: what is known of the events' logins, by key; `boots`: those of the events' NASes, in order.
     """
-    changed: dict[bytes, Login] = {}
-    compared = dict(logins)
-    removed: dict[Lease, None] = {}
-    added: dict[Lease, None] = {}
+    states: dict[bytes, list[Login | None]] = {}  # of each login: before, while it was full, and after
     misfits = 0
     for event in events:
-        key = event.login
-        known = changed.get(key) or logins.get(key)
-        if known is not None and known != compared.get(key) and _moves_since(known, event):
-            _compare(key, compared.get(key), known, boots.get(known.nas, ()), removed, added)
-            compared[key] = known
-        changed[key] = login = record(known, event)
+        passed = states.setdefault(event.login, [logins.get(event.login)] * 2)
+        known = passed[-1]
+        if known is not None and known is not passed[-2] and _moves_since(known, event):
+            passed.append(known)
+        passed[-1] = login = record(known, event)
         there = () if known is None else known.named
-        misfits += len({*there, *event.addresses}) - len(login.named)
-    changed = {key: login for key, login in changed.items() if login != logins.get(key)}
-    for key, login in changed.items():
-        _compare(key, compared.get(key), login, boots.get(login.nas, ()), removed, added)
+        misfits += len({*there, *event.addresses}) - len(login.named) if event.addresses else 0
+    removed: list[Lease] = []
+    added: list[Lease] = []
+    for key, passed in states.items():
+        _follow(key, passed, boots, removed, added)
+    ends = {key: (passed[0], passed[-1]) for key, passed in states.items()}
+    changed = {key: after for key, (before, after) in ends.items() if after is not None and after != before}
     return Decision(changed, tuple(removed), tuple(added), misfits)
 
 
@@ -85,10 +88,12 @@ def reboot(
     logins: Mapping[bytes, Login], before: Sequence[datetime], after: Sequence[datetime]
 ) -> tuple[tuple[Lease, ...], tuple[Lease, ...]]:
     """Tell which leases to remove and to add when a NAS's boots become others than before."""
-    removed: dict[Lease, None] = {}
-    added: dict[Lease, None] = {}
+    removed: list[Lease] = []
+    added: list[Lease] = []
     for key, login in logins.items():
-        _differ(leases(key, login, before), leases(key, login, after), removed, added)
+        gone, come = _difference(tuple(leases(key, login, before)), tuple(leases(key, login, after)))
+        removed += gone
+        added += come
     return tuple(removed), tuple(added)
 
 
@@ -153,35 +158,55 @@ def _shape(address: Address) -> tuple[int, int, bool]:
     return len(address.network), address.length, address.port_set is None
 
 
-def _compare(
+def _follow(
     key: bytes,
-    before: Login | None,
-    after: Login,
-    boots: Sequence[datetime],
-    removed: dict[Lease, None],
-    added: dict[Lease, None],
+    states: Sequence[Login | None],
+    boots: Mapping[str, Sequence[datetime]],
+    removed: list[Lease],
+    added: list[Lease],
 ) -> None:
+    """Note what leads from a login's first state to its last, by way of those between."""
+    gone: dict[Lease, None] = {}
+    come: dict[Lease, None] = {}
+    for before, after in pairwise(states):
+        if after is None or after == before:
+            continue
+        less, more = _compare(key, before, after, boots.get(after.nas, ()))
+        if len(states) == 2:
+            removed += less
+            added += more
+            return
+        _move(less, come, gone)
+        _move(more, gone, come)
+    removed += gone
+    added += come
+
+
+def _compare(
+    key: bytes, before: Login | None, after: Login, boots: Sequence[datetime]
+) -> tuple[list[Lease], list[Lease]]:
     since = _since(after)
-    old = () if before is None else (one for one in leases(key, before, boots) if one.begin >= since)
-    _differ(old, leases(key, after, boots), removed, added)
+    old = () if before is None else tuple(one for one in leases(key, before, boots) if one.begin >= since)
+    return _difference(old, tuple(leases(key, after, boots)))
 
 
-def _differ(
-    old: Iterable[Lease], new: Iterable[Lease], removed: dict[Lease, None], added: dict[Lease, None]
-) -> None:
-    before, after = dict.fromkeys(old), dict.fromkeys(new)
-    for lease in before.keys() - after.keys():
-        _move(lease, added, removed)
-    for lease in after.keys() - before.keys():
-        _move(lease, removed, added)
+def _difference(old: tuple[Lease, ...], new: tuple[Lease, ...]) -> tuple[list[Lease], list[Lease]]:
+    """Return which leases are gone, and which have come."""
+    if old == new:
+        return [], []
+    if len(old) * len(new) <= _FEW:
+        return [one for one in old if one not in new], [one for one in new if one not in old]
+    before, after = set(old), set(new)
+    return [one for one in old if one not in after], [one for one in new if one not in before]
 
 
-def _move(lease: Lease, away_from: dict[Lease, None], to: dict[Lease, None]) -> None:
-    """Note a lease as removed or added, unless the same batch did the contrary before."""
-    if lease in away_from:
-        del away_from[lease]
-    else:
-        to[lease] = None
+def _move(some: Iterable[Lease], away_from: dict[Lease, None], to: dict[Lease, None]) -> None:
+    """Note leases as gone or come, unless the same batch did the contrary before."""
+    for lease in some:
+        if lease in away_from:
+            del away_from[lease]
+        else:
+            to[lease] = None
 
 
 def _since(login: Login) -> datetime:
