@@ -123,18 +123,23 @@ def leases(key: bytes, login: Login, boots: Sequence[datetime]) -> Iterator[Leas
 
     None is empty.
     """
-    since = _since(login)
-    for span in _spans(login, boots):
-        shapes = {_shape(address) for address, one in login.named.items() if _is_said(one, span)}
+    since, spans = _since(login), _spans(login, boots)
+    for span in spans:
+        shapes = _shapes(login, span) if len(spans) > 1 else ()  # of one span all of them are
         for address, named in login.named.items():
             first, last, _ = named
-            if _shape(address) in shapes and not _is_said(named, span):
+            if shapes and _shape(address) in shapes and not _is_said(named, span):
                 continue
             begin = max(span.begin, first)
             if last < span.begin or (span.limit is not None and begin >= span.limit):
                 continue
             if begin >= since and (span.end is None or begin < span.end):
                 yield Lease(address, begin, key, login.line, span.end, span.ending)
+
+
+def _shapes(login: Login, span: _Span) -> set[tuple[int, int, bool]]:
+    """Return the kinds of addresses that are named in a span."""
+    return {_shape(address) for address, named in login.named.items() if _is_said(named, span)}
 
 
 def _is_said(named: Named, span: _Span) -> bool:
