@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -48,6 +49,7 @@ class RunningOffice:
         self._keeper = keeper
         self._started_at = started_at
         self._on_reload, self._on_down = on_reload, on_down
+        self._reloading = threading.Lock()  # until it is passed on: the last told of is the one in force
 
     def status(self) -> Status:
         """Tell the state of the gate."""
@@ -79,13 +81,14 @@ class RunningOffice:
 
     def reload(self, peer: Peer | None) -> ReloadAnswer:
         """Read the file again; `peer` is None for SIGHUP."""
-        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
-        try:
-            answer = self._keeper.reload(peer)
-            self._on_reload(self._keeper.kept.config)
-            return answer
-        finally:
-            notify("READY=1")
+        with self._reloading:
+            notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
+            try:
+                answer = self._keeper.reload(peer)
+                self._on_reload(self._keeper.kept.config)
+                return answer
+            finally:
+                notify("READY=1")
 
     def down(self, peer: Peer) -> DownAnswer:
         """Detach the gate, take away rules and pins, and end the daemon."""
