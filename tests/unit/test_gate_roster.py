@@ -157,6 +157,33 @@ def test_lines_of_nobody_knows_whom_stay_with_what_they_refer_to() -> None:
     assert lengths_tried(after) == bytes([56, 48])
 
 
+def test_lengths_of_nobody_knows_whom_give_way_to_the_files() -> None:
+    held = {prefix(length): 1 for length in range(57, 65)}
+    twice = Address(ip_address("2001:db9::").packed, 60)
+    installed = encode(Wanted({"a": SLOW}, lines={1: LINE}, addresses={HOST: 1, twice: 1, **held}))
+    after = around(
+        Wanted({"a": SLOW}, lines={3: LINE}, addresses=dict.fromkeys(map(prefix, (48, *range(50, 56))), 3)),
+        Roster(),
+        installed,
+    )
+    assert lengths_tried(after) == bytes([60, 55, 54, 53, 52, 51, 50, 48])  # the most frequent finds room
+    assert {key for key, line in after["addresses"].items() if line == abi.pack_line(1)} == {
+        abi.pack_address_key(*one) for one in (HOST, twice, prefix(60))
+    }
+    assert set(after["known"]) == {abi.pack_line(1), abi.pack_line(3)}
+
+
+def test_lengths_that_no_line_has_any_more_take_no_room() -> None:
+    eight = {prefix(length): 1 for length in range(57, 65)}
+    installed, _ = changed(
+        encode(Wanted({"a": SLOW}, lines={1: LINE}, addresses=eight)),
+        RosterChange({}, dict.fromkeys(eight)),
+    )
+    file = Wanted({"a": SLOW}, lines={3: LINE}, addresses={prefix(48): 3})
+    assert lengths_tried(installed) == bytes(range(64, 56, -1))
+    assert lengths_tried(around(file, Roster(), installed)) == bytes([48])
+
+
 def test_how_lines_share_an_address_stays_with_them() -> None:
     there, of_file, new = (bytes([192, 0, 2, last]) for last in (1, 2, 3))
     shared = {there: PortPlan("b", size=512), of_file: PortPlan("a", size=512)}

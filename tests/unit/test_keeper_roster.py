@@ -248,6 +248,30 @@ def test_a_change_that_cannot_be_changes_nothing() -> None:
     assert lines_in_kernel(scene.gate).addresses == {**ROSTER.addresses, ipv4(7): 7}
 
 
+EIGHT = Roster({1: DYNAMIC}, {ipv4(1): 1, **{ipv6(length): 1 for length in range(57, 65)}})
+
+
+def test_a_gate_is_opened_though_the_kernels_lines_leave_no_room_for_a_length_of_the_files() -> None:
+    gate = Scene(roster=EIGHT).gate
+    scene = Scene(gate, roster=None, text=TEXT + WITH_OFFICE)
+    there = lines_in_kernel(scene.gate)
+    assert there.addresses[OF_OFFICE] == OFFICE
+    assert there.addresses[ipv4(1)] == 1
+    assert len(there.addresses.keys() & EIGHT.addresses.keys()) == len(EIGHT.addresses) - 1
+    assert len(lengths(gate)) == 8
+    assert 48 in lengths(gate)
+
+
+def test_a_file_is_reloaded_though_the_kernels_lines_leave_no_room_for_a_length_of_it() -> None:
+    scene = Scene(Scene(roster=EIGHT).gate, roster=None)
+    scene.text = TEXT + WITH_OFFICE
+    scene.keeper.reload(None)
+    assert lines_in_kernel(scene.gate).addresses[OF_OFFICE] == OFFICE
+    scene.text = TEXT
+    scene.keeper.reload(None)
+    assert 48 not in lengths(scene.gate)
+
+
 NINE = {**{ipv6(length): 7 for length in range(57, 65)}, ipv6(64, 1): 7, ipv4(7): 7}
 """Eight lengths more than the roster's 56, one of them twice."""
 BLOCK = Address(bytes([100, 64, 8, 0]), 24)

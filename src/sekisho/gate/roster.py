@@ -29,6 +29,7 @@ _LENGTHS_AT: Final = abi.CONTROL.offset("prefix_lengths")
 _LENGTHS_END: Final = _LENGTHS_AT + abi.MAX_PREFIX_LENGTHS
 _HOST_SIZE: Final = 16
 _HOST_BITS: Final = 128
+_LENGTH_WORD, _LENGTH_SHIFT = divmod(8 * abi.ADDRESS_KEY.offset("length"), 64)  # in the key of an address
 _Line = TypeVar("_Line", bound=int | None)
 _address_key = struct.Struct(abi.ADDRESS_KEY.format)
 
@@ -72,17 +73,20 @@ def pack_addresses(addresses: Mapping[Address, int]) -> Packed:
 
 
 def lines_around(tables: Tables, former: Roster, installed: Tables) -> Tables:
-    """Return the tables of lines: those of `tables` over the installed ones less the former's.
+    """Return the tables with the installed lines, less the former's, beneath theirs.
 
-    A former line that holds an address beside the former's stays known.
+    A former line that holds an address beside the former's stays known. IPv6 prefixes that are installed
+    are left to their pools where their lengths find no room beside those of `tables`.
     """
     there = packed("addresses", installed.get("addresses", {}))
-    addresses = there.overlaid(address_rows(former.addresses), packed("addresses", tables["addresses"]))
+    overlaid = there.overlaid(address_rows(former.addresses), packed("addresses", tables["addresses"]))
+    addresses, lengths = _with_room(overlaid, installed_prefix_lengths(tables))
     gone = known_rows(former.lines)
     if len(gone):
         gone = np.setdiff1d(gone, addresses.words).reshape(-1, 1)
     known = packed("known", installed.get("known", {}))
-    return {"known": known.overlaid(gone, packed("known", tables["known"])), "addresses": addresses}
+    known = known.overlaid(gone, packed("known", tables["known"]))
+    return {**_with_prefix_lengths(tables, lengths), "known": known, "addresses": addresses}
 
 
 def indices_in_use(known: Packed, port_plans: Iterable[bytes]) -> set[int]:
@@ -118,13 +122,9 @@ def fitting(
     `lengths`: of IPv6 prefixes, those that are in use besides. The most frequent others find room first.
     """
     shapes = Counter((len(one.network), one.length) for one, line in addresses.items() if line is not None)
-    used = set(lengths) - {_HOST_BITS}
-    new = [
-        length
-        for (size, length), _ in shapes.most_common()
-        if size == _HOST_SIZE and length != _HOST_BITS and length not in used
-    ]
-    kept = {*used, _HOST_BITS, *new[: max(0, abi.MAX_PREFIX_LENGTHS - len(used))]}
+    kept = _lengths_with_room(
+        Counter({length: count for (size, length), count in shapes.items() if size == _HOST_SIZE}), lengths
+    )
     left = {
         (size, length): count
         for (size, length), count in shapes.items()
@@ -138,6 +138,29 @@ def fitting(
         if line is None or (len(one.network), one.length) not in left
     }
     return fit, _misfits(left)
+
+
+def _with_room(addresses: Packed, lengths: Iterable[int]) -> tuple[Packed, tuple[int, ...]]:
+    """Leave out what has a length for which there is no room beside those in use.
+
+    Return also the lengths that are left, longest first.
+    """
+    of_each = addresses.rows[:, _LENGTH_WORD] >> _LENGTH_SHIFT
+    found, counts = np.unique(of_each, return_counts=True)
+    kept = _lengths_with_room(Counter(dict(zip(found.tolist(), counts.tolist(), strict=True))), lengths)
+    there = np.isin(of_each, list(kept))
+    tried = tuple(sorted(kept - {_HOST_BITS}, reverse=True))
+    return (addresses if there.all() else addresses.at(np.flatnonzero(there))), tried
+
+
+def _lengths_with_room(counts: Counter[int], lengths: Iterable[int]) -> set[int]:
+    """Return the lengths of IPv6 prefixes, and hosts', that may be held; `lengths`: those in use besides.
+
+    The most frequent others find room first.
+    """
+    used = set(lengths) - {_HOST_BITS}
+    new = [length for length, _ in counts.most_common() if length not in {*used, _HOST_BITS}]
+    return {*used, _HOST_BITS, *new[: max(0, abi.MAX_PREFIX_LENGTHS - len(used))]}
 
 
 def _misfits(left: Mapping[tuple[int, int], int]) -> FullError:

@@ -25,7 +25,6 @@ from sekisho.gate.packed import KEY_SIZES, Difference, difference, packed
 from sekisho.gate.roster import (
     CONTROL_KEY,
     indices_in_use,
-    installed_prefix_lengths,
     lines_around,
     pack_addresses,
     pack_known,
@@ -54,17 +53,17 @@ def encode_around(
 ) -> Tables:
     """Encode what is wanted, beside the lines and addresses that are installed and are not of `former`.
 
-    How these are shared, and what they refer to, stays as it is. Else as `encode`.
+    How these are shared, and what they refer to, stays as it is; prefixes among them whose lengths find no
+    room beside those of what is wanted are left out. Else as `encode`.
     """
     limits = limits_by_index(installed)
     plans = {ip: plan for ip, plan in installed.get("shared", {}).items() if ip not in former.port_plans}
     used = indices_in_use(packed("known", installed.get("known", {})), plans.values())
     classes = {name: limits[index] for name, index in class_names(installed).items() if index in used}
     own = [limits[index] for index in used if index >= abi.MAX_CLASSES]
-    lengths = prefix_lengths(wanted.addresses, installed_prefix_lengths(installed))
-    control = _control(wanted, lengths, hold_by_queue, learning_until_ns)
+    control = _control(wanted, prefix_lengths(wanted.addresses), hold_by_queue, learning_until_ns)
     tables = _encode(replace(wanted, classes={**classes, **wanted.classes}), installed, control, own)
-    return {**tables, "shared": {**plans, **tables["shared"]}, **lines_around(tables, former, installed)}
+    return {**lines_around(tables, former, installed), "shared": {**plans, **tables["shared"]}}
 
 
 def learning_until(tables: Tables) -> int:
