@@ -20,7 +20,7 @@ from sekisho.api.app import create_app
 from sekisho.api.client import socket_path
 from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, Config, GateTable
-from sekisho.daemon.attached import attach_missing, is_there, take_down
+from sekisho.daemon.attached import is_there, take_down
 from sekisho.daemon.collector import calm_collector
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
@@ -29,12 +29,12 @@ from sekisho.daemon.lock import only_daemon
 from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
 from sekisho.daemon.reading import read_whole
+from sekisho.daemon.reattaching import keep_attached, links_watched
 from sekisho.daemon.server import Server, listening
 from sekisho.daemon.sources import FileList, Sources, running
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
 from sekisho.gate.indices import banks
-from sekisho.gate.interfaces import LinkState, LinkWatch
 from sekisho.gate.kernel import GateSpec, open_gate
 from sekisho.gate.memory import recall
 from sekisho.model import Roster
@@ -44,7 +44,6 @@ from sekisho.store.late import LateStore
 
 SWEEP_SECONDS = 1.0
 WATCHDOG_SECONDS = 1.0
-LOOK_SECONDS = 30.0  # between looks at where the gate is attached
 STATE = Path("/var/lib/sekisho")  # where the store is unless the configuration says it
 
 log = structlog.get_logger()
@@ -216,12 +215,8 @@ class _Service:
             loop.add_signal_handler(number, ending.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload_asked.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        self.links_changed = asyncio.Event()
-        with contextlib.closing(LinkWatch(self.keeper.kept.config.gate.interfaces)) as watch:
-            self.links_changed.set()  # something may have happened before the watch began
-            loop.add_reader(watch.fileno(), self.see_links, watch)
+        with links_watched(self.keeper.kept.config.gate.interfaces) as self.links_changed:
             await self.until(ending, listener)
-            loop.remove_reader(watch.fileno())
 
     async def until(self, ending: asyncio.Event, listener: socket.socket) -> None:
         """Answer and sweep until told to end."""
@@ -233,7 +228,7 @@ class _Service:
                 ending.wait(),
                 self.sweep(),
                 self.reload(),
-                self.reattach(),
+                keep_attached(self.keeper, _spec(self.keeper.kept.config.gate), self.links_changed),
                 self.watchdog(),
                 server.serve([listener]),
             )
@@ -288,36 +283,3 @@ class _Service:
                 continue  # the keeper has logged why and shows it in the status
             except GateError as error:
                 log.warning("reload failed, the old configuration stays in force", why=str(error))
-
-    def see_links(self, watch: LinkWatch) -> None:
-        """Tell what has changed, and let it be looked at; most of what comes is about other interfaces."""
-        if tell_links(watch):
-            self.links_changed.set()
-
-    async def reattach(self) -> None:
-        """Attach the gate again to an interface that was removed and made again."""
-        spec = _spec(self.keeper.kept.config.gate)
-        while True:
-            with contextlib.suppress(TimeoutError):  # a look now and then, should the kernel lose a message
-                await asyncio.wait_for(self.links_changed.wait(), LOOK_SECONDS)
-            self.links_changed.clear()
-            try:
-                again = await asyncio.to_thread(self.keeper.reattach, lambda: attach_missing(spec))
-            except RefusalError:
-                continue  # `gate down` has ended the keeper and ends us next
-            except GateError as error:
-                log.error("not attached again, what comes by it meets no limit", why=str(error))  # noqa: TRY400 - the message says it all
-                continue
-            for name in again:
-                log.warning("attached again", interface=name)
-
-
-def tell_links(watch: LinkWatch) -> bool:
-    """Log which interfaces of the gate went down, came up or are gone; tell whether any did."""
-    changes = list(watch.changes())
-    for name, state in changes:
-        if state is LinkState.GONE:
-            log.error("interface gone; the gate is attached to it again when it comes back", interface=name)
-        else:
-            log.warning(f"interface {state}", interface=name)
-    return bool(changes)
