@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import structlog
 
@@ -19,28 +19,20 @@ from sekisho.api.models import LimitAnswer, LimitValue, RefusedReload, ReloadAns
 from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, Config, cap_beyond, delay_worry, digest, errors
 from sekisho.daemon.applying import OpenGate, RunningHold, apply
+from sekisho.daemon.reconciling import Told, reconcile
 from sekisho.daemon.telling import shown, tell_differences, tell_problems
 from sekisho.gate import FullError, GateError, Tables
-from sekisho.gate.roster import (
-    fitting,
-    installed_prefix_lengths,
-    ipv6_lengths,
-    line_changes,
-    settings_for,
-)
-from sekisho.gate.tables import diff, encode, encode_around, learning_until, limit_change, settings
+from sekisho.gate.roster import fitting, installed_prefix_lengths, line_changes, settings_for
+from sekisho.gate.tables import diff, limit_change
 from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep
 from sekisho.plan import (
     LimitChange,
     Overrides,
-    before_roster,
     beside,
     file_limits,
     installed_limits,
     surviving,
     unfollowable,
-    wanted,
-    with_roster,
 )
 
 log = structlog.get_logger()
@@ -65,13 +57,6 @@ class Kept:
     def limits(self) -> dict[str, Limit]:
         """Return the limit of each class."""
         return {**file_limits(self.config), **self.overrides}
-
-
-class _Told(NamedTuple):
-    """What the office says of lines by a configuration: numbers by name, and the roster, if it is known."""
-
-    numbers: Mapping[str, int]
-    roster: Roster | None
 
 
 class Keeper:
@@ -259,33 +244,22 @@ class Keeper:
             raise
         return kept, after, full
 
-    def _ask(self, config: Config) -> _Told:
+    def _ask(self, config: Config) -> Told:
         """Ask the office for numbers and roster; its store may let one wait, and nobody else has to."""
-        return _Told(self._numbers(line.name for line in config.lines), self._roster(config))
+        return Told(self._numbers(line.name for line in config.lines), self._roster(config))
 
     def _reconcile(
-        self, config: Config, overrides: Overrides, former: Roster, told: _Told
+        self, config: Config, overrides: Overrides, former: Roster, told: Told
     ) -> tuple[Roster, Tables, FullError | None]:
-        """Bring the kernel to what is wanted by the difference; `former`: the lines of the file before.
-
-        Return the lines of the file, the settings, and what had no room.
-        """
-        gate = self._open()
-        found = gate.installed()
-        until_ns = learning_until(found) or self._monotonic_ns() + config.gate.learn_ms * 1_000_000
-        by_file = wanted(config, overrides, told.numbers)
-        misfits = None
-        if told.roster is None:
-            now = before_roster(by_file, config, found["shared"])
-            tables = encode_around(now, former, found, hold_by_queue=True, learning_until_ns=until_ns)
-        else:
-            addresses, misfits = fitting(told.roster.addresses, ipv6_lengths(by_file.addresses))
-            both = with_roster(by_file, replace(told.roster, addresses=addresses))
-            tables = encode(both, found, hold_by_queue=True, learning_until_ns=until_ns)
-        full = apply(gate, self.hold, found, tables, diff(found, tables)) or misfits
-        if full is not None:
-            log.error("some lines are not known to the gate", why=str(full))
-        return Roster(by_file.lines, by_file.addresses, by_file.port_plans), settings(tables), full
+        return reconcile(
+            self._open(),
+            self.hold,
+            config,
+            overrides,
+            told,
+            former=former,
+            monotonic_ns=self._monotonic_ns,
+        )
 
     def _read_again(self) -> Checked:
         try:
