@@ -92,11 +92,16 @@ def test_a_daemon_that_starts_anew_goes_on_where_it_was(site: Site) -> None:
 
 
 def test_a_table_that_is_not_there_yet(site: Site) -> None:
-    with site.running() as rounds:
+    with capture_logs() as logs, site.running() as rounds:
+        until(lambda: len(logs) > 0)
         site.make()
         site.begin(1)
         until(lambda: site.taken == ["user1"])
         assert rounds.is_alive
+    assert [entry["event"] for entry in logs] == [
+        "radacct cannot be read; trying again",
+        "what had failed works again",
+    ]
 
 
 def test_what_the_store_did_not_take_comes_again(site: Site) -> None:

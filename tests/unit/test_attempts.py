@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sekisho.daemon.attempts import LONGEST_REST_SECONDS, Attempts
+from sekisho.lines.radacct_poll import RadacctError
 from sekisho.store import StoreError, UnfitError
 
 
@@ -60,6 +61,7 @@ def test_what_costs_little_is_tried_each_time(scene: Scene) -> None:
     [
         (StoreError("its disk is full"), "the store is away"),
         (UnfitError("a value is too large"), "the store cannot take this in as it is"),
+        (RadacctError("its database is down"), "radacct cannot be read"),
         (ValueError("never thought of"), "lines cannot be seen to"),
     ],
 )
@@ -74,7 +76,7 @@ def test_the_log_says_once_what_fails_and_why(scene: Scene, fault: Exception, to
     begun, ended = logs
     assert begun["event"].startswith(told)
     assert begun["undone"] == "lists"
-    assert begun.get("why") == (str(fault) if isinstance(fault, StoreError) else None)
+    assert begun.get("why") == (None if isinstance(fault, ValueError) else str(fault))
     assert (ended["event"], ended["done"]) == ("what had failed works again", "lists")
 
 

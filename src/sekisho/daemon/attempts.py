@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
+from sekisho.lines.radacct_poll import RadacctError
 from sekisho.store import StoreError, UnfitError
 
 REST_SECONDS = 1.0  # after the first failure of what costs much; twice as long after each one more
 LONGEST_REST_SECONDS = 60.0
 
-_AWAY = "the store is away"
-_UNFIT = "the store cannot take this in as it is, which is our fault: please report it; trying again"
+_FORESEEN: Final[dict[type[Exception], str]] = {
+    UnfitError: "the store cannot take this in as it is, which is our fault: please report it; trying again",
+    StoreError: "the store is away",
+    RadacctError: "radacct cannot be read; trying again",
+}
 _OURS = "lines cannot be seen to, which is our fault: please report it; trying again"
 _T = TypeVar("_T")
 
@@ -46,8 +50,8 @@ class Attempts:
             return None
         try:
             done = action()
-        except StoreError as error:
-            told = _UNFIT if isinstance(error, UnfitError) else _AWAY
+        except tuple(_FORESEEN) as error:
+            told = next(told for kind, told in _FORESEEN.items() if isinstance(error, kind))
             if self._is_news(what, told):
                 log.error(told, undone=what, why=str(error))  # noqa: TRY400 - the message says it all
         except Exception:

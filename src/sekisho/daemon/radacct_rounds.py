@@ -9,16 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from sekisho.config.schema import RadacctTable
+from sekisho.daemon.attempts import Attempts
 from sekisho.lines.events import Heard
 from sekisho.lines.radacct import Mark, read_mark, show_mark
 from sekisho.lines.radacct_poll import Batch, Radacct, RadacctError
 from sekisho.lines.radius_secrets import SecretError, read_secret
-from sekisho.store import Store, StoreError
-
-log = structlog.get_logger()
+from sekisho.store import Store
 
 
 class RadacctRounds:
@@ -61,22 +58,9 @@ class RadacctRounds:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        failing = False
+        attempts = Attempts()
         while not self._stopping.is_set():
-            try:
-                self._round()
-            except (RadacctError, StoreError) as error:
-                if not failing:
-                    log.error("radacct cannot be read, and is tried again", why=str(error))  # noqa: TRY400 - the message says it all
-                failing = True
-            except Exception:
-                if not failing:
-                    log.exception("radacct cannot be read, which is our fault, and is tried again")
-                failing = True
-            else:
-                if failing:
-                    log.info("radacct is read again")
-                failing = False
+            attempts.attempt("radacct", self._round)
             self._stopping.wait(self._every_seconds)
 
     def _round(self) -> None:
