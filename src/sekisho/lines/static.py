@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from sekisho.config import Config, Held
@@ -72,15 +73,14 @@ def diff(
             removed.append(lease)
             if lease.begin < now:
                 added.append(lease._replace(end=now, ending=Ending.LIST))
-    keys: dict[str, bytes] = {}
     for address, name in new.addresses.items():
         before = held.get(address)
         if before is None or before.line != numbers[name]:  # whoever begins later ends whoever was before
-            key = keys.get(name) or keys.setdefault(name, static_login(source, name))
-            added.append(Lease(address, now, key, numbers[name]))
+            added.append(Lease(address, now, static_login(source, name), numbers[name]))
     return ListChange(tuple(removed), tuple(added), tuple(_lines(listed, new.lines, numbers)))
 
 
+@lru_cache(maxsize=1)  # what a line holds stands together, most of all its IPv4 addresses one by one
 def static_login(source: str, name: str) -> bytes:
     """Return the login key under which a line's static leases stand."""
     return login_key(source, name, "")

@@ -168,7 +168,10 @@ class Leases(Door):
         return {address: one for address, one in held.items() if one is not None}
 
     def put_holdings(self, holdings: Mapping[Address, Holding | None]) -> None:
-        """Take over who holds addresses now, as `latest` tells; write which of them a static list gives."""
+        """Take over who holds addresses now, as `latest` tells; write which of them a static list gives.
+
+        Nothing of these addresses is kept in mind: a list may bring a million in one transaction.
+        """
         self._read(holdings)
         for address in holdings:
             self._before.pop(address, None)
@@ -179,6 +182,8 @@ class Leases(Door):
         }
         self._static |= static
         self._write_last({address: self._last[address] for address in static})
+        for address in holdings:
+            del self._last[address], self._static[address]
 
     def all_holdings(self) -> Iterator[tuple[Address, int]]:
         """Yield every address that is held now, with its line's number."""
