@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,6 +31,11 @@ from tests.unit.fake_daemon import FakeOffice, running
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = NOON + timedelta(hours=2)
 SKEW = timedelta(seconds=5)
+HOME = Address(ip_address("100.64.0.7").packed, 32)
+BLOCKS = PortPlan("dynamic", first=1_024, size=1_008)
+SHARED = ip_address("100.64.1.1").packed
+CASE = {"purpose": "case", "reference": "case 17"}
+RELIEF = {"line": "home-7", "until": "2026-12-31", "reason": "runs a server of its own"}
 SECRETS = ("home-7", "home-8", "office-17", "100.64.", "2001:db8", "case 17", "own server")
 CONFIG = """\
 [gate]
@@ -159,3 +166,31 @@ def listed(desk: Desk, line: str, class_name: str, *, fixed: bool = True) -> Non
     with desk.store.transaction() as transaction:
         number = transaction.number_lines([line])[line]
         transaction.set_lines([ListedLine(number, line, class_name, fixed)])
+
+
+def asked(address: str, seconds: float, **more: Any) -> dict[str, Any]:
+    """Ask who held an address some seconds after noon; return the answer."""
+    question = {"address": address, "at": at(seconds).isoformat(), **CASE, **more}
+    answer = raw("POST", "/v1/lines/holder", json=question)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def shown(line: str, **more: Any) -> dict[str, Any]:
+    """Ask to be shown a line; return the answer."""
+    answer = raw("POST", "/v1/lines/show", json={"line": line, **CASE, **more})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def refused(status: int, kind: str, path: str, body: Any) -> str:
+    """Ask what is refused; return why."""
+    answer = raw("POST", path, json=body)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (status, f"urn:sekisho:problem:{kind}")
+    assert answer.headers["cache-control"] == "no-store"
+    return str(problem["detail"])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -17,18 +15,10 @@ from sekisho.api import client
 from sekisho.cli import app
 from sekisho.model import Address, PortPlan
 from tests.unit.fake_daemon import FakeOffice, running
-from tests.unit.kept_lines import Desk, desk_of, listed
+from tests.unit.kept_lines import HOME, SHARED, Desk, listed
 
-HOME = Address(ip_address("100.64.0.7").packed, 32)
-SHARED = ip_address("100.64.1.1").packed
 AT = ("--at", "2026-11-24T12:01:00Z")
 CASE = ("--purpose", "case", "--reference", "case 17")
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    with desk_of(tmp_path, monkeypatch) as found:
-        yield found
 
 
 def sekisho(*arguments: str) -> Result:
