@@ -23,15 +23,14 @@ def compare(
 ) -> ListChange:
     """Tell what a new list of a source changes; `configured`: the lines of the configuration."""
     addresses = dict(new.addresses)
-    held, taken_over = _take_out_leases(transaction, addresses, new, source)
+    off_leases, taken_over, here = _take_out_leases(transaction, addresses, new, source)
     lines = dict(new.lines)
     off = _take_out_lines(transaction, lines, new)
-    here = set(transaction.line_names({lease.line for lease in held.values()}).values())
     before = {name: line for name, line in off if _is_of(source, name, here, configured)}
     numbers: dict[str, int] = {}
     for some in chunks({*lines, *addresses.values(), *before}):
         numbers |= transaction.number_lines(some)
-    change = diff(before, held, StaticList(lines, addresses), numbers, source=source, now=now)
+    change = diff(before, off_leases, StaticList(lines, addresses), numbers, source=source, now=now)
     ended = [lease._replace(end=now, ending=Ending.LIST) for lease in taken_over if lease.begin < now]
     return replace(change, removed=(*change.removed, *taken_over), added=(*change.added, *ended))
 
@@ -72,23 +71,29 @@ def listed_plans(transaction: Transaction) -> dict[bytes, PortPlan]:
 
 def _take_out_leases(
     transaction: Transaction, addresses: dict[Address, str], new: StaticList, source: str
-) -> tuple[dict[Address, Lease], list[Lease]]:
-    """Take out of a list's addresses what is held already; return what else its source gave, and others.
+) -> tuple[dict[Address, Lease], list[Lease], set[str]]:
+    """Take out of a list's addresses what is held already; return what its source gave and is off the list.
 
-    A line stands in one place, and the configuration goes first: what a file gave its lines ends.
+    Return also what a file gave to lines of the configuration, and ends: a line stands in one place, and the
+    configuration goes first; and the lines to which the configuration gave what they do not hold any more.
+    What goes from one line to another needs no end, and may be a million leases.
     """
-    held: dict[Address, Lease] = {}
+    off: dict[Address, Lease] = {}
     taken_over: list[Lease] = []
+    here: set[str] = set()
     for some in chunks(transaction.static_leases()):
         others = [lease for lease in some if not _take_out(addresses, lease, source)]
         names = transaction.line_names({lease.line for lease in others})
         for lease in others:
             name = names[lease.line]
             if lease.login == static_login(source, name):
-                held[lease.address] = lease
+                if source == CONFIG:
+                    here.add(name)
+                if lease.address not in addresses:
+                    off[lease.address] = lease
             elif source == CONFIG and name in new.lines and lease.address not in new.addresses:
                 taken_over.append(lease)
-    return held, taken_over
+    return off, taken_over, here
 
 
 def _take_out(addresses: dict[Address, str], lease: Lease, source: str) -> bool:
