@@ -16,23 +16,9 @@ from sekisho.gate.packed import KEY_SIZES
 from sekisho.gate.tables import settings
 from sekisho.model import Address, Counters, KnownLine, Limit, Roster, Sweep, Totals
 from sekisho.plan import installed_limits, line_numbers
+from tests.unit.configuring import DYNAMIC, FIXED, GATE, POOL
 
-TEXT = """\
-[gate]
-subscriber = ["bng0"]
-uplink = ["up0"]
-[[pool]]
-prefix = "100.64.0.0/16"
-class = "dynamic"
-[class.dynamic]
-mode = "enforce"
-cap = 5
-delay = "1s"
-[class.fixed]
-mode = "observe"
-cap = 20
-delay = "0s"
-"""
+TEXT = GATE + POOL + DYNAMIC + FIXED
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 NOW_NS = 10**12
 IDLE = HoldState(

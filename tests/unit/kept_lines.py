@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from sekisho.api import client
 from sekisho.api.client import socket_path
 from sekisho.audit import Record
-from sekisho.config import Config, parse
+from sekisho.config import Config
 from sekisho.daemon.lines_office import KeptLines, Surroundings
 from sekisho.lines.events import Ending, Holding, Lease
 from sekisho.lines.records import ListedLine
@@ -26,6 +26,7 @@ from sekisho.lines.static import LIST, ListChange, StaticList, diff, pool_classe
 from sekisho.model import Address, PortPlan
 from sekisho.plan import file_limits
 from sekisho.store import Store, StoreError, Transaction, open_store
+from tests.unit.configuring import DYNAMIC, FIXED, GATE, IPV6_POOL, POOL, good
 from tests.unit.fake_daemon import FakeOffice, running
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -37,26 +38,7 @@ SHARED = ip_address("100.64.1.1").packed
 CASE = {"purpose": "case", "reference": "case 17"}
 RELIEF = {"line": "home-7", "until": "2026-12-31", "reason": "runs a server of its own"}
 SECRETS = ("home-7", "home-8", "office-17", "100.64.", "2001:db8", "case 17", "own server")
-CONFIG = """\
-[gate]
-subscriber = ["bng0"]
-uplink = ["up0"]
-[[pool]]
-prefix = "100.64.0.0/16"
-class = "dynamic"
-[[pool]]
-prefix = "2001:db8::/32"
-line = 56
-class = "dynamic"
-[class.dynamic]
-mode = "enforce"
-cap = 5
-delay = "1s"
-[class.fixed]
-mode = "observe"
-cap = 20
-delay = "0s"
-"""
+CONFIG = GATE + POOL + IPV6_POOL + DYNAMIC + FIXED
 
 
 def at(seconds: float) -> datetime:
@@ -64,9 +46,7 @@ def at(seconds: float) -> datetime:
 
 
 def parsed(more: str = "") -> Config:
-    config = parse((CONFIG + more).encode()).config
-    assert config is not None
-    return config
+    return good(CONFIG + more)
 
 
 @dataclass

@@ -1,22 +1,18 @@
 import re
 import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.config import Config, Problem, Severity, digest, errors, parse
+from sekisho.config import Config, Severity, digest, errors, parse
 from sekisho.config.holdings import Place, overlaps
 from sekisho.config.locate import locate
 from sekisho.model import Excess, Mode, View
+from tests.unit.configuring import DYNAMIC, GATE, POOL, SHIPPED, good, problems
 
-SHIPPED = Path(__file__).parents[2] / "etc" / "sekisho.toml"
-GATE = '[gate]\nsubscriber = ["bng0"]\nuplink = ["up0"]\n'
-CLASS = '[class.dynamic]\nmode = "enforce"\ncap = 5\ndelay = "1s"\n'
-POOL = '[[pool]]\nprefix = "100.64.0.0/16"\nclass = "dynamic"\n'
-END = CLASS + POOL
+END = DYNAMIC + POOL
 GOOD = GATE + END
 IPV6 = GOOD.replace("100.64.0.0/16", "2001:db8::/36")
 EXAMPLE = """\
@@ -40,16 +36,6 @@ cap    = 5
 delay  = "1s"
 excess = "drop"
 """
-
-
-def problems(text: str) -> tuple[Problem, ...]:
-    return parse(text.encode()).problems
-
-
-def good(text: str) -> Config:
-    checked = parse(text.encode())
-    assert checked.config is not None, checked.problems
-    return checked.config
 
 
 def line(text: str) -> str:
@@ -88,15 +74,15 @@ def test_the_shipped_example_shows_every_key_of_the_gate() -> None:
 
 
 def test_half_view_needs_no_uplink() -> None:
-    assert good('[gate]\nsubscriber = ["a"]\nview = "half"\n' + POOL + CLASS).gate.view is View.HALF
+    assert good('[gate]\nsubscriber = ["a"]\nview = "half"\n' + POOL + DYNAMIC).gate.view is View.HALF
 
 
 def test_one_interface_in_both_lists_is_steered() -> None:
-    assert good('[gate]\nsubscriber = ["a"]\nuplink = ["a"]\n' + POOL + CLASS).gate.uplink == ("a",)
+    assert good('[gate]\nsubscriber = ["a"]\nuplink = ["a"]\n' + POOL + DYNAMIC).gate.uplink == ("a",)
 
 
 def test_a_pool_may_lie_in_exempt_destinations() -> None:
-    assert problems(GATE + 'exempt = ["100.64.0.0/10"]\n' + POOL + CLASS) == ()
+    assert problems(GATE + 'exempt = ["100.64.0.0/10"]\n' + POOL + DYNAMIC) == ()
 
 
 def test_lines_may_lie_in_a_pool_and_share_an_address_by_ports() -> None:
@@ -111,7 +97,7 @@ WRONG = [
     ("[gate", 1, "", "this is not TOML"),
     ("[gate]\nname = 1 2\n", 2, "", "this is not TOML"),
     (GOOD + "[class.dynamic]\n", 11, "", "this is not TOML"),
-    (CLASS + POOL, 1, "", "there is no [gate]"),
+    (DYNAMIC + POOL, 1, "", "there is no [gate]"),
     (GOOD + "[gates]\n", 11, "gates", 'this key is unknown: did you mean "gate"?'),
     (GATE + "slot = 5\n" + END, 4, "gate.slot", 'did you mean "slots"?'),
     (GATE + "[gate.timeouts]\nzz = 5\n" + END, 5, "gate.timeouts.zz", "known here are: half_closed, idle"),
@@ -256,7 +242,7 @@ def test_too_many_prefix_lengths_are_refused() -> None:
 
 def test_too_many_classes_and_delays_are_refused() -> None:
     text = GOOD + "".join(
-        CLASS.replace("dynamic", f"c{number}").replace("1s", f"{number + 2}ms") for number in range(64)
+        DYNAMIC.replace("dynamic", f"c{number}").replace("1s", f"{number + 2}ms") for number in range(64)
     )
     said = [problem.what for problem in problems(text)]
     assert said == [
@@ -266,7 +252,7 @@ def test_too_many_classes_and_delays_are_refused() -> None:
 
 
 def test_a_pool_that_cannot_be_read_is_not_called_missing() -> None:
-    (problem,) = problems(GATE + CLASS + POOL.replace("100.64.0.0/16", "100.64.7.7/16"))
+    (problem,) = problems(GATE + DYNAMIC + POOL.replace("100.64.0.0/16", "100.64.7.7/16"))
     assert problem.key == "pool[0].prefix"
 
 
@@ -292,7 +278,7 @@ def test_a_byte_that_is_not_utf_8_is_told() -> None:
             7,
             "after 6s some mail programs and self-hosting checks have given up",
         ),
-        (GATE + CLASS, 1, "there is no [[pool]] and no [[line]]"),
+        (GATE + DYNAMIC, 1, "there is no [[pool]] and no [[line]]"),
         (GATE + '[gate.timeouts]\nidle = "5m"\n' + END, 5, "a session silent for 5m is cut"),
     ],
 )

@@ -6,35 +6,21 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from sekisho.config import parse
 from sekisho.config.schema import share_rules
 from sekisho.lines.shared import MapRule, NatRule
+from tests.unit.configuring import DYNAMIC, GATE, IPV6_POOL, good, problems
 
-BASE = """\
-[gate]
-subscriber = ["bng0"]
-uplink = ["up0"]
-[class.dynamic]
-mode = "enforce"
-cap = 5
-delay = "1s"
-[[pool]]
-prefix = "2001:db8::/32"
-line = 56
-class = "dynamic"
-"""
+BASE = GATE + DYNAMIC + IPV6_POOL
 MAP = '[[map]]\nipv6 = "2001:db8::/40"\nipv4 = "192.0.2.0/24"\nea_bits = 16\nclass = "dynamic"\n'
 NAT = '[[nat]]\ninside = "100.64.0.0/22"\noutside = "198.51.100.0/28"\nports = 1008\nclass = "dynamic"\n'
 
 
 def told(text: str) -> list[tuple[str, str]]:
-    return [(problem.key, problem.what) for problem in parse((BASE + text).encode()).problems]
+    return [(problem.key, problem.what) for problem in problems(BASE + text)]
 
 
 def test_both_kinds_of_rules_are_read() -> None:
-    config = parse((BASE + MAP + NAT).encode()).config
-    assert config is not None
-    assert share_rules(config) == (
+    assert share_rules(good(BASE + MAP + NAT)) == (
         MapRule(IPv6Network("2001:db8::/40"), IPv4Network("192.0.2.0/24"), 16, 6, "dynamic"),
         NatRule(IPv4Network("100.64.0.0/22"), IPv4Network("198.51.100.0/28"), 1024, 1008, "dynamic"),
     )

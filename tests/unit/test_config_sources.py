@@ -3,66 +3,49 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from sekisho.config import Config, parse
+from sekisho.config import parse
 from sekisho.lines.kea import KeaNaming
 from sekisho.lines.radius import Naming
+from tests.unit.configuring import BASE, SHIPPED, good
 
-BASE = """\
-[gate]
-subscriber = ["bng0"]
-uplink = ["up0"]
-[class.dynamic]
-mode = "enforce"
-cap = 5
-delay = "1s"
-[[pool]]
-prefix = "100.64.0.0/16"
-class = "dynamic"
-"""
-SHIPPED = Path(__file__).parents[2] / "etc" / "sekisho.toml"
 URL = 'url = "postgresql+psycopg://radius@db.example/radius"\n'
 
 
-def good(text: str) -> Config:
-    checked = parse((BASE + text).encode())
-    assert checked.config is not None, checked.problems
-    return checked.config
-
-
 def test_without_them_there_are_none() -> None:
-    config = good("")
+    config = good(BASE)
     assert (config.static_list, config.kea, config.radacct) == (None, None, None)
 
 
 @pytest.mark.parametrize("file", ["lines.csv", "/srv/lists/lines.toml"])
 def test_a_file_with_a_list(file: str) -> None:
-    listed = good(f'[lines]\nfile = "{file}"\n').static_list
+    listed = good(BASE + f'[lines]\nfile = "{file}"\n').static_list
     assert listed is not None
     assert listed.file == file
 
 
 def test_kea_needs_no_more_than_its_table() -> None:
-    kea = good("[kea]\n").kea
+    kea = good(BASE + "[kea]\n").kea
     assert kea is not None
     assert kea.user == "_kea"
     assert kea.line == (KeaNaming.CIRCUIT_ID, KeaNaming.CLIENT_ID, KeaNaming.HARDWARE)
 
 
 def test_a_table_of_accounting() -> None:
-    radacct = good("[radacct]\n" + URL + 'every = "1m"\nline = ["user-name"]\nzone = "Asia/Tokyo"\n').radacct
+    radacct = good(
+        BASE + "[radacct]\n" + URL + 'every = "1m"\nline = ["user-name"]\nzone = "Asia/Tokyo"\n'
+    ).radacct
     assert radacct is not None
     assert (radacct.every_ms, radacct.line, radacct.zone) == (60_000, (Naming.USER_NAME,), "Asia/Tokyo")
-    assert good('[radacct]\nurl_file = "secrets/radacct"\n').radacct is not None
+    assert good(BASE + '[radacct]\nurl_file = "secrets/radacct"\n').radacct is not None
 
 
 def test_the_shipped_example_shows_every_key_and_its_default() -> None:
     text = SHIPPED.read_text()
     stated = text[text.index("#[lines]") :]
-    config = good(re.sub(r"^#(?=[a-z[])", "", stated, flags=re.MULTILINE))
+    config = good(BASE + re.sub(r"^#(?=[a-z[])", "", stated, flags=re.MULTILINE))
     assert config.static_list is not None
     for name in ("kea", "radacct"):
         table = getattr(config, name)

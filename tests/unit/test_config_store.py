@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from sekisho.config import Config, parse
+from tests.unit.configuring import BASE, good, problems
 
-BASE = """\
-[gate]
-subscriber = ["bng0"]
-uplink = ["up0"]
-[class.dynamic]
-mode = "enforce"
-cap = 5
-delay = "1s"
-[[pool]]
-prefix = "100.64.0.0/16"
-class = "dynamic"
-"""
 DAY_MS = 86_400_000
 
 
-def read(text: str) -> Config:
-    checked = parse((BASE + text).encode())
-    assert checked.config is not None, checked.problems
-    return checked.config
-
-
 def test_without_store_and_sources_no_lines_are_kept() -> None:
-    assert not read("").keeps_lines
+    assert not good(BASE).keeps_lines
 
 
 def test_a_store_is_there_when_asked_for_or_needed_by_a_source() -> None:
-    assert read("[store]\n").keeps_lines
-    assert read('[lines]\nfile = "lines.csv"\n').keeps_lines
+    assert good(BASE + "[store]\n").keeps_lines
+    assert good(BASE + '[lines]\nfile = "lines.csv"\n').keeps_lines
 
 
 def test_all_has_defaults() -> None:
-    store = read("[store]\n").store
+    store = good(BASE + "[store]\n").store
     assert store is not None
     assert (store.url, store.leases_ms, store.audit_ms, store.skew_ms) == (
         None,
@@ -52,7 +34,7 @@ def test_all_has_defaults() -> None:
     ["sqlite:////var/lib/sekisho/x.db", "postgresql://a@b/c", "postgresql+psycopg:///c?passfile=/etc/pgpass"],
 )
 def test_urls_of_both_kinds_are_read(url: str) -> None:
-    store = read(f'[store]\nurl = "{url}"\n').store
+    store = good(BASE + f'[store]\nurl = "{url}"\n').store
     assert store is not None
     assert store.url == url
 
@@ -69,6 +51,6 @@ def test_urls_of_both_kinds_are_read(url: str) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(text: str, key: str, what: str) -> None:
-    problems = parse(f"{BASE}[store]\n{text}\n".encode()).problems
-    assert any(one.key == key and what in one.what for one in problems), problems
-    assert "secret" not in str(problems)
+    told = problems(f"{BASE}[store]\n{text}\n")
+    assert any(one.key == key and what in one.what for one in told), told
+    assert "secret" not in str(told)

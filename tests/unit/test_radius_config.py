@@ -2,26 +2,13 @@
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from pathlib import Path
 
 import pytest
 
-from sekisho.config import Config, Severity, errors, parse
+from sekisho.config import Severity, errors, parse
 from sekisho.lines.radius import Naming
+from tests.unit.configuring import BASE, SHIPPED, good
 
-SHIPPED = Path(__file__).parents[2] / "etc" / "sekisho.toml"
-GATE = """\
-[gate]
-subscriber = ["bng0"]
-uplink = ["up0"]
-[class.dynamic]
-mode = "enforce"
-cap = 5
-delay = "1s"
-[[pool]]
-prefix = "100.64.0.0/16"
-class = "dynamic"
-"""
 LISTEN = '[radius]\nlisten = ["127.0.0.1:1813"]\n'
 
 
@@ -33,29 +20,22 @@ def with_nas(address: str, name: str) -> str:
     return f'{client(address, name)}nas = ["{name}"]\n'
 
 
-def good(text: str) -> Config:
-    checked = parse(text.encode())
-    assert checked.problems == ()
-    assert checked.config is not None
-    return checked.config
-
-
 def told(text: str) -> dict[str, str]:
     """What is wrong, by key."""
-    checked = parse((GATE + text).encode())
+    checked = parse((BASE + text).encode())
     assert checked.config is None
     return {problem.key: f"{problem.what}: {problem.way_out}" for problem in errors(checked.problems)}
 
 
 def test_without_radius_there_is_none() -> None:
-    config = good(GATE)
+    config = good(BASE)
     assert config.radius is None
     assert config.radius_clients == ()
 
 
 def test_the_commented_example_is_good() -> None:
     tables = re.findall(r"^#\[+radius.*\n(?:#[a-z_]+ .*\n)*", SHIPPED.read_text(), flags=re.MULTILINE)
-    config = good(GATE + "".join(tables).replace("\n#", "\n")[1:])
+    config = good(BASE + "".join(tables).replace("\n#", "\n")[1:])
     assert config.radius is not None
     assert config.radius.listen == ((IPv4Address("127.0.0.1"), 1813), (IPv6Address("::1"), 1813))
     assert config.radius.line == (Naming.CLASS, Naming.USER_NAME)
@@ -65,7 +45,7 @@ def test_the_commented_example_is_good() -> None:
 
 def test_clients_may_be_addresses_and_prefixes_side_by_side() -> None:
     config = good(
-        GATE
+        BASE
         + LISTEN
         + with_nas("192.0.2.1", "bng1")
         + with_nas("192.0.2.2", "bng2")
@@ -93,7 +73,7 @@ def test_a_client_wider_than_any_operator_is_refused(address: str) -> None:
 
 def test_a_client_may_be_kept_to_its_nases_and_pools() -> None:
     scope = 'nas = ["bng1", "2001:DB8:0::1"]\npools = ["100.64.0.0/16", "2001:db8::/40"]\n'
-    (found,) = good(GATE + LISTEN + client("192.0.2.1") + scope).radius_clients
+    (found,) = good(BASE + LISTEN + client("192.0.2.1") + scope).radius_clients
     assert found.nas == ("bng1", "2001:db8::1")
     assert found.pools == (IPv4Network("100.64.0.0/16"), IPv6Network("2001:db8::/40"))
 
@@ -110,7 +90,7 @@ def test_a_client_may_be_kept_to_its_nases_and_pools() -> None:
     ],
 )
 def test_clients_of_which_no_nas_can_be_ended_are_warned_of(clients: str, keys: list[str]) -> None:
-    checked = parse((GATE + LISTEN + clients).encode())
+    checked = parse((BASE + LISTEN + clients).encode())
     assert checked.config is not None
     assert [problem.key for problem in checked.problems] == keys
     assert all(problem.severity is Severity.WARNING for problem in checked.problems)

@@ -9,21 +9,9 @@ import pytest
 from sekisho.daemon.radacct_rounds import open_radacct
 from sekisho.daemon.reading import read_whole
 from sekisho.lines.radacct_poll import RadacctError
+from tests.unit.configuring import BASE
 
-CONFIG = """\
-[gate]
-subscriber = ["bng0"]
-uplink = ["up0"]
-[class.dynamic]
-mode = "enforce"
-cap = 5
-delay = "1s"
-[[pool]]
-prefix = "100.64.0.0/16"
-class = "dynamic"
-[radacct]
-url_file = "url"
-"""
+CONFIG = BASE + '[radacct]\nurl_file = "url"\n'
 
 
 @pytest.fixture
