@@ -253,6 +253,17 @@ def test_a_list_in_many_portions_is_told_and_written_as_a_whole(
         assert {one.address for one in transaction.static_leases()} == kept.keys()
 
 
+@pytest.mark.parametrize("source", [CONFIG, LIST])
+def test_a_line_whose_addresses_all_go_to_another_is_off_the_list(desk: Desk, source: str) -> None:
+    before, after = (listed(**{name: ("fixed", (OFFICE,))}) for name in ("office", "shop"))
+    for one in (before, after):
+        change = desk.intake.put_list(one, source, one if source == CONFIG else NOTHING)
+    assert {line.name: line.class_name for line in change.lines} == {"office": None, "shop": "fixed"}
+    assert change.removed == ()
+    assert desk.addresses() == {OFFICE: desk.number("shop")}
+    assert desk.known() == {desk.number("shop"): KnownLine("fixed")}
+
+
 def test_a_line_that_moves_into_the_configuration_loses_what_the_list_gave_it(desk: Desk) -> None:
     desk.intake.put_list(listed(office=("fixed", (OFFICE, HOME)), shop=("fixed", (OTHER,))), LIST, NOTHING)
     configured = listed(office=("fixed", (OFFICE,)))
