@@ -99,15 +99,34 @@ def test_what_was_acknowledged_is_there_after_the_writer_was_killed(url: str) ->
     assert len(found) > acknowledged
 
 
-def test_no_number_is_used_twice_while_a_journal_is_open(journal: Journal, url: str) -> None:
-    assert journal.last == 0
-    for number in (1, 2, 3):
+def test_no_number_is_used_twice_whatever_the_clock_does(url: str) -> None:
+    moments = iter((at(0), at(0), at(-3600), at(1)))
+    journal = open_journal(url, utc=lambda: next(moments))
+    found = []
+    for _ in range(4):
         journal.append(BATCH)
-        pending = journal.pending(1)
-        assert pending is not None
-        assert pending.numbers == (journal.last,) == (number,)
-        journal.strike(pending.numbers)
+        found.append(journal.newest())
+        journal.strike([found[-1]])
+    journal.close()
+    assert found == sorted(set(found))
+
+
+def test_two_writers_in_one_moment_take_nothing_from_each_other(url: str) -> None:
+    writers = [open_journal(url, utc=lambda: at(0), writer=writer) for writer in (0, 1)]
+    for second in range(3):
+        for number, writer in enumerate(writers):
+            writer.append([Boot(f"bng{number}", at(second))])
+    assert writers[0].waiting() == writers[1].waiting() == 6
+    assert [one.at for one in drain(writers[0])] == [at(second) for second in (0, 0, 1, 1, 2, 2)]
+    for writer in writers:
+        writer.close()
+
+
+def test_what_is_left_is_told_up_to_a_number(journal: Journal) -> None:
+    assert (journal.newest(), journal.is_left(0), journal.waiting()) == (0, False, 0)
     journal.append(BATCH)
-    again = open_journal(url)
-    assert again.last == 4
-    again.close()
+    first = journal.newest()
+    journal.append(BATCH[:1])
+    assert (journal.is_left(first), journal.waiting()) == (True, 4)
+    journal.strike([first])
+    assert (journal.is_left(first), journal.is_left(journal.newest()), journal.waiting()) == (False, True, 1)

@@ -74,7 +74,8 @@ class Site:
             take=self.ledger.take,
             utc=lambda: datetime.now(UTC),
         )
-        self.here.call(server.start)
+        self.here.call(server.open)
+        server.start()
         try:
             yield server
         finally:

@@ -66,6 +66,7 @@ class Scene:
 
     def start(self, *clients: Client, addresses: Sequence[str] = ("127.0.0.1",)) -> RadiusServer:
         server = self.make(*clients, addresses=addresses)
+        server.open()
         server.start()
         self.stack.callback(server.stop)
         self.stack.callback(self.store.going_on.set)
@@ -214,6 +215,7 @@ def test_clients_change_while_it_runs_and_nothing_is_lost(scene: Scene) -> None:
 
 def test_what_is_being_made_durable_is_acknowledged_before_the_end(scene: Scene) -> None:
     server = scene.make()
+    server.open()
     server.start()
     sender = scene.sender(server)
     scene.store.going_on.clear()
@@ -235,13 +237,13 @@ def test_a_port_that_is_taken_is_told_with_the_way_out() -> None:
             [("::1", 0), ("127.0.0.1", port)], (LOOPBACK,), NAMING, take=Store().take, utc=lambda: NOW
         )
         with pytest.raises(ListenError, match=rf"127\.0\.0\.1 port {port} .* in use.*no other program has"):
-            server.start()
+            server.open()
 
 
 def test_an_address_of_another_machine_is_told() -> None:
     server = RadiusServer([("192.0.2.1", 0)], (LOOPBACK,), NAMING, take=Store().take, utc=lambda: NOW)
     with pytest.raises(ListenError, match="name an address of this machine"):
-        server.start()
+        server.open()
 
 
 def test_datagrams_without_room_are_seen(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

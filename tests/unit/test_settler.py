@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.daemon import settler as settling
+from sekisho.daemon.bell import Bell
 from sekisho.daemon.settler import Settler
 from sekisho.lines.events import Boot, Heard
 from sekisho.store import Journal, StoreError, UnfitError, open_journal
@@ -29,6 +30,13 @@ def journal(url: str) -> Iterator[Journal]:
     opened.close()
 
 
+@pytest.fixture
+def bell() -> Iterator[Bell]:
+    made = Bell()
+    yield made
+    made.close()
+
+
 class Taker:
     """Takes boots, except of the poisoned NASes."""
 
@@ -43,38 +51,42 @@ class Taker:
 
 
 @pytest.mark.parametrize("error", [struct.error("count"), UnfitError("too large"), KeyError("x")])
-def test_what_cannot_be_settled_is_set_aside_alone(journal: Journal, url: str, error: Exception) -> None:
+def test_what_cannot_be_settled_is_set_aside_alone(
+    journal: Journal, bell: Bell, url: str, error: Exception
+) -> None:
     take = Taker(error, "7", "13")
-    settler = Settler(journal, take)
-    settler.append(BOOTS)
+    settler = Settler(journal, take, bell)
+    journal.append(BOOTS)
     settler.settle()
     assert take.taken == [boot for boot in BOOTS if boot.nas not in ("7", "13")]
-    assert settler.counts == {"misfits": 0, "set_aside": 2}
-    assert (settler.waiting, journal.pending(1)) == (0, None)
+    assert settler.set_aside == 2
+    assert (journal.waiting(), journal.pending(1)) == (0, None)
     again = open_journal(url)
-    assert Settler(again, take).counts["set_aside"] == 2
+    assert Settler(again, take, bell).set_aside == 2
     again.close()
 
 
-def test_a_store_that_fails_sets_nothing_aside(journal: Journal) -> None:
-    settler = Settler(journal, Taker(StoreError("full"), "7"))
-    settler.append(BOOTS)
+def test_a_store_that_fails_sets_nothing_aside(journal: Journal, bell: Bell) -> None:
+    settler = Settler(journal, Taker(StoreError("full"), "7"), bell)
+    journal.append(BOOTS)
     with pytest.raises(StoreError, match="full"):
         settler.settle()
-    assert settler.counts["set_aside"] == 0
+    assert settler.set_aside == 0
     assert journal.pending(1) is not None
 
 
-def test_a_batch_that_cannot_be_read_is_set_aside(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_cannot_be_read_is_set_aside(
+    journal: Journal, bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     take = Taker(KeyError("x"))
-    settler = Settler(journal, take)
+    settler = Settler(journal, take, bell)
     with monkeypatch.context() as patch:
         patch.setattr("sekisho.store.journal.pack_batch", lambda _: b"\1\0short")
-        settler.append(BOOTS)
-    settler.append(BOOTS)
+        journal.append(BOOTS)
+    journal.append(BOOTS)
     settler.settle()
     assert take.taken == list(BOOTS)
-    assert settler.counts["set_aside"] == 1
+    assert settler.set_aside == 1
 
 
 class PassingTrouble:
@@ -91,32 +103,23 @@ class PassingTrouble:
         self.taken += batch
 
 
-def test_trouble_that_passes_sets_nothing_aside(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trouble_that_passes_sets_nothing_aside(
+    journal: Journal, bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settling, "LOOK_SECONDS", 0)
     take = PassingTrouble(2 * len(BOOTS) - 1)  # as many calls as a batch has halves, and halves of halves
-    settler = Settler(journal, take)
-    settler.append(BOOTS)
+    settler = Settler(journal, take, bell)
+    journal.append(BOOTS)
     settler.settle()
     assert take.taken == list(BOOTS)
-    assert settler.counts["set_aside"] == 0
+    assert settler.set_aside == 0
 
 
 def test_where_nothing_can_ever_be_settled_all_of_it_is_set_aside(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, bell: Bell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settling, "LOOK_SECONDS", 0)
-    settler = Settler(journal, Taker(KeyError("x"), *(boot.nas for boot in BOOTS)))
-    settler.append(BOOTS)
+    settler = Settler(journal, Taker(KeyError("x"), *(boot.nas for boot in BOOTS)), bell)
+    journal.append(BOOTS)
     settler.settle()
-    assert settler.counts["set_aside"] == len(BOOTS)
-
-
-def test_what_is_not_durable_does_not_wait(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: object) -> None:
-        raise StoreError("the disk is full")
-
-    settler = Settler(journal, Taker(KeyError("x")))
-    monkeypatch.setattr(journal, "append", full)
-    with pytest.raises(StoreError):
-        settler.append(BOOTS)
-    assert settler.waiting == 0
+    assert settler.set_aside == len(BOOTS)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from sekisho.daemon import settler
+from sekisho.daemon.bell import Bell
 from sekisho.daemon.settler import Settler
 from sekisho.lines.events import Boot, Heard
 from sekisho.store import Journal, StoreError
@@ -35,6 +36,12 @@ class FullJournal(Journal):
         self.last += 1
         self.rows.append((self.last, Boot(str(self.last), at(0))))
 
+    def newest(self) -> int:
+        return self.rows[-1][0] if self.rows else 0
+
+    def is_left(self, last: int) -> bool:
+        return bool(self.rows) and self.rows[0][0] <= last
+
     def pending(self, most: int) -> Pending | None:  # noqa: ARG002 - one at a time
         if not self.rows:
             return None
@@ -47,15 +54,22 @@ class FullJournal(Journal):
             self.append(())
 
 
+@pytest.fixture
+def bell() -> Iterator[Bell]:
+    made = Bell()
+    yield made
+    made.close()
+
+
 @contextmanager
-def settling(journal: FullJournal, taken: list[str]) -> Iterator[Settler]:
+def settling(journal: FullJournal, taken: list[str], bell: Bell) -> Iterator[Settler]:
     """Settle in a thread, as a daemon does."""
 
     def take(batch: Sequence[Heard | Boot]) -> None:
         taken.extend(one.nas for one in batch)
         time.sleep(0.005)  # as long as a database may take
 
-    one = Settler(journal, take)
+    one = Settler(journal, take, bell)
     one.start()
     try:
         yield one
@@ -66,15 +80,15 @@ def settling(journal: FullJournal, taken: list[str]) -> Iterator[Settler]:
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_journal_that_never_empties_keeps_nobody_waiting(
-    alone: bool, monkeypatch: pytest.MonkeyPatch
+    alone: bool, bell: Bell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settler, "PATIENCE_SECONDS", 30.0)
     journal, taken = FullJournal(), list[str]()
     if alone:
-        Settler(journal, lambda batch: taken.extend(one.nas for one in batch)).settle()
+        Settler(journal, lambda batch: taken.extend(one.nas for one in batch), bell).settle()
         assert taken == ["1", "2", "3"]
         return
-    with settling(journal, taken) as busy:
+    with settling(journal, taken, bell) as busy:
         for _ in range(5):
             last, before = journal.last, time.monotonic()
             busy.settle()
@@ -82,10 +96,12 @@ def test_a_journal_that_never_empties_keeps_nobody_waiting(
             assert time.monotonic() - before < 2
 
 
-def test_a_batch_that_is_being_written_while_nothing_is_pending_is_not_taken_for_settled() -> None:
+def test_a_batch_that_is_being_written_while_nothing_is_pending_is_not_taken_for_settled(
+    bell: Bell,
+) -> None:
     journal, taken = FullJournal(), list[str]()
     journal.fills = False
-    one = Settler(journal, lambda batch: taken.extend(each.nas for each in batch))
+    one = Settler(journal, lambda batch: taken.extend(each.nas for each in batch), bell)
     one.settle()
     pending = journal.pending
 
@@ -101,7 +117,9 @@ def test_a_batch_that_is_being_written_while_nothing_is_pending_is_not_taken_for
     assert taken == ["1", "2", "3", "4"]
 
 
-def test_patience_ends_where_somebody_else_settles_and_gets_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_ends_where_somebody_else_settles_and_gets_nowhere(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settler, "PATIENCE_SECONDS", 0.2)
     stuck, entered = threading.Event(), threading.Event()
 
@@ -111,7 +129,7 @@ def test_patience_ends_where_somebody_else_settles_and_gets_nowhere(monkeypatch:
 
     journal = FullJournal()
     journal.fills = False
-    one = Settler(journal, take)
+    one = Settler(journal, take, bell)
     one.start()
     try:
         assert entered.wait(30)

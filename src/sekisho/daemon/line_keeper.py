@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -18,7 +19,9 @@ import structlog
 from sekisho.config import Config
 from sekisho.config.schema import share_rules
 from sekisho.daemon.attempts import Attempts
+from sekisho.daemon.bell import Bell
 from sekisho.daemon.forgetter import Forgetter
+from sekisho.daemon.inbox import Inbox
 from sekisho.daemon.intake import Intake
 from sekisho.daemon.lists import listed_plans
 from sekisho.daemon.roster_writer import RosterWriter
@@ -73,7 +76,9 @@ class LineKeeper:
             tell=self._tell,
             utc=utc,
         )
+        self.bell = Bell()  # of the settler
         self._settler: Settler | None = None
+        self._inbox: Inbox | None = None
         self._writer: RosterWriter | None = None
         self._why_unknown = ""
         self._listing = threading.Lock()
@@ -90,16 +95,13 @@ class LineKeeper:
         """Tell whether the store has all lists, and the gate all of the lines."""
         return self._writer is not None and self._writer.is_whole and not self._due
 
-    @property
-    def waiting(self) -> int:
-        """Tell how many events wait to be settled."""
-        return 0 if self._settler is None else self._settler.waiting
-
     def counts(self) -> dict[str, int]:
         """Return what was counted of what sources say: sums that name no line."""
         counts = self.intake.counts.copy()
-        if self._settler is not None:
-            counts.update(self._settler.counts)
+        if self._settler is not None and self._inbox is not None:
+            counts.update(misfits=self._inbox.misfits, set_aside=self._settler.set_aside)
+            with suppress(StoreError):  # it is told beside this
+                counts["waiting"] = self.store.journal.waiting()
         return dict(counts)
 
     def treatment(self) -> Treatment:
@@ -127,10 +129,10 @@ class LineKeeper:
     def _open(self) -> None:
         self.store.open()
         if self._settler is None:
-            settler = Settler(self.store.journal, self.intake.take)
+            settler = Settler(self.store.journal, self.intake.take, self.bell)
             settler.settle()
             settler.start()
-            self._settler = settler
+            self._settler, self._inbox = settler, Inbox(self.store.journal, self.bell.ring)
 
     def start(self, gate: KeptGate) -> None:
         """Begin to tell the gate, and to see to what time brings."""
@@ -150,6 +152,7 @@ class LineKeeper:
         """Let go of the store; what is durable stays so."""
         if self._settler is not None:
             self._settler.stop()
+        self.bell.close()
         self.store.close()
 
     def check(self) -> None:
@@ -210,10 +213,10 @@ class LineKeeper:
 
     def take(self, batch: Sequence[Heard | Boot]) -> None:
         """Make durable what was heard. Raises StoreError, with nothing taken."""
-        if self._settler is None:
+        if self._inbox is None:
             self.store.require()
             raise StoreError("the store is being opened: send again")
-        self._settler.append(batch)
+        self._inbox.append(batch)
 
     def settle(self) -> None:
         """Return when all that was taken before is in the leases. Raises StoreError."""

@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from sekisho.daemon.bell import Bell
 from sekisho.lines.events import Boot, Heard
-from sekisho.lines.taking import bounded
 from sekisho.store import Journal, StoreError, UnfitError
 from sekisho.store.heard_packing import pack_batch
 
 BATCH = 2_000  # events in one transaction
-MOST_WAITING = 200_000  # events; with more of them sources have to wait
 LOOK_SECONDS = 1.0  # between looks at a store that has failed
 TRIES = 5  # of a batch of which nothing can be settled
 PATIENCE_SECONDS = 10.0  # of whoever waits for what was heard before to be settled
@@ -32,19 +31,18 @@ log = structlog.get_logger()
 
 
 class Settler:
-    """Appends to a journal, and has a thread that settles what is in it.
+    """Has a thread that settles what is in a journal, whenever `bell` rings.
 
-    `take` brings a batch into the leases, or raises StoreError with nothing changed.
+    `take` brings a batch into the leases, or raises StoreError with nothing changed. `set_aside`: how much
+    is.
     """
 
-    def __init__(self, journal: Journal, take: Callable[[Sequence[Heard | Boot]], object]) -> None:
-        self._journal, self._take = journal, take
+    def __init__(
+        self, journal: Journal, take: Callable[[Sequence[Heard | Boot]], object], bell: Bell
+    ) -> None:
+        self._journal, self._take, self._bell = journal, take, bell
         self._settling = threading.Lock()
-        self._counting = threading.Lock()
-        self._waiting = self._misfits = 0
-        self._aside = journal.aside()
-        self._settled = 0  # up to this number in the journal
-        self._woken = threading.Event()
+        self.set_aside = journal.aside()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settler")
 
@@ -55,7 +53,7 @@ class Settler:
     def stop(self) -> None:
         """End after the batch in hand; what is not settled is by the next one."""
         self._stopping.set()
-        self._woken.set()
+        self._bell.ring()
         self._thread.join()
 
     @property
@@ -63,33 +61,10 @@ class Settler:
         """Tell whether the thread runs."""
         return self._thread.is_alive()
 
-    @property
-    def waiting(self) -> int:
-        """Tell how many events wait to be settled."""
-        return self._waiting
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Return how many events or parts of them were refused at the door, and how many are set aside."""
-        return {"misfits": self._misfits, "set_aside": self._aside}
-
-    def append(self, batch: Sequence[Heard | Boot]) -> None:
-        """Make a batch durable, as far as it keeps within bounds. Raises StoreError, with nothing taken."""
-        if self._waiting > MOST_WAITING:
-            raise StoreError(f"{self._waiting:,} events wait for the store: it is too slow for what comes")
-        fitting, misfits = bounded(batch)
-        self._count(len(fitting), misfits)  # before it can be settled
-        try:
-            self._journal.append(fitting)
-        except StoreError:
-            self._count(-len(fitting), -misfits)
-            raise
-        self._woken.set()
-
     def settle(self) -> None:
-        """Return when all that was appended before is in the leases. Raises StoreError."""
-        last, until = self._journal.last, time.monotonic() + PATIENCE_SECONDS
-        while self._settled < last:
+        """Return when all that was durable before is in the leases. Raises StoreError."""
+        last, until = self._journal.newest(), time.monotonic() + PATIENCE_SECONDS
+        while self._journal.is_left(last):
             if time.monotonic() > until:
                 raise StoreError("the store is busy with what sources say: ask again shortly")
             if self._settling.acquire(timeout=_TURN_SECONDS):
@@ -104,14 +79,10 @@ class Settler:
             return self._settle_oldest()
 
     def _settle_oldest(self) -> bool:
-        last = self._journal.last
         pending = self._journal.pending(BATCH)
         if pending is None:
-            self._settled = last
             return False
         self._finish(pending.numbers, (*pending.broken, *self._left_over(pending.batch)))
-        self._settled = pending.numbers[-1]
-        self._count(-len(pending.batch))
         return True
 
     def _left_over(self, batch: Sequence[Heard | Boot]) -> list[bytes]:
@@ -145,15 +116,10 @@ class Settler:
     def _finish(self, numbers: Sequence[int], aside: Sequence[bytes]) -> None:
         if aside:
             self._journal.set_aside(numbers, aside)
-            self._aside += len(aside)
-            log.error("set aside until somebody looks, see docs/store.md", set_aside=self._aside)
+            self.set_aside += len(aside)
+            log.error("set aside until somebody looks, see docs/store.md", set_aside=self.set_aside)
         else:
             self._journal.strike(numbers)
-
-    def _count(self, more: int, misfits: int = 0) -> None:
-        with self._counting:
-            self._waiting = max(0, self._waiting + more)
-            self._misfits += misfits
 
     def _run(self) -> None:
         failing = False
@@ -174,5 +140,4 @@ class Settler:
                 log.info("what was heard is being settled again")
             failing = False
             if not more:
-                self._woken.wait()
-                self._woken.clear()
+                self._bell.wait()

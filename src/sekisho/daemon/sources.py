@@ -15,14 +15,13 @@ from sekisho.config.schema import KeaTable, RadacctTable, RadiusTable
 from sekisho.daemon.kea_calls import KeaCalls
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.daemon.radacct_rounds import RadacctRounds, open_radacct
+from sekisho.daemon.radius_process import RadiusProcess
 from sekisho.daemon.reading import read_file_list
 from sekisho.gate import GateError
-from sekisho.lines.events import Boot, Heard
 from sekisho.lines.radius_reception import Client
 from sekisho.lines.radius_secrets import read_clients
-from sekisho.lines.radius_server import ListenError, NotDurableError, RadiusServer, RadiusState
+from sekisho.lines.radius_server import RadiusState
 from sekisho.lines.static import StaticList
-from sekisho.store import StoreError
 
 log = structlog.get_logger()
 
@@ -50,17 +49,14 @@ class Sources:
 
     def __init__(self, config: Config, lines: LineKeeper, directory: Path) -> None:
         self._lines, self._directory = lines, directory
-        self._radius = None if config.radius is None else self._server(config, config.radius)
+        self._radius = None if config.radius is None else self._process(config, config.radius)
         self.kea = None if config.kea is None else self._kea(config.kea)
         self._radacct = None if config.radacct is None else self._rounds(config.radacct)
 
     def start(self) -> None:
         """Begin. Raises GateError where an address to listen at cannot be had."""
         if self._radius is not None:
-            try:
-                self._radius.start()
-            except ListenError as error:
-                raise GateError(str(error)) from error
+            self._radius.start()
         if self._radacct is not None:
             self._radacct.start()
 
@@ -73,8 +69,8 @@ class Sources:
 
     def check(self) -> None:
         """Raise GateError where one of them has ended by itself."""
-        if self._radius is not None and not self._radius.state().alive:
-            raise GateError("the thread that hears accounting has ended, our fault: start the daemon anew")
+        if self._radius is not None and not self._radius.report().radius.alive:
+            raise GateError("nothing hears accounting any more, our fault: start the daemon anew")
         if self._radacct is not None and not self._radacct.is_alive:
             raise GateError("the thread that reads radacct has ended, our fault: start the daemon anew")
 
@@ -87,18 +83,20 @@ class Sources:
         """Return what was counted, by who did: sums that name no line."""
         counts = {"intake": self._lines.counts()}
         if self._radius is not None:
-            counts["radius"] = _sums(self._radius.state())
+            report = self._radius.report()
+            counts["radius"] = _sums(report.radius)
+            counts["intake"]["misfits"] = counts["intake"].get("misfits", 0) + report.misfits
         if self.kea is not None:
             counts["kea"] = dict(self.kea.counts)
         if self._radacct is not None:
             counts["radacct"] = dict(self._radacct.counts)
         return counts
 
-    def _server(self, config: Config, table: RadiusTable) -> RadiusServer:
+    def _process(self, config: Config, table: RadiusTable) -> RadiusProcess:
         listen = [(str(one.address), one.port) for one in table.listen]
-        return RadiusServer(
-            listen, self._clients(config), table.line, take=self._take, utc=lambda: datetime.now(UTC)
-        )
+        lines = self._lines
+        clients = self._clients(config)
+        return RadiusProcess(listen, clients, table.line, url=lines.store.url, bell=lines.bell.fileno())
 
     def _kea(self, table: KeaTable) -> KeaCalls:
         lines = self._lines
@@ -118,12 +116,6 @@ class Sources:
             take=lines.take,
             since=lambda: datetime.now(UTC) - timedelta(milliseconds=lines.config().kept.leases_ms),
         )
-
-    def _take(self, batch: Sequence[Heard | Boot]) -> None:
-        try:
-            self._lines.take(batch)
-        except StoreError as error:
-            raise NotDurableError(str(error)) from error
 
     def _clients(self, config: Config) -> tuple[Client, ...]:
         clients, findings = read_clients(config.radius_clients, self._directory)

@@ -110,8 +110,8 @@ class RadiusServer:
         self._untold: Counter[tuple[str, Count]] = Counter()
         self._told_seconds = -TELL_SECONDS
 
-    def start(self) -> None:
-        """Open the sockets in the caller's network namespace and start the thread. Raises ListenError."""
+    def open(self) -> None:
+        """Open the sockets in the caller's network namespace. Raises ListenError."""
         with ExitStack() as opened:
             self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             opened.callback(os.close, self._wake)
@@ -124,6 +124,9 @@ class RadiusServer:
             self._opened = opened.pop_all()
         for one in self.state().doors:
             _tell_room(one)
+
+    def start(self) -> None:
+        """Start the thread that hears; the sockets are open."""
         self._thread.start()
 
     def stop(self) -> None:

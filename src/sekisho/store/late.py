@@ -14,7 +14,7 @@ class LateStore(Store):
     """A store and its journal, opened when they can be; until then each transaction says why not."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._store: Store | None = None
         self._why = "the store is not open yet: ask again shortly"
 
@@ -33,9 +33,9 @@ class LateStore(Store):
         """Open it, unless it is open. Raises StoreError, and may be called again then."""
         if self._store is None:
             try:
-                store = open_store(self._url)
+                store = open_store(self.url)
                 try:
-                    self._journal = open_journal(self._url)
+                    self._journal = open_journal(self.url)
                 except BaseException:
                     store.close()
                     raise

@@ -1,0 +1,101 @@
+"""The daemon's side of the process that hears RADIUS accounting."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from multiprocessing import Pipe
+from typing import Any, Final
+
+from sekisho.daemon import radius_child
+from sekisho.daemon.radius_messages import Ask, Begin, Follow, Report
+from sekisho.gate import GateError
+from sekisho.lines.radius import Naming
+from sekisho.lines.radius_reception import Client
+from sekisho.lines.radius_server import RadiusState
+
+ANSWER_SECONDS: Final = 20.0  # longer than the store keeps anybody waiting
+END_SECONDS: Final = 8.0  # the service manager gives 10 s to all of it
+
+_UNHEARD: Final = Report(RadiusState((), {}, 0, None, alive=False), 0)
+_ENDED: Final = "the process that hears accounting has ended: start the daemon anew"
+
+
+class RadiusProcess:
+    """Listens at (address, port)s in a process of its own, which ends when this one does.
+
+    `url`: of the store in whose journal it writes what it hears; `bell`: the file of the settler's.
+    """
+
+    def __init__(
+        self,
+        listen: Iterable[tuple[str, int]],
+        clients: Iterable[Client],
+        naming: Sequence[Naming],
+        *,
+        url: str,
+        bell: int,
+    ) -> None:
+        self._begin = Begin(tuple(listen), tuple(clients), tuple(naming), url)
+        self._bell = bell
+        self._asking = threading.Lock()
+        self._report = _UNHEARD
+
+    def start(self) -> None:
+        """Begin to hear, in the caller's network namespace. Raises GateError."""
+        self._connection, theirs = Pipe()
+        files = (theirs.fileno(), self._bell)
+        # -P: whatever lies in the directory from which somebody starts the daemon is no module of ours.
+        # Its own session: Ctrl-C is for the daemon, which ends it in turn.
+        command = (sys.executable, "-P", "-m", radius_child.__name__, *map(str, files))
+        self._process = subprocess.Popen(
+            command, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        theirs.close()
+        with ExitStack() as undoing:
+            undoing.callback(self._end)
+            if (why := self._ask(self._begin)) is not None:
+                raise GateError(why)
+            undoing.pop_all()
+
+    def stop(self) -> None:
+        """Acknowledge what is being made durable, and end; what is not acknowledged will be sent again."""
+        with suppress(GateError):
+            self._ask(Ask.STOP, END_SECONDS)
+        self._end()
+
+    def set_clients(self, clients: Iterable[Client], naming: Sequence[Naming]) -> None:
+        """Hear these clients from the next datagram on. Raises GateError where nobody hears any."""
+        self._ask(Follow(tuple(clients), tuple(naming)))
+
+    def report(self) -> Report:
+        """Return how the work goes, or went when the process was last there."""
+        try:
+            self._report = self._ask(Ask.STATE)
+        except GateError:
+            self._report = replace(self._report, radius=replace(self._report.radius, alive=False))
+        return self._report
+
+    def _ask(self, what: Begin | Follow | Ask, seconds: float | None = None) -> Any:
+        """Return the answer to a message. Raises GateError where none comes."""
+        try:
+            with self._asking:
+                self._connection.send(what)
+                if self._connection.poll(seconds or ANSWER_SECONDS):
+                    return self._connection.recv()
+        except (EOFError, OSError):
+            raise GateError(_ENDED) from None
+        self._process.kill()  # its next answer would be to another message
+        raise GateError(f"the process that hears accounting does not answer: {_ENDED}")
+
+    def _end(self) -> None:
+        self._connection.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
