@@ -1,7 +1,7 @@
 """The accounting server: a thread that receives, has what it heard made durable, and acknowledges it then.
 
 Whatever came while the store was at work is the next batch, so that batches grow with the load. Between one
-packet at a time and as many as it can take it waits for more to come, since a batch costs as much as 30 packets.
+packet at a time and as many as it can take it waits a moment for more: a batch costs as much as 30 packets.
 """
 
 from __future__ import annotations
