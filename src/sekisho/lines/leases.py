@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from operator import itemgetter
@@ -105,11 +105,11 @@ def record(login: Login | None, event: Event) -> Login:
         named = _naming({}, event)
         return Login(event.nas, event.line, event.rank, event.at, event.at, event.at, starts, stops, named)
     rank, line_at, line = min((login.rank, login.line_at, login.line), (event.rank, event.at, event.line))
-    return replace(
-        login,
-        line=line,
-        rank=rank,
-        line_at=line_at,
+    return Login(
+        login.nas,
+        line,
+        rank,
+        line_at,
         first=min(login.first, event.at),
         seen=max(login.seen, event.at),
         starts=_with(login.starts, starts),
@@ -216,8 +216,11 @@ def _move(some: Iterable[Lease], away_from: dict[Lease, None], to: dict[Lease, N
 
 def _since(login: Login) -> datetime:
     """Return from when on a login's leases are a function of it; those before have all ended."""
-    full = [times[0] for times in (login.starts, login.stops) if len(times) >= MOST_TIMES]
-    return max(full, default=login.first)
+    since = login.first
+    for times in (login.starts, login.stops):
+        if len(times) >= MOST_TIMES:
+            since = max(since, times[0])
+    return since
 
 
 def _moves_since(login: Login, event: Event) -> bool:
@@ -236,10 +239,13 @@ def _naming(named: Mapping[Address, Named], event: Event) -> Mapping[Address, Na
     if not event.addresses:
         return named
     result = dict(named)
+    more = (event.at,) if event.kind is Kind.START else ()
     for address in event.addresses:
-        first, last, starts = named.get(address, Named(event.at, event.at))
-        starts = _with(starts, (event.at,) if event.kind is Kind.START else ())
-        result[address] = Named(min(first, event.at), max(last, event.at), starts)
+        if address in named:
+            first, last, starts = named[address]
+            result[address] = Named(min(first, event.at), max(last, event.at), _with(starts, more))
+        else:
+            result[address] = Named(event.at, event.at, more)
     if len(result) > MOST_ADDRESSES:
         return {address: result[address] for address in sorted(result, key=_order)[:MOST_ADDRESSES]}
     return result
@@ -252,6 +258,9 @@ def _order(address: Address) -> tuple[int, bytes, int, int]:
 
 def _spans(login: Login, boots: Sequence[datetime]) -> list[_Span]:
     begins = _begins(login)
+    if len(begins) == 1:  # as almost always: then the first Stop is the span's
+        stop = login.stops[0] if login.stops else None
+        return [_Span(begins[0], None, *_end(login, begins[0], None, stop, boots))]
     limits = (*begins[1:], None)
     stops = _stops(begins, login.stops)
     return [
@@ -292,6 +301,8 @@ def _end(
     stop: datetime | None,
     boots: Sequence[datetime],
 ) -> tuple[datetime | None, Ending | None]:
+    if limit is None and not boots:
+        return stop, None if stop is None else Ending.STOP
     ends: list[tuple[datetime, Ending]] = []
     if stop is not None:
         ends.append((stop, Ending.STOP))

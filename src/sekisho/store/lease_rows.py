@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -36,6 +36,11 @@ class Edit:
 
     gone: set[Key] = field(default_factory=set)
     new: dict[Key, Lease] = field(default_factory=dict)
+
+    def gone_but(self, one: Lease | None) -> Iterator[Key]:
+        """Yield the keys of what is gone, but for that of a lease."""
+        but = None if one is None else key_of(one)
+        return (key for key in self.gone if key != but)
 
     def loses(self, one: Lease | None) -> bool:
         """Tell whether a lease is taken away and does not come back."""

@@ -226,7 +226,11 @@ class Leases(Door):
     def _take_away(self, changes: Mapping[Address, Edit]) -> dict[Address, Lease | None]:
         """Delete what is gone from the past; return the last leases that are left, taken out of the past."""
         known = {address: self._last[address] for address in changes}
-        gone = [past_key(address, key) for address, edit in changes.items() for key in edit.gone]
+        gone = [
+            past_key(address, key)
+            for address, edit in changes.items()
+            for key in edit.gone_but(known[address])
+        ]
         self._many.remove(past_lease, gone)
         lost = [address for address, edit in changes.items() if edit.loses(known[address])]
         known |= dict.fromkeys(lost)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from sekisho.lines.events import Login, Named
 from sekisho.model import Address
@@ -40,26 +41,25 @@ def unpack_address(key: bytes) -> Address:
 
 def pack_login(login: Login) -> bytes:
     """Return what is said of a login, without its NAS and line."""
+    starts, stops = login.starts, login.stops
     head = _head.pack(
         login.rank,
         to_us(login.line_at),
         to_us(login.first),
         to_us(login.seen),
-        len(login.starts),
-        len(login.stops),
+        len(starts),
+        len(stops),
         len(login.named),
     )
-    times = (to_us(moment) for moment in (*login.starts, *login.stops))
-    return b"".join(
-        (head, *(time.to_bytes(8, "big", signed=True) for time in times), *_pack_named(login.named))
-    )
+    times = _moments(len(starts) + len(stops)).pack(*map(to_us, starts), *map(to_us, stops))
+    return b"".join((head, times, *_pack_named(login.named)))
 
 
 def unpack_login(nas: str, line: int, packed: bytes) -> Login:
     """Return the login."""
     rank, line_at, first, seen, starts, stops, named = _head.unpack_from(packed)
     count = starts + stops
-    times = [from_us(time) for time in struct.unpack_from(f">{count}q", packed, _head.size)]
+    times = [*map(from_us, _moments(count).unpack_from(packed, _head.size))]
     return Login(
         nas=nas,
         line=line,
@@ -73,10 +73,15 @@ def unpack_login(nas: str, line: int, packed: bytes) -> Login:
     )
 
 
+@cache
+def _moments(count: int) -> struct.Struct:
+    return struct.Struct(f">{count}q")
+
+
 def _pack_named(named: Mapping[Address, Named]) -> Iterator[bytes]:
     for address, (first, last, starts) in named.items():
         key = pack_address(address)
-        times = struct.pack(f">{len(starts)}q", *map(to_us, starts))
+        times = _moments(len(starts)).pack(*map(to_us, starts))
         yield b"%c%b%b%c%b" % (len(key), key, _span.pack(to_us(first), to_us(last)), len(starts), times)
 
 
@@ -85,6 +90,6 @@ def _unpack_named(packed: bytes, at: int, count: int) -> Iterator[tuple[Address,
         begin, end = at + 1, at + 1 + packed[at]
         first, last = _span.unpack_from(packed, end)
         at = end + _span.size
-        starts = tuple(map(from_us, struct.unpack_from(f">{packed[at]}q", packed, at + 1)))
+        starts = tuple(map(from_us, _moments(packed[at]).unpack_from(packed, at + 1)))
         yield unpack_address(packed[begin:end]), Named(from_us(first), from_us(last), starts)
         at += 1 + 8 * len(starts)
