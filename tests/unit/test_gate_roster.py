@@ -45,7 +45,7 @@ def lengths_tried(all_tables: Tables) -> bytes:
 
 
 def around(wanted: Wanted, former: Roster, installed: Tables) -> Tables:
-    return tables.encode_around(wanted, former, installed, hold_by_queue=True, learning_until_ns=7)
+    return tables.encode_around(wanted, former, installed, hold_by_queue=True, learning_until_ns=7)[0]
 
 
 def test_the_writes_of_a_change_are_few_and_in_order() -> None:

@@ -253,7 +253,10 @@ EIGHT = Roster({1: DYNAMIC}, {ipv4(1): 1, **{ipv6(length): 1 for length in range
 
 def test_a_gate_is_opened_though_the_kernels_lines_leave_no_room_for_a_length_of_the_files() -> None:
     gate = Scene(roster=EIGHT).gate
-    scene = Scene(gate, roster=None, text=TEXT + WITH_OFFICE)
+    with capture_logs() as logs:
+        scene = Scene(gate, roster=None, text=TEXT + WITH_OFFICE)
+    assert (logs[-1]["event"], logs[-1]["log_level"]) == ("some lines are not known to the gate", "error")
+    assert "left to their pools: 1 of length" in logs[-1]["why"]
     there = lines_in_kernel(scene.gate)
     assert there.addresses[OF_OFFICE] == OFFICE
     assert there.addresses[ipv4(1)] == 1
@@ -265,10 +268,11 @@ def test_a_gate_is_opened_though_the_kernels_lines_leave_no_room_for_a_length_of
 def test_a_file_is_reloaded_though_the_kernels_lines_leave_no_room_for_a_length_of_it() -> None:
     scene = Scene(Scene(roster=EIGHT).gate, roster=None)
     scene.text = TEXT + WITH_OFFICE
-    scene.keeper.reload(None)
+    (warning,) = scene.keeper.reload(None).warnings
+    assert "left to their pools: 1 of length" in warning
     assert lines_in_kernel(scene.gate).addresses[OF_OFFICE] == OFFICE
     scene.text = TEXT
-    scene.keeper.reload(None)
+    assert scene.keeper.reload(None).warnings == ()
     assert 48 not in lengths(scene.gate)
 
 

@@ -44,8 +44,8 @@ def reconcile(
     until_ns = learning_until(found) or monotonic_ns() + config.gate.learn_ms * 1_000_000
     by_file = wanted(config, overrides, told.numbers)
     if told.roster is None:
-        now, misfits = before_roster(by_file, config, found["shared"]), None
-        tables = encode_around(now, former, found, hold_by_queue=True, learning_until_ns=until_ns)
+        now = before_roster(by_file, config, found["shared"])
+        tables, misfits = encode_around(now, former, found, hold_by_queue=True, learning_until_ns=until_ns)
     else:
         both, misfits = _with_fitting(by_file, told.roster)
         tables = encode(both, found, hold_by_queue=True, learning_until_ns=until_ns)

@@ -72,21 +72,21 @@ def pack_addresses(addresses: Mapping[Address, int]) -> Packed:
     return Packed(address_rows(addresses), _line_words(addresses.values()))
 
 
-def lines_around(tables: Tables, former: Roster, installed: Tables) -> Tables:
+def lines_around(tables: Tables, former: Roster, installed: Tables) -> tuple[Tables, FullError | None]:
     """Return the tables with the installed lines, less the former's, beneath theirs.
 
     A former line that holds an address beside the former's stays known. IPv6 prefixes that are installed
-    are left to their pools where their lengths find no room beside those of `tables`.
+    are left to their pools where their lengths find no room beside those of `tables`, which is told.
     """
     there = packed("addresses", installed.get("addresses", {}))
     overlaid = there.overlaid(address_rows(former.addresses), packed("addresses", tables["addresses"]))
-    addresses, lengths = _with_room(overlaid, installed_prefix_lengths(tables))
+    addresses, lengths, misfits = _with_room(overlaid, installed_prefix_lengths(tables))
     gone = known_rows(former.lines)
     if len(gone):
         gone = np.setdiff1d(gone, addresses.words).reshape(-1, 1)
     known = packed("known", installed.get("known", {}))
     known = known.overlaid(gone, packed("known", tables["known"]))
-    return {**_with_prefix_lengths(tables, lengths), "known": known, "addresses": addresses}
+    return {**_with_prefix_lengths(tables, lengths), "known": known, "addresses": addresses}, misfits
 
 
 def indices_in_use(known: Packed, port_plans: Iterable[bytes]) -> set[int]:
@@ -140,17 +140,20 @@ def fitting(
     return fit, _misfits(left)
 
 
-def _with_room(addresses: Packed, lengths: Iterable[int]) -> tuple[Packed, tuple[int, ...]]:
-    """Leave out what has a length for which there is no room beside those in use.
+def _with_room(addresses: Packed, lengths: Iterable[int]) -> tuple[Packed, tuple[int, ...], FullError | None]:
+    """Leave out what has a length for which there is no room beside those in use, and tell how many.
 
     Return also the lengths that are left, longest first.
     """
     of_each = addresses.rows[:, _LENGTH_WORD] >> _LENGTH_SHIFT
-    found, counts = np.unique(of_each, return_counts=True)
-    kept = _lengths_with_room(Counter(dict(zip(found.tolist(), counts.tolist(), strict=True))), lengths)
-    there = np.isin(of_each, list(kept))
+    found, times = np.unique(of_each, return_counts=True)
+    counts = Counter(dict(zip(found.tolist(), times.tolist(), strict=True)))
+    kept = _lengths_with_room(counts, lengths)
     tried = tuple(sorted(kept - {_HOST_BITS}, reverse=True))
-    return (addresses if there.all() else addresses.at(np.flatnonzero(there))), tried
+    left = {(_HOST_SIZE, length): count for length, count in counts.items() if length not in kept}
+    if not left:
+        return addresses, tried, None
+    return addresses.at(np.flatnonzero(np.isin(of_each, list(kept)))), tried, _misfits(left)
 
 
 def _lengths_with_room(counts: Counter[int], lengths: Iterable[int]) -> set[int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from sekisho.gate import Change, Tables, abi
+from sekisho.gate import Change, FullError, Tables, abi
 from sekisho.gate.indices import (
     assign_banks,
     assign_classes,
@@ -50,11 +50,11 @@ def encode(wanted: Wanted, installed: Tables, *, hold_by_queue: bool, learning_u
 
 def encode_around(
     wanted: Wanted, former: Roster, installed: Tables, *, hold_by_queue: bool, learning_until_ns: int
-) -> Tables:
+) -> tuple[Tables, FullError | None]:
     """Encode what is wanted, beside the lines and addresses that are installed and are not of `former`.
 
     How these are shared, and what they refer to, stays as it is; prefixes among them whose lengths find no
-    room beside those of what is wanted are left out. Else as `encode`.
+    room beside those of what is wanted are left out, and told. Else as `encode`.
     """
     limits = limits_by_index(installed)
     plans = {ip: plan for ip, plan in installed.get("shared", {}).items() if ip not in former.port_plans}
@@ -63,7 +63,8 @@ def encode_around(
     own = [limits[index] for index in used if index >= abi.MAX_CLASSES]
     control = _control(wanted, prefix_lengths(wanted.addresses), hold_by_queue, learning_until_ns)
     tables = _encode(replace(wanted, classes={**classes, **wanted.classes}), installed, control, own)
-    return {**lines_around(tables, former, installed), "shared": {**plans, **tables["shared"]}}
+    around, misfits = lines_around(tables, former, installed)
+    return {**around, "shared": {**plans, **tables["shared"]}}, misfits
 
 
 def learning_until(tables: Tables) -> int:
