@@ -126,8 +126,14 @@ def site() -> Iterator[Site]:
 
 
 def memory_mib(daemon: Daemon) -> float:
-    """Return the most memory that a daemon has had."""
-    status = Path(f"/proc/{daemon.process.pid}/status").read_text(encoding="ascii")
+    """Return the most memory that a daemon has had, with the processes that it has started."""
+    pid = daemon.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return sum(_most_mib(int(one)) for one in (pid, *children))
+
+
+def _most_mib(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     fields = dict(line.split(":", 1) for line in status.splitlines())
     return int(fields["VmHWM"].split()[0]) / 1024
 

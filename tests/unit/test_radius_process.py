@@ -156,6 +156,16 @@ def test_one_that_was_killed_shows(scene: Scene) -> None:
         process.set_clients([HERE], NAMING)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_for_the_daemon_do_not_end_it(scene: Scene, number: signal.Signals) -> None:
+    process = scene.start(HERE)
+    os.kill(process._process.pid, number)
+    assert process.report().radius.alive
+    sender = scene.sender(process)
+    sender.send(start(3))
+    assert sender.recv(100)[1] == 3
+
+
 def test_one_that_does_not_answer_is_given_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     process = scene.start(HERE)
     monkeypatch.setattr("sekisho.daemon.radius_process.ANSWER_SECONDS", 0.1)

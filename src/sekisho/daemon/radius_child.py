@@ -10,6 +10,7 @@ there are no capabilities: nothing here can touch the gate.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -95,6 +96,8 @@ def obey(daemon: Connection, bell: int) -> None:
 
 def main() -> None:
     """Run with two files that were inherited: the connection to the daemon, and the settler's bell."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # they are for the daemon, whose end is this process's
     set_up_logs()
     calm_collector()
     connection, bell = map(int, sys.argv[1:])
