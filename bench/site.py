@@ -129,7 +129,7 @@ def memory_mib(daemon: Daemon) -> float:
     """Return the most memory that a daemon has had, with the processes that it has started."""
     pid = daemon.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return sum(_most_mib(int(one)) for one in (pid, *children))
+    return sum(map(_most_mib, (pid, *map(int, children))))
 
 
 def _most_mib(pid: int) -> float:
