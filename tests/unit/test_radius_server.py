@@ -133,6 +133,18 @@ def test_a_batch_is_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> No
     assert scene.store.sizes == [1, 10, 10, 5]
 
 
+def test_nobody_is_waited_for_who_waits_for_answers_himself(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radius_server, "STEPS", 1_000_000)  # half an hour, if it waited all of them
+    server = scene.start()
+    sender = scene.sender(server)
+    for _ in range(3):
+        for identifier in range(32):
+            sender.send(event(identifier))
+        assert {sender.recv(100)[1] for _ in range(32)} == set(range(32))
+
+
 def test_a_failing_store_means_no_acknowledgement_and_an_alarm_until_it_heals(scene: Scene) -> None:
     server = scene.start()
     sender = scene.sender(server)

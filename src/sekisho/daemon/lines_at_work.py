@@ -12,6 +12,7 @@ from sekisho.config import Config
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.daemon.lines_office import KeptLines, Surroundings
 from sekisho.daemon.sources import Sources
+from sekisho.gate import GateError
 from sekisho.store import StoreError
 
 log = structlog.get_logger()
@@ -31,11 +32,14 @@ class LinesAtWork:
 
     def follow(self, config: Config) -> None:
         """Take another configuration as the one in force."""
-        self.sources.follow(config)
         try:
             self.keeper.follow(config)
         except StoreError as error:
             log.error("the lists of lines stay as they are until the store takes them", why=str(error))  # noqa: TRY400 - the message says it all
+        try:
+            self.sources.follow(config)
+        except GateError as error:
+            log.error("clients of accounting stay as they are", why=str(error))  # noqa: TRY400 - the message says it all
 
 
 def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:

@@ -32,6 +32,7 @@ from sekisho.store import StoreError, open_journal
 
 WRITER = 1  # of the journal; the daemon is the other
 REST_SECONDS = 1.0  # between two tries to open the journal
+LOOK_SECONDS = 1.0  # between looks at the thread that hears
 
 log = structlog.get_logger()
 
@@ -72,7 +73,10 @@ class LateInbox:
 
 
 def obey(daemon: Connection, bell: int) -> None:
-    """Hear accounting as the daemon says, until it says stop. Raises EOFError where it is gone."""
+    """Hear accounting as the daemon says, until it says stop.
+
+    Raises EOFError or ConnectionError where the daemon is gone.
+    """
     begin: Begin = daemon.recv()
     inbox = LateInbox(begin.url, bell)
     server = RadiusServer(
@@ -86,12 +90,20 @@ def obey(daemon: Connection, bell: int) -> None:
     give_up_capabilities()
     server.start()
     daemon.send(None)
-    while (asked := daemon.recv()) is not Ask.STOP:
+    while (asked := _asked(daemon, server)) is not Ask.STOP:
         if isinstance(asked, Follow):
             server.set_clients(asked.clients, asked.naming)
         daemon.send(Report(server.state(), inbox.misfits) if asked is Ask.STATE else None)
     server.stop()
     daemon.send(None)
+
+
+def _asked(daemon: Connection, server: RadiusServer) -> object:
+    """Return the next message; end where nothing hears any more, which the daemon sees."""
+    while not daemon.poll(LOOK_SECONDS):
+        if not server.state().alive:
+            raise SystemExit(1)
+    return daemon.recv()
 
 
 def main() -> None:
@@ -103,7 +115,7 @@ def main() -> None:
     connection, bell = map(int, sys.argv[1:])
     try:
         obey(Connection(connection), bell)
-    except EOFError:
+    except (EOFError, ConnectionError):
         log.warning("the daemon is gone: accounting is not heard until it is back")
 
 

@@ -19,10 +19,12 @@ from sekisho.lines.radius_reception import Client
 from sekisho.lines.radius_server import RadiusState
 
 ANSWER_SECONDS: Final = 20.0  # longer than the store keeps anybody waiting
-END_SECONDS: Final = 8.0  # the service manager gives 10 s to all of it
+STOP_SECONDS: Final = 4.0  # to acknowledge what is in hand; the service manager gives 10 s to all of it
+END_SECONDS: Final = 2.0  # from there to the process's end
 
 _UNHEARD: Final = Report(RadiusState((), {}, 0, None, alive=False), 0)
 _ENDED: Final = "the process that hears accounting has ended: start the daemon anew"
+_SILENT: Final = "the process that hears accounting does not answer: start the daemon anew"
 
 
 class RadiusProcess:
@@ -43,6 +45,7 @@ class RadiusProcess:
         self._begin = Begin(tuple(listen), tuple(clients), tuple(naming), url)
         self._bell = bell
         self._asking = threading.Lock()
+        self._has_answered = True
         self._report = _UNHEARD
 
     def start(self) -> None:
@@ -52,10 +55,10 @@ class RadiusProcess:
         # -P: whatever lies in the directory from which somebody starts the daemon is no module of ours.
         # Its own session: Ctrl-C is for the daemon, which ends it in turn.
         command = (sys.executable, "-P", "-m", radius_child.__name__, *map(str, files))
-        self._process = subprocess.Popen(
-            command, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
-        )
-        theirs.close()
+        with theirs:
+            self._process = subprocess.Popen(
+                command, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
+            )
         with ExitStack() as undoing:
             undoing.callback(self._end)
             if (why := self._ask(self._begin)) is not None:
@@ -65,12 +68,17 @@ class RadiusProcess:
     def stop(self) -> None:
         """Acknowledge what is being made durable, and end; what is not acknowledged will be sent again."""
         with suppress(GateError):
-            self._ask(Ask.STOP, END_SECONDS)
+            self._ask(Ask.STOP, STOP_SECONDS)
         self._end()
 
     def set_clients(self, clients: Iterable[Client], naming: Sequence[Naming]) -> None:
         """Hear these clients from the next datagram on. Raises GateError where nobody hears any."""
         self._ask(Follow(tuple(clients), tuple(naming)))
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the process is there; it ends where nothing hears any more."""
+        return self._process.poll() is None
 
     def report(self) -> Report:
         """Return how the work goes, or went when the process was last there."""
@@ -81,16 +89,25 @@ class RadiusProcess:
         return self._report
 
     def _ask(self, what: Begin | Follow | Ask, seconds: float | None = None) -> Any:
-        """Return the answer to a message. Raises GateError where none comes."""
+        """Return the answer to a message. Raises GateError where none comes, and from then on."""
+        seconds = seconds or ANSWER_SECONDS
+        if not self._asking.acquire(timeout=seconds):
+            raise GateError(_SILENT)
         try:
-            with self._asking:
-                self._connection.send(what)
-                if self._connection.poll(seconds or ANSWER_SECONDS):
-                    return self._connection.recv()
+            return self._asked(what, seconds)
         except (EOFError, OSError):
             raise GateError(_ENDED) from None
-        self._process.kill()  # its next answer would be to another message
-        raise GateError(f"the process that hears accounting does not answer: {_ENDED}")
+        finally:
+            self._asking.release()
+
+    def _asked(self, what: Begin | Follow | Ask, seconds: float) -> Any:
+        if self._has_answered:
+            self._connection.send(what)
+            self._has_answered = self._connection.poll(seconds)
+        if not self._has_answered:
+            self._process.kill()  # its next answer would be to this message
+            raise GateError(_SILENT)
+        return self._connection.recv()
 
     def _end(self) -> None:
         self._connection.close()

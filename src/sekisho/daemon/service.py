@@ -107,10 +107,10 @@ def _lines(file: Path, config: Config) -> Iterator[LineKeeper]:
         utc=utc,
     )
     try:
-        lines.open()
-    except StoreError as error:
-        log.error("the store is away; lines stay in the gate as they are", why=str(error))  # noqa: TRY400 - the message says it all
-    try:
+        try:
+            lines.open()
+        except StoreError as error:
+            log.error("the store is away; lines stay in the gate as they are", why=str(error))  # noqa: TRY400 - the message says it all
         yield lines
     finally:
         lines.close()

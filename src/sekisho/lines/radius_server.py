@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,10 +31,12 @@ BATCH: Final = 500  # datagrams of one socket at a time
 ROOM_BYTES: Final = 16 << 20  # in the kernel, for a second in which the store does not answer
 TELL_SECONDS: Final = 60.0  # between two complaints of the same kind
 
-# How many datagrams at once mean that more will come soon, and how long they are waited for. Who sends one
-# after the other gets each answer at once; and where there are this many nobody has to be waited for.
-SOME: Final = range(8, 200)
-GATHER_SECONDS: Final = 0.02
+# From so many datagrams at once on, and up to so many, more may come soon; for these it waits in steps, until
+# one brings nothing: whoever has as many under way as he wants waits for the answers himself.
+SOME: Final = 8
+ENOUGH: Final = 200
+STEPS: Final = 10
+STEP_SECONDS: Final = 0.002
 
 _LOOK_MS: Final = 1_000  # between looks at whether a complaint is due
 _SO_RCVBUFFORCE: Final = 33
@@ -113,7 +115,6 @@ class RadiusServer:
         self._doors: list[socket.socket] = []
         self._trouble: Trouble | None = None
         self._unsent = 0
-        self._last = 0  # datagrams that came together
         self._untold: Counter[tuple[str, Count]] = Counter()
         self._told_seconds = -TELL_SECONDS
 
@@ -170,14 +171,20 @@ class RadiusServer:
     def _receive(self) -> list[Datagram]:
         """Wait for datagrams and return some hundred of them at most; none, where a complaint is due."""
         ready = {fd for fd, _ in self._poll.poll(_LOOK_MS if self._untold else None)}
-        if self._last in SOME:
-            self._stopping.wait(GATHER_SECONDS)
-        datagrams: list[Datagram] = []
+        datagrams = list(self._arrived(ready))
+        for _ in range(STEPS):
+            if not SOME <= len(datagrams) < min(ENOUGH, BATCH) or self._stopping.wait(STEP_SECONDS):
+                break
+            more = list(self._arrived(ready))
+            if not more:
+                break
+            datagrams += more
+        return datagrams
+
+    def _arrived(self, ready: Collection[int]) -> Iterator[Datagram]:
         for number, door in enumerate(self._doors):
             if door.fileno() in ready:
-                datagrams += _arrived(door, number)
-        self._last = len(datagrams)
-        return datagrams
+                yield from _arrived(door, number)
 
     def _serve(self, datagrams: Iterable[Datagram]) -> None:
         with self._lock:
