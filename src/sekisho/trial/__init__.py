@@ -1,0 +1,1 @@
+"""The trial: what is limited when, on purpose, so that the effect can be measured."""

@@ -1,0 +1,80 @@
+"""Blocks by the clock on the wall, their pairs, and the lot that puts one of each pair on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from hashlib import sha256
+from itertools import pairwise
+
+from sekisho.trial.walltime import DAY, days, first_at
+
+_SATURDAY = 5  # of date.weekday()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A span (UTC) of a switchback; `stratum` (is weekend, number within the day): where it can be paired."""
+
+    begin: datetime
+    end: datetime
+    stratum: tuple[bool, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What a piece drew: its pair, from 1, and whether it is on."""
+
+    pair: int
+    on: bool
+
+
+def is_weekend(day: date) -> bool:
+    """Tell whether a day is a Saturday or a Sunday; holidays are not known."""
+    return day.weekday() >= _SATURDAY
+
+
+def pieces(zone: tzinfo, begin: datetime, end: datetime, block: timedelta) -> Iterator[Piece]:
+    """Part a span at the times of day that are multiples of `block`, which divides a day.
+
+    What is not as long as a block, as the clock was changed within it or the span begins or ends there,
+    has no stratum. What the clock skips as a whole is no piece.
+    """
+    for day in days(zone, begin, end):
+        midnight = datetime.combine(day, time())
+        walls = (midnight + number * block for number in range(DAY // block + 1))
+        edges = [first_at(zone, wall) for wall in walls]
+        for number, (first, last) in enumerate(pairwise(edges)):
+            if max(first, begin) < min(last, end):
+                whole = last - first == block and begin <= first and last <= end
+                stratum = (is_weekend(day), number) if whole else None
+                yield Piece(max(first, begin), min(last, end), stratum)
+
+
+def draw(found: Sequence[Piece], seed: int) -> Mapping[int, Lot]:
+    """Pair the pieces of each stratum as they follow each other, and draw; keys: numbers of pieces.
+
+    Pairs are numbered as they are completed. A piece that finds no other draws nothing.
+    """
+    lots: dict[int, Lot] = {}
+    waiting: dict[tuple[bool, int], int] = {}
+    for number, piece in enumerate(found):
+        if piece.stratum is None:
+            continue
+        earlier = waiting.pop(piece.stratum, None)
+        if earlier is None:
+            waiting[piece.stratum] = number
+            continue
+        pair = len(lots) // 2 + 1
+        on = earlier_is_on(seed, pair)
+        lots[earlier], lots[number] = Lot(pair, on), Lot(pair, not on)
+    return lots
+
+
+def earlier_is_on(seed: int, pair: int) -> bool:
+    """Draw: whether the earlier block of a pair is on.
+
+    It is where the SHA-256 of "SEED:PAIR", both decimal, in ASCII, begins with an odd byte.
+    """
+    return sha256(f"{seed}:{pair}".encode("ascii")).digest()[0] % 2 == 1
