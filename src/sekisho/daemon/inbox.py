@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -27,6 +28,7 @@ class Inbox:
     ) -> None:
         self._journal, self._wake, self._monotonic = journal, wake, monotonic
         self._look_at_seconds = monotonic()
+        self._counting = threading.Lock()
         self.misfits = 0
 
     def append(self, batch: Sequence[Heard | Boot]) -> None:
@@ -35,7 +37,8 @@ class Inbox:
         fitting, misfits = bounded(batch)
         if fitting:
             self._journal.append(fitting)
-        self.misfits += misfits
+        with self._counting:
+            self.misfits += misfits
         self._wake()
 
     def _refuse_too_many(self) -> None:

@@ -5,7 +5,7 @@
 
 It is a process of its own for two reasons. To verify and read 10,000 datagrams a second and to settle what
 they say are both work for one core, and threads of Python share one. And what strangers send is read where
-there are no capabilities: nothing here can touch the gate.
+there are no capabilities but to open files: nothing here can touch the gate.
 """
 
 from __future__ import annotations
