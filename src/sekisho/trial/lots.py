@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 
@@ -42,14 +44,20 @@ def pieces(zone: tzinfo, begin: datetime, end: datetime, block: timedelta) -> It
     has no stratum. What the clock skips as a whole is no piece.
     """
     for day in days(zone, begin, end):
-        midnight = datetime.combine(day, time())
-        walls = (midnight + number * block for number in range(DAY // block + 1))
-        edges = [first_at(zone, wall) for wall in walls]
-        for number, (first, last) in enumerate(pairwise(edges)):
+        edge = partial(_edge, zone, datetime.combine(day, time()), block)
+        walls = range(DAY // block + 1)  # many, where blocks are short; the span may be as short
+        touched = walls[
+            max(0, bisect_right(walls, begin, key=edge) - 1) : bisect_left(walls, end, key=edge) + 1
+        ]
+        for number, (first, last) in enumerate(pairwise(map(edge, touched)), touched.start):
             if max(first, begin) < min(last, end):
                 whole = last - first == block and begin <= first and last <= end
                 stratum = (is_weekend(day), number) if whole else None
                 yield Piece(max(first, begin), min(last, end), stratum)
+
+
+def _edge(zone: tzinfo, midnight: datetime, block: timedelta, number: int) -> datetime:
+    return first_at(zone, midnight + number * block)
 
 
 def draw(found: Sequence[Piece], seed: int) -> Mapping[int, Lot]:

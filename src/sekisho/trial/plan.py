@@ -5,11 +5,13 @@ A plan in, its schedule out: blocks that begin and end at moments, each with the
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from sekisho.model import Limit, Mode
@@ -160,12 +162,12 @@ def _unpaired(block: Block) -> Block:
 
 
 def _without(block: Block, windows: Sequence[Span]) -> list[Block]:
-    """Return what maintenance leaves of a block."""
+    """Return what maintenance leaves of a block; `windows`: in order, none touches another."""
     left = []
     begin = block.begin
-    for window in windows:
-        if window.end <= begin or window.begin >= block.end:
-            continue
+    for window in windows[bisect_right(windows, begin, key=attrgetter("end")) :]:
+        if window.begin >= block.end:
+            break
         if begin < window.begin:
             left.append(replace(block, begin=begin, end=window.begin))
         begin = min(window.end, block.end)
