@@ -148,6 +148,14 @@ def test_a_port_that_is_taken_is_told_with_the_way_out(scene: Scene) -> None:
             process.start()
 
 
+def test_one_that_cannot_be_started_is_told_with_the_way_out(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
+    with pytest.raises(GateError, match="cannot be started: No such file or directory: let this machine"):
+        scene.make(HERE).start()
+
+
 def test_one_that_was_killed_shows(scene: Scene) -> None:
     process = scene.start(HERE)
     assert process.report().radius.alive

@@ -56,9 +56,16 @@ class RadiusProcess:
         # Its own session: Ctrl-C is for the daemon, which ends it in turn.
         command = (sys.executable, "-P", "-m", radius_child.__name__, *map(str, files))
         with theirs:
-            self._process = subprocess.Popen(
-                command, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
-            )
+            try:
+                self._process = subprocess.Popen(
+                    command, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
+                )
+            except OSError as error:
+                self._connection.close()
+                raise GateError(
+                    f"the process that hears accounting cannot be started: {error.strerror}: "
+                    "let this machine run more processes (TasksMax=, ulimit -u), or give it more memory"
+                ) from error
         with ExitStack() as undoing:
             undoing.callback(self._end)
             if (why := self._ask(self._begin)) is not None:
