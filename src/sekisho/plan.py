@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from sekisho.config import ClassTable, Config
+from sekisho.config import Config
 from sekisho.config.schema import share_rules
 from sekisho.gate import Tables
 from sekisho.gate.indices import class_names, limits_by_index
@@ -126,7 +126,7 @@ def beside(of_file: Roster, change: RosterChange) -> RosterChange:
 
 def file_limits(config: Config) -> dict[str, Limit]:
     """Return the limit that the file gives each class."""
-    return {name: _limit(table) for name, table in config.classes.items()}
+    return {name: table.limit for name, table in config.classes.items()}
 
 
 def installed_limits(tables: Tables) -> dict[str, Limit]:
@@ -172,10 +172,6 @@ def line_numbers(names: Iterable[str]) -> dict[str, int]:
         taken.add(number)
         numbers[name] = number
     return numbers
-
-
-def _limit(table: ClassTable) -> Limit:
-    return Limit(mode=table.mode, cap=table.cap, delay_ms=table.delay_ms, excess=table.excess)
 
 
 def _over(below: Mapping[_Key, _Value], above: Mapping[_Key, _Value]) -> Mapping[_Key, _Value]:

@@ -95,7 +95,8 @@ def test_pairs_match_in_weekday_kind_and_time_of_day_and_one_is_on(of: Plan) -> 
     for both in paired(of).values():
         assert Counter(block.arm for block in both) == {Arm.ON: 1, Arm.OFF: 1}
         first, last = (block.begin.astimezone(zone) for block in both)
-        assert first.time() == last.time()
+        assert first.hour == last.hour
+        assert first.time() == last.time() or of.switchback.block < HOUR
         assert is_weekend(first.date()) == is_weekend(last.date())
         for block in both:
             assert block.end - block.begin == of.switchback.block
@@ -170,6 +171,13 @@ def test_a_week_pairs_five_workdays_and_a_weekend() -> None:
     alone = [block for block in schedule(of) if block.pair is None]
     assert {block.begin.astimezone(ZoneInfo("Asia/Tokyo")).strftime("%a") for block in alone} == {"Fri"}
     assert {block.arm for block in alone} == {Arm.OFF}
+
+
+def test_blocks_of_seconds_are_paired_as_they_follow_each_other() -> None:
+    of = plan(span(0 * DAY, HOUR / 12), switchback(span(0 * DAY, HOUR / 12), 5 * SECOND, SECOND))
+    assert [block.pair for block in schedule(of) if block.class_name == "dynamic"] == [
+        number // 2 + 1 for number in range(60)
+    ]
 
 
 def test_parts_of_a_block_are_in_no_pair() -> None:

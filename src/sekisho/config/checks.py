@@ -16,6 +16,7 @@ from sekisho.config.rules import cap_beyond, delay_worry
 from sekisho.config.schema import GateTable, PoolTable
 from sekisho.config.shares import check_shares
 from sekisho.config.sources import check_sources
+from sekisho.config.trial_checks import check_trial, trial_delays_ms, trial_users
 from sekisho.config.values import EXEMPT_WAY_OUT
 from sekisho.durations import format_ms
 from sekisho.gate.abi import MAX_BANKS, MAX_CLASSES
@@ -51,6 +52,7 @@ def _check(draft: Draft) -> Iterator[Finding]:
     yield from check_shares(draft)
     yield from check_sources(draft)
     yield from check_radius(draft)
+    yield from check_trial(draft)
 
 
 def _interfaces(gate: GateTable) -> Iterator[Finding]:
@@ -139,12 +141,13 @@ def _numbers(draft: Draft) -> Iterator[Finding]:
         yield Finding(
             ("class",), f"{len(draft.declared)} classes are more than the gate's {MAX_CLASSES}", "merge some"
         )
-    delays = sorted({table.delay_ms for table in draft.classes.values()} - {0})
+    of_classes = {table.delay_ms for table in draft.classes.values()}
+    delays = (of_classes | trial_delays_ms(draft.trial)) - {0}
     if len(delays) > MAX_BANKS:
         yield Finding(
             ("class",),
             f"{len(delays)} different delays are more than the gate's {MAX_BANKS} banks of queues",
-            "let some classes share a delay",
+            "let some classes, or phases of the trial, share a delay",
         )
 
 
@@ -200,7 +203,7 @@ def _pool_line(path: Path, pool: PoolTable) -> Iterator[Finding]:
 
 def _unknown_classes(draft: Draft) -> Iterator[Finding]:
     known = ", ".join(f'"{name}"' for name in sorted(draft.declared)) or "none"
-    for path, name in draft.users:
+    for path, name in (*draft.users, *trial_users(draft.trial)):
         if name not in draft.declared:
             yield Finding(
                 path,

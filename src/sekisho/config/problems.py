@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,3 +60,12 @@ def dotted(path: Path) -> str:
 def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Keep what a configuration is refused for."""
     return tuple(problem for problem in problems if problem.severity is Severity.ERROR)
+
+
+def twice(entries: Iterable[tuple[Path, Hashable, str]]) -> Iterator[Finding]:
+    """Tell which values stand there again; `entries`: where, the value, and how it is shown."""
+    seen = set()
+    for path, value, shown in entries:
+        if value in seen:
+            yield Finding(path, f"{shown} is there twice", "leave one of them")
+        seen.add(value)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sekisho.config.draft import Draft
 from sekisho.config.holdings import Place, overlaps
 from sekisho.config.listen import show_listen
-from sekisho.config.problems import Finding, Path, Severity, dotted
+from sekisho.config.problems import Finding, Path, Severity, dotted, twice
 from sekisho.config.schema import RadiusTable
 
 _CLIENTS: Path = ("radius", "client")
@@ -24,7 +24,7 @@ def check_radius(draft: Draft) -> Iterator[Finding]:
             "there is no [[radius.client]], so nobody may send accounting",
             "add one for each sender, with its address and secret_file",
         )
-    yield from _twice(
+    yield from twice(
         ((*_CLIENTS, index, "name"), client.name, f'"{client.name}"')
         for index, client in draft.radius_clients.items()
     )
@@ -36,25 +36,17 @@ def check_naming(table: str, naming: Sequence[str]) -> Iterator[Finding]:
     """Tell what is wrong with the list of properties that may name a line."""
     if not naming:
         yield Finding((table, "line"), "the list is empty", "take it out, or name what names a line")
-    yield from _twice(((table, "line", index), by, f'"{by}"') for index, by in enumerate(naming))
+    yield from twice(((table, "line", index), by, f'"{by}"') for index, by in enumerate(naming))
 
 
 def _lists(radius: RadiusTable) -> Iterator[Finding]:
     if not radius.listen:
         yield Finding(("radius", "listen"), "the list is empty", 'write it as in ["127.0.0.1:1813"]')
-    yield from _twice(
+    yield from twice(
         (("radius", "listen", index), listen, f'"{show_listen(listen)}"')
         for index, listen in enumerate(radius.listen)
     )
     yield from check_naming("radius", radius.line)
-
-
-def _twice(entries: Iterable[tuple[Path, Hashable, str]]) -> Iterator[Finding]:
-    seen = set()
-    for path, value, shown in entries:
-        if value in seen:
-            yield Finding(path, f"{shown} is there twice", "leave one of them")
-        seen.add(value)
 
 
 def _addresses(draft: Draft) -> Iterator[Finding]:

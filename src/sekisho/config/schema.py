@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sekisho.config.listen import ClientField, ListenField, NasField
 from sekisho.config.places import DatabaseUrl, ListFile, StoreUrl, Zone
+from sekisho.config.table import Table
+from sekisho.config.trial import TrialTable
 from sekisho.config.values import (
     Cap,
     Delay,
@@ -27,7 +29,7 @@ from sekisho.config.values import (
 from sekisho.lines.kea import KeaNaming
 from sekisho.lines.radius import Naming
 from sekisho.lines.shared import MapRule, NatRule, Rule
-from sekisho.model import Excess, Mode, Policy, View
+from sekisho.model import Excess, Limit, Mode, Policy, View
 
 _LARGEST_MAP = 1 << 26  # elements; beyond it one map alone takes gigabytes
 _LAST_QUEUE = 65_536 - 64  # a gate may use 64 netfilter queues, from the first on
@@ -37,12 +39,6 @@ _LONGEST_TIMEOUT_MS = 24 * 3_600_000
 Size = Annotated[int, Field(strict=True, ge=1, le=_LARGEST_MAP)]
 Kept = Annotated[Duration, Field(ge=_DAY_MS)]
 Timeout = Annotated[Duration, Field(ge=1, le=_LONGEST_TIMEOUT_MS)]
-
-
-class Table(BaseModel):
-    """A table of the file: frozen, and without a key that is not known here."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TimeoutsTable(Table):
@@ -98,6 +94,11 @@ class ClassTable(Table):
     cap: Cap = Field(examples=["5"])
     delay_ms: Delay = Field(alias="delay", examples=['"1s"'])
     excess: Excess = Excess.DROP
+
+    @property
+    def limit(self) -> Limit:
+        """Return the limit as a value."""
+        return Limit(mode=self.mode, cap=self.cap, delay_ms=self.delay_ms, excess=self.excess)
 
 
 class LineTable(Table):
@@ -207,6 +208,7 @@ class Config(BaseModel):
     static_list: ListTable | None = None
     kea: KeaTable | None = None
     radacct: RadacctTable | None = None
+    trial: TrialTable | None = None
 
     @property
     def kept(self) -> StoreTable:

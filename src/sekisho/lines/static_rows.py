@@ -15,9 +15,9 @@ from pydantic import StrictBool
 from pydantic_core import PydanticCustomError
 
 from sekisho.config import Finding, Held
-from sekisho.config.draft import Reader
 from sekisho.config.explain import unknown_key
 from sekisho.config.problems import Path
+from sekisho.config.reader import Reader
 from sekisho.config.schema import LineTable
 from sekisho.config.text import decode, read_toml
 from sekisho.config.values import HeldField, read_held, words

@@ -10,14 +10,17 @@ from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 
-from sekisho.trial.walltime import DAY, days, first_at
+from sekisho.trial.walltime import DAY, HOUR, days, first_at
 
 _SATURDAY = 5  # of date.weekday()
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A span (UTC) of a switchback; `stratum` (is weekend, number within the day): where it can be paired."""
+    """A span (UTC) of a switchback; `stratum` (is weekend, hour in which it begins): where it can be paired.
+
+    Blocks shorter than an hour find each other within one.
+    """
 
     begin: datetime
     end: datetime
@@ -52,7 +55,7 @@ def pieces(zone: tzinfo, begin: datetime, end: datetime, block: timedelta) -> It
         for number, (first, last) in enumerate(pairwise(map(edge, touched)), touched.start):
             if max(first, begin) < min(last, end):
                 whole = last - first == block and begin <= first and last <= end
-                stratum = (is_weekend(day), number) if whole else None
+                stratum = (is_weekend(day), number * block // HOUR) if whole else None
                 yield Piece(max(first, begin), min(last, end), stratum)
 
 

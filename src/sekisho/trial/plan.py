@@ -125,6 +125,11 @@ def count_pairs(plan: Plan) -> int:
     return len({block.pair for block in schedule(plan)} - {None})
 
 
+def without_maintenance(plan: Plan) -> Plan:
+    """Return a plan as it is where nothing suspends it."""
+    return replace(plan, maintenance=())
+
+
 def smallest_p(pairs: int) -> float:
     """Return the smallest p-value that a two-sided sign-flip test of so many pairs can give."""
     return min(1.0, 2.0 ** (1 - pairs))

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from math import ceil, floor
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 
 
 def first_at(zone: tzinfo, wall: datetime) -> datetime:

@@ -1,0 +1,47 @@
+"""From the tables of the trial to its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from sekisho.config.schema import ClassTable, Config
+from sekisho.config.trial import PhaseTable, SwitchbackTable, TrialTable
+from sekisho.model import Limit
+from sekisho.trial.plan import Phase, Plan, Switchback
+
+
+def plan_of(config: Config) -> Plan | None:
+    """Return the plan of the trial of a configuration, if there is one."""
+    return None if config.trial is None else trial_plan(config.trial, config.classes)
+
+
+def trial_plan(trial: TrialTable, classes: Mapping[str, ClassTable]) -> Plan:
+    """Return the plan of a trial in which nothing is wrong; `classes`: at least those that take part."""
+    zone = ZoneInfo(trial.zone)
+    own = {name: classes[name].limit for name in trial.classes}
+    return Plan(
+        name=trial.name,
+        span=trial.span(zone),
+        zone=trial.zone,
+        own=tuple(own.items()),
+        phases=tuple(_phase(phase, zone, own) for phase in trial.phases),
+        switchback=None if trial.switchback is None else _switchback(trial.switchback, zone, own),
+        maintenance=tuple(window.span(zone) for window in trial.maintenance),
+    )
+
+
+def _phase(table: PhaseTable, zone: ZoneInfo, own: Mapping[str, Limit]) -> Phase:
+    limits = ((name, change.of(own[name])) for name, change in table.classes.items())
+    return Phase(table.span(zone), tuple(limits))
+
+
+def _switchback(table: SwitchbackTable, zone: ZoneInfo, own: Mapping[str, Limit]) -> Switchback:
+    return Switchback(
+        span=table.span(zone),
+        block=timedelta(milliseconds=table.block_ms),
+        washout=timedelta(milliseconds=table.washout_ms),
+        seed=table.seed,
+        on=tuple((name, table.on.of(limit)) for name, limit in own.items()),
+    )
