@@ -13,6 +13,7 @@ import typer
 from sekisho.cli.audit import app as audit
 from sekisho.cli.common import FAILED, File, Json, Name, NameFrom, fail, meant, print_json
 from sekisho.cli.line import app as line
+from sekisho.cli.trial import app as trial
 
 app = typer.Typer(
     name="sekisho",
@@ -30,6 +31,7 @@ gate = typer.Typer(
 app.add_typer(gate, name="gate")
 app.add_typer(line, name="line")
 app.add_typer(audit, name="audit")
+app.add_typer(trial, name="trial")
 
 
 def main() -> None:

@@ -1,0 +1,205 @@
+"""Shows the plan of a trial in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sekisho.cli.draw_trial import STYLES, by_class, draw_day
+from sekisho.cli.trial_words import Language, say
+from sekisho.durations import format_ms
+from sekisho.model import Limit
+from sekisho.trial.plan import (
+    ENOUGH_PAIRS,
+    Arm,
+    Block,
+    Plan,
+    Switchback,
+    count_pairs,
+    schedule,
+    smallest_p,
+    without_maintenance,
+)
+from sekisho.trial.walltime import days
+from sekisho.trial.written import written_block, written_plan
+
+_ROWS = (16, 8)  # of a table that is longer: so many at the beginning, so many at the end
+_DAYS = (70, 14)
+_SMALL_P = "0.000001"  # what is smaller is not written out
+_MS = timedelta(milliseconds=1)
+_HOUR = timedelta(hours=1)
+_MARGIN = 15  # columns before the hours of a day
+_HOURS = " " * _MARGIN + "".join(f"{hour:<6}" for hour in range(0, 24, 3))
+_T = TypeVar("_T")
+
+
+def trial_json(plan: Plan) -> Mapping[str, Any]:
+    """Arrange what `trial plan --json` prints; keys as docs/trial.md has them."""
+    pairs = count_pairs(plan)
+    return {
+        "plan": written_plan(plan),
+        "pairs": pairs,
+        "pairs_lost_to_maintenance": _lost(plan),
+        "smallest_p": smallest_p(pairs),
+        "blocks_in_no_pair": len(_alone(plan)),
+        "blocks": [written_block(block) for block in schedule(plan)],
+    }
+
+
+def print_trial(plan: Plan, language: Language) -> None:
+    """Print a plan: what it is, its blocks, and a drawing of its days."""
+    blocks = schedule(plan)
+    by_second = any(block.begin.second or block.end.second for block in blocks)
+    voice = _Voice(language, ZoneInfo(plan.zone), "%Y-%m-%d %H:%M:%S" if by_second else "%Y-%m-%d %H:%M")
+    parts = (*map(Text, _head(plan, voice)), Text(), _table(_rows(blocks), voice), *_drawings(plan, voice))
+    Console(highlight=False, soft_wrap=True).print(Group(*parts))
+
+
+@dataclass(frozen=True)
+class _Voice:
+    """The words of a language and the clock of a zone."""
+
+    language: Language
+    zone: ZoneInfo
+    clock: str
+
+    def say(self, key: str, **values: object) -> str:
+        return say(self.language, key, **values)
+
+    def moment(self, moment: datetime) -> str:
+        return moment.astimezone(self.zone).strftime(self.clock)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What classes have at the same time for the same reason."""
+
+    begin: datetime
+    end: datetime
+    arm: Arm
+    phase: int | None
+    pair: int | None
+
+
+def _head(plan: Plan, voice: _Voice) -> Iterator[str]:
+    begin, end = voice.moment(plan.span.begin), voice.moment(plan.span.end)
+    yield voice.say("trial", name=plan.name, begin=begin, end=end, zone=plan.zone)
+    yield voice.say("classes", names=", ".join(name for name, _ in plan.own))
+    if plan.switchback is None:
+        yield voice.say("no_switchback")
+    else:
+        yield from _switchback(plan, plan.switchback, voice)
+    if windows := _spans(schedule(plan), Arm.MAINTENANCE):
+        hours = sum((end - begin for begin, end in windows), timedelta()) / _HOUR
+        yield voice.say("maintenance", count=len(windows), hours=round(hours, 2))
+
+
+def _switchback(plan: Plan, drawn: Switchback, voice: _Voice) -> Iterator[str]:
+    pairs = count_pairs(plan)
+    yield voice.say(
+        "switchback",
+        begin=voice.moment(drawn.span.begin),
+        end=voice.moment(drawn.span.end),
+        block=format_ms(drawn.block // _MS),
+        washout=format_ms(drawn.washout // _MS),
+        seed=drawn.seed,
+    )
+    p = smallest_p(pairs)
+    if pairs < ENOUGH_PAIRS:
+        yield voice.say("few_pairs", pairs=pairs, enough=ENOUGH_PAIRS)
+    else:
+        shown = voice.say("below", bound=_SMALL_P) if p < float(_SMALL_P) else f"{p:.2g}"
+        yield voice.say("pairs", pairs=pairs, p=shown)
+    yield voice.say("alone", count=len(_alone(plan)), lost=_lost(plan))
+
+
+def _rows(blocks: Sequence[Block]) -> Mapping[_Row, Mapping[str, Limit]]:
+    rows: dict[_Row, dict[str, Limit]] = {}
+    for one in blocks:
+        row = _Row(one.begin, one.end, one.arm, one.phase, one.pair)
+        rows.setdefault(row, {})[one.class_name] = one.limit
+    return rows
+
+
+def _table(rows: Mapping[_Row, Mapping[str, Limit]], voice: _Voice) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("begin", "end", "arm", "pair", "limits"):
+        justify: Literal["left", "right"] = "right" if column == "pair" else "left"
+        table.add_column(voice.say(column), justify=justify, no_wrap=column != "limits")
+    first, last, left_out = _ends(list(rows.items()), *_ROWS)
+    for row, limits in first:
+        table.add_row(*_cells(row, limits, voice))
+    if left_out:
+        table.add_row(voice.say("more_rows", count=left_out), "", "", "", voice.say("all_in_json"))
+    for row, limits in last:
+        table.add_row(*_cells(row, limits, voice))
+    return table
+
+
+def _cells(row: _Row, limits: Mapping[str, Limit], voice: _Voice) -> Sequence[str]:
+    arm = "maintenance_arm" if row.arm is Arm.MAINTENANCE else str(row.arm)
+    return (
+        voice.moment(row.begin),
+        _end(row, voice),
+        voice.say(arm, number=row.phase),
+        "" if row.pair is None else str(row.pair),
+        _limits(limits, voice),
+    )
+
+
+def _end(row: _Row, voice: _Voice) -> str:
+    """Write when a row ends, by the time alone where it is on the day of its begin."""
+    begin, end = voice.moment(row.begin).split(), voice.moment(row.end).split()
+    return end[1] if begin[0] == end[0] else " ".join(end)
+
+
+def _limits(limits: Mapping[str, Limit], voice: _Voice) -> str:
+    names: dict[str, list[str]] = {}
+    for name, limit in limits.items():
+        text = voice.say(str(limit.mode), cap=limit.cap, delay=format_ms(limit.delay_ms))
+        names.setdefault(text, []).append(name)
+    return "; ".join(f"{', '.join(alike)}: {text}" for text, alike in names.items())
+
+
+def _drawings(plan: Plan, voice: _Voice) -> Iterator[RenderableType]:
+    first, last, left_out = _ends(list(days(voice.zone, plan.span.begin, plan.span.end)), *_DAYS)
+    for names, blocks in by_class(schedule(plan)):
+        yield Text(f"\n{', '.join(names)}\n{_HOURS}")
+        yield from (_day(blocks, day, voice) for day in first)
+        if left_out:
+            yield Text(voice.say("more_days", count=left_out))
+        yield from (_day(blocks, day, voice) for day in last)
+    yield Text("\n" + voice.say("legend"))
+
+
+def _day(blocks: Sequence[Block], day: date, voice: _Voice) -> Text:
+    text = Text(f"{day} {voice.say('weekdays').split()[day.weekday()]}")
+    text.pad_right(_MARGIN - text.cell_len)
+    for cell in draw_day(blocks, voice.zone, day):
+        text.append(cell, style=STYLES.get(cell, "yellow"))
+    return text
+
+
+def _ends(entries: Sequence[_T], first: int, last: int) -> tuple[Sequence[_T], Sequence[_T], int]:
+    """Return what is at both ends of many entries, and how many are between."""
+    left_out = len(entries) - first - last
+    return (entries[:first], entries[-last:], left_out) if left_out > 1 else (entries, (), 0)
+
+
+def _spans(blocks: Sequence[Block], *arms: Arm) -> set[tuple[datetime, datetime]]:
+    return {(block.begin, block.end) for block in blocks if block.arm in arms}
+
+
+def _alone(plan: Plan) -> set[tuple[datetime, datetime]]:
+    return _spans([block for block in schedule(plan) if block.pair is None], Arm.ON, Arm.OFF)
+
+
+def _lost(plan: Plan) -> int:
+    return count_pairs(without_maintenance(plan)) - count_pairs(plan)

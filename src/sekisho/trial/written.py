@@ -1,0 +1,73 @@
+"""A plan and its blocks as plain values, as JSON has them: moments in UTC, durations with a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sekisho.durations import format_ms
+from sekisho.model import Limit
+from sekisho.trial.plan import Block, Limits, Plan, Span, Switchback
+
+_MS = timedelta(milliseconds=1)
+
+Written = Mapping[str, Any]
+
+
+def written_plan(plan: Plan) -> Written:
+    """Write a plan; what is for several classes is by their names."""
+    return {
+        "name": plan.name,
+        **_span(plan.span),
+        "zone": plan.zone,
+        "classes": _limits(plan.own),
+        "phases": [{**_span(phase.span), "limits": _limits(phase.limits)} for phase in plan.phases],
+        "switchback": None if plan.switchback is None else _switchback(plan.switchback),
+        "maintenance": [_span(window) for window in plan.maintenance],
+    }
+
+
+def written_block(block: Block) -> Written:
+    """Write what one class has for a while."""
+    return {
+        **_span(Span(block.begin, block.end)),
+        "class": block.class_name,
+        "arm": str(block.arm),
+        "limit": _limit(block.limit),
+        "phase": block.phase,
+        "pair": block.pair,
+        "washout_end": None if block.washout_end is None else written_moment(block.washout_end),
+    }
+
+
+def written_moment(moment: datetime) -> str:
+    """Write a moment, which is aware."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _switchback(switchback: Switchback) -> Written:
+    return {
+        **_span(switchback.span),
+        "block": format_ms(switchback.block // _MS),
+        "washout": format_ms(switchback.washout // _MS),
+        "seed": switchback.seed,
+        "on": _limits(switchback.on),
+    }
+
+
+def _span(span: Span) -> Written:
+    return {"begin": written_moment(span.begin), "end": written_moment(span.end)}
+
+
+def _limits(limits: Limits) -> Written:
+    return {name: _limit(limit) for name, limit in limits}
+
+
+def _limit(limit: Limit) -> Written:
+    return {
+        "mode": str(limit.mode),
+        "cap": limit.cap,
+        "delay": format_ms(limit.delay_ms),
+        "excess": str(limit.excess),
+    }
