@@ -11,14 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sekisho.daemon import lists
 from sekisho.daemon.intake import Intake
+from sekisho.lines import chunks
 from sekisho.lines.events import Boot, Event, Heard, Holding, Kind, Lease, login_key
+from sekisho.lines.list_change import ListChange
 from sekisho.lines.pools import class_finder
 from sekisho.lines.records import ListedLine, Relief
 from sekisho.lines.roster import Treatment
 from sekisho.lines.shared import MapRule
-from sekisho.lines.static import CONFIG, LIST, ListChange, StaticLine, StaticList
+from sekisho.lines.static import CONFIG, LIST, StaticLine, StaticList
 from sekisho.lines.taking import in_force
 from sekisho.model import Address, KnownLine, Limit, Mode, Pool, PortPlan, RosterChange
 from sekisho.store import Store
@@ -197,11 +198,15 @@ def test_a_list_gives_addresses_and_takes_them_back(desk: Desk) -> None:
     assert desk.addresses() == {OFFICE: office, HOME: desk.number("alice")}
 
 
+def classes(change: ListChange) -> dict[str, str | None]:
+    return {name: line and line.class_name for name, line in change.lines.items()}
+
+
 def test_the_same_list_again_changes_nothing(desk: Desk) -> None:
     office = listed(office=("fixed", (OFFICE,)))
     desk.intake.put_list(office, LIST, NOTHING)
     told = len(desk.told)
-    assert desk.intake.put_list(office, LIST, NOTHING) == ListChange((), (), ())
+    assert desk.intake.put_list(office, LIST, NOTHING) == ListChange()
     assert len(desk.told) == told
 
 
@@ -227,7 +232,7 @@ def test_the_list_of_the_configuration_and_an_import_leave_each_other_alone(desk
 def test_a_list_in_many_portions_is_told_and_written_as_a_whole(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "_CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     many = tuple(Address(bytes([10, 0, 1, last]), 32) for last in range(9))
     desk.take(say(Kind.START, 0, *many[:3]))
     before = listed(
@@ -241,11 +246,14 @@ def test_a_list_in_many_portions_is_told_and_written_as_a_whole(
         **dict.fromkeys(many[4:7], shop),
         **dict.fromkeys(many[7:], home),
     }
-    assert desk.intake.put_list(before, LIST, NOTHING) == ListChange((), (), ())
+    assert desk.intake.put_list(before, LIST, NOTHING) == ListChange()
     after = listed(office=("dynamic", (many[3], *many[7:])), shop=("dynamic", many[4:7]))
     change = desk.intake.put_list(after, LIST, NOTHING)
-    assert {line.name: line.class_name for line in change.lines} == {"office": "dynamic", "home": None}
-    assert {lease.address for lease in change.removed} == {OFFICE, *many[:3]}
+    assert classes(change) == {
+        "office": "dynamic",
+        "home": None,
+    }
+    assert {lease.address for lease in change.ended} == {OFFICE, *many[:3]}
     kept = {many[3]: office, **dict.fromkeys(many[4:7], shop), **dict.fromkeys(many[7:], office)}
     assert desk.addresses() == {**kept, **dict.fromkeys(many[:3], alice)}
     assert desk.known() == dict.fromkeys((alice, office, shop), KnownLine("dynamic"))
@@ -258,8 +266,11 @@ def test_a_line_whose_addresses_all_go_to_another_is_off_the_list(desk: Desk, so
     before, after = (listed(**{name: ("fixed", (OFFICE,))}) for name in ("office", "shop"))
     for one in (before, after):
         change = desk.intake.put_list(one, source, one if source == CONFIG else NOTHING)
-    assert {line.name: line.class_name for line in change.lines} == {"office": None, "shop": "fixed"}
-    assert change.removed == ()
+    assert classes(change) == {
+        "office": None,
+        "shop": "fixed",
+    }
+    assert change.ended == ()
     assert desk.addresses() == {OFFICE: desk.number("shop")}
     assert desk.known() == {desk.number("shop"): KnownLine("fixed")}
 
@@ -268,7 +279,7 @@ def test_a_line_that_moves_into_the_configuration_loses_what_the_list_gave_it(de
     desk.intake.put_list(listed(office=("fixed", (OFFICE, HOME)), shop=("fixed", (OTHER,))), LIST, NOTHING)
     configured = listed(office=("fixed", (OFFICE,)))
     change = desk.intake.put_list(configured, CONFIG, configured)
-    assert [lease.address for lease in change.removed] == [HOME]
+    assert [lease.address for lease in change.ended] == [HOME]
     assert desk.addresses() == {OFFICE: desk.number("office"), OTHER: desk.number("shop")}
     desk.intake.put_list(listed(shop=("fixed", (OTHER,))), LIST, configured)
     assert desk.addresses() == {OFFICE: desk.number("office"), OTHER: desk.number("shop")}
@@ -312,7 +323,7 @@ def test_a_dry_run_tells_and_writes_nothing_but_its_record(desk: Desk) -> None:
         record=lambda _, change: recorded.append(change),
         dry_run=True,
     )
-    assert [lease.address for lease in change.added] == [OFFICE]
+    assert change.begun == {OFFICE: "office"}
     assert recorded == [change]
     assert desk.told == []
 

@@ -19,10 +19,12 @@ from sekisho.api.client import socket_path
 from sekisho.audit import Record
 from sekisho.config import Config
 from sekisho.daemon.lines_office import KeptLines, Surroundings
+from sekisho.daemon.lists import portions, write_lines
 from sekisho.lines.events import Ending, Holding, Lease
+from sekisho.lines.list_change import ListChange, compare
 from sekisho.lines.records import ListedLine
 from sekisho.lines.roster import Treatment
-from sekisho.lines.static import LIST, ListChange, StaticList, diff, pool_classes, static_login
+from sekisho.lines.static import LIST, StaticList, pool_classes, static_login
 from sekisho.model import Address, PortPlan
 from sekisho.plan import file_limits
 from sekisho.store import Store, StoreError, Transaction, open_store
@@ -98,13 +100,13 @@ class Desk:
     def put_list(
         self, lines: StaticList, record: Callable[[Transaction, ListChange], object], *, dry_run: bool
     ) -> ListChange:
-        """Compare with an empty list, and write what the lines are."""
+        """Compare with the list before, and write what the lines are."""
         with self.store.transaction() as transaction:
-            numbers = transaction.number_lines(lines.lines.keys())
-            change = diff({}, {}, lines, numbers, source=LIST, now=self.now)
+            change = compare(transaction, lines, LIST, StaticList())
             if not dry_run:
-                transaction.change_leases(change.removed, change.added)
-                transaction.set_lines(change.lines)
+                list(write_lines(transaction, change))
+                for removed, added in portions(transaction, change, LIST, self.now):
+                    transaction.change_leases(removed, added)
             record(transaction, change)
         return change
 

@@ -23,7 +23,7 @@ def test_a_list_is_imported_and_recorded(desk: Desk) -> None:
         "leases_ended": 0,
         "warnings": [],
     }
-    assert desk.recorded() == ("line import", "a list in csv", "", "", "1 lines, 2 leases written, 0 removed")
+    assert desk.recorded() == ("line import", "a list in csv", "", "", "1 lines, 2 leases begin, 0 end")
     assert shown("office-17")["class_from"] == "list"
 
 

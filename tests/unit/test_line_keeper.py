@@ -19,8 +19,9 @@ from sekisho.daemon.line_keeper import LineKeeper, treatment_of
 from sekisho.daemon.settler import Settler
 from sekisho.gate import GateError
 from sekisho.lines.events import Heard, Kind, login_key
+from sekisho.lines.list_change import ListChange
 from sekisho.lines.records import Relief
-from sekisho.lines.static import ListChange, StaticLine, StaticList
+from sekisho.lines.static import StaticLine, StaticList
 from sekisho.model import Address, KnownLine, PortPlan, RosterChange
 from sekisho.store import StoreError, Transaction, UnfitError
 from sekisho.store.late import LateStore

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 
 from sekisho.lines.events import Ending, Lease
 from sekisho.lines.holder import spans
+from sekisho.lines.list_change import ListChange, begun_leases, compare, ended_leases, listed_lines
 from sekisho.lines.records import ListedLine
-from sekisho.lines.static import LIST, StaticLine, StaticList, diff, static_login
+from sekisho.lines.static import LIST, StaticLine, StaticList, static_login
 from sekisho.model import Address
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,50 +27,74 @@ def lease(address: Address, name: str, begin: datetime = NOON) -> Lease:
     return Lease(address, begin, static_login(LIST, name), NUMBERS[name])
 
 
-def listed(name: str, line: StaticLine = FIXED) -> ListedLine:
-    return ListedLine(NUMBERS[name], name, line.class_name, line.fixed)
+@dataclass
+class Before:
+    """The lists before: their leases, and their lines."""
+
+    leases: set[Lease] = field(default_factory=set)
+    lines: dict[str, StaticLine] = field(default_factory=dict)
+
+    def static_leases(self) -> Iterable[Lease]:
+        last = {one.address: one for one in sorted(self.leases, key=lambda one: one.begin)}
+        return [one for one in last.values() if one.end is None]
+
+    def listed_lines(self) -> Iterable[ListedLine]:
+        return listed_lines(self.lines.items(), NUMBERS)
+
+    def line_names(self, numbers: Iterable[int]) -> dict[int, str]:
+        names = {number: name for name, number in NUMBERS.items()}
+        return {number: names[number] for number in numbers}
+
+    def follow(self, new: StaticList, now: datetime) -> ListChange:
+        """Bring the leases and the lines to another list."""
+        change = compare(self, new, LIST, StaticList())
+        self.leases -= set(change.ended)
+        self.leases |= set(ended_leases(change.ended, now))
+        self.leases |= set(begun_leases(change.begun.items(), NUMBERS, LIST, now))
+        for one in listed_lines(change.lines.items(), NUMBERS):
+            self.lines.pop(one.name, None)
+            if one.class_name is not None:
+                self.lines[one.name] = StaticLine(one.class_name, one.fixed)
+        return change
+
+
+def held_by_a() -> Before:
+    return Before({lease(ONE, "a")}, {"a": FIXED})
 
 
 def test_a_first_list() -> None:
-    new = StaticList({"a": FIXED, "b": StaticLine("dynamic")}, {ONE: "a", TWO: "b"})
-    change = diff({}, {}, new, NUMBERS, source=LIST, now=NOON)
-    assert change.removed == ()
-    assert change.added == (lease(ONE, "a"), lease(TWO, "b"))
-    assert change.lines == (listed("a"), listed("b", StaticLine("dynamic")))
+    before = Before()
+    lines = {"a": FIXED, "b": StaticLine("dynamic")}
+    change = before.follow(StaticList(lines, {ONE: "a", TWO: "b"}), NOON)
+    assert change == ListChange((), {ONE: "a", TWO: "b"}, lines)
+    assert before.leases == {lease(ONE, "a"), lease(TWO, "b")}
 
 
 def test_the_same_list_again_changes_nothing() -> None:
-    new = StaticList({"a": FIXED}, {ONE: "a"})
-    change = diff({"a": FIXED}, {ONE: lease(ONE, "a")}, new, NUMBERS, source=LIST, now=LATER)
-    assert (change.removed, change.added, change.lines) == ((), (), ())
+    assert held_by_a().follow(StaticList({"a": FIXED}, {ONE: "a"}), LATER) == ListChange()
 
 
 def test_what_is_off_the_list_ends() -> None:
-    before = lease(ONE, "a")
-    change = diff({"a": FIXED}, {ONE: before}, StaticList(), NUMBERS, source=LIST, now=LATER)
-    assert change.removed == (before,)
-    assert change.added == (before._replace(end=LATER, ending=Ending.LIST),)
-    assert change.lines == (ListedLine(1, "a"),)
+    before = held_by_a()
+    assert before.follow(StaticList(), LATER) == ListChange((lease(ONE, "a"),), {}, {"a": None})
+    assert before.leases == {lease(ONE, "a")._replace(end=LATER, ending=Ending.LIST)}
+    assert before.lines == {}
 
 
 def test_what_is_off_the_list_the_moment_it_came_was_never_held() -> None:
-    before = lease(ONE, "a")
-    change = diff({"a": FIXED}, {ONE: before}, StaticList(), NUMBERS, source=LIST, now=NOON)
-    assert (change.removed, change.added) == ((before,), ())
+    before = held_by_a()
+    before.follow(StaticList(), NOON)
+    assert before.leases == set()
 
 
 def test_an_address_that_changes_hands_begins_anew_and_no_neighbour_is_rewritten() -> None:
-    new = StaticList({"b": FIXED}, {ONE: "b"})
-    change = diff({"a": FIXED}, {ONE: lease(ONE, "a")}, new, NUMBERS, source=LIST, now=LATER)
-    assert (change.removed, change.added) == ((), (lease(ONE, "b", LATER),))
-    assert change.lines == (listed("b"), ListedLine(1, "a"))
+    change = held_by_a().follow(StaticList({"b": FIXED}, {ONE: "b"}), LATER)
+    assert change == ListChange((), {ONE: "b"}, {"b": FIXED, "a": None})
 
 
 def test_a_line_that_gets_another_class_keeps_its_leases() -> None:
-    new = StaticList({"a": StaticLine("dynamic")}, {ONE: "a"})
-    change = diff({"a": FIXED}, {ONE: lease(ONE, "a")}, new, NUMBERS, source=LIST, now=LATER)
-    assert (change.removed, change.added) == ((), ())
-    assert change.lines == (listed("a", StaticLine("dynamic")),)
+    change = held_by_a().follow(StaticList({"a": StaticLine("dynamic")}, {ONE: "a"}), LATER)
+    assert change == ListChange((), {}, {"a": StaticLine("dynamic")})
 
 
 def test_sources_do_not_meet() -> None:
@@ -82,22 +109,13 @@ HELD = st.dictionaries(st.sampled_from(ADDRESSES), st.sampled_from(sorted(NUMBER
 def test_after_any_lists_the_last_one_holds_and_every_list_held_while_it_was(
     lists: list[dict[Address, str]],
 ) -> None:
-    leases: set[Lease] = set()
-    held: dict[Address, Lease] = {}
-    lines: dict[str, StaticLine] = {}
+    before = Before()
     for hour, addresses in enumerate(lists):
-        new = StaticList(dict.fromkeys(addresses.values(), FIXED), addresses)
-        change = diff(lines, held, new, NUMBERS, source=LIST, now=NOON + timedelta(hours=hour))
-        leases = leases - set(change.removed) | set(change.added)
-        held = {
-            address: max(one for one in leases if one.address == address and one.end is None)
-            for address in addresses
-        }
-        for one in change.lines:
-            assert one == (listed(one.name) if one.name in new.lines else ListedLine(one.number, one.name))
-        lines = dict(new.lines)
+        lines = dict.fromkeys(addresses.values(), FIXED)
+        before.follow(StaticList(lines, addresses), NOON + timedelta(hours=hour))
+        assert before.lines == lines
     for address in ADDRESSES:
-        history = spans(one for one in leases if one.address == address)
+        history = spans(one for one in before.leases if one.address == address)
         for hour, addresses in enumerate(lists):
             at = NOON + timedelta(hours=hour, minutes=30)
             holders = [

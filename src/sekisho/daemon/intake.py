@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sekisho.daemon.lists import chunks, compare, portions, write_plans
+from sekisho.daemon.lists import portions, write_lines, write_plans
+from sekisho.lines.chunks import chunks
 from sekisho.lines.events import Boot, Heard, Lease
 from sekisho.lines.leases import decide, reboot
+from sekisho.lines.list_change import ListChange, compare
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.lines.shared import Rule
-from sekisho.lines.static import ListChange, StaticList
+from sekisho.lines.static import StaticList
 from sekisho.lines.taking import after_others, as_events, in_force, with_shares
 from sekisho.model import Address, KnownLine, RosterChange
 from sekisho.store import Store, Transaction
@@ -90,11 +92,11 @@ class Intake:
         with self._writing:
             treatment, now = self._treatment(), self._utc()
             with self._store.transaction() as transaction:
-                change = compare(transaction, new, source, configured, now)
+                change = compare(transaction, new, source, configured)
                 record(transaction, change)
                 if dry_run:
                     return change
-                told = self._write_list(transaction, new, change, treatment, now)
+                told = self._write_list(transaction, new, source, change, treatment, now)
             self._pass_on(told)
         return change
 
@@ -132,15 +134,14 @@ class Intake:
         self,
         transaction: Transaction,
         new: StaticList,
+        source: str,
         change: ListChange,
         treatment: Treatment,
         now: datetime,
     ) -> RosterChange:
-        for some in chunks(change.lines):
-            transaction.set_lines(some)
+        lines: dict[int, KnownLine | None] = dict.fromkeys(write_lines(transaction, change))
         holders: dict[Address, int | None] = {}
-        lines = dict.fromkeys(one.number for one in change.lines)
-        for removed, added in portions(change):
+        for removed, added in portions(transaction, change, source, now):
             latest = transaction.latest({lease.address for lease in added})
             transaction.change_leases(removed, after_others(added, latest))
             static = {lease.login for lease in added}

@@ -28,8 +28,9 @@ from sekisho.daemon.roster_writer import RosterWriter
 from sekisho.daemon.settler import Settler
 from sekisho.gate import GateError
 from sekisho.lines.events import Boot, Heard
+from sekisho.lines.list_change import ListChange
 from sekisho.lines.roster import Treatment, roster, usable_plans
-from sekisho.lines.static import CONFIG, LIST, ListChange, StaticList, config_list, pool_classes
+from sekisho.lines.static import CONFIG, LIST, StaticList, config_list, pool_classes
 from sekisho.model import PortPlan, Roster, RosterChange
 from sekisho.plan import file_limits, line_numbers
 from sekisho.store import StoreError, Transaction

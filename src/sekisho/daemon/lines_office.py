@@ -40,9 +40,10 @@ from sekisho.daemon.showing import (
     import_outcome,
     relief_value,
 )
+from sekisho.lines.list_change import ListChange
 from sekisho.lines.records import ListedLine, Relief
 from sekisho.lines.roster import Treatment
-from sekisho.lines.static import ListChange, StaticList
+from sekisho.lines.static import StaticList
 from sekisho.lines.static_list import ListKind, read_list
 from sekisho.store import Store, StoreError, Transaction
 

@@ -19,8 +19,9 @@ from sekisho.api.line_models import (
 from sekisho.audit import Record, Verdict
 from sekisho.lines.events import Lease
 from sekisho.lines.holder import Answer, Close
+from sekisho.lines.list_change import ListChange
 from sekisho.lines.records import Relief
-from sekisho.lines.static import ListChange, StaticList
+from sekisho.lines.static import StaticList
 
 
 def holder_answer(
@@ -57,14 +58,14 @@ def import_answer(
     lines: StaticList, change: ListChange, warnings: Sequence[str], *, dry_run: bool
 ) -> ImportAnswer:
     """Count what a list changes."""
-    dropped = sum(line.class_name is None for line in change.lines)
+    dropped = sum(line is None for line in change.lines.values())
     return ImportAnswer(
         dry_run=dry_run,
         lines=len(lines.lines),
         lines_set=len(change.lines) - dropped,
         lines_dropped=dropped,
-        leases_begun=sum(lease.end is None for lease in change.added),
-        leases_ended=len(change.removed),
+        leases_begun=len(change.begun),
+        leases_ended=len(change.ended),
         warnings=tuple(warnings),
     )
 
@@ -72,9 +73,7 @@ def import_answer(
 def import_outcome(change: ListChange, *, dry_run: bool) -> str:
     """Say in the audit log what a list changes."""
     done = "tried only: " if dry_run else ""
-    return (
-        f"{done}{len(change.lines)} lines, {len(change.added)} leases written, {len(change.removed)} removed"
-    )
+    return f"{done}{len(change.lines)} lines, {len(change.begun)} leases begin, {len(change.ended)} end"
 
 
 def audit_record(record: Record) -> AuditRecordValue:

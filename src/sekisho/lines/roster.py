@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import islice
-from typing import TypeVar
 
+from sekisho.lines.chunks import chunks
 from sekisho.lines.pools import ClassOf
 from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster, RosterChange
 
 PORTION = 50_000  # of a change: what is written of a million at once would take more room than the change
 
 _IPV4_BYTES = 4
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +69,14 @@ def portions(change: RosterChange) -> Iterator[RosterChange]:
     if len(change.lines) + len(change.addresses) <= PORTION:
         yield change
         return
-    for some in _cut((number, line) for number, line in change.lines.items() if line is not None):
-        yield RosterChange(lines=some)
-    for held in _cut(change.addresses.items()):
-        yield RosterChange(addresses=held)
-    for gone in _cut((number, line) for number, line in change.lines.items() if line is None):
-        yield RosterChange(lines=gone)
-
-
-def _cut(items: Iterable[tuple[_K, _V]]) -> Iterator[dict[_K, _V]]:
-    rest = iter(items)
-    while some := dict(islice(rest, PORTION)):
-        yield some
+    for some in chunks(
+        ((number, line) for number, line in change.lines.items() if line is not None), PORTION
+    ):
+        yield RosterChange(lines=dict(some))
+    for held in chunks(change.addresses.items(), PORTION):
+        yield RosterChange(addresses=dict(held))
+    for gone in chunks((number for number, line in change.lines.items() if line is None), PORTION):
+        yield RosterChange(lines=dict.fromkeys(gone))
 
 
 def usable_plans(treatment: Treatment, plans: Mapping[bytes, PortPlan]) -> dict[bytes, PortPlan]:

@@ -1,23 +1,17 @@
-"""Static lists: lines whose addresses stand in a file, in the configuration or in an import.
-
-A list is the whole truth of its source: what is no longer on it is not held any more. `diff` brings the
-leases and the lines of before to a new list; what is on both is left as it is, and so keeps its begin.
-"""
+"""Static lists: lines whose addresses stand in a file, in the configuration or in an import."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 from sekisho.config import Config, Held
 from sekisho.config.schema import share_rules
-from sekisho.lines.events import Ending, Lease, login_key
+from sekisho.lines.events import login_key
 from sekisho.lines.pools import ClassOf, class_finder
-from sekisho.lines.records import ListedLine
 from sekisho.lines.shared import Rule, share
 from sekisho.model import Address, Pool, PortPlan
 
@@ -41,43 +35,6 @@ class StaticList:
     lines: Mapping[str, StaticLine] = field(default_factory=dict)
     addresses: Mapping[Address, str] = field(default_factory=dict)
     port_plans: Mapping[bytes, PortPlan] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ListChange:
-    """What a new list changes: leases to remove and to add (in this order), lines to write."""
-
-    removed: tuple[Lease, ...]
-    added: tuple[Lease, ...]
-    lines: tuple[ListedLine, ...]
-
-
-def diff(
-    listed: Mapping[str, StaticLine],
-    held: Mapping[Address, Lease],
-    new: StaticList,
-    numbers: Mapping[str, int],
-    *,
-    source: str,
-    now: datetime,
-) -> ListChange:
-    """Tell what changes with a new list.
-
-    `listed`: the lines of the list before; `held`: the leases of `source` that go on, by address; `numbers`:
-    of all lines on either list, by name.
-    """
-    removed: list[Lease] = []
-    added: list[Lease] = []
-    for address, lease in held.items():
-        if address not in new.addresses:
-            removed.append(lease)
-            if lease.begin < now:
-                added.append(lease._replace(end=now, ending=Ending.LIST))
-    for address, name in new.addresses.items():
-        before = held.get(address)
-        if before is None or before.line != numbers[name]:  # whoever begins later ends whoever was before
-            added.append(Lease(address, now, static_login(source, name), numbers[name]))
-    return ListChange(tuple(removed), tuple(added), tuple(_lines(listed, new.lines, numbers)))
 
 
 @lru_cache(maxsize=1)  # what a line holds stands together, most of all its IPv4 addresses one by one
@@ -156,14 +113,3 @@ def _addresses(held: Held, plans: Mapping[bytes, PortPlan]) -> Sequence[Address]
         return one_by_one(Address(packed, held.network.prefixlen))
     plan = plans[packed]
     return (Address(packed, _IPV4_BITS, (held.ports[0] - plan.first) // plan.size),)
-
-
-def _lines(
-    listed: Mapping[str, StaticLine], new: Mapping[str, StaticLine], numbers: Mapping[str, int]
-) -> Iterator[ListedLine]:
-    for name, line in new.items():
-        if listed.get(name) != line:
-            yield ListedLine(numbers[name], name, line.class_name, line.fixed)
-    for name in listed:
-        if name not in new:
-            yield ListedLine(numbers[name], name)
