@@ -19,6 +19,7 @@ from bench import (
     history,
     holding,
     lab,
+    listing,
     loading,
     packets,
     programs,
@@ -46,6 +47,7 @@ FILES: Final[dict[str, dict[str, Measure]]] = {
     "lines.json": {
         "roster": roster.measure,
         "restart": restart.measure,
+        "listing": listing.measure,
         "accounting": accounting.measure,
         "freeradius": freeradius.measure,
         "storm": storm.measure,
