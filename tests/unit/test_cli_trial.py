@@ -48,6 +48,8 @@ def test_a_plan_is_told_and_drawn(tmp_path: Path) -> None:
     assert "pairs: 167; the smallest p-value that they allow is below 0.000001\n" in result.stdout
     assert "in no pair, so not compared: 3 blocks or parts; pairs lost to maintenance: 1\n" in result.stdout
     assert "maintenance windows: 1, 4 h in all" in result.stdout
+    assert "outcomes, the primary first: attempts, admitted, refused, bytes, reports\n" in result.stdout
+    assert "suspended by itself when: (complaints are not watched); more than 0 gate errors" in result.stdout
     assert f"2027-04-07 Wed {'1' * 48}\n" in result.stdout
     assert "2027-05-01 Sat ▓▓××××××××▓▓▒▒" in result.stdout
     assert "the gate does not follow a plan yet" in result.stderr
@@ -85,6 +87,21 @@ def test_the_json_has_every_block_and_the_state_of_pairs(tmp_path: Path) -> None
     assert found["blocks"][1]["washout_end"] == "2027-04-07T16:00:00Z"
     pairs = [block["pair"] for block in found["blocks"] if block["pair"] is not None]
     assert len(pairs) == 2 * found["pairs"]
+
+
+def test_outcomes_and_guardrails_are_told(tmp_path: Path) -> None:
+    text = WHOLE.replace("[[trial.phase", 'outcomes = ["reports"]\n[[trial.phase')
+    text += "[trial.guardrails]\ncomplaints_per_day = 2\n"
+    assert "complaints rise above 2 a day; more than" in shown(tmp_path / "x.toml", text).stdout
+    found = in_json(tmp_path / "x.toml", text)
+    assert found["outcomes"] == ["reports"]
+    assert found["guardrails"] == {
+        "complaints_per_day": 2.0,
+        "gate_errors": 0,
+        "bypass": "1m",
+        "delay_p99": "1s",
+        "leases": "15m",
+    }
 
 
 def test_too_few_pairs_are_told(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekisho.config import Config, Severity, parse
-from sekisho.config.trial_plan import plan_of
+from sekisho.config.trial_plan import plan_of, protocol_of
 from sekisho.model import Excess, Limit, Mode
 from sekisho.trial.plan import Phase, Plan, Span, Switchback, count_pairs, schedule
+from sekisho.trial.protocol import Guardrails, Outcome, TrialProtocol
 from tests.unit.configuring import BASE, FIXED, GATE, POOL, SHIPPED
 
 HOUR = timedelta(hours=1)
@@ -141,6 +142,20 @@ def test_equal_files_have_equal_trials_however_a_moment_is_written() -> None:
     assert config(WHOLE.replace("seed = 7", "seed = 8")) != config(WHOLE)
 
 
+def test_without_them_there_are_guardrails_and_every_outcome() -> None:
+    protocol = protocol_of(config(WHOLE))
+    assert protocol == TrialProtocol(planned(WHOLE), tuple(Outcome), Guardrails())
+
+
+def test_guardrails_are_read() -> None:
+    text = TRIAL + 'outcomes = ["bytes", "attempts"]\n[trial.guardrails]\ncomplaints_per_day = 0.5\n'
+    text += 'gate_errors = 3\nbypass = "0s"\ndelay_p99 = "200ms"\nleases = "1h"\n'
+    protocol = protocol_of(config(text))
+    assert protocol is not None
+    assert protocol.outcomes == (Outcome.BYTES, Outcome.ATTEMPTS)
+    assert protocol.guardrails == Guardrails(0.5, 3, 0, 200, 3_600_000)
+
+
 WRONG = [
     (TRIAL.replace("zone", "zones"), "trial.zones", 'did you mean "zone"?'),
     (TRIAL.replace("zone", "zones"), "trial.zone", 'add a line such as: zone = "Asia/Tokyo"'),
@@ -195,6 +210,37 @@ WRONG = [
         "trial.switchback",
         'it overlaps with trial.phase[0] for class "dynamic"',
     ),
+    (TRIAL + "outcomes = []\n", "trial.outcomes", "would be judged by nothing"),
+    (TRIAL + 'outcomes = ["bytes", "bytes"]\n', "trial.outcomes[1]", '"bytes" is there twice'),
+    (
+        TRIAL + 'outcomes = ["spam"]\n',
+        "trial.outcomes[0]",
+        '"spam" is not one of the choices: write "attempts"',
+    ),
+    (
+        TRIAL + "[trial.guardrails]\ncomplaints_per_day = 0\n",
+        "trial.guardrails.complaints_per_day",
+        "above 0",
+    ),
+    *(
+        (
+            TRIAL + f"[trial.guardrails]\ncomplaints_per_day = {rate}\n",
+            "trial.guardrails.complaints_per_day",
+            said,
+        )
+        for rate, said in (("nan", "nan is"), ("inf", "inf is"), ("1" + "0" * 400, "up to 1,000,000"))
+    ),
+    (
+        TRIAL + "[trial.guardrails]\ncomplaints_per_day = true\n",
+        "trial.guardrails.complaints_per_day",
+        "true is",
+    ),
+    (TRIAL + "[trial.guardrails]\ngate_errors = -1\n", "trial.guardrails.gate_errors", "give at least 0"),
+    (TRIAL + '[trial.guardrails]\nbypass = "2d"\n', "trial.guardrails.bypass", "give at most 1d"),
+    (TRIAL + '[trial.guardrails]\ndelay_p99 = "0s"\n', "trial.guardrails.delay_p99", "give at least 1ms"),
+    (TRIAL + '[trial.guardrails]\nleases = "1ms"\n', "trial.guardrails.leases", "give at least 1s"),
+    (TRIAL + '[trial.guardrails]\nlease = "1m"\n', "trial.guardrails.lease", 'did you mean "leases"?'),
+    (TRIAL + "guardrails = 5\n", "trial.guardrails", "5 is not a table"),
     (TRIAL + "switchback = 5\n", "trial.switchback", "5 is not a table"),
     (TRIAL + SWITCHBACK.replace("6h", "5h"), "trial.switchback.block", "5h does not divide a day"),
     (TRIAL + SWITCHBACK.replace("6h", "0s"), "trial.switchback.block", "give at least 1s"),
@@ -325,7 +371,7 @@ def test_the_shipped_example_is_one_that_is_read() -> None:
 
 
 WORDS = st.sampled_from(
-    ["trial", "phase", "switchback", "maintenance", "class", "on", "from", "to", "dynamic"]
+    ["trial", "phase", "switchback", "maintenance", "guardrails", "class", "on", "from", "to", "dynamic"]
 )
 VALUES = st.recursive(
     st.sampled_from(["1", '"6h"', "2027-04-01", "2027-04-01T00:00:00Z", "true", "09:00:00", '"Asia/Tokyo"']),

@@ -12,20 +12,23 @@ from zoneinfo import ZoneInfo
 from sekisho.cli.draw_trial import by_class, draw_day
 from sekisho.cli.show_trial import trial_json
 from sekisho.config.trial_checks import LONGEST_DAYS, MOST_BLOCKS
-from sekisho.config.trial_plan import plan_of
+from sekisho.config.trial_plan import protocol_of
 from sekisho.trial.lots import earlier_is_on
-from sekisho.trial.plan import Plan, schedule
+from sekisho.trial.plan import schedule
+from sekisho.trial.protocol import Guardrails, Outcome, TrialProtocol
 from tests.unit.test_config_trial import config, said
 
 DOC = (Path(__file__).parents[2] / "docs" / "trial.md").read_text()
 
 
-def documented() -> Plan:
-    (text,) = re.findall(r"^```toml\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+def documented() -> TrialProtocol:
+    plan, settled = re.findall(r"^```toml\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+    settled = settled.removeprefix("[trial]\n")
+    text = plan.replace("\n\n", f"\n{settled}", 1)
     assert said(text) == []
-    plan = plan_of(config(text))
-    assert plan is not None
-    return plan
+    protocol = protocol_of(config(text))
+    assert protocol is not None
+    return protocol
 
 
 def paths(value: Any, path: str = "") -> set[str]:
@@ -47,8 +50,8 @@ def test_every_key_of_the_json_is_documented_and_there() -> None:
     told = set()
     for row in re.findall(r"^\| (`[a-z].*?) \| .*\|$", DOC.split("trial plan --json`\n")[1], re.MULTILINE):
         first, *others = (name.strip(" `").replace(".{class}", "") for name in row.split(","))
-        told |= {first.removesuffix("[]")} | {first.rsplit(".", 1)[0] + other for other in others}
-    assert found == told - {"blocks"}
+        told |= {first} | {first.rsplit(".", 1)[0] + other for other in others}
+    assert found == told - {"blocks[]"}
 
 
 def test_the_lots_are_verified_as_it_says() -> None:
@@ -61,12 +64,18 @@ def test_the_lots_are_verified_as_it_says() -> None:
 
 
 def test_the_drawing_is_that_of_the_example() -> None:
-    plan = documented()
+    plan = documented().plan
     ((_, blocks),) = by_class(schedule(plan))
     drawn = re.findall(r"^(\d{4}-\d\d-\d\d) \w{3} (\S{48})$", DOC, re.MULTILINE)
     assert len(drawn) == 3
     for day, cells in drawn:
         assert draw_day(blocks, ZoneInfo(plan.zone), date.fromisoformat(day)) == cells
+
+
+def test_the_defaults_are_those_of_the_program() -> None:
+    protocol = documented()
+    assert protocol.outcomes == tuple(Outcome)
+    assert protocol.guardrails == Guardrails(complaints_per_day=2.0)
 
 
 def test_the_bounds_are_those_of_the_program() -> None:

@@ -27,8 +27,9 @@ from sekisho.trial.plan import (
     smallest_p,
     without_maintenance,
 )
+from sekisho.trial.protocol import Guardrails, TrialProtocol
 from sekisho.trial.walltime import days
-from sekisho.trial.written import written_block, written_plan
+from sekisho.trial.written import written_block, written_protocol
 
 _ROWS = (16, 8)  # of a table that is longer: so many at the beginning, so many at the end
 _DAYS = (70, 14)
@@ -40,11 +41,12 @@ _HOURS = " " * _MARGIN + "".join(f"{hour:<6}" for hour in range(0, 24, 3))
 _T = TypeVar("_T")
 
 
-def trial_json(plan: Plan) -> Mapping[str, Any]:
+def trial_json(protocol: TrialProtocol) -> Mapping[str, Any]:
     """Arrange what `trial plan --json` prints; keys as docs/trial.md has them."""
+    plan = protocol.plan
     pairs = count_pairs(plan)
     return {
-        "plan": written_plan(plan),
+        **written_protocol(protocol),
         "pairs": pairs,
         "pairs_lost_to_maintenance": _lost(plan),
         "smallest_p": smallest_p(pairs),
@@ -53,12 +55,18 @@ def trial_json(plan: Plan) -> Mapping[str, Any]:
     }
 
 
-def print_trial(plan: Plan, language: Language) -> None:
-    """Print a plan: what it is, its blocks, and a drawing of its days."""
+def print_trial(protocol: TrialProtocol, language: Language) -> None:
+    """Print a trial: what it is, its blocks, and a drawing of its days."""
+    plan = protocol.plan
     blocks = schedule(plan)
     by_second = any(block.begin.second or block.end.second for block in blocks)
     voice = _Voice(language, ZoneInfo(plan.zone), "%Y-%m-%d %H:%M:%S" if by_second else "%Y-%m-%d %H:%M")
-    parts = (*map(Text, _head(plan, voice)), Text(), _table(_rows(blocks), voice), *_drawings(plan, voice))
+    parts = (
+        *map(Text, _head(protocol, voice)),
+        Text(),
+        _table(_rows(blocks), voice),
+        *_drawings(plan, voice),
+    )
     Console(highlight=False, soft_wrap=True).print(Group(*parts))
 
 
@@ -88,7 +96,8 @@ class _Row:
     pair: int | None
 
 
-def _head(plan: Plan, voice: _Voice) -> Iterator[str]:
+def _head(protocol: TrialProtocol, voice: _Voice) -> Iterator[str]:
+    plan = protocol.plan
     begin, end = voice.moment(plan.span.begin), voice.moment(plan.span.end)
     yield voice.say("trial", name=plan.name, begin=begin, end=end, zone=plan.zone)
     yield voice.say("classes", names=", ".join(name for name, _ in plan.own))
@@ -99,6 +108,20 @@ def _head(plan: Plan, voice: _Voice) -> Iterator[str]:
     if windows := _spans(schedule(plan), Arm.MAINTENANCE):
         hours = sum((end - begin for begin, end in windows), timedelta()) / _HOUR
         yield voice.say("maintenance", count=len(windows), hours=round(hours, 2))
+    yield voice.say("outcomes", names=", ".join(protocol.outcomes))
+    yield _guardrails(protocol.guardrails, voice)
+
+
+def _guardrails(guardrails: Guardrails, voice: _Voice) -> str:
+    rate = guardrails.complaints_per_day
+    return voice.say(
+        "guardrails",
+        complaints=voice.say("unwatched") if rate is None else voice.say("rate", rate=rate),
+        errors=guardrails.gate_errors,
+        bypass=format_ms(guardrails.bypass_ms),
+        delay=format_ms(guardrails.delay_p99_ms),
+        leases=format_ms(guardrails.leases_ms),
+    )
 
 
 def _switchback(plan: Plan, drawn: Switchback, voice: _Voice) -> Iterator[str]:

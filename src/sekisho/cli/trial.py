@@ -14,7 +14,7 @@ from sekisho.cli.common import FAILED, File, fail, print_json
 from sekisho.cli.trial_words import Language
 
 if TYPE_CHECKING:
-    from sekisho.trial.plan import Plan
+    from sekisho.trial.protocol import TrialProtocol
 
 app = typer.Typer(
     help="The trial: what is limited when, on purpose, so that the effect can be measured.",
@@ -39,17 +39,17 @@ def show_plan(config: File, as_json: Json = False, lang: Lang = Language.EN) -> 
     """
     from sekisho.cli.show_trial import print_trial, trial_json
 
-    plan = _plan(config)
+    protocol = _protocol(config)
     if as_json:
-        print_json(trial_json(plan))
+        print_json(trial_json(protocol))
     else:
-        print_trial(plan, lang)
+        print_trial(protocol, lang)
 
 
-def _plan(config: Path) -> Plan:
-    """Read the plan of a configuration; tell what is wrong with it on the way."""
+def _protocol(config: Path) -> TrialProtocol:
+    """Read the trial of a configuration; tell what is wrong with it on the way."""
     from sekisho.cli.files import read_config, told
-    from sekisho.config.trial_plan import plan_of
+    from sekisho.config.trial_plan import protocol_of
 
     try:
         checked = read_config(config)
@@ -59,7 +59,7 @@ def _plan(config: Path) -> Plan:
         typer.echo(told(config, checked), err=True)
     if checked.config is None:
         raise typer.Exit(FAILED)
-    plan = plan_of(checked.config)
-    if plan is None:
+    protocol = protocol_of(checked.config)
+    if protocol is None:
         raise fail(f"{config} has no [trial]: docs/trial.md tells how one is written")
-    return plan
+    return protocol

@@ -52,6 +52,15 @@ WORDS: Mapping[str, Mapping[Language, str]] = {
         "maintenance windows: {count}, {hours:g} h in all, in which the trial is suspended",
         "保守：{count} 回、計 {hours:g} 時間（実験は中断され、観測のみ）",
     ),
+    "outcomes": _both("outcomes, the primary first: {names}", "評価項目（先頭が主要）：{names}"),
+    "guardrails": _both(
+        "suspended by itself when: {complaints}; more than {errors} gate errors a minute; "
+        "a bypass of {bypass}; 1 in 100 sessions held {delay} too long; no lease for {leases}",
+        "自動中断の条件：{complaints}、関所の異常が毎分 {errors} を超える、迂回 {bypass}、"
+        "100 本に 1 本が規制値より {delay} 長い待機、割当の途絶 {leases}",
+    ),
+    "rate": _both("complaints rise above {rate:g} a day", "苦情が一日 {rate:g} 件より増える"),
+    "unwatched": _both("(complaints are not watched)", "（苦情は見ない）"),
     "begin": _both("from", "開始"),
     "end": _both("to", "終了"),
     "arm": _both("what", "内容"),

@@ -9,15 +9,18 @@ from typing import Annotated
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from sekisho.config.places import Zone
+from sekisho.config.rules import LONGEST_DELAY_MS
 from sekisho.config.table import Table
 from sekisho.config.values import Cap, Delay, Duration, Name, fault, read_text, toml
 from sekisho.model import Limit, Mode
 from sekisho.trial.plan import Span
+from sekisho.trial.protocol import Guardrails, Outcome
 from sekisho.trial.walltime import DAY, day_begin
 
 _YEARS = range(2000, 2200)
 _LONGEST_NAME = 100
 _DAY_MS = 24 * 3_600_000
+_HIGHEST_RATE = 1_000_000
 _LAST_SEED = 2**63 - 1
 
 
@@ -48,6 +51,16 @@ def _when(value: object) -> date:
     return value.astimezone(UTC)
 
 
+def _rate(value: object) -> float:
+    if isinstance(value, int | float) and value is not True and 0 < value <= _HIGHEST_RATE:
+        return float(value)
+    raise fault(
+        f"{toml(value)} is no rate of complaints",
+        f"write how many there are on a day, above 0 and up to {_HIGHEST_RATE:,}, or leave it out",
+    )
+
+
+Rate = Annotated[float, PlainValidator(_rate)]
 When = Annotated[date, PlainValidator(_when), PlainSerializer(date.isoformat)]
 Title = Annotated[str, PlainValidator(_title)]
 
@@ -104,6 +117,21 @@ class MaintenanceTable(SpanTable):
     """[[trial.maintenance]]: a window in which the trial is suspended and its classes are observed."""
 
 
+class GuardrailsTable(Table):
+    """[trial.guardrails]: what is tolerated before the trial is suspended by itself."""
+
+    complaints_per_day: Rate | None = None
+    gate_errors: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
+    bypass_ms: Annotated[Duration, Field(le=_DAY_MS)] = Field(60_000, alias="bypass")
+    delay_p99_ms: Annotated[Duration, Field(ge=1, le=LONGEST_DELAY_MS)] = Field(1_000, alias="delay_p99")
+    leases_ms: Annotated[Duration, Field(ge=1_000, le=_DAY_MS)] = Field(900_000, alias="leases")
+
+    @property
+    def guardrails(self) -> Guardrails:
+        """Return them as a value."""
+        return Guardrails(**dict(self))
+
+
 class TrialTable(SpanTable):
     """[trial]: when it is, and for which classes."""
 
@@ -113,3 +141,5 @@ class TrialTable(SpanTable):
     phases: tuple[PhaseTable, ...] = Field((), alias="phase")
     switchback: SwitchbackTable | None = None
     maintenance: tuple[MaintenanceTable, ...] = ()
+    outcomes: tuple[Outcome, ...] = tuple(Outcome)
+    guardrails: GuardrailsTable = GuardrailsTable.model_validate({})

@@ -93,18 +93,24 @@ def _is_readable(draft: Draft, table: TrialTable) -> bool:
 
 def _wrong(trial: TrialDraft, table: TrialTable) -> Iterator[Finding]:
     zone = ZoneInfo(table.zone)
-    yield from _classes(trial, table)
+    yield from _names(trial, table)
     yield from _spans(trial, table, zone)
     yield from _overlaps(tuple(_placed(trial, table, zone)))
     if trial.switchback is not None:
         yield from _switchback(trial.switchback, len(table.classes), zone)
 
 
-def _classes(trial: TrialDraft, table: TrialTable) -> Iterator[Finding]:
+def _names(trial: TrialDraft, table: TrialTable) -> Iterator[Finding]:
     path = (*TRIAL, "classes")
     if not table.classes:
         yield Finding(path, "no class takes part", 'name those that do, as in ["dynamic"]')
     yield from twice(((*path, index), name, f'"{name}"') for index, name in enumerate(table.classes))
+    outcomes = (*TRIAL, "outcomes")
+    if not table.outcomes:
+        yield Finding(
+            outcomes, "the trial would be judged by nothing", "take it out, or name the primary first"
+        )
+    yield from twice(((*outcomes, index), one, f'"{one}"') for index, one in enumerate(table.outcomes))
     for index, phase in trial.phases.items():
         for name in phase.classes:
             if name not in table.classes:

@@ -8,14 +8,22 @@ from typing import Any
 
 from sekisho.config.problems import Finding, Path
 from sekisho.config.reader import Reader
-from sekisho.config.trial import ChangeTable, MaintenanceTable, PhaseTable, SwitchbackTable, TrialTable
+from sekisho.config.trial import (
+    ChangeTable,
+    GuardrailsTable,
+    MaintenanceTable,
+    PhaseTable,
+    SwitchbackTable,
+    TrialTable,
+)
 from sekisho.config.values import toml
 
 TRIAL: Path = ("trial",)
 SWITCHBACK: Path = (*TRIAL, "switchback")
 PHASES: Path = (*TRIAL, "phase")
 MAINTENANCE: Path = (*TRIAL, "maintenance")
-_INNER = ("phase", "switchback", "maintenance")
+GUARDRAILS: Path = (*TRIAL, "guardrails")
+_INNER = ("phase", "switchback", "maintenance", "guardrails")
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class TrialDraft:
     phases: Mapping[int, PhaseTable]
     switchback: SwitchbackTable | None
     maintenance: Mapping[int, MaintenanceTable]
+    guardrails: GuardrailsTable | None
 
 
 def read_trial(reader: Reader, data: Mapping[str, Any]) -> TrialDraft | None:
@@ -42,6 +51,7 @@ def read_trial(reader: Reader, data: Mapping[str, Any]) -> TrialDraft | None:
             reader.table(SwitchbackTable, inner["switchback"], SWITCHBACK) if "switchback" in inner else None
         ),
         maintenance=reader.tables(MaintenanceTable, MAINTENANCE, enumerate(reader.array(inner, MAINTENANCE))),
+        guardrails=reader.table(GuardrailsTable, inner.get("guardrails", {}), GUARDRAILS),
     )
 
 
@@ -53,6 +63,7 @@ def finish_trial(draft: TrialDraft) -> TrialTable:
         "phases": tuple(draft.phases.values()),
         "switchback": draft.switchback,
         "maintenance": tuple(draft.maintenance.values()),
+        "guardrails": draft.guardrails,
     }
     return draft.table.model_copy(update=inner)
 

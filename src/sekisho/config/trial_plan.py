@@ -1,4 +1,4 @@
-"""From the tables of the trial to its plan."""
+"""From the tables of the trial to its plan and protocol."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from sekisho.config.schema import ClassTable, Config
 from sekisho.config.trial import PhaseTable, SwitchbackTable, TrialTable
 from sekisho.model import Limit
 from sekisho.trial.plan import Phase, Plan, Switchback
+from sekisho.trial.protocol import TrialProtocol
 
 
 def plan_of(config: Config) -> Plan | None:
     """Return the plan of the trial of a configuration, if there is one."""
     return None if config.trial is None else trial_plan(config.trial, config.classes)
+
+
+def protocol_of(config: Config) -> TrialProtocol | None:
+    """Return what is settled of the trial of a configuration, if there is one."""
+    if config.trial is None:
+        return None
+    trial = config.trial
+    return TrialProtocol(trial_plan(trial, config.classes), trial.outcomes, trial.guardrails.guardrails)
 
 
 def trial_plan(trial: TrialTable, classes: Mapping[str, ClassTable]) -> Plan:

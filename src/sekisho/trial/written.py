@@ -1,4 +1,4 @@
-"""A plan and its blocks as plain values, as JSON has them: moments in UTC, durations with a unit."""
+"""A protocol, its plan and blocks as plain values of JSON: moments in UTC, durations with a unit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from sekisho.durations import format_ms
 from sekisho.model import Limit
 from sekisho.trial.plan import Block, Limits, Plan, Span, Switchback
+from sekisho.trial.protocol import TrialProtocol
 
 _MS = timedelta(milliseconds=1)
 
@@ -25,6 +26,22 @@ def written_plan(plan: Plan) -> Written:
         "phases": [{**_span(phase.span), "limits": _limits(phase.limits)} for phase in plan.phases],
         "switchback": None if plan.switchback is None else _switchback(plan.switchback),
         "maintenance": [_span(window) for window in plan.maintenance],
+    }
+
+
+def written_protocol(protocol: TrialProtocol) -> Written:
+    """Write a plan with what it is judged by and what stops it."""
+    guardrails = protocol.guardrails
+    return {
+        "plan": written_plan(protocol.plan),
+        "outcomes": [str(outcome) for outcome in protocol.outcomes],
+        "guardrails": {
+            "complaints_per_day": guardrails.complaints_per_day,
+            "gate_errors": guardrails.gate_errors,
+            "bypass": format_ms(guardrails.bypass_ms),
+            "delay_p99": format_ms(guardrails.delay_p99_ms),
+            "leases": format_ms(guardrails.leases_ms),
+        },
     }
 
 

@@ -1,0 +1,43 @@
+"""What is settled before a trial begins: its plan, what it is judged by, and what stops it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sekisho.trial.plan import Plan
+
+
+class Outcome(StrEnum):
+    """What the effect of a trial is measured on."""
+
+    ATTEMPTS = "attempts"
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+    BYTES = "bytes"
+    REPORTS = "reports"
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """What is tolerated before the trial is suspended by itself.
+
+    `complaints_per_day`: the rate known from before the trial; None: complaints stop nothing. `gate_errors`:
+    a minute. `bypass_ms`: how long traffic may go around the gate. `delay_p99_ms`: by how much 1 in 100
+    sessions may wait longer than its limit's delay. `leases_ms`: how long no lease may arrive.
+    """
+
+    complaints_per_day: float | None = None
+    gate_errors: int = 0
+    bypass_ms: int = 60_000
+    delay_p99_ms: int = 1_000
+    leases_ms: int = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrialProtocol:
+    """A plan with its outcomes, the primary one first, and its guardrails."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...] = tuple(Outcome)
+    guardrails: Guardrails = Guardrails()
