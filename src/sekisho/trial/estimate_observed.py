@@ -1,0 +1,220 @@
+"""What happened in phases that somebody chose: an interrupted time series.
+
+It is observational: whatever else changed at the same moments is in the numbers too, so there is an
+interval, and nothing that belongs to an experiment. Least squares on the logarithms, with errors that allow
+for correlation over LAGS cells (Newey and West, Econometrica 55, 1987), beside a trend and the hours of
+workdays and of weekends. Where there is a class that was not limited, it is on the difference of both
+(Lopez Bernal, Cummins, Gasparrini, Int. J. Epidemiology 47, 2018): as a regressor it would be held for noise
+in part, and take too little of what both had in common. Values that were stepped give a change for each step:
+dose and response.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from math import log
+from operator import attrgetter
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from statsmodels.regression.linear_model import OLS
+
+from sekisho.model import Limit, Mode
+from sekisho.trial.estimate import percent
+from sekisho.trial.lots import is_weekend
+from sekisho.trial.plan import Arm, Block, Plan, observing, schedule
+from sekisho.trial.series import Cell, Faults, Series, usable
+
+LAGS: Final = 48  # cells: two days of hours
+LEAST_CELLS: Final = 14 * 24  # two weeks of hours, so that days of the week are no effect
+LEAST_OF_STEP: Final = LAGS
+SETTLING: Final = timedelta(hours=1)  # after a change: what waits in mail servers' queues belongs to before
+NEAR: Final = timedelta(days=366)  # to the trial; what lies further away tells little, or a clock was wrong
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The change in per cent while a limit held, against the reference, with its 95 % interval."""
+
+    limit: Limit
+    cells: int
+    change_percent: float
+    low_percent: float
+    high_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observational:
+    """What was seen, which proves no cause; `reference`: the limit that all others are compared with.
+
+    `compared`: whether the difference to a class that is not limited was taken.
+    """
+
+    reference: Limit
+    cells: int
+    steps: tuple[Step, ...]
+    compared: bool
+    faults: Faults
+
+
+@dataclass(frozen=True, slots=True)
+class TooFewCells:
+    """Too little was counted for an answer."""
+
+    cells: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """There is no answer, for a reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    cell: Cell
+    limit: Limit
+    level: float  # a logarithm, less that of the comparison
+
+
+def observe(
+    plan: Plan, class_name: str, counted: Series, comparison: Series | None = None
+) -> Observational | TooFewCells | CannotTell:
+    """Compare the limits that a class had in phases, before and after them; blocks of a lot are left out.
+
+    Add up several gates first. Where the limit only counts, one is like another.
+    """
+    series, faults = usable(counted)
+    beside = _levels(comparison)
+    points = _points(plan, class_name, series, beside)
+    sizes = Counter(point.limit for point in points)
+    enough = {limit for limit, size in sizes.items() if size >= LEAST_OF_STEP}
+    points = [point for point in points if point.limit in enough]
+    if len(points) < LEAST_CELLS:
+        return TooFewCells(len(points), LEAST_CELLS)
+    if len(enough) < 2:
+        return CannotTell("one limit held all the time")
+    if len({_level(point.cell) for point in points}) == 1:
+        return CannotTell("every cell counted the same")
+    if beside is not None and len(set(beside.values())) == 1:
+        return CannotTell("every cell of the comparison counted the same")
+    if (found := _fit(points, series.step, ZoneInfo(plan.zone))) is None:
+        return CannotTell("a limit cannot be told from the trend, the time of day or another limit")
+    return Observational(found[0], len(points), found[1], beside is not None, faults)
+
+
+def _points(
+    plan: Plan, class_name: str, series: Series, beside: Mapping[datetime, float] | None
+) -> list[_Point]:
+    blocks = [block for block in schedule(plan) if block.class_name == class_name]
+    points = []
+    for cell in series.cells:
+        if not plan.span.begin - NEAR <= cell.begin < plan.span.end + NEAR:
+            continue
+        limit = _limit_of(cell, series.step, blocks, dict(plan.own)[class_name])
+        if limit is not None and (beside is None or cell.begin in beside):
+            points.append(_Point(cell, limit, _level(cell) - (0.0 if beside is None else beside[cell.begin])))
+    return points
+
+
+def _levels(comparison: Series | None) -> Mapping[datetime, float] | None:
+    if comparison is None:
+        return None
+    return {cell.begin: _level(cell) for cell in usable(comparison)[0].cells}
+
+
+def _level(cell: Cell) -> float:
+    return log((cell.count + 1) / cell.covered)
+
+
+def _limit_of(cell: Cell, step: timedelta, blocks: Sequence[Block], own: Limit) -> Limit | None:
+    """Return which limit held in a cell; None: several, a lot's, or one that has just changed."""
+    number = bisect_right(blocks, cell.begin, key=attrgetter("begin")) - 1
+    before = blocks[number] if number >= 0 else None
+    following = blocks[number + 1] if number + 1 < len(blocks) else None
+    if following is not None and following.begin < cell.begin + step:
+        return None
+    if before is None:
+        return _alike(own, own)
+    held = cell.begin < before.end
+    changed = before.begin if held else before.end
+    if cell.begin < changed + SETTLING or (held and before.end < cell.begin + step):
+        return None
+    if held and before.arm in (Arm.ON, Arm.OFF):
+        return None
+    return _alike(before.limit if held else own, own)
+
+
+def _alike(limit: Limit, own: Limit) -> Limit:
+    return limit if limit.mode is Mode.ENFORCE else observing(own)
+
+
+def _fit(points: Sequence[_Point], step: timedelta, zone: tzinfo) -> tuple[Limit, tuple[Step, ...]] | None:
+    """Return the reference and the change with each other limit; None: they cannot be told apart."""
+    limits = list(dict.fromkeys(point.limit for point in points))
+    reference = next((limit for limit in limits if limit.mode is Mode.OBSERVE), limits[0])
+    stepped = [limit for limit in limits if limit != reference]
+    rest = _independent(_confounders(points, zone))
+    steps = np.array([[point.limit == limit for limit in stepped] for point in points], dtype=np.float64)
+    design = np.hstack([steps, rest])
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        return None
+    ends = _regress(design, np.array([point.level for point in points]), _places(points, step))
+    sizes = Counter(point.limit for point in points)
+    return reference, tuple(
+        Step(limit, sizes[limit], *(percent(value) for value in found))
+        for limit, found in zip(stepped, ends, strict=False)
+    )
+
+
+def _confounders(points: Sequence[_Point], zone: tzinfo) -> Reals:
+    """Return a constant, a trend, and marks of the hours of workdays and of weekends."""
+    first, last = points[0].cell.begin, points[-1].cell.begin
+    walls = [point.cell.begin.astimezone(zone) for point in points]
+    hours = [(is_weekend(wall.date()), wall.hour) for wall in walls]
+    marks = sorted(set(hours))[1:]
+    return np.array(
+        [
+            [1.0, (point.cell.begin - first) / (last - first), *(hour == mark for mark in marks)]
+            for point, hour in zip(points, hours, strict=True)
+        ]
+    )
+
+
+def _independent(columns: Reals) -> Reals:
+    """Return columns that say the same, and none of which follows from others."""
+    basis, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    return basis[:, sizes > sizes[0] * max(columns.shape) * np.finfo(np.float64).eps]
+
+
+def _places(points: Sequence[_Point], step: timedelta) -> NDArray[np.int64]:
+    """Return how many steps each point is from the first."""
+    first = points[0].cell.begin
+    return np.array([round((point.cell.begin - first) / step) for point in points], dtype=np.int64)
+
+
+def _regress(design: Reals, levels: Reals, places: NDArray[np.int64]) -> Sequence[Sequence[float]]:
+    """Return estimate and ends of the interval for each column.
+
+    Rows of zeros stand where there is no point: they change no estimate and keep lags true to time.
+    """
+    rows = np.zeros((int(places[-1]) + 1, design.shape[1]))
+    values = np.zeros(len(rows))
+    rows[places], values[places] = design, levels
+    fit = OLS(values, rows).fit(
+        cov_type="HAC", cov_kwds={"maxlags": LAGS, "use_correction": True}, use_t=True
+    )
+    return [
+        (float(value), float(low), float(high))
+        for value, (low, high) in zip(fit.params, fit.conf_int(), strict=True)
+    ]
