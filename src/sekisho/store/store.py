@@ -12,13 +12,15 @@ from sekisho.store.errors import told
 from sekisho.store.lines import Lines
 from sekisho.store.marks import Marks
 from sekisho.store.migrate import migrate
+from sekisho.store.minutes import Minutes
+from sekisho.store.minutes_asked import AskedMinutes
 from sekisho.store.port_plans import PortPlans
 from sekisho.store.reliefs import Reliefs
 from sekisho.store.retention import Retention
 from sekisho.store.sums import Sums
 
 
-class Transaction(Lines, Retention, PortPlans, Reliefs, AuditLog, Sums, Marks):
+class Transaction(Lines, Retention, PortPlans, Reliefs, AuditLog, Sums, Marks, Minutes, AskedMinutes):
     """All that can be asked and written, by theme."""
 
 
