@@ -7,7 +7,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
 OBJECT := src/sekisho/gate/gate.bpf.o
 
-.PHONY: help demo test check bench wheel kernel-test venv bpf lock clean
+.PHONY: help demo test check bench bench-trial wheel kernel-test venv bpf lock clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -33,6 +33,11 @@ bench: ## figures beside those of plain forwarding, conntrack, nftables and HAPr
 	@tools/setup.sh bench
 	@$(MAKE) --no-print-directory bpf
 	$(BIN)/python -m bench
+
+# One thread in each of the processes: with more, they wait for each other.
+bench-trial: ## how often the trial's analysis and guardrails err, by simulation
+	@tools/setup.sh check
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.trial
 
 wheel: ## dist/sekisho-*.whl, with the kernel program in it
 	@tools/setup.sh wheel
