@@ -17,10 +17,11 @@ demo: ## a small Internet on this machine, with a spam run that meets the gate
 	@$(MAKE) --no-print-directory bpf
 	@$(BIN)/sekisho lab run
 
+# Two at a time: most tests wait most of the time. By file: what is made once for a file is made once.
 test: ## every test but those on other kernels
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory bpf
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: ## ruff, mypy, import-linter
 	@tools/setup.sh check
