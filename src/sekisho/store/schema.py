@@ -171,3 +171,26 @@ source_mark = Table(
     PrimaryKeyConstraint("source", name="source_mark_pkey"),
     sqlite_with_rowid=False,
 )
+
+trial_version = Table(  # what was registered, never changed
+    "trial_version",
+    metadata,
+    Column("registered_at", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("trial", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("canonical", Text, nullable=False),
+    Column("supersedes", Text),  # the digest of the version before
+    PrimaryKeyConstraint("trial", "number", name="trial_version_pkey"),
+)
+
+trial_event = Table(  # numbered in the order of writing, which no clock decides
+    "trial_event",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _number("at"),
+    Column("uid", BigInteger),
+    *(Column(name, Text, nullable=False) for name in ("trial", "what", "reason", "by")),
+    Index("trial_event_trial", "trial", "number"),
+)

@@ -18,9 +18,10 @@ from sekisho.store.port_plans import PortPlans
 from sekisho.store.reliefs import Reliefs
 from sekisho.store.retention import Retention
 from sekisho.store.sums import Sums
+from sekisho.store.trials import Trials
 
 
-class Transaction(Lines, Retention, PortPlans, Reliefs, AuditLog, Sums, Marks, Minutes, AskedMinutes):
+class Transaction(Lines, Retention, PortPlans, Reliefs, AuditLog, Sums, Marks, Minutes, AskedMinutes, Trials):
     """All that can be asked and written, by theme."""
 
 
