@@ -94,6 +94,7 @@ class _Office:
             read=lambda: checked,
             roster=lambda _: self.roster,
             numbers=line_numbers,
+            trial=lambda _: None,
             utc=lambda: datetime.now(UTC),
             monotonic_ns=time.monotonic_ns,
         )

@@ -1,7 +1,8 @@
 """What the office wants of the gate: what the configuration says, what operators have set since, the roster.
 
-An override is a limit that `gate set` has given a class while the daemon runs. It lasts until the file
-gives that class another limit than before, the class is gone, or the daemon starts anew: the file is
+Over the limits of the file stand those of the trial, and over these what operators have set. An override is
+a limit that `gate set` has given a class while the daemon runs. It lasts until the file gives that class
+another limit than before, the class is gone, the trial takes it, or the daemon starts anew: the file is
 what survives. Until then it is shown beside the file's limit.
 
 The lines of the file stand before the roster: their class is the file's, and so is whose their addresses
@@ -17,6 +18,7 @@ from typing import TypeVar
 from sekisho.config import Config
 from sekisho.config.schema import share_rules
 from sekisho.gate import Tables
+from sekisho.gate.abi import MAX_BANKS
 from sekisho.gate.indices import class_names, limits_by_index
 from sekisho.lines.numbers import following, own_number
 from sekisho.lines.shared import port_plans
@@ -32,6 +34,8 @@ from sekisho.model import (
     Timeouts,
     Wanted,
 )
+from sekisho.trial.plan import Plan
+from sekisho.trial.standing import Standing, State
 
 Overrides = Mapping[str, Limit]
 
@@ -129,19 +133,50 @@ def file_limits(config: Config) -> dict[str, Limit]:
     return {name: table.limit for name, table in config.classes.items()}
 
 
+def trial_limits(standing: Standing | None) -> Mapping[str, Limit]:
+    """Return the limits that a trial, if there is one, gives classes over the file's."""
+    return {} if standing is None else standing.limits
+
+
+def not_held(overrides: Overrides, standing: Standing | None) -> dict[str, Limit]:
+    """Return the overrides that a trial leaves: other values than the plan's would spoil what it measures."""
+    held = frozenset() if standing is None else standing.holds
+    return {name: limit for name, limit in overrides.items() if name not in held}
+
+
+def too_many_delays(config: Config, overrides: Overrides, standing: Standing | None) -> str | None:
+    """Say why there would be no bank of queues for a delay that the trial is still to give; else None."""
+    if standing is None or standing.state is State.OVER:
+        return None
+    limits = {**file_limits(config), **overrides}.values()
+    delays = {limit.delay_ms for limit in limits} | _delays_ms(standing.plan)
+    if len(delays - {0}) <= MAX_BANKS:
+        return None
+    return (
+        f"with those that trial {standing.plan.name!r} is still to give there would be "
+        f"{len(delays - {0})} different delays, more than {MAX_BANKS}: give some limits the same delay"
+    )
+
+
 def installed_limits(tables: Tables) -> dict[str, Limit]:
     """Return the limit that the kernel applies to each class."""
     by_index, names = limits_by_index(tables), class_names(tables).items()
     return {name: by_index[index] for name, index in names if name and index in by_index}
 
 
-def surviving(overrides: Overrides, old: Config, new: Config) -> dict[str, Limit]:
-    """Return the overrides that outlive a reload: those of classes whose limit in the file is unchanged."""
+def surviving(
+    overrides: Overrides, old: Config, new: Config, standing: Standing | None = None
+) -> dict[str, Limit]:
+    """Return the overrides that outlive a reload: where the file's limit is unchanged and no trial holds.
+
+    `standing`: of the trial of the new configuration.
+    """
     before, after = file_limits(old), file_limits(new)
+    planned = {**after, **trial_limits(standing)}
     return {
         name: limit
-        for name, limit in overrides.items()
-        if name in after and after[name] == before.get(name) and limit != after[name]
+        for name, limit in not_held(overrides, standing).items()
+        if name in after and after[name] == before.get(name) and limit != planned[name]
     }
 
 
@@ -172,6 +207,12 @@ def line_numbers(names: Iterable[str]) -> dict[str, int]:
         taken.add(number)
         numbers[name] = number
     return numbers
+
+
+def _delays_ms(plan: Plan) -> set[int]:
+    changed = [limit for phase in plan.phases for _, limit in phase.limits]
+    changed += [] if plan.switchback is None else [limit for _, limit in plan.switchback.on]
+    return {limit.delay_ms for limit in changed}
 
 
 def _over(below: Mapping[_Key, _Value], above: Mapping[_Key, _Value]) -> Mapping[_Key, _Value]:

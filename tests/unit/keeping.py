@@ -16,6 +16,7 @@ from sekisho.gate.packed import KEY_SIZES
 from sekisho.gate.tables import settings
 from sekisho.model import Address, Counters, KnownLine, Limit, Roster, Sweep, Totals
 from sekisho.plan import installed_limits, line_numbers
+from sekisho.trial.standing import Standing
 from tests.unit.configuring import DYNAMIC, FIXED, GATE, POOL
 
 TEXT = GATE + POOL + DYNAMIC + FIXED
@@ -116,7 +117,11 @@ class Scene:
     """A keeper on fakes, and the file that it reads."""
 
     def __init__(
-        self, gate: FakeGate | None = None, roster: Roster | None = NOBODY, text: str = TEXT
+        self,
+        gate: FakeGate | None = None,
+        roster: Roster | None = NOBODY,
+        text: str = TEXT,
+        trial: Callable[[Config], Standing | None] = lambda _: None,
     ) -> None:
         self.story: list[str] = []
         self.gate = gate or FakeGate(self.story)
@@ -137,6 +142,7 @@ class Scene:
             read=self.read,
             roster=self.ask_roster,
             numbers=self.ask_numbers,
+            trial=trial,
             utc=lambda: NOW,
             monotonic_ns=lambda: NOW_NS,
         )

@@ -114,6 +114,7 @@ class Site:
             read=lambda: parse(self.text.encode()),
             roster=self.lines.roster,
             numbers=self.lines.numbers,
+            trial=lambda _: None,
             utc=lambda: NOW,
             monotonic_ns=lambda: NOW_NS,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
 
@@ -17,8 +17,9 @@ import structlog
 from sekisho.api.app import Peer
 from sekisho.api.models import LimitAnswer, LimitValue, RefusedReload, ReloadAnswer
 from sekisho.api.problems import RefusalError
-from sekisho.config import Checked, Config, cap_beyond, delay_worry, digest, errors
+from sekisho.config import Checked, Config, delay_worry, digest, errors
 from sekisho.daemon.applying import OpenGate, RunningHold, apply
+from sekisho.daemon.kept import Kept
 from sekisho.daemon.reconciling import Told, reconcile
 from sekisho.daemon.telling import shown, tell_differences, tell_problems
 from sekisho.gate import FullError, GateError, Tables
@@ -27,36 +28,17 @@ from sekisho.gate.tables import diff, limit_change
 from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep
 from sekisho.plan import (
     LimitChange,
-    Overrides,
     beside,
     file_limits,
     installed_limits,
+    not_held,
     surviving,
+    trial_limits,
     unfollowable,
 )
+from sekisho.trial.standing import Standing
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is in force: replaced whole, so that a reader never sees half of a change.
-
-    `of_file`: the lines of the file. `tables`: the kernel's without those of known lines, which only the
-    kernel has.
-    """
-
-    config: Config
-    digest: str
-    overrides: Overrides
-    of_file: Roster
-    tables: Tables
-    loaded_at: datetime
-    refused: RefusedReload | None = None
-
-    def limits(self) -> dict[str, Limit]:
-        """Return the limit of each class."""
-        return {**file_limits(self.config), **self.overrides}
 
 
 class Keeper:
@@ -65,7 +47,8 @@ class Keeper:
     `hold` runs and holds by the banks of the gate's tables as found. `file` is the configuration's name in
     messages, `read` reads and checks it again. `roster` tells who holds what by a configuration, None where
     that is not known yet: then the kernel's lines stay; changes of the roster wait for it. `numbers` tells
-    the lines' numbers by name. `utc` tells the time (aware UTC).
+    the lines' numbers by name, `trial` how the trial of a configuration stands, without waiting for anything.
+    `utc` tells the time (aware UTC).
     """
 
     def __init__(
@@ -78,21 +61,23 @@ class Keeper:
         read: Callable[[], Checked],
         roster: Callable[[Config], Roster | None],
         numbers: Callable[[Iterable[str]], Mapping[str, int]],
+        trial: Callable[[Config], Standing | None],
         utc: Callable[[], datetime],
         monotonic_ns: Callable[[], int],
     ) -> None:
         self._gate: OpenGate | None = gate
         self.hold, self.file = hold, file
-        self._read, self._roster, self._numbers = read, roster, numbers
+        self._read, self._roster, self._numbers, self._trial = read, roster, numbers, trial
         self._utc, self._monotonic_ns = utc, monotonic_ns
         self._changing = threading.Lock()
         self._rostering = threading.Lock()  # taken before: a roster and the changes after it, in their order
         self._reloading = threading.Lock()  # taken first; the file read last is the one in force
-        found = gate.settings()
-        log.info("gate opened", taken_over=installed_limits(found) != {}, file=file)
-        tell_differences(installed_limits(found), file_limits(config))
-        of_file, tables, _ = self._reconcile(config, {}, Roster(), self._ask(config))
-        self.kept = Kept(config, digest(config), {}, of_file, tables, utc())
+        self.found = installed_limits(gate.settings())
+        log.info("gate opened", taken_over=self.found != {}, file=file)
+        told, standing = self._ask(config), trial(config)
+        tell_differences(self.found, file_limits(config), trial_limits(standing))
+        of_file, tables, _ = self._reconcile(config, trial_limits(standing), Roster(), told)
+        self.kept = Kept(config, digest(config), standing, {}, of_file, tables, utc())
 
     def set_limit(self, class_name: str, change: LimitChange, peer: Peer) -> LimitAnswer:
         """Give a class another limit by one write, effective with the next SYN of every line.
@@ -101,24 +86,46 @@ class Keeper:
         """
         with self._changing:
             kept = self.kept
-            limit, in_file = self._changed(class_name, change), file_limits(kept.config)[class_name]
+            after = kept.changed(class_name, change, self.file)
+            limit = after.limits()[class_name]
             try:
                 write, tables = limit_change(kept.tables, class_name, limit)
             except GateError as error:  # too many different delays
                 raise RefusalError(422, "invalid", "The delay cannot be", str(error)) from error
             apply(self._open(), self.hold, kept.tables, tables, (write,))
-            overrides = {name: value for name, value in kept.overrides.items() if name != class_name}
-            if limit != in_file:
-                overrides[class_name] = limit
-            self.kept = replace(kept, overrides=overrides, tables=tables)
+            self.kept = replace(after, tables=tables)
         log.info("limit set", **shown(class_name, limit), by_uid=peer.uid, by_pid=peer.pid)
         worry = delay_worry(limit.delay_ms) if change.delay_ms is not None else None
         return LimitAnswer(
             class_name=class_name,
             limit=LimitValue.of(limit),
-            file=LimitValue.of(in_file),
+            file=LimitValue.of(file_limits(kept.config)[class_name]),
             warnings=(": ".join(worry),) if worry else (),
         )
+
+    def follow_trial(self) -> tuple[str, ...]:
+        """Give each class that the trial wants otherwise its limit by one write; return which had another.
+
+        Raises GateError; what is done stays, and the rest is when this is called again.
+        """
+        with self._changing:
+            gate, kept = self._open(), self.kept
+            standing = self._trial(kept.config)
+            after = replace(kept, standing=standing, overrides=not_held(kept.overrides, standing))
+            in_kernel, tables = installed_limits(kept.tables), kept.tables
+            changed = {name: limit for name, limit in after.limits().items() if in_kernel[name] != limit}
+            try:
+                for name, limit in changed.items():
+                    write, then = limit_change(tables, name, limit)
+                    apply(gate, self.hold, tables, then, (write,))
+                    tables = then
+            except GateError:
+                self.kept = replace(kept, tables=tables)
+                raise
+            self.kept = replace(after, tables=tables)
+        for name in kept.overrides.keys() - after.overrides.keys():
+            log.warning("the trial takes the class: the limit of `gate set` ends", class_name=name)
+        return tuple(changed)
 
     def reload(self, peer: Peer | None) -> ReloadAnswer:
         """Read the file again and apply the difference; `peer` is None for SIGHUP.
@@ -155,7 +162,7 @@ class Keeper:
             told = self._ask(config)
             with self._changing:
                 kept = self.kept
-                of_file, tables, full = self._reconcile(config, kept.overrides, kept.of_file, told)
+                of_file, tables, full = self._reconcile(config, kept.over_file(), kept.of_file, told)
                 self.kept = replace(kept, of_file=of_file, tables=tables)
         if full is not None:
             raise full
@@ -215,18 +222,6 @@ class Keeper:
             raise RefusalError(503, "ending", "The daemon is ending", "the daemon is ending: ask again later")
         return self._gate
 
-    def _changed(self, class_name: str, change: LimitChange) -> Limit:
-        """Return a class's limit with a change made, or refuse it."""
-        limits, slots = self.kept.limits(), self.kept.config.gate.slots
-        if class_name not in limits:
-            known = ", ".join(sorted(limits)) or "none"
-            detail = f"there is no class {class_name!r} in {self.file}: there are: {known}"
-            raise RefusalError(404, "unknown-class", "There is no such class", detail)
-        limit = change.of(limits[class_name])
-        if (wrong := cap_beyond(limit.cap, slots)) is not None:
-            raise RefusalError(422, "invalid", "The cap cannot be", ": ".join(wrong))
-        return limit
-
     def _follow(self, config: Config) -> tuple[Kept, Kept, FullError | None]:
         """Bring the kernel to another configuration by the difference; return what was and is in force.
 
@@ -235,10 +230,12 @@ class Keeper:
         try:
             told = self._ask(config)  # takes seconds with many lines, and only changes of them wait
             with self._changing:
-                kept = self.kept
-                overrides = surviving(kept.overrides, kept.config, config)
-                of_file, tables, full = self._reconcile(config, overrides, kept.of_file, told)
-                self.kept = after = Kept(config, digest(config), overrides, of_file, tables, self._utc())
+                kept, standing = self.kept, self._trial(config)
+                overrides = surviving(kept.overrides, kept.config, config, standing)
+                over_file = {**trial_limits(standing), **overrides}
+                of_file, tables, full = self._reconcile(config, over_file, kept.of_file, told)
+                now, new = self._utc(), digest(config)
+                self.kept = after = Kept(config, new, standing, overrides, of_file, tables, now)
         except GateError as error:
             self._note_refusal([str(error)])
             raise
@@ -249,13 +246,13 @@ class Keeper:
         return Told(self._numbers(line.name for line in config.lines), self._roster(config))
 
     def _reconcile(
-        self, config: Config, overrides: Overrides, former: Roster, told: Told
+        self, config: Config, over_file: Mapping[str, Limit], former: Roster, told: Told
     ) -> tuple[Roster, Tables, FullError | None]:
         return reconcile(
             self._open(),
             self.hold,
             config,
-            overrides,
+            over_file,
             told,
             former=former,
             monotonic_ns=self._monotonic_ns,

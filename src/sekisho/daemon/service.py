@@ -165,6 +165,7 @@ def _kept(file: Path, config: Config, lines: LineKeeper | None) -> Iterator[Keep
             read=lambda: read(file),
             roster=lines.roster if lines else lambda _: Roster(),
             numbers=lines.numbers if lines else line_numbers,
+            trial=lambda _: None,
             utc=utc,
             monotonic_ns=time.monotonic_ns,
         )

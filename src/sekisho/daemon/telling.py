@@ -13,13 +13,17 @@ from sekisho.model import Limit
 log = structlog.get_logger()
 
 
-def tell_differences(in_kernel: Mapping[str, Limit], in_file: Mapping[str, Limit]) -> None:
-    """Say where the limits of a gate that is taken over give way to the file's."""
-    for name, limit in in_file.items():
+def tell_differences(
+    in_kernel: Mapping[str, Limit], in_file: Mapping[str, Limit], by_trial: Mapping[str, Limit]
+) -> None:
+    """Say where the limits of a gate that is taken over give way to the file's, or to the trial's over it."""
+    for name, limit in {**in_file, **by_trial}.items():
         before = in_kernel.get(name)
         if before is not None and before != limit:
             was = {f"was_{key}": value for key, value in shown(name, before).items() if key != "class_name"}
-            log.warning("the file's limit replaces the one found in the kernel", **shown(name, limit), **was)
+            whose = "trial" if name in by_trial else "file"
+            what = f"the {whose}'s limit replaces the one found in the kernel"
+            log.warning(what, **shown(name, limit), **was)
 
 
 def tell_problems(file: str, problems: Iterable[Problem]) -> None:
