@@ -20,8 +20,8 @@ stty -F /dev/ttyS1 raw
 cd "$REPOSITORY" || poweroff -f
 echo "guest: $(uname -r) runs the tests"
 eval "set -- $ARGUMENTS" # quoted by machine.py
-# An emulated processor takes ten times as long.
-"$PYTHON" -m pytest -o timeout=1200 --durations=10 -ra -p no:cacheprovider --color=no \
+# An emulated processor takes ten times as long, and longer beside another's work.
+SEKISHO_PATIENCE=5 "$PYTHON" -m pytest -o timeout=1200 --durations=10 -ra -p no:cacheprovider --color=no \
 	--junit-xml=/tmp/report.xml "$@"
 echo "guest: pytest ended with $?"
 cat /tmp/report.xml >/dev/ttyS1

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tests.system.patience import patience
+
 _CLONE_NEWNET = 0x40000000
 _END_SECONDS = 5.0  # how long a process may take to end when asked
 
@@ -121,7 +123,7 @@ def _ip(*arguments: str) -> None:
 def _run(
     command: list[str], *, check: bool = True, text_in: str | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, capture_output=True, text=True, input=text_in, timeout=timeout)
+    done = subprocess.run(command, capture_output=True, text=True, input=text_in, timeout=patience(timeout))
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(command)}: status {done.returncode}: {done.stderr.strip()}")
     return done
@@ -139,7 +141,7 @@ def _enter(path: str) -> None:
 def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
-        process.communicate(timeout=_END_SECONDS)
+        process.communicate(timeout=patience(_END_SECONDS))
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()

@@ -16,9 +16,10 @@ import pytest
 
 from sekisho.api.client import AwayError, ask
 from tests.system.netns import Namespace
+from tests.system.patience import patience
 
 SEKISHO = str(Path(sysconfig.get_path("scripts")) / "sekisho")
-PATIENCE_SECONDS = 120.0  # an emulated processor takes half a minute to start the daemon
+PATIENCE_SECONDS = patience(120)
 
 
 @dataclass
