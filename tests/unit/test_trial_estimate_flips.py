@@ -8,7 +8,7 @@ from math import fsum
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sekisho.trial.estimate_flips import DRAWS, MOST_EXACT, flip_signs
@@ -26,6 +26,7 @@ def share_as_far(differences: Sequence[float], shift: float) -> float:
 
 
 @settings(max_examples=60, deadline=None)
+@example([0.344] * 6)
 @given(DIFFERENCES)
 def test_p_is_the_share_of_all_worlds_and_the_interval_its_inversion(differences: list[float]) -> None:
     found = flip_signs(differences, seed=1)

@@ -73,7 +73,8 @@ def flip_signs(differences: Sequence[float], seed: int) -> Flipped:
     mirrored = _Worlds(-worlds.means, worlds.sure, worlds.worlds)
     tie = _TIE * float(np.abs(found).max())
     p = worlds.share_below(tie) if shift > 0 else mirrored.share_below(tie)
-    return Flipped(shift, worlds.end(), -mirrored.end(), p if abs(shift) > tie else 1.0, exact)
+    low, high = min(worlds.end(), shift), max(-mirrored.end(), shift)  # means of equal numbers are rounded
+    return Flipped(shift, low, high, p if abs(shift) > tie else 1.0, exact)
 
 
 def _all_worlds(differences: Reals, _seed: int) -> _Worlds:
