@@ -56,6 +56,13 @@ def test_a_cell_of_few_lines_is_suppressed_and_another_so_that_the_total_does_no
     assert found.cells == {("dynamic",): 100, ("fixed",): None, ("office",): None, (None,): 159}
 
 
+@pytest.mark.parametrize(("shape", "suppressed"), [((CLASS,), 2), ((CLASS, ARM), 4), ((CLASS, ARM, GATE), 8)])
+def test_no_more_is_suppressed_than_one_cell_needs(shape: tuple[Dimension, ...], suppressed: int) -> None:
+    size = int(np.prod([len(one.values) for one in shape]))
+    found = shown(lines(shape, [9, *range(100, 99 + size)]))
+    assert list(found.cells.values()).count(None) == suppressed
+
+
 def test_a_table_of_few_lines_shows_nothing() -> None:
     assert set(shown(lines([CLASS], [3, 2, 1])).cells.values()) == {None}
 

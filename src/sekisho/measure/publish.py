@@ -8,7 +8,7 @@ with all before it that have anything to do with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -25,9 +25,9 @@ from sekisho.measure.cells import (
     places,
     with_totals,
 )
-from sekisho.measure.feasible import ContradictionError, Equation, Knowledge
+from sekisho.measure.feasible import ContradictionError, Knowledge
 from sekisho.measure.judge import NotPublishableError, check_table, equations_of, related_to, told
-from sekisho.measure.suppress import ExposedError, Rules, is_few, suppress
+from sekisho.measure.suppress import ExposedError, Grid, Rules, is_few, suppress
 from sekisho.measure.windows import Window
 
 
@@ -55,7 +55,9 @@ def publish(table: Table, ledger: Ledger, rules: Rules, zone: ZoneInfo) -> tuple
     else:
         related = related_to(one, ledger, zone)
         before = {each: ledger.cells[each] for other in related for each in _identities(other)}
-        states = _judged(cells, before, equations_of({*related, one}, zone), rules)
+        of_places = {at: cells[each].value for at, each in places_of.items()}
+        grid = Grid(table.shape, {each: at for at, each in places_of.items()}, of_places)
+        states = _judged(grid, cells, before, Knowledge(equations_of({*related, one}, zone), {}), rules)
     seen = {
         at: None if isinstance(state := states[each], Secret) else state for at, each in places_of.items()
     }
@@ -64,22 +66,25 @@ def publish(table: Table, ledger: Ledger, rules: Rules, zone: ZoneInfo) -> tuple
 
 
 def _judged(
+    grid: Grid,
     cells: Mapping[Identity, Cell],
     before: Mapping[Identity, int | Secret],
-    equations: Sequence[Equation],
+    knowledge: Knowledge,
     rules: Rules,
 ) -> dict[Identity, int | Secret]:
     """Return what becomes of all cells, new ones and those that were published before."""
     _check_same(cells, before)
-    new = {one: cell.value for one, cell in cells.items() if one not in before}
-    few = {one: Secret.FEW for one in new if is_few(cells[one], rules)}
-    states: dict[Identity, int | Secret] = {**before, **new, **few}
+    new: dict[Identity, int | Secret] = {
+        one: Secret.FEW if is_few(cell, rules) else cell.value
+        for one, cell in cells.items()
+        if one not in before
+    }
+    states = {**before, **new}
     secret = {one: state for one, state in states.items() if isinstance(state, Secret)}
-    known = {one: state for one, state in states.items() if not isinstance(state, Secret)}
-    knowledge = Knowledge(equations, known)
+    knowledge.known = {one: state for one, state in states.items() if not isinstance(state, Secret)}
     try:
         knowledge.check()
-        found = suppress(new, secret, knowledge, rules)
+        found = suppress(grid, secret, before, knowledge, rules)
     except ExposedError:
         raise NotPublishableError(
             "what was published before would give away a cell of few lines: leave this table out"
