@@ -12,11 +12,13 @@ import pytest
 
 from sekisho.model import Limit, Mode
 from sekisho.trial.estimate_observed import (
+    LAGS,
     LEAST_CELLS,
     CannotTell,
     Observational,
     TooFewCells,
     observe,
+    quantile,
 )
 from sekisho.trial.plan import Phase, Plan, observing
 from sekisho.trial.series import Cell, Faults, Series
@@ -113,6 +115,17 @@ def test_nothing_that_belongs_to_an_experiment_is_in_it(counted: Series) -> None
     found = observe(STEPS, "dynamic", counted)
     assert isinstance(found, Observational)
     assert not {name for name in [*asdict(found), *asdict(found.steps[0])] if name.startswith("p")}
+
+
+def test_the_ends_are_where_simulated_statistics_end() -> None:
+    cells, trials = 980, 4000
+    noise = np.random.default_rng(1).normal(size=(trials, cells))
+    rest = noise - noise.mean(axis=1, keepdims=True)
+    products = [(rest[:, lag:] * rest[:, : cells - lag]).sum(axis=1) for lag in range(LAGS + 1)]
+    variance = products[0] + 2 * sum((1 - lag / (LAGS + 1)) * products[lag] for lag in range(1, LAGS + 1))
+    statistics = np.abs(noise.sum(axis=1)) / np.sqrt(variance)
+    assert np.quantile(statistics, 0.95) == pytest.approx(quantile(cells), abs=0.1)
+    assert quantile(10**9) == pytest.approx(1.96)
 
 
 def test_gaps_leave_times_true(counted: Series, beside: Series) -> None:

@@ -2,8 +2,9 @@
 
 It is observational: whatever else changed at the same moments is in the numbers too, so there is an
 interval, and nothing that belongs to an experiment. Least squares on the logarithms, with errors that allow
-for correlation over LAGS cells (Newey and West, Econometrica 55, 1987), beside a trend and the hours of
-workdays and of weekends. Where there is a class that was not limited, it is on the difference of both
+for correlation over LAGS cells (Newey and West, Econometrica 55, 1987) and ends that allow for their being
+estimated (Kiefer and Vogelsang, Econometric Theory 21, 2005), beside a trend and the hours of workdays and of
+weekends. Where there is a class that was not limited, it is on the difference of both
 (Lopez Bernal, Cummins, Gasparrini, Int. J. Epidemiology 47, 2018): as a regressor it would be held for noise
 in part, and take too little of what both had in common. Values that were stepped give a change for each step:
 dose and response.
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from math import log
+from math import log, sqrt
 from operator import attrgetter
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -38,6 +39,7 @@ SETTLING: Final = timedelta(hours=1)  # after a change: what waits in mail serve
 NEAR: Final = timedelta(days=366)  # to the trial; what lies further away tells little, or a clock was wrong
 
 Reals = NDArray[np.float64]
+Whole = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,57 +166,65 @@ def _fit(points: Sequence[_Point], step: timedelta, zone: tzinfo) -> tuple[Limit
     limits = list(dict.fromkeys(point.limit for point in points))
     reference = next((limit for limit in limits if limit.mode is Mode.OBSERVE), limits[0])
     stepped = [limit for limit in limits if limit != reference]
-    rest = _independent(_confounders(points, zone))
-    steps = np.array([[point.limit == limit for limit in stepped] for point in points], dtype=np.float64)
-    design = np.hstack([steps, rest])
+    places = _places(points, step)
+    hours, kinds = _hours(points, zone)
+    columns = [[point.limit == limit for point in points] for limit in stepped]
+    design = _less_means(np.column_stack([*columns, places / places[-1]]), hours)
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return None
-    ends = _regress(design, np.array([point.level for point in points]), _places(points, step))
+    levels = _less_means(np.array([[point.level] for point in points]), hours)
     sizes = Counter(point.limit for point in points)
     return reference, tuple(
         Step(limit, sizes[limit], *(percent(value) for value in found))
-        for limit, found in zip(stepped, ends, strict=False)
+        for limit, found in zip(stepped, _regress(design, levels, places, kinds), strict=False)
     )
 
 
-def _confounders(points: Sequence[_Point], zone: tzinfo) -> Reals:
-    """Return a constant, a trend, and marks of the hours of workdays and of weekends."""
-    first, last = points[0].cell.begin, points[-1].cell.begin
-    walls = [point.cell.begin.astimezone(zone) for point in points]
-    hours = [(is_weekend(wall.date()), wall.hour) for wall in walls]
-    marks = sorted(set(hours))[1:]
-    return np.array(
-        [
-            [1.0, (point.cell.begin - first) / (last - first), *(hour == mark for mark in marks)]
-            for point, hour in zip(points, hours, strict=True)
-        ]
-    )
-
-
-def _independent(columns: Reals) -> Reals:
-    """Return columns that say the same, and none of which follows from others."""
-    basis, sizes, _ = np.linalg.svd(columns, full_matrices=False)
-    return basis[:, sizes > sizes[0] * max(columns.shape) * np.finfo(np.float64).eps]
-
-
-def _places(points: Sequence[_Point], step: timedelta) -> NDArray[np.int64]:
+def _places(points: Sequence[_Point], step: timedelta) -> Whole:
     """Return how many steps each point is from the first."""
     first = points[0].cell.begin
     return np.array([round((point.cell.begin - first) / step) for point in points], dtype=np.int64)
 
 
-def _regress(design: Reals, levels: Reals, places: NDArray[np.int64]) -> Sequence[Sequence[float]]:
+def _hours(points: Sequence[_Point], zone: tzinfo) -> tuple[Whole, int]:
+    """Return each point's hour, of workdays or of weekends, by number, and how many of them there are."""
+    walls = [point.cell.begin.astimezone(zone) for point in points]
+    hours = np.array([24 * is_weekend(wall.date()) + wall.hour for wall in walls])
+    kinds, numbers = np.unique(hours, return_inverse=True)
+    return numbers, len(kinds)
+
+
+def _less_means(columns: Reals, hours: Whole) -> Reals:
+    """Take from each column its mean in each hour.
+
+    What is regressed on the rest has the same coefficients as beside a mark for each hour (Frisch and Waugh).
+    """
+    sums = np.zeros((hours.max() + 1, columns.shape[1]))
+    np.add.at(sums, hours, columns)
+    less: Reals = columns - (sums / np.bincount(hours)[:, None])[hours]
+    return less
+
+
+def _regress(design: Reals, levels: Reals, places: Whole, hours: int) -> Sequence[Sequence[float]]:
     """Return estimate and ends of the interval for each column.
 
     Rows of zeros stand where there is no point: they change no estimate and keep lags true to time.
     """
-    rows = np.zeros((int(places[-1]) + 1, design.shape[1]))
-    values = np.zeros(len(rows))
-    rows[places], values[places] = design, levels
-    fit = OLS(values, rows).fit(
-        cov_type="HAC", cov_kwds={"maxlags": LAGS, "use_correction": True}, use_t=True
-    )
+    cells, columns = design.shape
+    rows, values = np.zeros((places[-1] + 1, columns)), np.zeros(places[-1] + 1)
+    rows[places], values[places] = design, levels[:, 0]
+    fit = OLS(values, rows).fit(cov_type="HAC", cov_kwds={"maxlags": LAGS, "use_correction": False})
+    reaches = quantile(cells) * fit.bse * sqrt(cells / (cells - columns - hours))
     return [
-        (float(value), float(low), float(high))
-        for value, (low, high) in zip(fit.params, fit.conf_int(), strict=True)
+        (float(value), float(value - reach), float(value + reach))
+        for value, reach in zip(fit.params, reaches, strict=True)
     ]
+
+
+def quantile(cells: int) -> float:
+    """Return how many standard errors from the estimate the ends of the 95 % interval are, for so many cells.
+
+    1.96 for endless ones. The polynomial is that of Kiefer and Vogelsang for Bartlett's kernel.
+    """
+    share = (LAGS + 1) / cells
+    return 1.96 + 2.9694 * share + 0.4160 * share**2 - 0.5324 * share**3
