@@ -140,6 +140,21 @@ def test_blocks_that_are_missing_are_counted(lower: Series) -> None:
     assert (effect.pairs, effect.left_out) == (count_pairs(PLAN) - 2, 2)
 
 
+def test_a_block_that_was_hardly_covered_counts_as_missing(lower: Series) -> None:
+    (gone,) = (
+        block
+        for block in schedule(PLAN)
+        if block.class_name == "dynamic" and block.pair == 3 and block.arm is Arm.ON
+    )
+    cells = tuple(
+        replace(cell, count=0, covered=0.01) if gone.begin <= cell.begin < gone.end else cell
+        for cell in lower.cells
+    )
+    effect = measured(PLAN, replace(lower, cells=cells)).effect
+    assert isinstance(effect, Estimate)
+    assert (effect.pairs, effect.left_out) == (count_pairs(PLAN) - 1, 1)
+
+
 def test_a_suspension_takes_its_pairs_out(lower: Series) -> None:
     suspended = replace(PLAN, maintenance=(span(3 * DAY + 2 * HOUR, 3 * DAY + 3 * HOUR),))
     effect = measured(suspended, lower).effect

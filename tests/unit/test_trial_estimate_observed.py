@@ -136,6 +136,19 @@ def test_gaps_leave_times_true(counted: Series, beside: Series) -> None:
     assert [step.change_percent for step in found.steps] == pytest.approx([-20, -50], abs=7)
 
 
+def test_hours_that_were_hardly_covered_are_left_out(counted: Series, beside: Series) -> None:
+    cells = tuple(
+        replace(cell, count=0, covered=0.01) if cell.begin.hour == 5 else cell for cell in counted.cells
+    )
+    found = observe(STEPS, "dynamic", replace(counted, cells=cells), beside)
+    gone = observe(
+        STEPS, "dynamic", replace(counted, cells=tuple(one for one in cells if one.begin.hour != 5)), beside
+    )
+    assert isinstance(found, Observational)
+    assert isinstance(gone, Observational)
+    assert found.steps == gone.steps
+
+
 def test_what_came_before_the_trial_is_the_classs_own_limit(beside: Series) -> None:
     of = replace(STEPS, phases=(phase(FREE, 4 * WEEK, 8 * WEEK),))
     lower = series(of, lambda moment: 0.7 if moment < START + 4 * WEEK else 1.0)

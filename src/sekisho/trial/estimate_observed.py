@@ -28,6 +28,7 @@ from statsmodels.regression.linear_model import OLS
 
 from sekisho.model import Limit, Mode
 from sekisho.trial.estimate import percent
+from sekisho.trial.estimate_pairs import LEAST_COVERED
 from sekisho.trial.lots import is_weekend
 from sekisho.trial.plan import Arm, Block, Plan, observing, schedule
 from sekisho.trial.series import Cell, Faults, Series, usable
@@ -124,7 +125,7 @@ def _points(
         if not plan.span.begin - NEAR <= cell.begin < plan.span.end + NEAR:
             continue
         limit = _limit_of(cell, series.step, blocks, dict(plan.own)[class_name])
-        if limit is not None and (beside is None or cell.begin in beside):
+        if limit is not None and _is_telling(cell) and (beside is None or cell.begin in beside):
             points.append(_Point(cell, limit, _level(cell) - (0.0 if beside is None else beside[cell.begin])))
     return points
 
@@ -132,7 +133,11 @@ def _points(
 def _levels(comparison: Series | None) -> Mapping[datetime, float] | None:
     if comparison is None:
         return None
-    return {cell.begin: _level(cell) for cell in usable(comparison)[0].cells}
+    return {cell.begin: _level(cell) for cell in usable(comparison)[0].cells if _is_telling(cell)}
+
+
+def _is_telling(cell: Cell) -> bool:
+    return cell.covered >= LEAST_COVERED  # of a minute little can be said about an hour
 
 
 def _level(cell: Cell) -> float:

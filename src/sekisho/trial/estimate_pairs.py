@@ -40,10 +40,10 @@ def matched(blocks: Iterable[Block], series: Series) -> Iterator[Matched]:
         if both.keys() == {Arm.ON, Arm.OFF}:
             on, off = (_inside(both[arm], series) for arm in (Arm.ON, Arm.OFF))
             common = sorted(on.keys() & off.keys())
-            if common and len(common) >= LEAST_COVERED * _steps(both[Arm.ON], series.step):
-                yield Matched(
-                    series.gate, pair, tuple(on[at] for at in common), tuple(off[at] for at in common)
-                )
+            one = Matched(series.gate, pair, tuple(on[at] for at in common), tuple(off[at] for at in common))
+            covered = min(_covered(one.on), _covered(one.off))
+            if covered > 0 and covered >= LEAST_COVERED * _steps(both[Arm.ON], series.step):
+                yield one
 
 
 def halves(found: Matched) -> tuple[Matched, Matched] | None:
@@ -82,7 +82,11 @@ def neighbours(blocks: Iterable[Block], zone: tzinfo, seed: int) -> Iterator[Blo
 
 
 def _level(cells: Sequence[Cell]) -> float:
-    return log((sum(cell.count for cell in cells) + 1) / sum(cell.covered for cell in cells))
+    return log((sum(cell.count for cell in cells) + 1) / _covered(cells))
+
+
+def _covered(cells: Sequence[Cell]) -> float:
+    return sum(cell.covered for cell in cells)
 
 
 def _inside(block: Block, series: Series) -> dict[timedelta, Cell]:
