@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -359,3 +360,9 @@ def test_windows_fill_their_day(zone: str, hours: int) -> None:
     week = window_at(Size.WEEK, day.begin, where)
     assert parts(week, where)[-1] == day
     assert parts(found[0], where) == ()
+
+
+def test_the_document_names_the_bins() -> None:
+    told = Path("docs/publishing.md").read_text()
+    for name, bins in BINS.items():
+        assert f"| `{name}` | {', '.join(bins)} |" in told
