@@ -6,14 +6,14 @@ Everything is read as a stream, so that a year of many gates takes no more room 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from operator import add
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, func, select
+from sqlalchemy import Select, Table, func, select
 
 from sekisho.measure.readings import Held, Timing
 from sekisho.store.door import Door
@@ -23,7 +23,8 @@ from sekisho.store.minutes_tables import PLACE, counted_hour, counted_minute, co
 from sekisho.store.moments import from_us, to_us
 
 _TIMINGS: Final = tuple(Timing)
-_AT_ONCE: Final = {"yield_per": 10_000}
+_Series = tuple[str, str, int]
+_AT_ONCE: Final = 10_000  # rows
 
 
 class Per(StrEnum):
@@ -72,24 +73,21 @@ class AskedMinutes(Door):
     def counted(self, asked: Asked, per: Per, sums: Sequence[str]) -> Iterator[Sum]:
         """Yield what was counted, by gate, class, arm and time; `sums`: names of `ClassCounters`."""
         table = counted_minute if per is Per.MINUTE else counted_hour
+        series = self._series_of(asked)
         columns = (table.c.covered, *(table.c[name] for name in sums))
-        found = _of(table, asked, (table.c.begin, *_place(table), *columns)).order_by(
-            *(table.c[name] for name in PLACE)  # as they lie in the table
-        )
+        place = tuple(table.c[name] for name in PLACE)  # ordered as they lie in the table
+        found = select(*place, *columns).order_by(*place)
         if per is Per.BLOCK:
-            begin = func.min(table.c.begin).label("begin")
-            totals = (func.sum(column) for column in columns)
-            found = _of(table, asked, (begin, *_place(table), *totals))
-            found = found.group_by(counted_series.c.number, *_place(table))
-            found = found.order_by(counted_series.c.number, "begin", *_place(table)[3:])
+            block = tuple(one for one in place if one is not table.c.begin)
+            begin = func.min(table.c.begin).label("first")
+            found = select(block[0], begin, *block[1:], *map(func.sum, columns))
+            found = found.group_by(*block).order_by(block[0], "first", *block[1:])
         held_at = cache(read_held)  # few hours differ in what held
-        for row in self._connection.execute(found, execution_options=_AT_ONCE):
-            begin_us, gate, name, arm, since, phase, washout, held, timing, covered, *counts = row
+        for row in self._rows(found, table, asked, series):
+            number, begin_us, since, phase, timing, washout, arm, covered, *counts = row
             yield Sum(
-                gate,
-                name,
-                arm,
-                held_at(held, phase, since, washout),
+                *series[number],
+                held_at(arm, phase, since, washout),
                 _TIMINGS[timing],
                 from_us(begin_us),
                 timedelta(microseconds=int(covered)),
@@ -98,20 +96,40 @@ class AskedMinutes(Door):
 
     def histograms(self, asked: Asked) -> dict[Place, Histograms]:
         """Add up the histograms of a span."""
-        table, series = counted_hour.c, counted_series.c
-        place = (series.class_name, series.arm_number, table.arm, table.washout, table.timing)
-        found = _of(counted_hour, asked, (*place, table.concurrency, table.length))
+        table = counted_hour.c
+        series = self._series_of(asked)
+        place = (table.series, table.arm, table.washout, table.timing)
+        found = select(*place, table.concurrency, table.length)
         sums: dict[tuple[Any, ...], tuple[_Buckets, _Buckets]] = defaultdict(lambda: (_Buckets(), _Buckets()))
-        for name, arm, held, washout, timing, concurrency, length in self._connection.execute(
-            found, execution_options=_AT_ONCE
-        ):
-            of_place = sums[name, arm, held, washout, timing]
-            of_place[0].add(concurrency)
-            of_place[1].add(length)
+        for number, arm, washout, timing, *packed in self._rows(found, counted_hour, asked, series):
+            for buckets, more in zip(sums[*series[number][1:], arm, washout, timing], packed, strict=True):
+                buckets.add(more)
         return {
             (*rest, _TIMINGS[timing]): Histograms(tuple(concurrency.counts), tuple(length.counts))
             for (*rest, timing), (concurrency, length) in sums.items()
         }
+
+    def _series_of(self, asked: Asked) -> dict[int, _Series]:
+        """Return gate, class and the gate's number of the arm, of each series that is asked for."""
+        found = select(
+            counted_series.c.number,
+            counted_series.c.gate,
+            counted_series.c.class_name,
+            counted_series.c.arm_number,
+        )
+        if asked.gate is not None:
+            found = found.where(counted_series.c.gate == asked.gate)
+        if asked.class_name is not None:
+            found = found.where(counted_series.c.class_name == asked.class_name)
+        return {number: (gate, name, arm) for number, gate, name, arm in self._connection.execute(found)}
+
+    def _rows(self, found: Select[Any], table: Table, asked: Asked, series: Collection[int]) -> Iterable[Any]:
+        """Stream the rows of the series in the span."""
+        begin = table.c.begin
+        wanted = found.where(
+            table.c.series.in_(series), begin >= to_us(asked.begin), begin < to_us(asked.end)
+        )
+        return self._connection.execute(wanted, execution_options={"yield_per": _AT_ONCE})
 
 
 class _Buckets:
@@ -126,22 +144,3 @@ class _Buckets:
         counts = self.counts
         counts.extend([0] * (len(other) - len(counts)))
         counts[: len(other)] = map(add, counts, other)
-
-
-def _place(table: Table) -> tuple[ColumnElement[Any], ...]:
-    held = (table.c.since, table.c.phase, table.c.washout, table.c.arm)
-    series = counted_series.c
-    return (series.gate, series.class_name, series.arm_number, *held, table.c.timing)
-
-
-def _of(table: Table, asked: Asked, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
-    found = (
-        select(*columns)
-        .join_from(counted_series, table, table.c.series == counted_series.c.number)
-        .where(table.c.begin >= to_us(asked.begin), table.c.begin < to_us(asked.end))
-    )
-    if asked.gate is not None:
-        found = found.where(counted_series.c.gate == asked.gate)
-    if asked.class_name is not None:
-        found = found.where(counted_series.c.class_name == asked.class_name)
-    return found
