@@ -27,6 +27,7 @@ from sekisho.api.models import (
     Status,
 )
 from sekisho.api.problems import RefusalError
+from sekisho.api.trial import TrialOffice
 from sekisho.daemon.server import Server, listening
 from sekisho.gate import GateError
 from sekisho.model import ClassCounters, Limit, Mode, Totals
@@ -112,6 +113,7 @@ def running(
     name: str = "gate",
     lines: LinesOffice | None = None,
     guest: pwd.struct_passwd | None = None,
+    trial: TrialOffice | None = None,
 ) -> Iterator[FakeOffice]:
     """Answer for an office on the gate's socket until the test ends; `guest` may only tell of leases."""
     started = threading.Event()
@@ -120,7 +122,7 @@ def running(
         started.set()
 
     guests = () if guest is None else (guest.pw_uid,)
-    server = Server(create_app(office, lines), on_started=tell_started, guests=guests)
+    server = Server(create_app(office, lines, trial), on_started=tell_started, guests=guests)
     with listening(socket_path(name), None if guest is None else guest.pw_gid) as listener:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()

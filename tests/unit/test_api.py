@@ -35,7 +35,7 @@ def test_the_status_has_the_written_keys() -> None:
     status = ask("gate", "GET", "/v1/gate")
     assert list(status) == [
         *("name", "state", "attached", "enforcing", "delay_by", "sessions", "classes", "totals"),
-        *("interfaces", "missing_interfaces", "hold", "config", "daemon"),
+        *("interfaces", "missing_interfaces", "hold", "config", "daemon", "trial"),
     ]
     dynamic = status["classes"]["dynamic"]
     assert (dynamic["mode"], dynamic["cap"], dynamic["delay"]) == ("enforce", 5, "1s")

@@ -62,7 +62,7 @@ def test_what_costs_little_is_tried_each_time(scene: Scene) -> None:
         (StoreError("its disk is full"), "the store is away"),
         (UnfitError("a value is too large"), "the store cannot take this in as it is"),
         (RadacctError("its database is down"), "radacct cannot be read"),
-        (ValueError("never thought of"), "lines cannot be seen to"),
+        (ValueError("never thought of"), "this cannot be seen to"),
     ],
 )
 def test_the_log_says_once_what_fails_and_why(scene: Scene, fault: Exception, told: str) -> None:

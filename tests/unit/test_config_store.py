@@ -18,6 +18,13 @@ def test_a_store_is_there_when_asked_for_or_needed_by_a_source() -> None:
     assert good(BASE + '[lines]\nfile = "lines.csv"\n').keeps_lines
 
 
+def test_a_trial_needs_a_store_and_no_source() -> None:
+    trial = (
+        '[trial]\nname = "spring"\nfrom = 2027-04-01\nto = 2027-04-30\nzone = "UTC"\nclasses = ["dynamic"]\n'
+    )
+    assert good(BASE + trial).keeps_lines
+
+
 def test_all_has_defaults() -> None:
     store = good(BASE + "[store]\n").store
     assert store is not None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.config import Config, Severity, parse
+from sekisho.config import Config, parse
 from sekisho.config.trial_plan import plan_of, protocol_of
 from sekisho.model import Excess, Limit, Mode
 from sekisho.trial.plan import Phase, Plan, Span, Switchback, count_pairs, schedule
@@ -19,7 +19,6 @@ from tests.unit.configuring import BASE, FIXED, GATE, POOL, SHIPPED
 HOUR = timedelta(hours=1)
 OWN = Limit(Mode.ENFORCE, 5, 1_000)
 CLASSES = BASE + FIXED
-NOT_FOLLOWED = "the gate does not follow a plan yet, and keeps the limits of its classes"
 TRIAL = """\
 [trial]
 name = "spring"
@@ -50,11 +49,10 @@ WHOLE = TRIAL + PHASE + SWITCHBACK + MAINTENANCE
 
 
 def said(text: str) -> list[tuple[str, str]]:
-    """What is told of the trial, by key, but for what is always told."""
+    """What is told of the trial, by key."""
     return [
         (problem.key, f"{problem.what}: {problem.way_out}")
         for problem in parse((CLASSES + text).encode()).problems
-        if problem.what != NOT_FOLLOWED
     ]
 
 
@@ -90,11 +88,6 @@ def test_the_tables_become_a_plan() -> None:
         switchback=Switchback(Span(tokyo(4, 8), tokyo(7, 1)), 6 * HOUR, HOUR, 7, (("dynamic", OWN),)),
         maintenance=(Span(tokyo(5, 1, 1), tokyo(5, 1, 5)),),
     )
-
-
-def test_the_gate_does_not_follow_yet() -> None:
-    (problem,) = parse((CLASSES + WHOLE).encode()).problems
-    assert (problem.key, problem.what, problem.severity) == ("trial", NOT_FOLLOWED, Severity.WARNING)
 
 
 def test_a_date_is_a_whole_day_of_the_zone() -> None:

@@ -1,10 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sekisho.api.models import InterfaceStatus
-from sekisho.daemon.describe import counters_value, describe
+from sekisho.api.models import GivenBy, InterfaceStatus, LimitValue, TrialBrief
+from sekisho.daemon.describe import InForce, counters_value, describe
 from sekisho.gate.hold import BankState, HoldState
 from sekisho.model import ClassCounters, Counters, Limit, Mode, Totals
+from sekisho.trial.plan import Phase
+from sekisho.trial.standing import State, standing
+from tests.unit.planning import DAY, START, plan, span
 
 THERE = (
     InterfaceStatus(
@@ -101,12 +104,29 @@ def test_what_waits_is_told_by_delay_and_in_sum() -> None:
     assert describe("gate", THERE, LIMITS, COUNTERS).classes["dynamic"].held_now is None
 
 
-def test_a_limit_that_is_not_the_files_is_told() -> None:
+def test_what_gives_a_class_its_limit_is_told() -> None:
+    away = describe("gate", THERE, LIMITS, COUNTERS)
+    assert (away.trial, {one.given_by for one in away.classes.values()}) == (None, {None})
     other = Limit(Mode.ENFORCE, 6, 1_000)
-    classes = describe("gate", THERE, LIMITS, COUNTERS, in_file={"dynamic": other, "fixed": FIXED}).classes
-    assert (classes["dynamic"].overridden, classes["fixed"].overridden) == (True, False)
-    assert classes["dynamic"].file is not None
-    assert classes["dynamic"].file.cap == 6
+    in_file = {"dynamic": other, "fixed": FIXED}
+    status = describe("gate", THERE, LIMITS, COUNTERS, in_force=InForce(in_file, None, ("dynamic",)))
+    dynamic, fixed = status.classes["dynamic"], status.classes["fixed"]
+    assert (dynamic.overridden, dynamic.given_by) == (True, GivenBy.OPERATOR)
+    assert (fixed.overridden, fixed.given_by) == (False, GivenBy.FILE)
+    assert dynamic.file == LimitValue.of(other)
+    assert (status.trial, dynamic.block) == (None, None)
+
+
+def test_a_limit_by_the_plan_is_told_with_its_block_and_is_no_override() -> None:
+    trial = plan(span(0 * DAY, 2 * DAY), phases=(Phase(span(0 * DAY, DAY), (("dynamic", DYNAMIC),)),))
+    in_file = {"dynamic": FIXED, "fixed": FIXED}
+    now = standing(trial, None, START)
+    status = describe("gate", THERE, LIMITS, COUNTERS, in_force=InForce(in_file, now, ()))
+    dynamic, fixed = status.classes["dynamic"], status.classes["fixed"]
+    assert (dynamic.given_by, dynamic.overridden, fixed.given_by) == (GivenBy.TRIAL, False, GivenBy.FILE)
+    assert dynamic.block is not None
+    assert (dynamic.block.phase, dynamic.block.end) == (1, START + DAY)
+    assert status.trial == TrialBrief(name="spring", state=State.RUNNING)
 
 
 def test_all_counters_are_told_by_arm() -> None:

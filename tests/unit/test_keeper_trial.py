@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -20,33 +19,9 @@ from sekisho.trial.events import Suspension
 from sekisho.trial.plan import observing
 from sekisho.trial.standing import Standing, State, standing
 from tests.unit.keeping import TEXT, Scene
+from tests.unit.trial_site import DYNAMIC, FIXED, OWN, PHASE, TRIAL, day
 
 PEER = Peer(uid=0, pid=4711)
-DYNAMIC, FIXED = Limit(Mode.ENFORCE, 5, 1_000), Limit(Mode.OBSERVE, 20, 0)
-TRIAL = """[trial]
-name = "spring"
-from = 2026-04-02
-to = 2026-04-30
-zone = "UTC"
-classes = ["dynamic", "fixed"]
-[[trial.phase]]
-from = 2026-04-03
-to = 2026-04-03
-class.dynamic = { cap = 3, delay = "2s" }
-class.fixed = { mode = "enforce", delay = "4s" }
-[[trial.phase]]
-from = 2026-04-04
-to = 2026-04-04
-class.dynamic = { mode = "observe" }
-"""
-PHASE = {"dynamic": Limit(Mode.ENFORCE, 3, 2_000), "fixed": Limit(Mode.ENFORCE, 20, 4_000)}
-OWN = {"dynamic": DYNAMIC, "fixed": FIXED}
-
-
-def day(number: float) -> datetime:
-    return datetime.fromisoformat("2026-03-31T00:00:00+00:00") + timedelta(days=number)
-
-
 SUSPENSION = Suspension(day(2), "root", "the router is hot", 0)
 
 

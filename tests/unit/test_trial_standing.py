@@ -67,13 +67,12 @@ def test_maintenance_observes_by_the_plan() -> None:
     assert (found.state, found.until) == (State.RUNNING, START + 31 * HOUR)
 
 
-def test_it_lasts_until_the_next_boundary_of_the_same_plan_and_suspension() -> None:
+def test_two_moments_between_boundaries_are_equal() -> None:
     found = standing(TRIAL, None, START + HOUR)
-    assert found.lasts(TRIAL, None, START + 2 * HOUR - US)
-    assert not found.lasts(TRIAL, None, START + 2 * HOUR)
-    assert not found.lasts(TRIAL, None, START + HOUR - US)  # the clock was set back
-    assert not found.lasts(TRIAL, SUSPENSION, START + HOUR)
-    assert not found.lasts(replace(TRIAL, name="other"), None, START + HOUR)
+    assert found == standing(TRIAL, None, START + 2 * HOUR - US)
+    assert found != standing(TRIAL, None, START + 2 * HOUR)
+    assert found != standing(TRIAL, SUSPENSION, START + HOUR)
+    assert found != standing(replace(TRIAL, name="other"), None, START + HOUR)
 
 
 hours = st.integers(0, 4 * 24).map(lambda number: number * HOUR)

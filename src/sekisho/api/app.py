@@ -17,6 +17,7 @@ from sekisho.api.models import (
     Status,
 )
 from sekisho.api.problems import install
+from sekisho.api.trial import TrialOffice, no_trial_router, trial_router
 from sekisho.plan import LimitChange
 
 __all__ = ["Office", "Peer", "create_app"]
@@ -41,8 +42,8 @@ class Office(Protocol):
         """Detach the gate and end."""
 
 
-def create_app(office: Office, lines: LinesOffice | None = None) -> FastAPI:
-    """Return the interface of an office; `lines` is None where it keeps none."""
+def create_app(office: Office, lines: LinesOffice | None = None, trial: TrialOffice | None = None) -> FastAPI:
+    """Return the interface of an office; `lines` and `trial` are None where it has no store."""
     app = FastAPI(title="sekisho", docs_url=None, redoc_url=None)
     install(app)
 
@@ -68,4 +69,5 @@ def create_app(office: Office, lines: LinesOffice | None = None) -> FastAPI:
         return office.down(peer)
 
     app.include_router(no_lines_router() if lines is None else lines_router(lines))
+    app.include_router(no_trial_router() if trial is None else trial_router(trial))
     return app

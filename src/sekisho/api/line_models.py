@@ -26,6 +26,9 @@ class Action(StrEnum):
     RELIEF_END = "line relief end"
     IMPORT = "line import"
     AUDIT_LOG = "audit log"
+    TRIAL_REGISTER = "trial register"
+    TRIAL_SUSPEND = "trial suspend"
+    TRIAL_RESUME = "trial resume"
 
 
 class Request(BaseModel):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
@@ -15,6 +16,8 @@ from sekisho.config.values import Cap, Delay
 from sekisho.durations import format_ms
 from sekisho.model import ClassCounters, Excess, Limit, Mode, Totals
 from sekisho.plan import LimitChange
+from sekisho.trial.plan import Arm
+from sekisho.trial.standing import State
 
 
 class Value(BaseModel):
@@ -61,15 +64,37 @@ class LimitAnswer(Value):
     warnings: tuple[str, ...] = ()
 
 
-class ClassStatus(LimitValue):
-    """A class: the limit in force, the file's, sessions now, and what was counted.
+class GivenBy(StrEnum):
+    """What gives a class its limit."""
 
-    `file` is None where the daemon is away. `held_now` counts what waits with this delay: classes
-    with the same delay share the queues and show the same number; None without a hold.
+    FILE = "file"
+    TRIAL = "trial"
+    OPERATOR = "operator"
+
+
+class BlockValue(Value):
+    """The block of the trial that a class is in, as `trial plan --json` has it."""
+
+    begin: datetime
+    end: datetime
+    arm: Arm
+    phase: int | None
+    pair: int | None
+    washout_end: datetime | None
+
+
+class ClassStatus(LimitValue):
+    """A class: the limit in force and what gives it, the file's, sessions now, and what was counted.
+
+    `file` and `given_by` are None where the daemon is away, `block` where the class is in none. `held_now`
+    counts what waits with this delay: classes with the same delay share the queues and show the same number;
+    None without a hold.
     """
 
     file: LimitValue | None = None
     overridden: bool = False
+    given_by: GivenBy | None = None
+    block: BlockValue | None = None
     sessions: int = 0
     held_now: int | None = None
     attempted: int = 0
@@ -121,6 +146,13 @@ class ConfigStatus(Value):
     refused: RefusedReload | None = None
 
 
+class TrialBrief(Value):
+    """Which trial there is, and whether it decides about limits."""
+
+    name: str
+    state: State
+
+
 class DaemonStatus(Value):
     """The process that answers."""
 
@@ -145,6 +177,7 @@ class Status(Value):
     hold: HoldStatus | None = None
     config: ConfigStatus | None = None
     daemon: DaemonStatus | None = None
+    trial: TrialBrief | None = None
 
 
 class CountersValue(Value):

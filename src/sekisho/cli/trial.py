@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sekisho.cli.common import FAILED, File, fail, print_json
+from sekisho.cli.common import FAILED, File, Name, NameFrom, asked, fail, print_json
 from sekisho.cli.trial_words import Language
 
 if TYPE_CHECKING:
@@ -23,12 +23,8 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/trial.md describes it.")]
+Reason = Annotated[str, typer.Option(help="Why. It is recorded, and needed.")]
 Lang = Annotated[Language, typer.Option("--lang", help="In which language.")]
-
-
-@app.callback()
-def trial() -> None:
-    """Hold the commands of the trial, also while there is one alone."""
 
 
 @app.command("plan")
@@ -44,6 +40,77 @@ def show_plan(config: File, as_json: Json = False, lang: Lang = Language.EN) -> 
         print_json(trial_json(protocol))
     else:
         print_trial(protocol, lang)
+
+
+@app.command()
+def register(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
+    """Freeze the plan in force under its digest, before the trial starts.
+
+    Only what is registered beforehand is an experiment. A plan that is changed later is registered again, as
+    another version.
+    """
+    from sekisho.api.trial_models import RegisterAnswer
+    from sekisho.cli.show_trial_status import registered_text
+
+    answer = asked(name, config, "POST", "/v1/trial/register")
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(registered_text(RegisterAnswer.model_validate(answer)))
+
+
+@app.command()
+def status(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
+    """Tell how the trial stands, whether it is suspended, and what changes next."""
+    from sekisho.api.trial_models import TrialStatus
+    from sekisho.cli.show_trial_status import status_text
+
+    answer = asked(name, config, "GET", "/v1/trial/status")
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(status_text(TrialStatus.model_validate(answer)))
+
+
+@app.command()
+def suspend(reason: Reason, as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
+    """Suspend the trial: all of its classes are observed from the next SYN on, until it is resumed."""
+    _act("suspend", reason, name, config, as_json=as_json)
+
+
+@app.command()
+def resume(reason: Reason, as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
+    """Resume a trial that is suspended: the plan goes on as if nothing had been."""
+    _act("resume", reason, name, config, as_json=as_json)
+
+
+@app.command()
+def log(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
+    """Tell what happened to the trial, in order."""
+    from sekisho.api.trial_models import TrialLog
+    from sekisho.cli.show_trial_status import log_text
+
+    answer = asked(name, config, "GET", "/v1/trial/log")
+    found = TrialLog.model_validate(answer)
+    if as_json:
+        print_json(answer)
+    elif found.events:
+        typer.echo(log_text(found))
+
+
+def _act(act: str, reason: str, name: str | None, config: Path | None, *, as_json: bool) -> None:
+    from sekisho.api.trial_models import ActAnswer
+    from sekisho.cli.show_trial_status import act_text
+
+    answer = asked(name, config, "POST", f"/v1/trial/{act}", {"reason": reason})
+    done = ActAnswer.model_validate(answer)
+    if done.not_durable is not None:
+        way_out = "it is written when the store is back, and lost if the daemon ends before"
+        typer.echo(f"warning: this is not durable yet ({done.not_durable}): {way_out}", err=True)
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(act_text(done))
 
 
 def _protocol(config: Path) -> TrialProtocol:

@@ -217,8 +217,8 @@ class Config(BaseModel):
 
     @property
     def keeps_lines(self) -> bool:
-        """Tell whether there is a store of lines: it is asked for, or a source needs it."""
-        wanting = (self.store, self.radius, self.static_list, self.kea, self.radacct)
+        """Tell whether there is a store: it is asked for, or a source of lines or the trial needs it."""
+        wanting = (self.store, self.radius, self.static_list, self.kea, self.radacct, self.trial)
         return any(table is not None for table in wanting)
 
 

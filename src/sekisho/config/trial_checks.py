@@ -20,12 +20,6 @@ from sekisho.trial.plan import ENOUGH_PAIRS, Plan, Span, count_pairs, smallest_p
 MOST_BLOCKS = 20_000  # of all classes: 5 years of 6-hour blocks for two; a schedule is made in a second
 LONGEST_DAYS = 5 * 366
 _DAY_MS = 24 * 3_600_000
-_NOT_FOLLOWED = Finding(
-    TRIAL,
-    "the gate does not follow a plan yet, and keeps the limits of its classes",
-    "`sekisho trial plan` shows what the plan would do",
-    Severity.WARNING,
-)
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,6 @@ def check_trial(draft: Draft) -> Iterator[Finding]:
     """Tell what is wrong between the values of [trial] and those of the classes."""
     if draft.trial is None:
         return
-    yield _NOT_FOLLOWED
     yield from _worries(draft, draft.trial)
     if draft.trial.table is None:
         return

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from sekisho.gate import GateError
 from sekisho.lines.radacct_poll import RadacctError
 from sekisho.store import StoreError, UnfitError
 
@@ -18,9 +19,10 @@ LONGEST_REST_SECONDS = 60.0
 _FORESEEN: Final[dict[type[Exception], str]] = {
     UnfitError: "the store cannot take this in as it is, which is our fault: please report it; trying again",
     StoreError: "the store is away",
+    GateError: "the gate cannot do it; trying again",
     RadacctError: "radacct cannot be read; trying again",
 }
-_OURS = "lines cannot be seen to, which is our fault: please report it; trying again"
+_OURS = "this cannot be seen to, which is our fault: please report it; trying again"
 _T = TypeVar("_T")
 
 log = structlog.get_logger()

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sekisho.api.models import (
+    BlockValue,
     ClassStatus,
     ConfigStatus,
     CountersValue,
     DaemonStatus,
+    GivenBy,
     HoldStatus,
     InterfaceStatus,
     LimitValue,
     Status,
+    TrialBrief,
 )
 from sekisho.durations import format_ms
 from sekisho.model import ClassCounters, Counters, Limit, Mode
+from sekisho.trial.plan import Block
+from sekisho.trial.standing import Standing
 
 if TYPE_CHECKING:  # the hold loads much that a status without the daemon has no use for
     from sekisho.gate.hold import HoldState
@@ -27,6 +32,14 @@ NOT_ATTACHED = "not attached"
 
 _SHOWN = ("attempted", "admitted", "refused", "held", "over_cap")
 _SUMS = tuple(field.name for field in fields(ClassCounters) if isinstance(field.default, int))
+
+
+class InForce(NamedTuple):
+    """What the daemon knows of limits: the file's, how the trial stands, and which `gate set` gave."""
+
+    in_file: Mapping[str, Limit]
+    standing: Standing | None
+    overrides: Collection[str]
 
 
 def state_sentence(
@@ -47,6 +60,23 @@ def unheld_delays(limits: Mapping[str, Limit], hold: HoldState) -> tuple[str, ..
     return tuple(format_ms(delay_ms) for delay_ms in sorted(wanted_ms - held_ms))
 
 
+def _why(name: str, in_force: InForce) -> Mapping[str, object]:
+    """Tell what gives a class its limit."""
+    standing = in_force.standing
+    by_trial = standing is not None and name in standing.limits
+    is_set = name in in_force.overrides
+    return {
+        "file": LimitValue.of(in_force.in_file[name]),
+        "overridden": is_set,
+        "given_by": GivenBy.OPERATOR if is_set else GivenBy.TRIAL if by_trial else GivenBy.FILE,
+        "block": None if standing is None else block_value(standing.blocks.get(name)),
+    }
+
+
+def _trial(standing: Standing | None) -> TrialBrief | None:
+    return None if standing is None else TrialBrief(name=standing.plan.name, state=standing.state)
+
+
 def _is_enforcing(limits: Mapping[str, Limit]) -> bool:
     return any(limit.mode is Mode.ENFORCE for limit in limits.values())
 
@@ -59,7 +89,7 @@ def describe(
     *,
     configured: Collection[str] = (),
     hold: HoldState | None = None,
-    in_file: Mapping[str, Limit] | None = None,
+    in_force: InForce | None = None,
     config: ConfigStatus | None = None,
     daemon: DaemonStatus | None = None,
 ) -> Status:
@@ -69,7 +99,7 @@ def describe(
     """
     unheld = None if hold is None else unheld_delays(limits, hold)
     missing = tuple(sorted(set(configured) - {one.name for one in interfaces}))
-    classes = class_statuses(limits, in_file, counters, None if hold is None else held_by_delay(hold))
+    classes = class_statuses(limits, in_force, counters, None if hold is None else held_by_delay(hold))
     return Status(
         name=name,
         state=state_sentence(limits, unheld, missing) if interfaces else NOT_ATTACHED,
@@ -83,24 +113,24 @@ def describe(
         missing_interfaces=missing,
         hold=None if hold is None else hold_status(hold, unheld or ()),
         config=config,
+        trial=None if in_force is None else _trial(in_force.standing),
         daemon=daemon,
     )
 
 
 def class_statuses(
     limits: Mapping[str, Limit],
-    in_file: Mapping[str, Limit] | None,
+    in_force: InForce | None,
     counters: Counters,
     held_ms: Mapping[int, int] | None,
 ) -> dict[str, ClassStatus]:
-    """Describe each class; `in_file` is None without the daemon, `held_ms` (delay → held) without a hold."""
+    """Describe each class; `in_force` is None without the daemon, `held_ms` (delay → held) without a hold."""
     sums = _by_class(counters)
     return {
         name: ClassStatus.model_validate(
             {
                 **LimitValue.of(limit).model_dump(),
-                "file": None if in_file is None else LimitValue.of(in_file[name]),
-                "overridden": in_file is not None and in_file[name] != limit,
+                **({} if in_force is None else _why(name, in_force)),
                 "sessions": _sessions(sums[name]),
                 "held_now": None if held_ms is None else held_ms.get(limit.delay_ms, 0),
                 **{key: sums[name][key] for key in _SHOWN},
@@ -108,6 +138,20 @@ def class_statuses(
         )
         for name, limit in limits.items()
     }
+
+
+def block_value(block: Block | None) -> BlockValue | None:
+    """Show the block that a class is in."""
+    if block is None:
+        return None
+    return BlockValue(
+        begin=block.begin,
+        end=block.end,
+        arm=block.arm,
+        phase=block.phase,
+        pair=block.pair,
+        washout_end=block.washout_end,
+    )
 
 
 def counters_value(counters: Counters) -> CountersValue:

@@ -23,7 +23,7 @@ from sekisho.api.models import (
 )
 from sekisho.config import Config
 from sekisho.daemon.attached import interfaces_now, take_down
-from sekisho.daemon.describe import NOT_ATTACHED, counters_value, describe
+from sekisho.daemon.describe import NOT_ATTACHED, InForce, counters_value, describe
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.notify import notify
 from sekisho.plan import LimitChange, file_limits
@@ -61,7 +61,7 @@ class RunningOffice:
             self._keeper.counters(),
             configured=kept.config.gate.interfaces,
             hold=self._keeper.hold.state(),
-            in_file=file_limits(kept.config),
+            in_force=InForce(file_limits(kept.config), kept.standing, kept.overrides.keys()),
             config=ConfigStatus(
                 file=self._keeper.file,
                 digest=kept.digest,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sekisho.config import Checked, Config, Finding, Severity, also, errors, parse
+from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_clients, read_secret
 from sekisho.lines.static_list import CheckedList, ListKind, read_list
 
@@ -19,6 +20,14 @@ def read_whole(file: Path) -> Checked:
     if checked.config is None:
         return checked
     return also(checked, content, _beside(checked.config, file.parent))
+
+
+def read_checked(file: Path) -> Checked:
+    """Read and check a configuration with the files it names. Raises GateError where it cannot be read."""
+    try:
+        return read_whole(file)
+    except OSError as error:
+        raise GateError(f"{file} cannot be read ({error.strerror}): name a configuration file") from error
 
 
 def read_file_list(config: Config, directory: Path) -> CheckedList | None:

@@ -56,7 +56,7 @@ class Recorder:
         A refusal is recorded and passed on, and so is whatever else goes wrong. Raises RefusalError where
         the store is away or busy, too.
         """
-        entry = self._entry(act, peer)
+        entry = self.entry(act, peer)
         with store_answers():
             try:
                 yield entry
@@ -90,13 +90,10 @@ class Recorder:
     def refuse(self, act: Act, peer: Peer, why: str) -> None:
         """Record that something was refused. Raises RefusalError where the store is away."""
         with store_answers():
-            self._write(self._entry(act, peer), f"refused: {why}")
+            self._write(self.entry(act, peer), f"refused: {why}")
 
-    def _write(self, entry: Entry, outcome: str) -> None:
-        with self._store.transaction() as transaction:
-            transaction.record(replace(entry, outcome=_printable(outcome)))
-
-    def _entry(self, act: Act, peer: Peer) -> Entry:
+    def entry(self, act: Act, peer: Peer) -> Entry:
+        """Return the entry of an act, which lacks its outcome."""
         return Entry(
             at=self._utc(),
             uid=peer.uid,
@@ -107,6 +104,10 @@ class Recorder:
             reference=_printable(act.reference),
             outcome="",
         )
+
+    def _write(self, entry: Entry, outcome: str) -> None:
+        with self._store.transaction() as transaction:
+            transaction.record(replace(entry, outcome=_printable(outcome)))
 
 
 @contextmanager

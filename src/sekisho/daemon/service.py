@@ -19,7 +19,7 @@ import structlog
 from sekisho.api.app import create_app
 from sekisho.api.client import socket_path
 from sekisho.api.problems import RefusalError
-from sekisho.config import Checked, Config, GateTable
+from sekisho.config import Config, GateTable
 from sekisho.daemon.attached import is_there, take_down
 from sekisho.daemon.collector import calm_collector
 from sekisho.daemon.keeper import Keeper
@@ -28,10 +28,12 @@ from sekisho.daemon.lines_at_work import LinesAtWork, kept_lines
 from sekisho.daemon.lock import only_daemon
 from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
-from sekisho.daemon.reading import read_whole
+from sekisho.daemon.reading import read_checked
 from sekisho.daemon.reattaching import keep_attached, links_watched
 from sekisho.daemon.server import Server, listening
 from sekisho.daemon.sources import FileList, Sources, running
+from sekisho.daemon.trial_at_work import expecting, following, kept_trial, running_trial
+from sekisho.daemon.trial_keeper import TrialKeeper
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
 from sekisho.gate.indices import banks
@@ -54,14 +56,6 @@ def utc() -> datetime:
     return datetime.now(UTC)
 
 
-def read(file: Path) -> Checked:
-    """Read and check a configuration with the files it names. Raises GateError where it cannot be read."""
-    try:
-        return read_whole(file)
-    except OSError as error:
-        raise GateError(f"{file} cannot be read ({error.strerror}): name a configuration file") from error
-
-
 def serve(file: Path, config: Config) -> None:
     """Attach the gate or take it over, and keep it until told to end; it stays attached after that.
 
@@ -79,11 +73,14 @@ def serve(file: Path, config: Config) -> None:
         lines = stack.enter_context(_lines(file, config)) if config.keeps_lines else None
         # Sources may lack a port: that has to show before there is a gate to leave behind.
         sources = stack.enter_context(running(config, lines, file.parent)) if lines else None
-        keeper = stack.enter_context(_kept(file, config, lines))
+        trial = kept_trial(config, lines.store, utc) if lines else None
+        keeper = stack.enter_context(_kept(file, config, lines, trial))
         office = stack.enter_context(_telling(keeper, lines, sources)) if lines and sources else None
+        if trial:
+            stack.enter_context(following(trial, keeper))
         guest = _guest(config)
         listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
-        asyncio.run(_Service(keeper, office, () if guest is None else (guest.pw_uid,)).run(listener))
+        asyncio.run(_Service(keeper, office, trial, () if guest is None else (guest.pw_uid,)).run(listener))
 
 
 def _allow_many_files() -> None:
@@ -145,7 +142,9 @@ def _telling(keeper: Keeper, lines: LineKeeper, sources: Sources) -> Iterator[Li
 
 
 @contextlib.contextmanager
-def _kept(file: Path, config: Config, lines: LineKeeper | None) -> Iterator[Keeper]:
+def _kept(
+    file: Path, config: Config, lines: LineKeeper | None, trial: TrialKeeper | None
+) -> Iterator[Keeper]:
     """Open gate and hold, and let go of both at the end; a gate that cannot be set up is not left behind."""
     name = config.gate.name
     recall(name)  # refuses where rules of this gate are elsewhere, before there is anything to undo
@@ -162,10 +161,10 @@ def _kept(file: Path, config: Config, lines: LineKeeper | None) -> Iterator[Keep
             hold,
             config,
             file=str(file),
-            read=lambda: read(file),
+            read=lambda: expecting(read_checked(file), trial),
             roster=lines.roster if lines else lambda _: Roster(),
             numbers=lines.numbers if lines else line_numbers,
-            trial=lambda _: None,
+            trial=trial.standing if trial else lambda _: None,
             utc=utc,
             monotonic_ns=time.monotonic_ns,
         )
@@ -199,6 +198,7 @@ class _Service:
 
     keeper: Keeper
     lines: LinesAtWork | None
+    trial: TrialKeeper | None
     guests: tuple[int, ...]
 
     async def run(self, listener: socket.socket) -> None:
@@ -209,7 +209,7 @@ class _Service:
         self.office = RunningOffice(
             self.keeper,
             started_at=utc(),
-            on_reload=self.lines.follow if self.lines else lambda _: None,
+            on_reload=self.follow,
             on_down=lambda: loop.call_soon_threadsafe(ending.set),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -221,8 +221,9 @@ class _Service:
 
     async def until(self, ending: asyncio.Event, listener: socket.socket) -> None:
         """Answer and sweep until told to end."""
-        kept = kept_lines(self.lines, utc) if self.lines else None
-        server = Server(create_app(self.office, kept), on_started=self.tell_ready, guests=self.guests)
+        lines = kept_lines(self.lines, utc) if self.lines else None
+        trial = running_trial(self.trial, self.keeper, utc) if self.trial else None
+        server = Server(create_app(self.office, lines, trial), on_started=self.tell_ready, guests=self.guests)
         tasks = [
             asyncio.create_task(coroutine)
             for coroutine in (
@@ -244,6 +245,13 @@ class _Service:
         for task in done:
             task.result()
 
+    def follow(self, config: Config) -> None:
+        """Take another configuration as the one in force."""
+        if self.lines is not None:
+            self.lines.follow(config)
+        if self.trial is not None:
+            self.trial.look()
+
     async def tell_ready(self) -> None:
         """Say that the gate is up and the socket answers."""
         status = await asyncio.to_thread(self.office.status)  # pyroute2 runs no loop of its own inside ours
@@ -261,6 +269,8 @@ class _Service:
                 await asyncio.Event().wait()  # `gate down` has ended the keeper and ends us next
             if self.lines is not None:
                 self.lines.check()
+            if self.trial is not None:
+                self.trial.check()
             if swept.sessions != told:
                 told = swept.sessions
                 notify(f"STATUS={told} sessions")

@@ -46,15 +46,6 @@ class Standing:
         """Return the classes whose limits are the plan's alone."""
         return frozenset(self.limits) if self.state is State.RUNNING else frozenset()
 
-    def lasts(self, plan: Plan, suspension: Suspension | None, now: datetime) -> bool:
-        """Tell whether this is still so."""
-        return (
-            plan == self.plan
-            and suspension == self.suspension
-            and (self.since is None or self.since <= now)
-            and (self.until is None or now < self.until)
-        )
-
 
 def standing(plan: Plan, suspension: Suspension | None, now: datetime) -> Standing:
     """Tell how a trial stands; `now` is aware."""

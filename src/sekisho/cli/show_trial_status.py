@@ -1,0 +1,114 @@
+"""Puts how the trial stands, and what happened to it, into words; times are of the trial's zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sekisho.api.models import BlockValue
+from sekisho.api.trial_models import (
+    ActAnswer,
+    RegisterAnswer,
+    Registration,
+    SuspensionValue,
+    TrialClassValue,
+    TrialLog,
+    TrialStatus,
+)
+from sekisho.cli.show import limit_text
+from sekisho.trial.plan import Arm
+from sekisho.trial.standing import State
+
+_NOT_REGISTERED = (
+    "not registered: what comes of it is no experiment; `sekisho trial register` freezes the plan"
+)
+
+
+def status_text(status: TrialStatus) -> str:
+    """Tell how the trial stands."""
+    return "\n".join(_status(status, ZoneInfo(status.zone)))
+
+
+def log_text(log: TrialLog) -> str:
+    """Tell what happened to the trial, a line each."""
+    zone = ZoneInfo(log.zone)
+    return "\n".join(
+        f"{moment(one.at, zone)} | {one.what} | {_who(one.by, one.uid)} | {one.reason}" for one in log.events
+    )
+
+
+def registered_text(done: RegisterAnswer) -> str:
+    """Tell what was registered."""
+    late = ""
+    if done.late:
+        late = "\nlate: the trial had begun; what came before this registration is no experiment"
+    return f"trial {done.name}: registered as version {done.version}\ndigest: {done.digest}{late}"
+
+
+def act_text(done: ActAnswer) -> str:
+    """Tell what a suspension or a resumption has come to."""
+    does = "all of its classes are observed" if done.state is State.SUSPENDED else "the gate follows its plan"
+    if done.state in (State.NOT_STARTED, State.OVER):
+        does = "its classes have their own limits"
+    said = "suspended" if done.suspension is not None else str(done.state)
+    return f"trial {done.name}: {said}; {does}"
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """Write a moment of a zone with its offset."""
+    return at.astimezone(zone).isoformat(sep=" ", timespec="seconds")
+
+
+def _status(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:
+    span = f"{moment(status.begin, zone)} to {moment(status.end, zone)} ({status.zone})"
+    yield f"trial {status.name}: {status.state}, {span}"
+    if status.suspension is not None:
+        yield _suspension(status.suspension, zone)
+    yield _registration(status, zone)
+    for name, one in status.classes.items():
+        yield f"{name}: {limit_text(one.limit)}; {_why(one, status, zone)}"
+    if status.next_change is not None:
+        yield f"next change: {moment(status.next_change, zone)}"
+    if status.store != "ok":
+        yield f"the store is away: {status.store}"
+
+
+def _suspension(suspension: SuspensionValue, zone: ZoneInfo) -> str:
+    if not suspension.known:
+        return f"suspended since {moment(suspension.since, zone)} as a precaution: {suspension.reason}"
+    who = _who(suspension.by, suspension.uid)
+    durable = (
+        "" if suspension.durable else " (not in the store yet, and lost if the daemon ends before it is)"
+    )
+    return f"suspended since {moment(suspension.since, zone)} by {who}: {suspension.reason}{durable}"
+
+
+def _registration(status: TrialStatus, zone: ZoneInfo) -> str:
+    if status.registration is Registration.UNKNOWN:
+        return "registered: not known while the store is away"
+    if status.registered is None:
+        return _NOT_REGISTERED
+    one = status.registered
+    late = ", late" if one.late else ""
+    text = f"registered: version {one.version}, {moment(one.registered_at, zone)}{late}, digest {one.digest}"
+    if status.registration is Registration.DIFFERS:
+        text += f"\nthe plan in force differs from what is registered; its digest is {status.digest}"
+    return text
+
+
+def _why(one: TrialClassValue, status: TrialStatus, zone: ZoneInfo) -> str:
+    block = "its own limit" if one.block is None else _block(one.block, zone)
+    if one.set_by_operator:
+        return f"set by `gate set`; by the plan: {block}"
+    return f"by the plan: {block}" if status.state is State.SUSPENDED else block
+
+
+def _block(block: BlockValue, zone: ZoneInfo) -> str:
+    kind = f"phase {block.phase}" if block.arm is Arm.PHASE else str(block.arm)
+    pair = "" if block.pair is None else f" of pair {block.pair}"
+    return f"{kind}{pair} until {moment(block.end, zone)}"
+
+
+def _who(by: str, uid: int | None) -> str:
+    return by if uid is None else f"{by} ({uid})"

@@ -1,0 +1,180 @@
+"""What happens to trials, on its way into the store; and whether each is suspended, which the store knows.
+
+While the store is away at a start nobody knows, and a trial counts as suspended. What happens while it is
+away is written when it is back. Whoever follows a trial never waits for the store: a thread of its own does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from sekisho.audit import Entry
+from sekisho.daemon.attempts import Attempts
+from sekisho.store import Store, StoreError, Transaction
+from sekisho.trial.events import Event, Suspension, What
+
+DAEMON = "sekishod"  # who does what nobody asked for
+RETRY_SECONDS = 1.0
+_UNKNOWN = "the store is away: whether the trial is suspended is not known"
+
+log = structlog.get_logger()
+
+
+class Noted(NamedTuple):
+    """What has happened, and the entry of the audit log that is written with it, without its outcome."""
+
+    event: Event
+    entry: Entry | None = None
+
+
+class TrialJournal:
+    """The trials of one gate in a store; `on_news` is called when one is known to be suspended or not."""
+
+    def __init__(self, store: Store, *, utc: Callable[[], datetime], on_news: Callable[[], object]) -> None:
+        self.store, self._utc, self._on_news = store, utc, on_news
+        self._suspensions: dict[str, Suspension | None] = {}  # by trial
+        self._waiting: list[Noted] = []  # to be written
+        self._state = threading.Lock()  # of both
+        self._writing = threading.Lock()  # taken before: what waits is written once
+        self._attempts = Attempts()
+        self._bell, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="trial log")
+
+    def start(self) -> None:
+        """Begin to write, and to learn what is not known."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits, if it can be."""
+        self._stopping.set()
+        self._bell.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with suppress(StoreError):
+            self._flush()
+        if self._waiting:
+            log.error("what happened to the trial is lost: the store is away", events=len(self._waiting))
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the thread runs."""
+        return self._thread.is_alive()
+
+    def expect(self, trial: str) -> None:
+        """Learn whether a trial is suspended, unless that is known; it counts as such if nobody can say."""
+        with self._state:
+            if trial in self._suspensions:
+                return
+        try:
+            self._learn(trial)
+        except StoreError as error:
+            with self._state:
+                self._suspensions.setdefault(trial, self._assumed())
+            log.error(  # noqa: TRY400 - the message says it all
+                "the trial counts as suspended and its classes are observed: the store is away, and cannot "
+                "say whether it is",
+                trial=trial,
+                why=str(error),
+            )
+
+    def suspension(self, trial: str) -> Suspension | None:
+        """Return what a trial is suspended by; one that was not expected counts as suspended."""
+        with self._state:
+            if trial not in self._suspensions:
+                self._suspensions[trial] = self._assumed()
+                self._bell.set()
+            return self._suspensions[trial]
+
+    def is_durable(self, suspension: Suspension) -> bool:
+        """Tell whether a suspension is in the store."""
+        with self._state:
+            waiting = {one.event.at for one in self._waiting if one.event.what is What.SUSPENDED}
+        return not suspension.is_assumed and suspension.since not in waiting
+
+    def note(self, event: Event, entry: Entry | None = None) -> None:
+        """Take down what has happened; it holds from now on, and is written soon."""
+        with self._state:
+            self._waiting.append(Noted(event, entry))
+            if event.what is What.SUSPENDED:
+                self._suspensions[event.trial] = Suspension(event.at, event.by, event.reason, event.uid)
+        self._bell.set()
+
+    def try_to_write(self) -> str | None:
+        """Write what waits; return why that cannot be now, if so."""
+        try:
+            self._flush()
+        except StoreError as error:
+            log.error("what happened to the trial is written when the store is back", why=str(error))  # noqa: TRY400 - the message says it all
+            return str(error)
+        return None
+
+    def resume(self, trial: str, write: Callable[[Callable[[Transaction], object]], object]) -> None:
+        """Let a trial be suspended no more, when that is durable.
+
+        `write` opens a transaction, does what it is given there, and writes that the trial is resumed. Raises
+        what it does, with nothing changed.
+        """
+        with self._writing:
+            with self._state:
+                waiting = tuple(self._waiting)
+            write(lambda transaction: _write(transaction, waiting))
+            with self._state:
+                del self._waiting[: len(waiting)]
+                self._suspensions[trial] = None
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            for trial in self._unknown():
+                self._attempts.attempt("whether the trial is suspended", partial(self._learn, trial))
+            self._attempts.attempt("the trial's log", self._flush)
+            self._bell.wait(RETRY_SECONDS)
+            self._bell.clear()
+
+    def _unknown(self) -> list[str]:
+        with self._state:
+            return [name for name, one in self._suspensions.items() if one is not None and one.is_assumed]
+
+    def _learn(self, trial: str) -> None:
+        """Read whether a trial is suspended. Raises StoreError."""
+        with self.store.reading() as transaction:
+            found = transaction.trial_suspension(trial)
+        with self._state:
+            before = self._suspensions.get(trial)
+            if before is not None and not before.is_assumed:
+                return  # somebody has suspended it meanwhile
+            self._suspensions[trial] = found
+        if before is not None:
+            log.warning(
+                "it is known again whether the trial is suspended", trial=trial, suspended=bool(found)
+            )
+            self._on_news()
+
+    def _flush(self) -> None:
+        """Write what waits. Raises StoreError."""
+        with self._writing:
+            with self._state:
+                waiting = tuple(self._waiting)
+            if not waiting:
+                return
+            with self.store.transaction() as transaction:
+                _write(transaction, waiting)
+            with self._state:
+                del self._waiting[: len(waiting)]
+
+    def _assumed(self) -> Suspension:
+        return Suspension(self._utc(), DAEMON, _UNKNOWN, is_assumed=True)
+
+
+def _write(transaction: Transaction, waiting: tuple[Noted, ...]) -> None:
+    for event, entry in waiting:
+        transaction.add_trial_event(event)
+        if entry is not None:
+            transaction.record(replace(entry, outcome=event.what))

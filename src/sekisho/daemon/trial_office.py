@@ -1,0 +1,147 @@
+"""What the daemon answers about the trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+
+from sekisho.api.asker import Peer
+from sekisho.api.line_models import Action
+from sekisho.api.problems import RefusalError
+from sekisho.api.trial import NO_TRIAL
+from sekisho.api.trial_models import (
+    ActAnswer,
+    ReasonRequest,
+    RegisterAnswer,
+    TrialLog,
+    TrialStatus,
+)
+from sekisho.audit import Entry
+from sekisho.config.trial_plan import protocol_of
+from sekisho.daemon.kept import Kept
+from sekisho.daemon.recording import Act, Recorder, store_answers
+from sekisho.daemon.trial_keeper import TrialKeeper
+from sekisho.daemon.trial_showing import (
+    event_value,
+    register_answer,
+    suspension_value,
+    trial_status,
+)
+from sekisho.store import Store, StoreError, Transaction
+from sekisho.trial.events import Event, What
+from sekisho.trial.following import why_not_suspend
+from sekisho.trial.protocol import TrialProtocol
+from sekisho.trial.registration import Refusal, Version, register
+from sekisho.trial.standing import Standing
+
+log = structlog.get_logger()
+
+
+class RunningTrial:
+    """The trial of a running daemon, as `api.trial.TrialOffice` wants it; `kept`: what is in force."""
+
+    def __init__(
+        self, store: Store, keeper: TrialKeeper, *, kept: Callable[[], Kept], utc: Callable[[], datetime]
+    ) -> None:
+        self._store, self._keeper, self._kept, self._utc = store, keeper, kept, utc
+        self._recorder = Recorder(store, utc)
+
+    def status(self) -> TrialStatus:
+        """Tell how the trial stands."""
+        protocol, standing = self._trial()
+        versions: tuple[Version, ...] | StoreError
+        try:
+            with self._store.reading() as transaction:
+                versions = transaction.trial_versions(protocol.plan.name)
+        except StoreError as error:
+            versions = error
+        return trial_status(protocol, standing, self._kept(), versions, is_durable=self._is_durable(standing))
+
+    def register(self, peer: Peer) -> RegisterAnswer:
+        """Freeze the plan in force under its digest."""
+        protocol, _ = self._trial()
+        name = protocol.plan.name
+
+        def freeze(transaction: Transaction, entry: Entry) -> tuple[Version, str]:
+            version = register(transaction.trial_versions(name), protocol, entry.at)
+            if isinstance(version, Refusal):
+                detail = f"{version.what}: {version.way_out}"
+                raise RefusalError(409, "not-registered", "Nothing is registered", detail)
+            transaction.add_trial_version(name, version)
+            said = f"version {version.number}, digest {version.digest}{', late' if version.late else ''}"
+            event = Event(entry.at, name, What.REGISTERED, said, entry.user, entry.uid)
+            transaction.add_trial_event(event)
+            return version, said
+
+        version = self._recorder.carry_out(Act(Action.TRIAL_REGISTER, name), peer, freeze)
+        log.info(
+            "trial registered", trial=name, version=version.number, digest=version.digest, by_uid=peer.uid
+        )
+        return register_answer(name, version)
+
+    def suspend(self, request: ReasonRequest, peer: Peer) -> ActAnswer:
+        """Let all classes of the trial be observed, effective with the next SYN."""
+        name = self._trial()[0].plan.name
+        act = Act(Action.TRIAL_SUSPEND, name, reference=request.reason)
+        entry = self._recorder.entry(act, peer)
+        event = Event(entry.at, name, What.SUSPENDED, request.reason, entry.user, entry.uid)
+
+        def judge() -> None:
+            why_not = why_not_suspend(self._trial()[1])
+            if why_not is not None:
+                with suppress(RefusalError):  # the store is away: what was asked changes nothing
+                    self._recorder.refuse(act, peer, why_not)
+                raise RefusalError(409, "not-suspended", "Nothing is suspended", why_not)
+
+        return self._answer(self._keeper.suspend(event, entry, judge))
+
+    def resume(self, request: ReasonRequest, peer: Peer) -> ActAnswer:
+        """Let the plan go on."""
+        name = self._trial()[0].plan.name
+        act = Act(Action.TRIAL_RESUME, name, reference=request.reason)
+        entry = self._recorder.entry(act, peer)
+        event = Event(entry.at, name, What.RESUMED, request.reason, entry.user, entry.uid)
+
+        def write(first: Callable[[Transaction], object]) -> None:
+            def work(transaction: Transaction, _: Entry) -> tuple[None, str]:
+                first(transaction)
+                if transaction.trial_suspension(name) is None:
+                    detail = f"trial {name!r} is not suspended: there is nothing to do"
+                    raise RefusalError(409, "not-resumed", "Nothing is resumed", detail)
+                transaction.add_trial_event(event)
+                return None, What.RESUMED
+
+            self._recorder.carry_out(act, peer, work)
+
+        self._keeper.resume(event, write)
+        return self._answer(None)
+
+    def log(self) -> TrialLog:
+        """Tell what happened to the trial."""
+        plan = self._trial()[0].plan
+        with store_answers(), self._store.reading() as transaction:
+            events = transaction.trial_events(plan.name)
+        return TrialLog(name=plan.name, zone=plan.zone, events=tuple(event_value(one) for one in events))
+
+    def _trial(self) -> tuple[TrialProtocol, Standing]:
+        """Return the trial in force and how it stands now, or refuse."""
+        config = self._kept().config
+        protocol, standing = protocol_of(config), self._keeper.standing(config)
+        if protocol is None or standing is None:
+            raise RefusalError(*NO_TRIAL)
+        return protocol, standing
+
+    def _is_durable(self, standing: Standing) -> bool:
+        return standing.suspension is not None and self._keeper.journal.is_durable(standing.suspension)
+
+    def _answer(self, not_durable: str | None) -> ActAnswer:
+        _, standing = self._trial()
+        return ActAnswer(
+            name=standing.plan.name,
+            state=standing.state,
+            suspension=suspension_value(standing.suspension, is_durable=self._is_durable(standing)),
+            not_durable=not_durable,
+        )

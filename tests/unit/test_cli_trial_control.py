@@ -1,0 +1,186 @@
+"""The trial as an operator commands it, with a real store and interface behind, and no kernel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+from typer.testing import CliRunner, Result
+
+from sekisho.api import client
+from sekisho.api.asker import Peer
+from sekisho.api.client import socket_path
+from sekisho.cli import app
+from sekisho.plan import LimitChange
+from tests.unit.fake_daemon import FakeOffice, running
+from tests.unit.keeping import TEXT
+from tests.unit.test_trial_doc import DOC
+from tests.unit.trial_site import PHASE, TRIAL, Site, site_on
+
+ZONED = TEXT + TRIAL.replace('"UTC"', '"Asia/Tokyo"')
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Noon of the day of the first phase, in Tokyo."""
+    monkeypatch.setattr(client, "SOCKETS", tmp_path)
+    with site_on(tmp_path, 3.125) as made, capture_logs():
+        made.start(ZONED)
+        with running(FakeOffice(), trial=made.office):
+            yield made
+
+
+def sekisho(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["trial", *arguments], prog_name="sekisho")
+
+
+def told(*arguments: str) -> str:
+    result = sekisho(*arguments)
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    return result.stdout
+
+
+def refused(*arguments: str) -> str:
+    result = sekisho(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    return result.stderr
+
+
+def in_json(*arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(told(*arguments, "--json"))
+    return found
+
+
+def test_the_status_is_told_in_the_trials_zone(site: Site) -> None:
+    assert site.in_kernel == PHASE
+    assert told("status") == (
+        "trial spring: running, 2026-04-02 00:00:00+09:00 to 2026-05-01 00:00:00+09:00 (Asia/Tokyo)\n"
+        "not registered: what comes of it is no experiment; `sekisho trial register` freezes the plan\n"
+        "dynamic: enforce, cap 3, delay 2s, excess drop; phase 1 until 2026-04-04 00:00:00+09:00\n"
+        "fixed: enforce, cap 20, delay 4s, excess drop; phase 1 until 2026-04-04 00:00:00+09:00\n"
+        "next change: 2026-04-04 00:00:00+09:00\n"
+    )
+
+
+def test_it_is_suspended_and_resumed_with_reasons(site: Site) -> None:
+    assert told("suspend", "--reason", "the router is hot") == (
+        "trial spring: suspended; all of its classes are observed\n"
+    )
+    site.pass_to(site.now + timedelta(hours=1))
+    status = told("status").splitlines()
+    assert status[0].startswith("trial spring: suspended, ")
+    assert status[1] == "suspended since 2026-04-03 12:00:00+09:00 by root (0): the router is hot"
+    assert status[3] == (
+        "dynamic: observe, cap 5, delay 1s, excess drop; by the plan: phase 1 until 2026-04-04 00:00:00+09:00"
+    )
+    assert "it is suspended already, since 2026-04-03T03:00:00Z" in refused("suspend", "--reason", "again")
+    assert told("resume", "--reason", "it is cool") == "trial spring: running; the gate follows its plan\n"
+    assert "trial 'spring' is not suspended: there is nothing to do" in refused("resume", "--reason", "again")
+    assert site.in_kernel == PHASE
+    late, *log = told("log").splitlines()
+    assert "| followed-late | sekishod | until the daemon started" in late
+    assert log == [
+        "2026-04-03 12:00:00+09:00 | suspended | root (0) | the router is hot",
+        "2026-04-03 13:00:00+09:00 | resumed | root (0) | it is cool",
+    ]
+
+
+@pytest.mark.parametrize("act", ["suspend", "resume"])
+@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "x" * 201])
+def test_a_reason_is_needed_and_fits_one_line(site: Site, act: str, reason: str) -> None:
+    assert sekisho(act).exit_code == 2
+    assert "reason: " in refused(act, "--reason", reason)
+    assert site.in_kernel == PHASE
+
+
+def test_what_is_not_durable_is_said_with_what_follows(site: Site) -> None:
+    site.store.is_away = True
+    result = sekisho("suspend", "--reason", "the router is hot")
+    assert result.exit_code == 0
+    assert result.stdout == "trial spring: suspended; all of its classes are observed\n"
+    assert "not durable yet (store: its disk is full: make room): it is written when the store is back" in (
+        result.stderr
+    )
+    status = told("status")
+    assert "(not in the store yet, and lost if the daemon ends before it is)" in status
+    assert "registered: not known while the store is away" in status
+    assert "the store is away: store: its disk is full" in status
+    assert "store is away" in refused("log") or "its disk is full" in refused("log")
+
+
+def test_it_is_registered_and_a_plan_that_differs_is_told(site: Site) -> None:
+    said = told("register")
+    digest = in_json("status")["digest"]
+    assert said == (
+        f"trial spring: registered as version 1\ndigest: {digest}\n"
+        "late: the trial had begun; what came before this registration is no experiment\n"
+    )
+    assert f"registered: version 1, 2026-04-03 12:00:00+09:00, late, digest {digest}\n" in told("status")
+    assert "this is registered already, as version 1" in refused("register")
+    site.scene.text = site.scene.text.replace("cap = 3", "cap = 2")
+    site.keeper.reload(None)
+    other = in_json("status")["digest"]
+    assert f"the plan in force differs from what is registered; its digest is {other}\n" in told("status")
+
+
+def test_a_limit_set_while_suspended_is_told(site: Site) -> None:
+    told("suspend", "--reason", "the router is hot")
+    site.keeper.set_limit("dynamic", LimitChange(cap=9), Peer(0, 1))
+    assert "dynamic: observe, cap 9, delay 1s, excess drop; set by `gate set`; by the plan: phase 1" in told(
+        "status"
+    )
+
+
+def documented(section: str) -> set[str]:
+    """The keys of a table of docs/trial.md."""
+    text = DOC.split(f"### {section}\n")[1].split("\n#")[0]
+    found = set()
+    for row in text.splitlines():
+        if row.startswith("| `"):
+            first, *others = (name.strip(" `") for name in row.split("|")[1].split(","))
+            around = first.rpartition(".")[0]
+            found |= {first} | {around + one if one.startswith(".") else one for one in others}
+    return found
+
+
+def paths(value: Any, path: str = "") -> set[str]:
+    if isinstance(value, list):
+        return set().union(*(paths(one, f"{path}[]") for one in value)) if value else {path}
+    if not isinstance(value, dict) or path.endswith(".limit"):
+        return {path}
+    return set().union(
+        *(
+            paths(one, f"{path}.{'{class}' if path == 'classes' else key}".strip("."))
+            for key, one in value.items()
+        )
+    )
+
+
+def test_every_key_is_documented_and_there(site: Site) -> None:
+    registered = in_json("register")
+    assert paths(registered) == documented("`sekisho trial register --json`")
+    assert paths(in_json("suspend", "--reason", "x")) == documented(
+        "`sekisho trial suspend --json`, `sekisho trial resume --json`"
+    )
+    assert paths(in_json("status")) == documented("`sekisho trial status --json`")
+    assert paths(in_json("log")) == documented("`sekisho trial log --json`")
+    assert site.in_kernel != PHASE
+
+
+@pytest.mark.parametrize("act", ["status", "log"])
+def test_a_daemon_without_a_trial_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    monkeypatch.setattr(client, "SOCKETS", tmp_path)
+    with running(FakeOffice()):
+        assert "the configuration in force has no [trial]: docs/trial.md tells how one is written" in refused(
+            act
+        )
+        transport = httpx.HTTPTransport(uds=str(socket_path("gate")))
+        with httpx.Client(transport=transport, base_url="http://sekisho") as asker:
+            answer = asker.post("/v1/trial/suspend", json={"reason": "x"})
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (409, "no-trial")
