@@ -19,7 +19,7 @@ from sekisho.api.client import socket_path
 from sekisho.audit import Record
 from sekisho.config import Config
 from sekisho.daemon.lines_office import KeptLines, Surroundings
-from sekisho.daemon.lists import portions, write_lines
+from sekisho.daemon.lists import write_leases, write_lines
 from sekisho.lines.events import Ending, Holding, Lease
 from sekisho.lines.list_change import ListChange, compare
 from sekisho.lines.records import ListedLine
@@ -98,15 +98,20 @@ class Desk:
         return entry.action, entry.subject, entry.purpose, entry.reference, entry.outcome
 
     def put_list(
-        self, lines: StaticList, record: Callable[[Transaction, ListChange], object], *, dry_run: bool
+        self,
+        lines: StaticList,
+        record: Callable[[Transaction, ListChange], object],
+        *,
+        config: Config,
+        dry_run: bool,
     ) -> ListChange:
         """Compare with the list before, and write what the lines are."""
+        assert config == self.config
         with self.store.transaction() as transaction:
             change = compare(transaction, lines, LIST, StaticList())
             if not dry_run:
-                list(write_lines(transaction, change))
-                for removed, added in portions(transaction, change, LIST, self.now):
-                    transaction.change_leases(removed, added)
+                write_lines(transaction, change)
+                write_leases(transaction, change, LIST, self.now)
             record(transaction, change)
         return change
 

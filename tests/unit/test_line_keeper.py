@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from sekisho.api.problems import RefusalError
 from sekisho.config import Config, parse
 from sekisho.daemon import attempts, line_keeper, roster_writer
 from sekisho.daemon.keeper import Keeper
@@ -123,6 +124,10 @@ class Site:
         self.open()
         self.lines.start(self.keeper)
         self.started = True
+
+    def put_list(self, lines: StaticList) -> None:
+        """Import a list that was read by the configuration in force."""
+        self.lines.put_list(lines, config=self.config())
 
     def reload(self, text: str) -> None:
         """Follow another configuration, as a daemon does; what the store refuses is owed."""
@@ -274,9 +279,9 @@ def test_how_a_list_shares_an_address_comes_and_goes_with_it(site: Site) -> None
     until(lambda: site.lines.is_whole)
     plan = PortPlan("dynamic", first=0, size=1024)
     share = Address(SHARED, 32, 1)
-    site.lines.put_list(StaticList({"a": StaticLine("dynamic")}, {share: "a"}, {SHARED: plan}))
+    site.put_list(StaticList({"a": StaticLine("dynamic")}, {share: "a"}, {SHARED: plan}))
     until(lambda: SHARED in site.gate.tables["shared"])
-    site.lines.put_list(StaticList())
+    site.put_list(StaticList())
     until(lambda: site.gate.tables["shared"] == {})
 
 
@@ -401,7 +406,7 @@ def test_a_line_that_comes_into_the_file_leaves_the_list(site: Site) -> None:
         {"home": StaticLine("dynamic"), "shop": StaticLine("dynamic")}, {HOME: "home", other: "shop"}
     )
     site.start()
-    site.lines.put_list(both)
+    site.put_list(both)
     until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME, other})
     office = Address(bytes([100, 64, 0, 9]), 32)
     site.reload(TEXT + '[[line]]\nname = "shop"\nclass = "fixed"\naddresses = ["100.64.0.9"]\n')
@@ -411,13 +416,23 @@ def test_a_line_that_comes_into_the_file_leaves_the_list(site: Site) -> None:
     until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME})
 
 
+def test_a_list_that_was_read_by_another_configuration_is_refused(site: Site) -> None:
+    site.start()
+    read_by = site.config()
+    site.reload(TEXT + '[[line]]\nname = "shop"\nclass = "fixed"\naddresses = ["100.64.0.1"]\n')
+    with pytest.raises(RefusalError, match="import the list again"):
+        site.lines.put_list(StaticList({"home": StaticLine("dynamic")}, {HOME: "home"}), config=read_by)
+    until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME})
+    assert [*lines_in_kernel(site.gate).lines.values()] == [KnownLine("fixed")]
+
+
 def test_a_list_gives_a_class_to_a_line_whose_addresses_come_by_accounting(site: Site) -> None:
     site.start()
-    site.lines.put_list(StaticList({"alice": StaticLine("fixed")}))
+    site.put_list(StaticList({"alice": StaticLine("fixed")}))
     start = Heard(Kind.START, NOW, "bng1", login_key("bng1", "1", "alice"), "alice", 0, (HOME,))
     site.lines.take([start])
     until(lambda: lines_in_kernel(site.gate).addresses.keys() == {HOME})
     assert [*lines_in_kernel(site.gate).lines.values()] == [KnownLine("fixed")]
-    site.lines.put_list(StaticList())
+    site.put_list(StaticList())
     until(lambda: [*lines_in_kernel(site.gate).lines.values()] == [KnownLine("dynamic")])
     assert lines_in_kernel(site.gate).addresses.keys() == {HOME}

@@ -12,10 +12,9 @@ from structlog.testing import capture_logs
 from sekisho.daemon import roster_writer
 from sekisho.daemon.roster_writer import RosterWriter
 from sekisho.gate import FullError, GateError
-from sekisho.lines import roster
 from sekisho.model import Address, KnownLine, RosterChange
 
-HOME, OTHER, THIRD = (Address(bytes([10, 0, 0, last]), 32) for last in (1, 2, 3))
+HOME, OTHER = Address(bytes([10, 0, 0, 1]), 32), Address(bytes([10, 0, 0, 2]), 32)
 DYNAMIC = KnownLine("dynamic")
 
 
@@ -166,66 +165,3 @@ def test_a_fault_of_ours_is_told_and_the_whole_roster_written_again() -> None:
         gate.wait(lambda: gate.given[2:] == ["whole"])
         assert writer.is_alive
     assert [(entry["log_level"], entry["exc_info"]) for entry in logs] == [("error", True)]
-
-
-def test_a_change_of_very_many_is_written_in_portions_in_which_no_address_names_a_line_that_is_not_there(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(roster, "PORTION", 2)
-    change = RosterChange({1: DYNAMIC, 2: None, 3: DYNAMIC, 4: DYNAMIC}, {HOME: 1, OTHER: None, THIRD: 4})
-    gate = Gate()
-    with writing(gate) as writer:
-        gate.wait(lambda: gate.given == ["whole"])
-        writer.tell(change)
-        gate.wait(lambda: len(gate.given) == 6)
-    assert gate.given[1:] == [
-        RosterChange(lines={1: DYNAMIC, 3: DYNAMIC}),
-        RosterChange(lines={4: DYNAMIC}),
-        RosterChange(addresses={HOME: 1, OTHER: None}),
-        RosterChange(addresses={THIRD: 4}),
-        RosterChange(lines={2: None}),
-    ]
-
-
-def test_what_has_no_room_keeps_no_portion_after_it_from_being_written(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(roster, "PORTION", 1)
-
-    class Full(Gate):
-        def apply(self, change: RosterChange) -> None:
-            super().apply(change)
-            if change.lines:
-                raise FullError("no room for lines")
-
-    gate = Full()
-    with writing(gate) as writer, capture_logs() as logs:
-        gate.wait(lambda: gate.given == ["whole"])
-        writer.tell(RosterChange({1: DYNAMIC}, {HOME: 1}))
-        gate.wait(lambda: RosterChange(addresses={HOME: 1}) in gate.given)
-        gate.wait(lambda: gate.given[-1] == "whole")  # looked at later
-    assert [entry["why"] for entry in logs if entry["log_level"] == "error"] == ["no room for lines"]
-
-
-def test_the_gate_is_not_whole_while_more_than_a_portion_is_to_be_written(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(roster_writer, "PORTION", 1)
-    started, go_on = threading.Event(), threading.Event()
-
-    class Slow(Gate):
-        def apply(self, change: RosterChange) -> None:
-            started.set()
-            assert go_on.wait(30)
-            super().apply(change)
-
-    gate = Slow()
-    with writing(gate) as writer:
-        gate.wait(lambda: gate.given == ["whole"])
-        writer.tell(RosterChange({1: DYNAMIC}, {HOME: 1}))
-        assert not writer.is_whole
-        assert started.wait(30)
-        assert not writer.is_whole
-        go_on.set()
-        gate.wait(lambda: len(gate.given) > 1)
-    assert writer.is_whole

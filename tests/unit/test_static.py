@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sekisho.lines import chunks
 from sekisho.lines.events import Ending, Lease
 from sekisho.lines.holder import spans
-from sekisho.lines.list_change import ListChange, begun_leases, compare, ended_leases, listed_lines
+from sekisho.lines.list_change import ListChange, begun_leases, compare, ended_leases, listed_lines, portions
 from sekisho.lines.records import ListedLine
 from sekisho.lines.static import LIST, StaticLine, StaticList, static_login
 from sekisho.model import Address
@@ -81,10 +83,28 @@ def test_what_is_off_the_list_ends() -> None:
     assert before.lines == {}
 
 
-def test_what_is_off_the_list_the_moment_it_came_was_never_held() -> None:
-    before = held_by_a()
-    before.follow(StaticList(), NOON)
-    assert before.leases == set()
+@pytest.mark.parametrize("back", [timedelta(), timedelta(hours=1)])
+def test_what_is_off_the_list_no_later_than_it_came_was_never_held_and_nobody_before_has_it_back(
+    back: timedelta,
+) -> None:
+    before = Before({lease(ONE, "b", NOON - timedelta(hours=2)), lease(ONE, "a")}, {"a": FIXED, "b": FIXED})
+    before.follow(StaticList(), NOON - back)
+    assert [(span.line, span.end) for span in spans(before.leases)] == [(NUMBERS["b"], NOON)]
+
+
+def test_a_long_change_says_what_lines_are_before_they_hold_what_begins_and_nothing_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK", 1)
+    off = lease(TWO, "c")
+    change = ListChange((off,), {ONE: "a"}, {"c": None, "a": FIXED, "b": FIXED})
+    assert list(portions(change)) == [
+        ListChange(lines={"a": FIXED}),
+        ListChange(lines={"b": FIXED}),
+        ListChange(ended=(off,)),
+        ListChange(begun={ONE: "a"}),
+        ListChange(lines={"c": None}),
+    ]
 
 
 def test_an_address_that_changes_hands_begins_anew_and_no_neighbour_is_rewritten() -> None:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sekisho.daemon.lists import portions, write_lines, write_plans
-from sekisho.lines.chunks import chunks
+from sekisho.daemon.lists import write_leases, write_lines, write_plans
 from sekisho.lines.events import Boot, Heard, Lease
 from sekisho.lines.leases import decide, reboot
-from sekisho.lines.list_change import ListChange, compare
+from sekisho.lines.list_change import ListChange, compare, portions
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.lines.shared import Rule
 from sekisho.lines.static import StaticList
-from sekisho.lines.taking import after_others, as_events, in_force, with_shares
+from sekisho.lines.taking import as_events, in_force, with_shares
 from sekisho.model import Address, KnownLine, RosterChange
 from sekisho.store import Store, Transaction
 
@@ -86,25 +85,26 @@ class Intake:
     ) -> ListChange:
         """Put a list in place of the source's before, by the difference, which is returned.
 
-        `configured`: the lines of the configuration. `record` writes in the same transaction; with `dry_run`
-        nothing else does.
+        `configured`: the lines of the configuration. `record` writes in the first transaction; with `dry_run`
+        nothing else does. Many lines take several transactions, so that nobody waits for all of them: where
+        one fails the list is in the store in part, and whoever puts it again completes it. Callers put one
+        list at a time: only lists change what lists are compared with.
         """
-        with self._writing:
-            treatment, now = self._treatment(), self._utc()
+        now = self._utc()
+        with self._store.reading() as transaction:
+            change = compare(transaction, new, source, configured)
+        if dry_run:
             with self._store.transaction() as transaction:
-                change = compare(transaction, new, source, configured)
                 record(transaction, change)
-                if dry_run:
-                    return change
-                told = self._write_list(transaction, new, source, change, treatment, now)
-            self._pass_on(told)
+        else:
+            self._write_list(new, source, change, record, now)
         return change
 
     def refresh(self, lines: Collection[int]) -> None:
         """Tell the gate of lines anew: their class or relief has changed."""
         with self._writing:
             with self._store.reading() as transaction:
-                change = _change(transaction, {}, dict.fromkeys(lines), self._treatment(), self._utc())
+                change = _change(transaction, {}, lines, self._treatment(), self._utc())
             self._pass_on(change)
 
     def _record(
@@ -132,31 +132,38 @@ class Intake:
 
     def _write_list(
         self,
-        transaction: Transaction,
         new: StaticList,
         source: str,
         change: ListChange,
-        treatment: Treatment,
+        record: Callable[[Transaction, ListChange], object],
         now: datetime,
+    ) -> None:
+        for number, portion in enumerate(portions(change)):
+            with self._writing:
+                with self._store.transaction() as transaction:
+                    if number == 0:
+                        record(transaction, change)
+                        write_plans(transaction, new, self._rules(), now)
+                    told = self._write_portion(transaction, portion, source, now)
+                self._pass_on(told)
+        with self._writing, self._store.transaction() as transaction:
+            write_plans(transaction, new, self._rules(), now)  # of addresses that nobody holds any more
+
+    def _write_portion(
+        self, transaction: Transaction, portion: ListChange, source: str, now: datetime
     ) -> RosterChange:
-        lines: dict[int, KnownLine | None] = dict.fromkeys(write_lines(transaction, change))
-        holders: dict[Address, int | None] = {}
-        for removed, added in portions(transaction, change, source, now):
-            latest = transaction.latest({lease.address for lease in added})
-            transaction.change_leases(removed, after_others(added, latest))
-            static = {lease.login for lease in added}
-            changed, among = _bring_up(transaction, _addresses(removed, added), static)
-            holders |= changed
-            lines |= dict.fromkeys(among)
-        write_plans(transaction, new, self._rules(), now)
-        return _change(transaction, holders, lines, treatment, now)
+        lines = write_lines(transaction, portion)
+        added = write_leases(transaction, portion, source, now)
+        static = {lease.login for lease in added if lease.end is None}
+        holders, among = _bring_up(transaction, _addresses(portion.ended, added), static)
+        return _change(transaction, holders, {*lines, *among}, self._treatment(), now)
 
     def _settle(
         self, transaction: Transaction, touched: Collection[Address], treatment: Treatment
     ) -> RosterChange:
         """Bring the holdings of addresses to their latest leases."""
         holders, lines = _bring_up(transaction, touched)
-        return _change(transaction, holders, dict.fromkeys(lines), treatment, self._utc())
+        return _change(transaction, holders, lines, treatment, self._utc())
 
     def _pass_on(self, change: RosterChange) -> None:
         if change.lines or change.addresses:
@@ -186,24 +193,21 @@ def _bring_up(
 
 def _change(
     transaction: Transaction,
-    holders: dict[Address, int | None],
-    lines: dict[int, KnownLine | None],
+    holders: Mapping[Address, int | None],
+    lines: Collection[int],
     treatment: Treatment,
     now: datetime,
 ) -> RosterChange:
     """Return what the gate has to know of lines and of addresses that changed hands.
 
-    Both may be a million, and are filled in where they are: how a line is to be treated, and that whoever
-    holds an address and is no line that is known is nobody.
+    Whoever holds an address and is no line that is known is nobody.
     """
-    alike: dict[KnownLine | None, KnownLine | None] = {}  # one value for all lines that are
-    for some in chunks(lines):
-        for line, one in _known_lines(transaction, some, treatment, now):
-            lines[line] = alike.setdefault(one, one)
-    for address, holder in holders.items():
-        if holder is not None and lines[holder] is None:
-            holders[address] = None
-    return RosterChange(lines, holders)
+    known = dict(_known_lines(transaction, lines, treatment, now))
+    of_known = {
+        address: None if line is not None and known[line] is None else line
+        for address, line in holders.items()
+    }
+    return RosterChange(known, of_known)
 
 
 def _known_lines(

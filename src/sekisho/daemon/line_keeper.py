@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from sekisho.api.problems import RefusalError
 from sekisho.config import Config
 from sekisho.config.schema import share_rules
 from sekisho.daemon.attempts import Attempts
@@ -229,10 +230,18 @@ class LineKeeper:
         lines: StaticList,
         record: Callable[[Transaction, ListChange], object] = lambda *_: None,
         *,
+        config: Config,
         dry_run: bool = False,
     ) -> ListChange:
-        """Put a list in place of the one before. Raises StoreError."""
-        return self._put(lines, LIST, record, dry_run=dry_run)
+        """Put a list in place of the one before; `config`: the one by which it was read.
+
+        Raises StoreError, and RefusalError where another configuration has come into force meanwhile.
+        """
+        with self._listing:
+            if config != self._config:
+                detail = "the configuration has changed while the list was read: import the list again"
+                raise RefusalError(409, "reloaded", "Another configuration is in force", detail)
+            return self._put(lines, LIST, record, dry_run=dry_run)
 
     def refresh(self, lines: Collection[int]) -> None:
         """Tell the gate of lines whose relief has changed. Raises StoreError."""

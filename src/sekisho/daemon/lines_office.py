@@ -58,9 +58,17 @@ class PutList(Protocol):
     """Puts a list in place of the one imported before, by the difference; raises StoreError."""
 
     def __call__(
-        self, lines: StaticList, record: Callable[[Transaction, ListChange], object], *, dry_run: bool
+        self,
+        lines: StaticList,
+        record: Callable[[Transaction, ListChange], object],
+        *,
+        config: Config,
+        dry_run: bool,
     ) -> ListChange:
-        """Do it in one transaction with what `record` writes; change nothing of lines where `dry_run`."""
+        """Begin in one transaction with what `record` writes; change nothing of lines where `dry_run`.
+
+        `config`: by which the list was read. Raises RefusalError where another is in force now.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,7 @@ class KeptLines:
                 lambda done, found: done.record(
                     replace(entry, outcome=import_outcome(found, dry_run=dry_run))
                 ),
+                config=config,
                 dry_run=dry_run,
             )
         log.info("list read", dry_run=dry_run, by_uid=peer.uid, by_pid=peer.pid)

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 
-from sekisho.lines.chunks import chunks
 from sekisho.lines.events import Lease
 from sekisho.lines.list_change import ListChange, begun_leases, ended_leases, listed_lines
 from sekisho.lines.shared import Rule, port_plans
 from sekisho.lines.static import LIST, StaticList, static_login
+from sekisho.lines.taking import after_others
 from sekisho.model import PortPlan
 from sekisho.store import Transaction
 
 
-def write_lines(transaction: Transaction, change: ListChange) -> Iterator[int]:
-    """Write what a list says of lines; yield their numbers."""
-    for some in chunks(change.lines.items()):
-        numbers = transaction.number_lines([name for name, _ in some])
-        transaction.set_lines(listed_lines(some, numbers))
-        yield from numbers.values()
+def write_lines(transaction: Transaction, change: ListChange) -> list[int]:
+    """Write what a list says of lines; return their numbers."""
+    numbers = transaction.number_lines(change.lines.keys())
+    transaction.set_lines(listed_lines(change.lines.items(), numbers))
+    return list(numbers.values())
 
 
-def portions(
-    transaction: Transaction, change: ListChange, source: str, now: datetime
-) -> Iterator[tuple[list[Lease], list[Lease]]]:
-    """Yield the leases to remove and to add, some at a time; an address has all of its own in one portion."""
-    for ended in chunks(change.ended):
-        yield ended, ended_leases(ended, now)
-    for begun in chunks(change.begun.items()):
-        numbers = transaction.number_lines({name for _, name in begun})
-        yield [], begun_leases(begun, numbers, source, now)
+def write_leases(transaction: Transaction, change: ListChange, source: str, now: datetime) -> list[Lease]:
+    """Write the leases that end and begin; return them."""
+    numbers = transaction.number_lines(set(change.begun.values()))
+    begun = begun_leases(change.begun.items(), numbers, source, now)
+    latest = transaction.latest({lease.address for lease in begun})
+    added = [*ended_leases(change.ended, now), *after_others(begun, latest)]
+    transaction.change_leases(change.ended, added)
+    return added
 
 
 def write_plans(transaction: Transaction, new: StaticList, rules: Iterable[Rule], now: datetime) -> None:

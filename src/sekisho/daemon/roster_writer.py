@@ -10,8 +10,7 @@ import structlog
 
 from sekisho.api.problems import RefusalError
 from sekisho.gate import FullError, GateError
-from sekisho.lines.roster import PORTION, portions
-from sekisho.model import RosterChange
+from sekisho.model import Address, KnownLine, RosterChange
 from sekisho.store import StoreError
 
 RETRY_SECONDS = 5.0  # after the gate, or the store, has refused
@@ -33,8 +32,8 @@ class RosterWriter:
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._ending = threading.Event()
-        self._pending = RosterChange()
-        self._being_written = RosterChange()
+        self._lines: dict[int, KnownLine | None] = {}
+        self._addresses: dict[Address, int | None] = {}
         self._is_due = True  # the whole roster, until it is written
         self._again = False  # it was asked for while it was being written
         self._lack: str | None = None
@@ -55,10 +54,9 @@ class RosterWriter:
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether the gate has the whole roster, but for what is written at once."""
+        """Tell whether the gate has the whole roster."""
         with self._lock:
-            left = _size(self._pending) + _size(self._being_written)
-            return not self._is_due and self._lack is None and left <= PORTION
+            return not self._is_due and self._lack is None
 
     @property
     def is_alive(self) -> bool:
@@ -68,12 +66,8 @@ class RosterWriter:
     def tell(self, change: RosterChange) -> None:
         """Take a change; it is in the gate shortly after."""
         with self._lock:
-            before = self._pending
-            if _size(before):
-                change = RosterChange(
-                    {**before.lines, **change.lines}, {**before.addresses, **change.addresses}
-                )
-            self._pending = change  # as it is, where it is alone: it may name a million lines
+            self._lines.update(change.lines)
+            self._addresses.update(change.addresses)
         self._woken.set()
 
     def start_over(self) -> None:
@@ -100,37 +94,25 @@ class RosterWriter:
     def _write(self) -> None:
         """Write the whole where it is due, else what was told; what finds no room is looked at later."""
         with self._lock:
-            pending, self._pending = self._pending, RosterChange()
+            pending = RosterChange(self._lines, self._addresses)
+            self._lines, self._addresses = {}, {}
             rested = self._lack is not None and time.monotonic() >= self._rest_until
             whole, self._again = self._is_due or rested, False
-            self._being_written = RosterChange() if whole else pending
-        if not whole and not _size(pending):
+        if not whole and not pending.lines and not pending.addresses:
             return
         try:
             if whole:
                 self._reconcile()  # what was told meanwhile is written after this
             else:
-                self._apply_all(pending)
+                self._apply(pending)
         except FullError as error:
             self._rest(str(error), whole=whole)
         else:
             if whole:
                 self._lack, self._rest_seconds = None, RETRY_SECONDS
-        with self._lock:
-            self._being_written = RosterChange()
-            if whole:
+        if whole:
+            with self._lock:
                 self._is_due = self._again
-
-    def _apply_all(self, change: RosterChange) -> None:
-        """Write a change portion by portion, what has no room left out and told at the end."""
-        lack: FullError | None = None
-        for portion in portions(change):
-            try:
-                self._apply(portion)
-            except FullError as error:
-                lack = error
-        if lack is not None:
-            raise lack
 
     def _rest(self, lack: str, *, whole: bool) -> None:
         """Let time pass until the whole is tried again, each time twice as long."""
@@ -143,7 +125,3 @@ class RosterWriter:
     def _try_again(self) -> None:
         self.start_over()
         self._ending.wait(RETRY_SECONDS)
-
-
-def _size(change: RosterChange) -> int:
-    return len(change.lines) + len(change.addresses)

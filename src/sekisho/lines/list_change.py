@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from sekisho.lines.chunks import chunks
+from sekisho.lines import chunks
 from sekisho.lines.events import Ending, Lease
 from sekisho.lines.records import ListedLine
 from sekisho.lines.static import CONFIG, StaticLine, StaticList, static_login
@@ -54,9 +54,31 @@ def compare(lists: Lists, new: StaticList, source: str, configured: StaticList) 
     return ListChange((*off, *taken_over), begun, lines)
 
 
+def portions(change: ListChange) -> Iterator[ListChange]:
+    """Cut a change into what is written at a time; at least one portion, all of it where that is little.
+
+    Lines are said to be something before they hold what begins, and nothing any more at the end.
+    """
+    if len(change.ended) + len(change.begun) + len(change.lines) <= chunks.CHUNK:
+        yield change
+        return
+    for listed in chunks.chunks((name, line) for name, line in change.lines.items() if line is not None):
+        yield ListChange(lines=dict(listed))
+    for ended in chunks.chunks(change.ended):
+        yield ListChange(ended=tuple(ended))
+    for begun in chunks.chunks(change.begun.items()):
+        yield ListChange(begun=dict(begun))
+    for gone in chunks.chunks(name for name, line in change.lines.items() if line is None):
+        yield ListChange(lines=dict.fromkeys(gone))
+
+
 def ended_leases(leases: Iterable[Lease], now: datetime) -> list[Lease]:
-    """Return what takes the place of leases that end; one that had just begun was never."""
-    return [lease._replace(end=now, ending=Ending.LIST) for lease in leases if lease.begin < now]
+    """Return what takes the place of leases that end.
+
+    One that begins no earlier than it ends stays all the same, as nobody's: else whoever it has superseded
+    would hold the address again.
+    """
+    return [lease._replace(end=max(now, lease.begin), ending=Ending.LIST) for lease in leases]
 
 
 def begun_leases(
@@ -85,7 +107,7 @@ def _take_out_leases(
     off: list[Lease] = []
     taken_over: list[Lease] = []
     here: set[str] = set()
-    for some in chunks(lists.static_leases()):
+    for some in chunks.chunks(lists.static_leases()):
         others = [lease for lease in some if not _take_out(addresses, lease, source)]
         names = lists.line_names({lease.line for lease in others})
         for lease in others:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
-from sekisho.lines.chunks import chunks
 from sekisho.lines.pools import ClassOf
-from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster, RosterChange
-
-PORTION = 50_000  # of a change: what is written of a million at once would take more room than the change
+from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster
 
 _IPV4_BYTES = 4
 
@@ -62,21 +59,6 @@ def roster(
     if len(lines) < len(first):
         addresses = {address: line for address, line in addresses.items() if line in lines}
     return Roster(lines, addresses)
-
-
-def portions(change: RosterChange) -> Iterator[RosterChange]:
-    """Cut a change: lines come before their addresses, and go after these."""
-    if len(change.lines) + len(change.addresses) <= PORTION:
-        yield change
-        return
-    for some in chunks(
-        ((number, line) for number, line in change.lines.items() if line is not None), PORTION
-    ):
-        yield RosterChange(lines=dict(some))
-    for held in chunks(change.addresses.items(), PORTION):
-        yield RosterChange(addresses=dict(held))
-    for gone in chunks((number for number, line in change.lines.items() if line is None), PORTION):
-        yield RosterChange(lines=dict.fromkeys(gone))
 
 
 def usable_plans(treatment: Treatment, plans: Mapping[bytes, PortPlan]) -> dict[bytes, PortPlan]:
