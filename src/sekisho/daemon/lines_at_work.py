@@ -32,14 +32,14 @@ class LinesAtWork:
 
     def follow(self, config: Config) -> None:
         """Take another configuration as the one in force."""
+        try:  # first: a long list takes its time, and a client with another secret is not heard meanwhile
+            self.sources.follow(config)
+        except GateError as error:
+            log.error("clients of accounting stay as they are", why=str(error))  # noqa: TRY400 - the message says it all
         try:
             self.keeper.follow(config)
         except StoreError as error:
             log.error("the lists of lines stay as they are until the store takes them", why=str(error))  # noqa: TRY400 - the message says it all
-        try:
-            self.sources.follow(config)
-        except GateError as error:
-            log.error("clients of accounting stay as they are", why=str(error))  # noqa: TRY400 - the message says it all
 
 
 def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:

@@ -5,7 +5,7 @@
 
 It is a process of its own for two reasons. To verify and read 10,000 datagrams a second and to settle what
 they say are both work for one core, and threads of Python share one. And what strangers send is read where
-there are no capabilities but to open files: nothing here can touch the gate.
+there are no capabilities but to open files: no fault in here can touch the kernel's side of the gate.
 """
 
 from __future__ import annotations
@@ -100,10 +100,10 @@ def obey(daemon: Connection, bell: int) -> None:
 
 def _asked(daemon: Connection, server: RadiusServer) -> object:
     """Return the next message; end where nothing hears any more, which the daemon sees."""
-    while not daemon.poll(LOOK_SECONDS):
-        if not server.state().alive:
-            raise SystemExit(1)
-    return daemon.recv()
+    while server.state().alive:
+        if daemon.poll(LOOK_SECONDS):
+            return daemon.recv()
+    raise SystemExit(1)
 
 
 def main() -> None:

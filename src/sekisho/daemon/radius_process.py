@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -9,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from sekisho.daemon import radius_child
@@ -19,6 +24,7 @@ from sekisho.lines.radius_reception import Client
 from sekisho.lines.radius_server import RadiusState
 
 ANSWER_SECONDS: Final = 20.0  # longer than the store keeps anybody waiting
+SEND_SECONDS = 5  # until whoever does not read is given up
 STOP_SECONDS: Final = 4.0  # to acknowledge what is in hand; the service manager gives 10 s to all of it
 END_SECONDS: Final = 2.0  # from there to the process's end
 
@@ -45,27 +51,16 @@ class RadiusProcess:
         self._begin = Begin(tuple(listen), tuple(clients), tuple(naming), url)
         self._bell = bell
         self._asking = threading.Lock()
-        self._has_answered = True
         self._report = _UNHEARD
 
     def start(self) -> None:
         """Begin to hear, in the caller's network namespace. Raises GateError."""
-        self._connection, theirs = Pipe()
-        files = (theirs.fileno(), self._bell)
-        # -P: whatever lies in the directory from which somebody starts the daemon is no module of ours.
-        # Its own session: Ctrl-C is for the daemon, which ends it in turn.
-        command = (sys.executable, "-P", "-m", radius_child.__name__, *map(str, files))
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    command, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
-                )
-            except OSError as error:
-                self._connection.close()
-                raise GateError(
-                    f"the process that hears accounting cannot be started: {error.strerror}: "
-                    "let this machine run more processes (TasksMax=, ulimit -u), or give it more memory"
-                ) from error
+        try:
+            self._connection, theirs = _pipe()
+            with theirs:
+                self._process = _start(theirs.fileno(), self._bell)
+        except OSError as error:
+            raise GateError(f"the process that hears accounting cannot be started: {_told(error)}") from error
         with ExitStack() as undoing:
             undoing.callback(self._end)
             if (why := self._ask(self._begin)) is not None:
@@ -86,6 +81,14 @@ class RadiusProcess:
     def is_alive(self) -> bool:
         """Tell whether the process is there; it ends where nothing hears any more."""
         return self._process.poll() is None
+
+    def check(self) -> None:
+        """Raise GateError where the process is not there."""
+        status = self._process.poll()
+        if status is None:
+            return
+        how = f"was killed by signal {-status}" if status < 0 else f"ended by a fault of ours, status {status}"
+        raise GateError(f"the process that hears accounting {how}: start the daemon anew")
 
     def report(self) -> Report:
         """Return how the work goes, or went when the process was last there."""
@@ -108,13 +111,13 @@ class RadiusProcess:
             self._asking.release()
 
     def _asked(self, what: Begin | Follow | Ask, seconds: float) -> Any:
-        if self._has_answered:
+        with suppress(BlockingIOError):  # it does not even read
             self._connection.send(what)
-            self._has_answered = self._connection.poll(seconds)
-        if not self._has_answered:
-            self._process.kill()  # its next answer would be to this message
-            raise GateError(_SILENT)
-        return self._connection.recv()
+            if self._connection.poll(seconds):
+                return self._connection.recv()
+        self._process.kill()
+        self._connection.close()  # or its answer, if it was on its way, would be to the next message
+        raise GateError(_SILENT)
 
     def _end(self) -> None:
         self._connection.close()
@@ -123,3 +126,29 @@ class RadiusProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _pipe() -> tuple[Connection, Connection]:
+    """Return both ends of a connection; the first gives up sending after a time, with BlockingIOError."""
+    ours, theirs = Pipe()
+    with socket.socket(fileno=os.dup(ours.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+    return ours, theirs
+
+
+def _start(*files: int) -> subprocess.Popen[bytes]:
+    # -P: whatever lies in the directory from which somebody starts the daemon is no module of ours.
+    # Its own session: Ctrl-C is for the daemon, which ends it in turn.
+    command = (sys.executable, "-P", "-m", radius_child.__name__, *map(str, files))
+    return subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def _told(error: OSError) -> str:
+    """Say what was missing and the way out."""
+    way_out = {
+        errno.EAGAIN: "let this machine run more processes (TasksMax=, ulimit -u)",
+        errno.EMFILE: "let the daemon open more files (LimitNOFILE=, ulimit -n)",
+        errno.ENFILE: "let this machine open more files (fs.file-max)",
+        errno.ENOMEM: "give this machine more memory",
+    }
+    return f"{error.strerror}: {way_out.get(error.errno or 0, f'see that {sys.executable} can be run')}"

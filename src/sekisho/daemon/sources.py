@@ -69,8 +69,8 @@ class Sources:
 
     def check(self) -> None:
         """Raise GateError where one of them has ended by itself."""
-        if self._radius is not None and not self._radius.is_alive:
-            raise GateError("nothing hears accounting any more, our fault: start the daemon anew")
+        if self._radius is not None:
+            self._radius.check()
         if self._radacct is not None and not self._radacct.is_alive:
             raise GateError("the thread that reads radacct has ended, our fault: start the daemon anew")
 
