@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from bench import nas, programs
 from sekisho.gate import abi, bpf
+from sekisho.plan import line_numbers
 from sekisho.store import open_journal
 from tests.system.netns import network
 from tests.system.scene import Daemon, GateScene
@@ -102,6 +103,12 @@ class Site(GateScene):
         found = np.zeros(count, np.uint64)
         found[np.frombuffer(keys, _KEY)["ipv4"].astype(np.int64) - nas.FIRST] = np.frombuffer(values, "=u8")
         return found
+
+
+def expected_holders(lines: int, shift: int) -> NDArray[np.uint64]:
+    """Return what `Site.holders` finds when each line has the address so many places after its own."""
+    numbers = line_numbers(nas.name_of(line) for line in range(lines)).values()
+    return np.roll(np.fromiter(numbers, np.uint64, lines) | np.uint64(abi.LINE_KNOWN), shift)
 
 
 @contextmanager

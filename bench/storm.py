@@ -19,9 +19,7 @@ from bench import nas
 from bench.accounting import starts
 from bench.nas import Status, Told
 from bench.rows import Row, at_most
-from bench.site import Site, site
-from sekisho.gate import abi
-from sekisho.plan import line_numbers
+from bench.site import Site, expected_holders, site
 
 LINES: Final = 100_000
 SECONDS: Final = 60
@@ -68,7 +66,7 @@ def measure() -> Iterator[Row]:
         _ = where.send(requests, at_once=1_024).per_second
         where.wait_until_settled()
         nas.write_requests(reconnections(), requests)
-        sampler = Sampler(where, holders())
+        sampler = Sampler(where, expected_holders(LINES, _SHIFT))
         sampler.start()
         try:
             sent = where.send(requests, at_once=AT_ONCE, rate=2 * LINES / SECONDS)
@@ -91,15 +89,6 @@ def reconnections() -> Iterator[Told]:
 def new_address(line: int) -> int:
     """Return the address that a line gets."""
     return (line + _SHIFT) % LINES
-
-
-def holders() -> NDArray[np.uint64]:
-    """Return what the kernel's table has for each address when its new line has it."""
-    numbers = list(line_numbers(nas.name_of(line) for line in range(LINES)).values())
-    found = np.zeros(LINES, np.uint64)
-    for line, number in enumerate(numbers):
-        found[new_address(line)] = abi.LINE_KNOWN | number
-    return found
 
 
 def by_line(by_address: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -87,7 +87,7 @@ class RadiusProcess:
         status = self._process.poll()
         if status is None:
             return
-        how = f"was killed by signal {-status}" if status < 0 else f"ended by a fault of ours, status {status}"
+        how = f"was killed by signal {-status}" if status < 0 else f"ended, our fault (status {status})"
         raise GateError(f"the process that hears accounting {how}: start the daemon anew")
 
     def report(self) -> Report:
