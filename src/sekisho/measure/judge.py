@@ -9,11 +9,11 @@ more follows from them than from their common totals.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from sekisho.measure.bins import BINS
-from sekisho.measure.cells import Cell, Dimension, Identity, Ledger, Published, Shape, Table, identity, places
+from sekisho.measure.cells import Cell, Dimension, Ledger, Published, Shape, Table, identity, places
 from sekisho.measure.feasible import Equation
 from sekisho.measure.windows import Window, parts, window_at
 
@@ -58,7 +58,14 @@ def related_to(new: Published, ledger: Ledger, zone: ZoneInfo) -> set[Published]
     return related
 
 
-def told(one: Published | Identity) -> str:
+class _Told(Protocol):
+    @property
+    def statistic(self) -> str: ...
+    @property
+    def window(self) -> Window: ...
+
+
+def told(one: _Told) -> str:
     """Say what was published."""
     return f"{one.statistic} of the {one.window.size} from {one.window.begin:%Y-%m-%d %H:%M} UTC"
 
