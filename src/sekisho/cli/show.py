@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sekisho.api.models import ClassStatus, GivenBy, LimitValue, Status, TrialBrief
+from sekisho.api.models import BlockValue, GivenBy, LimitValue, Status, TrialBrief
 from sekisho.trial.plan import Arm
 from sekisho.trial.standing import State
 
@@ -52,36 +52,21 @@ def _parts(status: Status) -> Iterator[RenderableType]:
     yield from alarms(status)
     yield from _file(status)
     if status.trial is not None:
-        yield f"trial {status.trial.name}: {status.trial.state} (`sekisho trial status` tells more)"
+        yield from _trial(status, status.trial)
 
 
 def _classes(status: Status) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    has_trial = any(one.given_by is GivenBy.TRIAL for one in status.classes.values())
-    columns = ("class", "mode", "cap", "delay", "excess", "sessions", "held", "admitted", "refused")
-    for column in (*columns, "by") if has_trial else columns:
-        left = column in ("class", "mode", "excess", "by")
-        table.add_column(column, justify="left" if left else "right")
+    for column in ("class", "mode", "cap", "delay", "excess", "sessions", "held", "admitted", "refused"):
+        table.add_column(column, justify="left" if column in ("class", "mode", "excess") else "right")
     for name, one in status.classes.items():
         held = "-" if one.held_now is None else str(one.held_now)
         table.add_row(
             name + (" *" if one.overridden else ""),
             *(one.mode, str(one.cap), one.delay, one.excess),
             *(str(one.sessions), held, str(one.admitted), str(one.refused)),
-            *((_given_by(one, status.trial),) if has_trial else ()),
         )
     return table
-
-
-def _given_by(one: ClassStatus, trial: TrialBrief | None) -> str:
-    """Say in a word what gives a class its limit."""
-    if one.given_by is not GivenBy.TRIAL:
-        return "gate set" if one.given_by is GivenBy.OPERATOR else "file"
-    if trial is not None and trial.state is State.SUSPENDED:
-        return "trial, suspended"
-    if one.block is None:
-        return "trial"
-    return f"trial, phase {one.block.phase}" if one.block.arm is Arm.PHASE else f"trial, {one.block.arm}"
 
 
 def alarms(status: Status) -> Iterator[Text]:
@@ -101,3 +86,17 @@ def _file(status: Status) -> Iterator[RenderableType]:
         yield Text(f"the file was refused at {status.config.refused.at:%Y-%m-%d %H:%M:%S %Z}:", style="red")
         for problem in status.config.refused.problems:
             yield f"  {problem}"
+
+
+def _trial(status: Status, trial: TrialBrief) -> Iterator[str]:
+    yield f"trial {trial.name}: {trial.state} (`sekisho trial status` tells more)"
+    for name, one in status.classes.items():
+        if one.given_by is GivenBy.TRIAL and one.file is not None:
+            why = "suspended" if trial.state is State.SUSPENDED else _block(one.block)
+            yield f"  {name}: by the trial, {why}; the file says {limit_text(one.file)}"
+
+
+def _block(block: BlockValue | None) -> str:
+    if block is None:
+        return "in no block"
+    return f"phase {block.phase}" if block.arm is Arm.PHASE else str(block.arm)
