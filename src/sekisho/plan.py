@@ -34,7 +34,7 @@ from sekisho.model import (
     Timeouts,
     Wanted,
 )
-from sekisho.trial.plan import Plan
+from sekisho.trial.plan import Plan, observing
 from sekisho.trial.standing import Standing, State
 
 Overrides = Mapping[str, Limit]
@@ -142,6 +142,20 @@ def not_held(overrides: Overrides, standing: Standing | None) -> dict[str, Limit
     """Return the overrides that a trial leaves: other values than the plan's would spoil what it measures."""
     held = frozenset() if standing is None else standing.holds
     return {name: limit for name, limit in overrides.items() if name not in held}
+
+
+def observed_first(in_kernel: Mapping[str, Limit], changes: Mapping[str, Limit]) -> list[tuple[str, Limit]]:
+    """Return what is to be written before changes, so that what is to be observed waits for no queue.
+
+    Another delay needs other queue rules, which take a while and may fail; the mode alone needs none.
+    """
+    return [
+        (name, observing(in_kernel[name]))
+        for name, limit in changes.items()
+        if limit.mode is Mode.OBSERVE
+        and in_kernel[name].mode is Mode.ENFORCE
+        and limit.delay_ms != in_kernel[name].delay_ms
+    ]
 
 
 def too_many_delays(config: Config, overrides: Overrides, standing: Standing | None) -> str | None:

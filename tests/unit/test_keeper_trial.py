@@ -130,6 +130,28 @@ def test_a_suspended_trial_observes_and_leaves_its_classes_to_operators() -> Non
     assert scene.keeper.kept.overrides == {}
 
 
+def test_what_is_to_be_observed_is_so_before_any_queue_is_touched() -> None:
+    scene, trial = scene_on(3)
+    scene.story.clear()
+    trial.suspension = SUSPENSION
+    scene.keeper.follow_trial()
+    assert scene.story[:3] == ["write limits", "write limits", "hold [1000, 2000, 4000]"]
+    again, trial = scene_on(3)
+    trial.suspension = SUSPENSION
+    again.hold.failing = 1
+    with pytest.raises(GateError):
+        again.keeper.follow_trial()
+    assert {limit.mode for limit in again.in_kernel.values()} == {Mode.OBSERVE}
+
+
+def test_where_the_delay_stays_it_is_one_write() -> None:
+    scene, trial = scene_on(2)
+    scene.story.clear()
+    trial.suspension = SUSPENSION
+    assert scene.keeper.follow_trial() == ("dynamic",)
+    assert scene.story == ["write limits"]
+
+
 def test_a_reload_follows_another_plan_at_once() -> None:
     scene, trial = scene_on(3)
     scene.text = scene.text.replace("cap = 3", "cap = 2")

@@ -32,6 +32,7 @@ from sekisho.plan import (
     file_limits,
     installed_limits,
     not_held,
+    observed_first,
     surviving,
     trial_limits,
     unfollowable,
@@ -115,7 +116,7 @@ class Keeper:
             in_kernel, tables = installed_limits(kept.tables), kept.tables
             changed = {name: limit for name, limit in after.limits().items() if in_kernel[name] != limit}
             try:
-                for name, limit in changed.items():
+                for name, limit in (*observed_first(in_kernel, changed), *changed.items()):
                     write, then = limit_change(tables, name, limit)
                     apply(gate, self.hold, tables, then, (write,))
                     tables = then
