@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OBJECT = "sekisho/gate/gate.bpf.o"
+TEMPLATES = "sekisho/pages/templates"
 
 
 def run(*argv: str | Path, cwd: Path) -> str:
@@ -55,6 +56,9 @@ def test_wheel_is_pure_python_and_carries_the_stripped_object(wheel: Path) -> No
         names = archive.namelist()
         packed = archive.read(OBJECT)
     assert packed == (ROOT / "src" / OBJECT).read_bytes()
+    templates = {f"{TEMPLATES}/{path.name}" for path in (ROOT / "src" / TEMPLATES).iterdir()}
+    assert len(templates) > 2
+    assert templates <= set(names)
     assert b".BTF" in packed
     assert b".debug_info" not in packed
     assert {name.split("/")[0] for name in names} == {"sekisho", f"sekisho-{version('sekisho')}.dist-info"}

@@ -14,6 +14,7 @@ from sekisho.cli.common import FAILED, File, Name, NameFrom, asked, fail, print_
 from sekisho.cli.trial_words import Language
 
 if TYPE_CHECKING:
+    from sekisho.config import Config
     from sekisho.trial.protocol import TrialProtocol
 
 app = typer.Typer(
@@ -40,6 +41,18 @@ def show_plan(config: File, as_json: Json = False, lang: Lang = Language.EN) -> 
         print_json(trial_json(protocol))
     else:
         print_trial(protocol, lang)
+
+
+@app.command("notice")
+def show_notice(
+    config: File,
+    lang: Annotated[Language, typer.Option("--lang", help="In which language.")],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page there.")] = None,
+) -> None:
+    """Print the announcement of the trial for customers, made of the plan itself."""
+    from sekisho.cli.notice import print_notice
+
+    print_notice(read_trial(config), config, lang, html)
 
 
 @app.command()
@@ -114,9 +127,18 @@ def _act(act: str, reason: str, name: str | None, config: Path | None, *, as_jso
 
 
 def _protocol(config: Path) -> TrialProtocol:
-    """Read the trial of a configuration; tell what is wrong with it on the way."""
-    from sekisho.cli.files import read_config, told
+    """Read what is settled of the trial of a configuration."""
     from sekisho.config.trial_plan import protocol_of
+
+    protocol = protocol_of(read_trial(config))
+    if protocol is None:
+        raise AssertionError("a configuration without [trial] has been refused")
+    return protocol
+
+
+def read_trial(config: Path) -> Config:
+    """Read a configuration with a trial; tell what is wrong with it on the way."""
+    from sekisho.cli.files import read_config, told
 
     try:
         checked = read_config(config)
@@ -126,7 +148,6 @@ def _protocol(config: Path) -> TrialProtocol:
         typer.echo(told(config, checked), err=True)
     if checked.config is None:
         raise typer.Exit(FAILED)
-    protocol = protocol_of(checked.config)
-    if protocol is None:
+    if checked.config.trial is None:
         raise fail(f"{config} has no [trial]: docs/trial.md tells how one is written")
-    return protocol
+    return checked.config

@@ -101,6 +101,7 @@ def _shown(value: object) -> str:
 
 
 _SENTENCES: dict[str, Callable[[ErrorDetails], tuple[str, str]]] = {
+    "dict_type": _type("a table", "write a header in brackets and its keys below"),
     "enum": _choice,
     "int_type": _type("a whole number", "write a number without quotes, as in 5"),
     "string_type": _type("a text in quotes", 'write it as in "office-17"'),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
+from sekisho.config.notice import NoticeTable
 from sekisho.config.places import Zone
 from sekisho.config.rules import LONGEST_DELAY_MS
 from sekisho.config.table import Table
@@ -143,3 +144,4 @@ class TrialTable(SpanTable):
     maintenance: tuple[MaintenanceTable, ...] = ()
     outcomes: tuple[Outcome, ...] = tuple(Outcome)
     guardrails: GuardrailsTable = GuardrailsTable.model_validate({})
+    notice: dict[str, NoticeTable] = Field({})  # by language

@@ -11,7 +11,15 @@ from sekisho.config.draft import Draft
 from sekisho.config.problems import Finding, Path, Severity, dotted, twice
 from sekisho.config.rules import cap_beyond, delay_worry
 from sekisho.config.trial import ChangeTable, SpanTable, SwitchbackTable, TrialTable
-from sekisho.config.trial_draft import MAINTENANCE, PHASES, SWITCHBACK, TRIAL, TrialDraft, finish_trial
+from sekisho.config.trial_draft import (
+    MAINTENANCE,
+    NOTICE,
+    PHASES,
+    SWITCHBACK,
+    TRIAL,
+    TrialDraft,
+    finish_trial,
+)
 from sekisho.config.trial_plan import trial_plan
 from sekisho.durations import format_ms
 from sekisho.model import Mode
@@ -36,6 +44,7 @@ def check_trial(draft: Draft) -> Iterator[Finding]:
     if draft.trial is None:
         return
     yield from _worries(draft, draft.trial)
+    yield from _called(draft, draft.trial)
     if draft.trial.table is None:
         return
     found = tuple(_wrong(draft.trial, draft.trial.table))
@@ -75,6 +84,15 @@ def _worries(draft: Draft, trial: TrialDraft) -> Iterator[Finding]:
                 yield Finding((*path, "cap"), *wrong)
         if change.delay_ms is not None and (worry := delay_worry(change.delay_ms)) is not None:
             yield Finding((*path, "delay"), *worry, Severity.WARNING)
+
+
+def _called(draft: Draft, trial: TrialDraft) -> Iterator[Finding]:
+    """Tell which classes the notice names that there are not."""
+    for language, table in trial.notice.items():
+        for name in table.classes:
+            if name not in draft.declared:
+                way_out = "name one that is declared, or leave it out"
+                yield Finding((*NOTICE, language, "classes", name), f'there is no class "{name}"', way_out)
 
 
 def _is_readable(draft: Draft, table: TrialTable) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sekisho.config.explain import unknown_key
+from sekisho.config.notice import LANGUAGES, NoticeTable
 from sekisho.config.problems import Finding, Path
 from sekisho.config.reader import Reader
 from sekisho.config.trial import (
@@ -23,7 +25,8 @@ SWITCHBACK: Path = (*TRIAL, "switchback")
 PHASES: Path = (*TRIAL, "phase")
 MAINTENANCE: Path = (*TRIAL, "maintenance")
 GUARDRAILS: Path = (*TRIAL, "guardrails")
-_INNER = ("phase", "switchback", "maintenance", "guardrails")
+NOTICE: Path = (*TRIAL, "notice")
+_INNER = ("phase", "switchback", "maintenance", "guardrails", "notice")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class TrialDraft:
     switchback: SwitchbackTable | None
     maintenance: Mapping[int, MaintenanceTable]
     guardrails: GuardrailsTable | None
+    notice: Mapping[str, NoticeTable]
 
 
 def read_trial(reader: Reader, data: Mapping[str, Any]) -> TrialDraft | None:
@@ -52,6 +56,7 @@ def read_trial(reader: Reader, data: Mapping[str, Any]) -> TrialDraft | None:
         ),
         maintenance=reader.tables(MaintenanceTable, MAINTENANCE, enumerate(reader.array(inner, MAINTENANCE))),
         guardrails=reader.table(GuardrailsTable, inner.get("guardrails", {}), GUARDRAILS),
+        notice=_notice(reader, inner.get("notice", {})),
     )
 
 
@@ -64,8 +69,19 @@ def finish_trial(draft: TrialDraft) -> TrialTable:
         "switchback": draft.switchback,
         "maintenance": tuple(draft.maintenance.values()),
         "guardrails": draft.guardrails,
+        "notice": dict(draft.notice),
     }
     return draft.table.model_copy(update=inner)
+
+
+def _notice(reader: Reader, notice: Any) -> Mapping[str, NoticeTable]:
+    if not isinstance(notice, dict):
+        way_out = "write it as [trial.notice.en] or [trial.notice.ja]"
+        reader.findings.append(Finding(NOTICE, f"{toml(notice)} is no table", way_out))
+        return {}
+    reader.findings += (unknown_key((*NOTICE, key), LANGUAGES) for key in notice if key not in LANGUAGES)
+    known = ((key, one) for key, one in notice.items() if key in LANGUAGES)
+    return reader.tables(NoticeTable, NOTICE, known)
 
 
 def _phases(reader: Reader, inner: Mapping[str, Any]) -> Iterator[tuple[int, PhaseTable]]:

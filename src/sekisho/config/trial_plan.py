@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sekisho.config.schema import ClassTable, Config
 from sekisho.config.trial import PhaseTable, SwitchbackTable, TrialTable
 from sekisho.model import Limit
+from sekisho.trial.notice import Notice, notice
 from sekisho.trial.plan import Phase, Plan, Switchback
 from sekisho.trial.protocol import TrialProtocol
 
@@ -24,6 +25,14 @@ def protocol_of(config: Config) -> TrialProtocol | None:
         return None
     trial = config.trial
     return TrialProtocol(trial_plan(trial, config.classes), trial.outcomes, trial.guardrails.guardrails)
+
+
+def notice_of(config: Config) -> Notice | None:
+    """Return what is announced of the trial of a configuration, if there is one."""
+    if (plan := plan_of(config)) is None:
+        return None
+    classes = {name: table.limit for name, table in config.classes.items()}
+    return notice(plan, classes, map(str, config.gate.exempt), config.kept.leases_ms)
 
 
 def trial_plan(trial: TrialTable, classes: Mapping[str, ClassTable]) -> Plan:

@@ -1,0 +1,1 @@
+"""Pages for people, made of values by templates: the notice and the report of a trial."""

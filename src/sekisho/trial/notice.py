@@ -1,0 +1,121 @@
+"""What the public is told of a trial before it begins: taken from the plan, so that both cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sekisho.model import Excess, Limit, Mode
+from sekisho.trial.plan import Arm, Block, Plan, Span, schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The lowest and highest cap and delay that a class is limited by in a span of several limits."""
+
+    caps: tuple[int, int]
+    delays_ms: tuple[int, int]
+    excesses: tuple[Excess, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassNotice:
+    """A class: its values over the trial, and its own limit beside it; None: it is not limited then."""
+
+    name: str
+    during: Values | None
+    own: Values | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A phase, by class; None: it is not limited in it."""
+
+    span: Span
+    classes: tuple[tuple[str, Values | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lots:
+    """The span in which a lot decides, the length of its blocks, the seed; `on`: by class."""
+
+    span: Span
+    block: timedelta
+    seed: int
+    on: tuple[tuple[str, Values | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """All that is announced of a trial, but for the words of a language.
+
+    `others`: classes that do not take part. `exempt`: destinations that are never limited.
+    `leases_kept_ms`: after their end.
+    """
+
+    name: str
+    span: Span
+    zone: str
+    taking_part: tuple[ClassNotice, ...]
+    others: tuple[ClassNotice, ...]
+    stages: tuple[Stage, ...]
+    lots: Lots | None
+    maintenance: tuple[Span, ...]
+    exempt: tuple[str, ...]
+    leases_kept_ms: int
+
+
+def notice(plan: Plan, classes: Mapping[str, Limit], exempt: Iterable[str], leases_kept_ms: int) -> Notice:
+    """Put together what is announced; `classes`: all there are, with their own limits."""
+    taking = {name for name, _ in plan.own}
+    blocks = schedule(plan)
+    return Notice(
+        name=plan.name,
+        span=plan.span,
+        zone=plan.zone,
+        taking_part=tuple(_taking_part(name, own, plan, blocks) for name, own in plan.own),
+        others=tuple(
+            ClassNotice(name, None, values([own])) for name, own in classes.items() if name not in taking
+        ),
+        stages=tuple(
+            Stage(phase.span, tuple((name, values([limit])) for name, limit in phase.limits))
+            for phase in sorted(plan.phases, key=lambda phase: phase.span.begin)
+        ),
+        lots=_lots(plan),
+        maintenance=tuple(sorted(plan.maintenance, key=lambda window: window.begin)),
+        exempt=tuple(exempt),
+        leases_kept_ms=leases_kept_ms,
+    )
+
+
+def values(limits: Iterable[Limit]) -> Values | None:
+    """Return the range of those limits that limit."""
+    enforced = [limit for limit in limits if limit.mode is Mode.ENFORCE]
+    if not enforced:
+        return None
+    caps = [limit.cap for limit in enforced]
+    delays = [limit.delay_ms for limit in enforced]
+    excesses = tuple(sorted({limit.excess for limit in enforced}))
+    return Values((min(caps), max(caps)), (min(delays), max(delays)), excesses)
+
+
+def _taking_part(name: str, own: Limit, plan: Plan, blocks: Sequence[Block]) -> ClassNotice:
+    of_class = [block for block in blocks if block.class_name == name]
+    limits = [block.limit for block in of_class]
+    if _has_gap(plan.span, of_class):
+        limits.append(own)
+    return ClassNotice(name, values(limits), values([own]))
+
+
+def _has_gap(span: Span, blocks: Sequence[Block]) -> bool:
+    """Tell whether a class has its own limit for a while; `blocks`: in order, none overlaps another."""
+    return sum((block.end - block.begin for block in blocks), timedelta()) < span.end - span.begin
+
+
+def _lots(plan: Plan) -> Lots | None:
+    drawn = plan.switchback
+    if drawn is None or not any(block.arm is Arm.ON for block in schedule(plan)):
+        return None
+    on = tuple((name, values([limit])) for name, limit in drawn.on)
+    return Lots(drawn.span, drawn.block, drawn.seed, on)
