@@ -51,7 +51,7 @@ to = {end}
 block = "2s"
 washout = "500ms"
 seed = 7
-on = {{ cap = 3, delay = "100ms" }}
+on = {{ cap = 3 }}
 """
 PHASE = """\
 [[trial.phase]]
@@ -115,8 +115,8 @@ def phase(lines_scene: Scene) -> Trial:
     return trial(lines_scene, PHASE)
 
 
-def follow_a_switch(made: Trial) -> None:
-    """Wait until the gate is as the plan says, and see it follow when the limit becomes another."""
+def follow_a_switch(made: Trial) -> timedelta:
+    """Wait until the gate is as planned, then until it follows another limit; return how late it did."""
     found: list[Standing] = []
 
     def is_as_planned() -> bool:
@@ -130,14 +130,14 @@ def follow_a_switch(made: Trial) -> None:
         at = standing(made.plan, None, at.until)
     until(lambda: made.limit() == at.limits["dynamic"])
     assert at.since is not None
-    assert timedelta() <= datetime.now(UTC) - at.since <= LATE
+    return datetime.now(UTC) - at.since
 
 
 def test_the_kernels_limit_follows_every_boundary_within_a_second(seconds: Trial) -> None:
     daemon = seconds.scene.up()
     assert seconds.told("status")["registration"] == "none", "it runs all the same"
     for _ in range(6):
-        follow_a_switch(seconds)
+        assert timedelta() <= follow_a_switch(seconds) <= LATE
     status = seconds.scene.status()["classes"]["dynamic"]
     assert (status["given_by"], status["overridden"], status["file"]["cap"]) == ("trial", False, 9)
     assert status["block"]["arm"] in ("on", "off")
@@ -151,8 +151,19 @@ def test_a_killed_daemon_that_starts_again_applies_what_holds_then(seconds: Tria
     assert seconds.limit() == left, "the kernel keeps what it has"
     again = seconds.scene.up()
     for _ in range(2):
-        follow_a_switch(seconds)
+        assert timedelta() <= follow_a_switch(seconds) <= LATE
     assert "the file's limit" not in again.end()
+
+
+def test_another_delay_is_held_from_its_boundary_on(lines_scene: Scene) -> None:
+    made = trial(lines_scene, SWITCHBACK, ("cap = 3", 'cap = 3, delay = "100ms"'))
+    daemon = lines_scene.up()
+    for _ in range(2):
+        follow_a_switch(made)  # queue rules take what the machine leaves them
+        status = lines_scene.status()
+        assert status["delay_by"] == "hold"
+        assert status["hold"]["unheld_delays"] == []
+    daemon.end()
 
 
 def test_a_trial_is_suspended_and_resumed_for_the_next_session(phase: Trial) -> None:
