@@ -69,10 +69,10 @@ def test_banks_keep_delays_of_their_own(road: Road) -> None:
 
 def test_a_full_queue_drops_and_lets_nothing_by(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nfqueue, "QUEUE_LENGTH", 100)
-    hold = road.hold({0: 500}, fanout=1)
+    hold = road.hold({0: HELD_MS}, fanout=1)
     road.wire.send(ipv4_syns(range(250)))
     arrivals = road.wire.take(100)
-    assert min(map(road.wire.delay_ms, arrivals)) >= 500
+    assert min(map(road.wire.delay_ms, arrivals)) >= HELD_MS
     bank = hold.state().banks[0]
     assert (bank.held, bank.full_drops, bank.user_drops) == (0, 150, 0)
     road.wire.send(ipv4_syns(range(250, 260)))
