@@ -1,0 +1,197 @@
+"""What was counted in the hours of a trial, as its report needs it: series, coverage, and what a limit did.
+
+A year of 100 gates is a million hours: they are kept as arrays, and become a series when one is asked for.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Final, NamedTuple, Protocol
+
+from sekisho.measure.readings import Held, Timing
+from sekisho.model import Limit, Mode
+from sekisho.trial.plan import Arm, Block, Plan, schedule
+from sekisho.trial.protocol import Outcome
+from sekisho.trial.series import Cell, Series
+
+HOUR: Final = timedelta(hours=1)
+SUMS: Final = ("attempted", "admitted", "refused", "bytes_out", "over_cap", "held")
+"""What has to be asked for of each hour, in this order."""
+
+_PLACES: Final[Mapping[Outcome, int]] = {
+    Outcome.ATTEMPTS: 0,
+    Outcome.ADMITTED: 1,
+    Outcome.REFUSED: 2,
+    Outcome.BYTES: 3,
+}
+_COUNTED_SESSIONS: Final = (0, 4, 5)  # attempted, over the cap, held
+_DRAWN: Final = (Arm.ON, Arm.OFF, Arm.PHASE)
+
+
+class CountedHour(Protocol):
+    """What a gate counted of one class in an hour, while the same held."""
+
+    @property
+    def gate(self) -> str: ...  # noqa: D102
+    @property
+    def class_name(self) -> str: ...  # noqa: D102
+    @property
+    def arm_number(self) -> int: ...  # noqa: D102
+    @property
+    def held(self) -> Held: ...  # noqa: D102
+    @property
+    def timing(self) -> Timing: ...  # noqa: D102
+    @property
+    def begin(self) -> datetime: ...  # noqa: D102
+    @property
+    def covered(self) -> timedelta: ...  # noqa: D102
+    @property
+    def sums(self) -> tuple[int, ...]: ...  # noqa: D102
+
+
+class Sessions(NamedTuple):
+    """Sessions of a class that were tried, of them beyond the cap, of them held."""
+
+    tried: int
+    over_cap: int
+    held: int
+
+
+class _Hours:
+    """The hours of one gate, class and arm of the gate's own, in order."""
+
+    def __init__(self) -> None:
+        self.begins: list[datetime] = []
+        self.covered = array("d")
+        self.counts = tuple(array("q") for _ in _PLACES)
+        self.otherwise: set[datetime] = set()
+        self.doubtful: Counter[str] = Counter()
+
+    def add(self, row: CountedHour) -> None:
+        """Add a row; rows of one hour follow each other."""
+        if not self.begins or self.begins[-1] != row.begin:
+            self.begins.append(row.begin)
+            self.covered.append(0.0)
+            for counts in self.counts:
+                counts.append(0)
+        self.covered[-1] += row.covered / HOUR
+        for counts, count in zip(self.counts, row.sums, strict=False):
+            counts[-1] += count
+
+
+class TrialHours:
+    """The hours of a trial; rows come by gate, class, arm and time."""
+
+    def __init__(self, plan: Plan, rows: Iterable[CountedHour]) -> None:
+        self._plan = plan
+        self._own = dict(plan.own)
+        self._planned = _Planned(plan)
+        self._hours: dict[tuple[str, str, int], _Hours] = defaultdict(_Hours)
+        self._sessions: dict[tuple[str, bool], Counter[int]] = defaultdict(Counter)
+        self._moments: dict[datetime, datetime] = {}  # one object for an hour, whatever the gates
+        for row in rows:
+            self._add(row)
+
+    def series(self, class_name: str, outcome: Outcome) -> tuple[Series, ...]:
+        """Return each gate's series, without hours in which it did something else than planned."""
+        place = _PLACES.get(outcome)
+        if place is None:
+            return ()
+        by_gate: dict[str, list[_Hours]] = defaultdict(list)
+        for (gate, name, _), hours in self._hours.items():
+            if name == class_name:
+                by_gate[gate].append(hours)
+        return tuple(Series(gate, HOUR, tuple(_cells(found, place))) for gate, found in by_gate.items())
+
+    def gates(self) -> tuple[str, ...]:
+        """Return the gates that were read."""
+        return tuple(dict.fromkeys(gate for gate, _, _ in self._hours))
+
+    def otherwise(self, gate: str) -> int:
+        """Return in how many hours a gate did something else than planned for one of its classes."""
+        found = (hours.otherwise for (name, _, _), hours in self._hours.items() if name == gate)
+        return len(set().union(*found))
+
+    def doubtful(self, gate: str) -> Mapping[str, int]:
+        """Return how many rows of a gate belong to no hour, by why."""
+        found = (hours.doubtful for (name, _, _), hours in self._hours.items() if name == gate)
+        return dict(sum(found, Counter[str]()))
+
+    def sessions(self, class_name: str, *, limited: bool) -> Sessions:
+        """Return what was tried while a limit was enforced for a class, or while it was not."""
+        found = self._sessions[class_name, limited]
+        return Sessions(*(found[place] for place in _COUNTED_SESSIONS))
+
+    def _add(self, row: CountedHour) -> None:
+        hours = self._hours[row.gate, row.class_name, row.arm_number]
+        begin = self._moments.setdefault(row.begin, row.begin)
+        if row.timing is not Timing.KNOWN:
+            hours.doubtful[row.timing.name.lower()] += 1
+            return
+        hours.add(row)
+        hours.begins[-1] = begin
+        if (own := self._own.get(row.class_name)) is None:
+            return
+        if not self._planned.allows(row.class_name, begin, row.held.arm):
+            hours.otherwise.add(begin)
+        found = self._sessions[row.class_name, _is_limited(self._plan, row.class_name, own, row.held)]
+        for place in _COUNTED_SESSIONS:
+            found[place] += row.sums[place]
+
+
+class _Planned:
+    """Which arm the plan lets a class be in for the whole of an hour."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._blocks: dict[str, list[Block]] = defaultdict(list)
+        for block in schedule(plan):
+            self._blocks[block.class_name].append(block)
+        self._known: dict[tuple[str, datetime], str | None] = {}
+
+    def allows(self, class_name: str, begin: datetime, arm: str) -> bool:
+        """Tell whether an arm is what was planned; where the hour has several, any is."""
+        key = class_name, begin
+        if key not in self._known:
+            self._known[key] = self._arm(*key)
+        planned = self._known[key]
+        return planned is None or planned == (arm if arm in _DRAWN else "")
+
+    def _arm(self, class_name: str, begin: datetime) -> str | None:
+        blocks = self._blocks[class_name]
+        place = bisect_right(blocks, begin, key=attrgetter("begin"))
+        before = blocks[place - 1] if place and begin < blocks[place - 1].end else None
+        following = blocks[place] if place < len(blocks) and blocks[place].begin < begin + HOUR else None
+        if following is not None or (before is not None and before.end < begin + HOUR):
+            return None
+        return str(before.arm) if before is not None and before.arm in _DRAWN else ""
+
+
+def _is_limited(plan: Plan, class_name: str, own: Limit, held: Held) -> bool:
+    if held.arm == Arm.ON:
+        return True
+    if held.arm == Arm.PHASE and held.phase is not None and held.phase <= len(plan.phases):
+        return dict(plan.phases[held.phase - 1].limits).get(class_name, own).mode is Mode.ENFORCE
+    return held.arm not in (Arm.OFF, Arm.MAINTENANCE) and own.mode is Mode.ENFORCE
+
+
+def _cells(found: Sequence[_Hours], place: int) -> Iterator[Cell]:
+    """Yield the cells of one gate; what its own arms counted beside each other adds up."""
+    otherwise = set[datetime]().union(*(hours.otherwise for hours in found))
+    if len(found) == 1:
+        (hours,) = found
+        merged = dict(zip(hours.begins, zip(hours.counts[place], hours.covered, strict=True), strict=True))
+    else:
+        merged = {}
+        for hours in found:
+            for begin, count, covered in zip(hours.begins, hours.counts[place], hours.covered, strict=True):
+                before = merged.get(begin, (0, 0.0))
+                merged[begin] = before[0] + count, max(before[1], covered)
+    for begin in sorted(merged):
+        count, covered = merged[begin]
+        if covered > 0 and begin not in otherwise:
+            yield Cell(begin, count, min(1.0, covered))

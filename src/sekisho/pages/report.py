@@ -1,0 +1,288 @@
+"""The report of a trial in sections, which a page and a terminal show alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from sekisho.model import Limit, Mode
+from sekisho.pages.charts import Interval, intervals, shares
+from sekisho.pages.report_words import say
+from sekisho.pages.templating import page, templates
+from sekisho.pages.voice import Language, Voice
+from sekisho.trial.estimate import Estimate
+from sekisho.trial.report_values import (
+    Effect,
+    Experiment,
+    GateCoverage,
+    GuardrailPath,
+    Harm,
+    NotKnown,
+    Report,
+)
+
+_DIGITS = 12  # of a digest in a table
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table: its columns and rows of text."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report; `warned`: what is to be read first."""
+
+    title: str
+    warned: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    chart: Markup | None = None
+    rows: Rows | None = None
+
+
+def report_page(report: Report, language: Language) -> str:
+    """Return the report as one page of HTML, without anything from elsewhere."""
+    title, first, sections = report_sections(report, language)
+    template = templates().get_template("report.html.j2")
+    body = Markup(template.render(title=title, first=first, sections=sections))  # noqa: S704 - escaped there
+    return page(body, str(language), title)
+
+
+def report_sections(report: Report, language: Language) -> tuple[str, tuple[str, ...], tuple[Section, ...]]:
+    """Return title, first lines and sections; harm stands beside benefit."""
+    tell = _Teller(report, language, Voice(language, ZoneInfo(report.zone)))
+    first = (
+        tell.say("span", span=tell.voice.span(report.span), zone=report.zone),
+        tell.say("made", at=tell.voice.moment(report.made_at), program=report.program),
+        tell.say("policy", digest=report.policy),
+    )
+    sections = (
+        tell.registration(),
+        tell.effect(),
+        tell.harm(),
+        *tell.phases(),
+        tell.happened(),
+        tell.coverage(),
+        tell.published(),
+        Section(tell.say("limits"), said=tuple(map(tell.say, ("moves", "adapts", "not_there")))),
+    )
+    return tell.say("title", name=report.name), first, sections
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    report: Report
+    language: Language
+    voice: Voice
+
+    def say(self, key: str, **values: object) -> str:
+        return say(self.language, key, **values)
+
+    def heads(self, *keys: str) -> tuple[str, ...]:
+        return tuple(map(self.say, keys))
+
+    def why(self, one: NotKnown) -> str:
+        """Say why something is not known."""
+        more = ""
+        if one.needed is not None:
+            more = self.say("needs" if one.has is None else "of", has=one.has, needed=one.needed)
+        return self.say("not_known", why=self.say(str(one.because)) + more)
+
+    def registration(self) -> Section:
+        found = self.report.registration
+        warned: tuple[str, ...] = ()
+        if found.no_p is not None:
+            warned = (self.say("no_p", why=self.say(str(found.no_p))),)
+        said = [self.say("digest", digest=found.digest)]
+        if found.no_p is None:
+            said.append(self.say("registered"))
+        if len(found.versions) > 1:
+            warned += (self.say("changed", count=len(found.versions)),)
+        rows = tuple(
+            (
+                str(one.number),
+                self.voice.moment(one.registered_at),
+                one.digest[:_DIGITS],
+                self.say("yes" if one.registered_at > self.report.span.begin else "no"),
+            )
+            for one in found.versions
+        )
+        columns = self.heads("version", "registered_at", "sha", "late")
+        return Section(self.say("registration"), warned, tuple(said), rows=Rows(columns, rows))
+
+    def effect(self) -> Section:
+        found = self.report.experiments
+        title = self.say("effect")
+        if isinstance(found, NotKnown):
+            return Section(title, (self.why(found),))
+        has_p = self.report.registration.no_p is None
+        columns = ("class", "outcome", "change", "interval", *(("p",) if has_p else ()))
+        heads = self.heads(*columns, "pairs", "carry_over", "placebo")
+        rows = tuple(self._experiment(one, has_p=has_p) for one in found)
+        known = [
+            Interval(f"{one.class_name}: {self.say(str(one.outcome))}", *_ends(one.effect))
+            for one in found
+            if isinstance(one.effect, Estimate)
+        ]
+        chart = intervals(known, self.say("chart_effect")) if known else None
+        said = (self.say("chart_effect"), *((self.say("many_outcomes"),) if has_p else ()))
+        return Section(title, tuple(self._alarms(found)), said, chart, Rows(heads, rows))
+
+    def _experiment(self, one: Experiment, *, has_p: bool) -> tuple[str, ...]:
+        name = self.say(str(one.outcome))
+        outcome = self.say("primary", outcome=name) if one.is_primary else name
+        effect = one.effect
+        checks = self._check(one.carry_over), self._check(one.placebo)
+        if isinstance(effect, NotKnown):
+            return one.class_name, outcome, self.why(effect), "", *(("",) if has_p else ()), "", *checks
+        p = () if not has_p else ("" if effect.p is None else f"{effect.p:.2g}",)
+        pairs = f"{effect.pairs} ({effect.left_out})"
+        change, interval = _percent(effect.change_percent), self._interval(effect)
+        return one.class_name, outcome, change, interval, *p, pairs, *checks
+
+    def _interval(self, one: Estimate) -> str:
+        return f"{_percent(one.low_percent)} … {_percent(one.high_percent)}"
+
+    def _check(self, one: Effect) -> str:
+        return self.why(one) if isinstance(one, NotKnown) else self._interval(one)
+
+    def _alarms(self, found: Sequence[Experiment]) -> Iterator[str]:
+        for key, alarmed in (
+            ("carry_alarm", [one for one in found if _leaves_out_zero(one.carry_over)]),
+            ("placebo_alarm", [one for one in found if _leaves_out_zero(one.placebo)]),
+        ):
+            if alarmed:
+                names = [f"{one.class_name}/{self.say(str(one.outcome))}" for one in alarmed]
+                yield self.say(key, names=self.voice.listed(names))
+
+    def harm(self) -> Section:
+        rows: list[tuple[str, str, str]] = []
+        for one in self.report.harm:
+            rows += ((one.class_name, self.say(key), value) for key, value in self._harm(one))
+        reliefs = self.report.reliefs_at_least
+        told = self.why(reliefs) if isinstance(reliefs, NotKnown) else self.say("at_least", count=reliefs)
+        rows.append((self.say("all"), self.say("reliefs"), told))
+        return Section(self.say("harm"), rows=Rows(self.heads("class", "what", "value"), tuple(rows)))
+
+    def _harm(self, one: Harm) -> Iterator[tuple[str, str]]:
+        yield "caps", self.why(one.caps) if isinstance(one.caps, NotKnown) else self.voice.numbers(one.caps)
+        delays = one.delays_ms
+        yield "delays", self.why(delays) if isinstance(delays, NotKnown) else self.voice.durations(delays)
+        yield "over_cap", self._share(one.over_cap_percent)
+        yield "over_cap_without", self._share(one.over_cap_percent_without)
+        yield "held", self._share(one.held_percent)
+        yield "met", self._figure(one.lines_that_met_the_cap)
+        seen = one.delay_seen_ms
+        yield "delay_seen", self.why(seen) if isinstance(seen, NotKnown) else self.voice.duration(seen)
+
+    def _share(self, one: float | NotKnown) -> str:
+        return self.why(one) if isinstance(one, NotKnown) else f"{self.voice.number(one)} %"
+
+    def _figure(self, one: int | NotKnown) -> str:
+        return self.why(one) if isinstance(one, NotKnown) else self.voice.number(one)
+
+    def phases(self) -> Iterator[Section]:
+        if not self.report.observed:
+            return
+        rows: list[tuple[str, ...]] = []
+        for one in self.report.observed:
+            head = one.class_name, self.say(str(one.outcome))
+            if isinstance(one.steps, NotKnown):
+                rows.append((*head, "", self.why(one.steps), "", "", ""))
+                continue
+            compared = self.say("yes" if one.compared else "no")
+            rows += (
+                (
+                    *head,
+                    self._limit(step.limit),
+                    _percent(step.change_percent),
+                    f"{_percent(step.low_percent)} … {_percent(step.high_percent)}",
+                    str(step.cells),
+                    compared,
+                )
+                for step in one.steps
+            )
+        heads = self.heads("class", "outcome", "limit", "change", "interval", "hours", "compared")
+        yield Section(self.say("observed"), said=(self.say("observed_said"),), rows=Rows(heads, tuple(rows)))
+
+    def _limit(self, limit: Limit) -> str:
+        if limit.mode is Mode.OBSERVE:
+            return self.say("unlimited")
+        return self.say("limited", cap=limit.cap, delay=self.voice.duration(limit.delay_ms))
+
+    def happened(self) -> Section:
+        found = self.report.happened
+        warned = []
+        for one in found.suspensions:
+            end = self.say("going_on") if one.end is None else self.voice.moment(one.end)
+            text = self.say("suspended", begin=self.voice.moment(one.begin), end=end, reason=one.reason)
+            warned.append(text + (" " + self.say("in_block") if one.in_block else ""))
+        warned += (self.say("breach", at=self.voice.moment(at), reason=why) for at, why in found.breaches)
+        if found.clock_jumps:
+            warned.append(self.say("jumps", count=found.clock_jumps))
+        if found.followed_late:
+            warned.append(self.say("followed_late", count=found.followed_late))
+        said = () if found.breaches else (self.say("no_breach"),)
+        rows = tuple((self.say(one.what), self._path(one)) for one in self.report.guardrails)
+        heads = self.heads("guardrail", "value")
+        return Section(self.say("happened"), tuple(warned), said, rows=Rows(heads, rows))
+
+    def _path(self, one: GuardrailPath) -> str:
+        if isinstance(one.points, NotKnown):
+            return self.why(one.points)
+        _, last, bound = one.points[-1]
+        return self.say("path", count=len(one.points), last=f"{last:.3g}", bound=f"{bound:.3g}")
+
+    def coverage(self) -> Section:
+        found = self.report.coverage
+        silent = tuple(
+            self.say("gate_silent", gate=one.gate) for one in found.gates if one.expected and not one.covered
+        )
+        said = (self.say("blocks", blocks=found.blocks, missing=found.missing), self.say("chart_days"))
+        rows = tuple(self._gate(one) for one in found.gates)
+        heads = self.heads("gate", "read", "silent", "otherwise", "doubts")
+        chart = shares(found.days, self.say("chart_days")) if found.days else None
+        return Section(self.say("coverage"), silent, said, chart, Rows(heads, rows))
+
+    def _gate(self, one: GateCoverage) -> tuple[str, ...]:
+        share = 100 * one.covered / one.expected if one.expected else 0.0
+        doubts = [f"{self.say(key)} {count}" for key, count in (*one.doubtful.items(), *one.marks.items())]
+        read = f"{self.voice.number(share)} %"
+        return one.gate, read, str(one.silent_hours), str(one.otherwise), self.voice.listed(doubts)
+
+    def published(self) -> Section:
+        found = self.report.published
+        title = self.say("published")
+        if found.because is not None:
+            return Section(title, (self.say(str(found.because)),))
+        shown = len(found.cells) - found.suppressed
+        said = self.say("published_said", shown=shown, suppressed=found.suppressed, refused=found.refused)
+        rows = tuple(
+            (
+                self.voice.moment(one.begin),
+                one.class_name or self.say("all"),
+                self.say(one.outcome or "attempts"),
+                self.say("suppressed_cell") if one.count is None else self.voice.number(one.count),
+            )
+            for one in found.cells
+        )
+        return Section(title, said=(said,), rows=Rows(self.heads("week", "class", "outcome", "count"), rows))
+
+
+def _percent(value: float) -> str:
+    return f"{value:+.1f} %" if isfinite(value) else "∞"
+
+
+def _ends(effect: Estimate) -> tuple[float, float, float]:
+    return effect.low_percent, effect.change_percent, effect.high_percent
+
+
+def _leaves_out_zero(effect: Effect) -> bool:
+    return isinstance(effect, Estimate) and not effect.low_percent <= 0 <= effect.high_percent

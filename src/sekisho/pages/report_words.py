@@ -1,0 +1,210 @@
+"""The words of a report, in English and in Japanese."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sekisho.pages.voice import Language
+
+
+def say(language: Language, key: str, **values: object) -> str:
+    """Return the words for `key` with the values in them."""
+    en, ja = WORDS[key]
+    return (ja if language is Language.JA else en).format(**values)
+
+
+WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "title": ("Report of the trial {name}", "実証実験「{name}」の報告"),
+    "made": ("Made {at} by sekisho {program}.", "{at} に sekisho {program} が作成。"),
+    "span": ("The trial: {span} ({zone}).", "実証実験の期間：{span}（{zone}）。"),
+    "policy": ("Digest of the configuration: {digest}", "設定のダイジェスト：{digest}"),
+    "yes": ("yes", "はい"),
+    "no": ("no", "いいえ"),
+    "all": ("all", "合計"),
+    # What was registered
+    "registration": ("The plan registered beforehand", "事前に登録した計画"),
+    "digest": ("Digest of the plan: {digest}", "計画のダイジェスト：{digest}"),
+    "registered": (
+        "The plan was registered before the begin. p-values stand where a lot decided.",
+        "計画は開始前に登録されている。抽選による比較には p 値を示す。",
+    ),
+    "no_p": ("No p-value stands in this report: {why}.", "この報告に p 値は示さない：{why}。"),
+    "changed": (
+        "The plan was registered in {count} versions; the last replaced another after the first.",
+        "計画は {count} 版登録された。後の版が前の版に置き換わっている。",
+    ),
+    "version": ("version", "版"),
+    "registered_at": ("registered", "登録日時"),
+    "sha": ("digest", "ダイジェスト"),
+    "late": ("after the begin", "開始後"),
+    # Effect
+    "effect": ("The effect, by lot (experiment)", "効果（抽選による実験）"),
+    "chart_effect": (
+        "Change while the limit is on, in per cent, with 95 % interval",
+        "規制ありのときの変化（％）と 95 % 信頼区間",
+    ),
+    "class": ("class", "種別"),
+    "outcome": ("outcome", "評価項目"),
+    "change": ("change", "変化"),
+    "interval": ("95 % interval", "95 % 信頼区間"),
+    "p": ("p", "p 値"),
+    "pairs": ("pairs (left out)", "組（除外）"),
+    "carry_over": ("carry-over check", "持ち越しの検査"),
+    "placebo": ("placebo", "プラセボ"),
+    "primary": ("{outcome} (primary)", "{outcome}（主要）"),
+    "carry_alarm": (
+        "Carry-over shows for {names}: a block reaches into the next; the effect is likely larger.",
+        "{names} に持ち越しが見られる。実際の効果はこれより大きい可能性が高い。",
+    ),
+    "placebo_alarm": (
+        "The placebo of {names} differs, where nothing was changed: chance (1 in 20), or wrong measuring.",
+        "{names} のプラセボに変化が見られる。偶然（20 回に 1 回）か、測定の誤りである。",
+    ),
+    "many_outcomes": (
+        "Only the primary outcome is tested; of the others one is below 0.05 by chance in 1 of 4 trials.",
+        "検定の対象は主要な評価項目だけである。他の項目のどれかは 4 回に 1 回は偶然に 0.05 を下回る。",
+    ),
+    "attempts": ("attempts", "接続の試み"),
+    "admitted": ("admitted", "許可"),
+    "refused": ("refused", "拒否"),
+    "bytes": ("bytes", "送信バイト数"),
+    "reports": ("reports", "申告"),
+    # Phases
+    "observed": ("Phases: observed, no experiment", "段階（観察であり、実験ではない）"),
+    "observed_said": (
+        "Somebody chose these dates. Whatever else changed then may be the reason; it proves no cause.",
+        "日程は人が選んだものであり、同じ時期の他の変化が原因かもしれない。因果関係の証明にはならない。",
+    ),
+    "limit": ("limit", "規制値"),
+    "limited": ("cap {cap}, delay {delay}", "同時セッション数 {cap}、遅延 {delay}"),
+    "unlimited": ("observed only", "観測のみ"),
+    "compared": ("compared with a class without a limit", "規制のない種別と比較"),
+    "hours": ("hours", "時間数"),
+    # Harm
+    "harm": ("The harm", "お客様への影響"),
+    "caps": ("cap by the plan", "計画上の同時セッション数の上限"),
+    "delays": ("delay by the plan", "計画上の遅延"),
+    "over_cap": ("sessions beyond the cap, of those tried, limit on", "上限超過の割合（規制あり）"),
+    "over_cap_without": ("the same, limit off", "同（規制なし）"),
+    "held": ("sessions that were held, limit on", "待機した割合（規制あり）"),
+    "met": ("lines that met the cap", "上限に達した契約者回線の数"),
+    "delay_seen": ("delay that ordinary lines saw", "通常の契約者回線が受けた遅延"),
+    "reliefs": ("lines released at their customers' request, now", "救済中の契約者回線（現在）"),
+    "at_least": ("at least {count}", "{count} 以上"),
+    "what": ("what", "項目"),
+    "value": ("value", "値"),
+    # What happened
+    "happened": ("Guardrails, suspensions and faults", "ガードレール・中断・異常"),
+    "suspended": ("Suspended {begin} to {end}: {reason}.", "中断：{begin} から {end} まで（{reason}）。"),
+    "going_on": ("(going on)", "（継続中）"),
+    "in_block": (
+        "It fell into blocks that would have been compared: their pairs are left out.",
+        "比較するはずの区間にかかったため、その組は除外した。",
+    ),
+    "breach": ("A guardrail was passed {at}: {reason}.", "ガードレール超過：{at}（{reason}）。"),
+    "no_breach": ("The log has no passed guardrail.", "ガードレール超過の記録はない。"),
+    "jumps": (
+        "The clock jumped {count} times: hours about it are left out.",
+        "時計の飛び：{count} 回。前後の時間は除外した。",
+    ),
+    "followed_late": (
+        "The gate followed a boundary late {count} times.",
+        "関所が計画の切替に遅れたこと：{count} 回。",
+    ),
+    "guardrail": ("guardrail", "ガードレール"),
+    "path": (
+        "path: {count} values, the last {last} against {bound}",
+        "推移：{count} 点、最新 {last}（限度 {bound}）",
+    ),
+    "complaints": ("complaints", "苦情"),
+    "difference": ("daily difference", "一日ごとの差"),
+    "gate-errors": ("gate errors", "関所の異常"),
+    "bypass": ("bypass", "迂回"),
+    "delay-p99": ("delay, 99th percentile", "遅延の 99 パーセンタイル"),
+    "leases": ("leases", "割当"),
+    # Coverage
+    "coverage": ("What was measured", "測定の状況"),
+    "chart_days": ("Share of each day that was read; red: missing", "一日ごとの測定率（赤：欠測）"),
+    "blocks": (
+        "Blocks that are compared and over: {blocks}; of these some gate has too little of: {missing}.",
+        "比較対象で終了した区間：{blocks}。いずれかの関所の測定が足りない区間：{missing}。",
+    ),
+    "gate": ("gate", "関所"),
+    "read": ("read", "測定率"),
+    "silent": ("hours without a reading", "欠測の時間数"),
+    "otherwise": ("hours not as planned", "計画と異なった時間数"),
+    "doubts": ("left out, marks", "除外・目印"),
+    "gate_silent": ("Gate {gate} did not report at all.", "関所 {gate} からの報告がまったくない。"),
+    "not_read": ("not read", "読み取りなし"),
+    "counters_anew": ("counters began anew", "カウンターの初期化"),
+    "class_anew": ("class began anew", "種別の再作成"),
+    "class_gone": ("class gone", "種別の削除"),
+    "clock_back": ("clock set back", "時計の後退"),
+    "clock_forward": ("clock set forward", "時計の前進"),
+    "arm_changed": ("switched meanwhile", "途中の切替"),
+    "long": ("beyond its hour", "一時間を超える"),
+    "mixed": ("switched within", "切替を含む"),
+    "partial": ("in part", "一部のみ"),
+    "clock": ("clock jumped", "時計の飛び"),
+    # Counts
+    "published": ("Counts that may be shown", "公表できる件数"),
+    "published_said": (
+        "Counts of weeks: {shown} shown, {suppressed} suppressed to protect lines, {refused} weeks left out.",
+        "週ごとの件数：公表 {shown}、契約者回線の保護のため秘匿 {suppressed}、全体を非公表 {refused} 週。",
+    ),
+    "suppressed_cell": ("(suppressed)", "（秘匿）"),
+    "week": ("week from", "週の始め"),
+    "count": ("sessions", "セッション数"),
+    # What it cannot say
+    "limits": ("What this cannot say", "この報告からは言えないこと"),
+    "moves": (
+        "Spam may have moved to other networks: what left this one is measured, not what arrived anywhere.",
+        "迷惑メールは他の網に移っただけかもしれない。測っているのはこの網から出たものであり、届いたものではない。",
+    ),
+    "adapts": (
+        "It is the effect of switching every few hours: senders who adapt within weeks are not in it.",
+        "数時間ごとの切替による効果である。数週間かけて適応する送信者は含まれない。",
+    ),
+    "not_there": (
+        "Time until lines were suspended, what was sent until then, and blocklist entries are not measured.",
+        "利用停止までの時間とその間の送信量、ブロックリストの掲載は測定していない。",
+    ),
+    # Why something is not known
+    "not_known": ("not known: {why}", "不明：{why}"),
+    "of": (" ({has} of {needed} needed)", "（{needed} 必要なところ {has}）"),
+    "needs": (" ({needed} needed)", "（{needed} 必要）"),
+    "not-registered": ("the plan was not registered", "計画が登録されていない"),
+    "registered-late": ("the plan was registered after the begin", "計画の登録が開始後である"),
+    "registered-otherwise": (
+        "what was registered last is another plan than this",
+        "最後に登録された計画がこの計画と異なる",
+    ),
+    "changed-after-begin": (
+        "what is tested was changed after the begin",
+        "検定にかかわる内容が開始後に変更された",
+    ),
+    "not-begun": ("the trial has not begun", "実証実験が始まっていない"),
+    "not-counted": ("nothing was counted", "計測値がない"),
+    "not-measured": ("it is not measured", "測定していない"),
+    "not-kept": ("its path is not kept", "推移を保存していない"),
+    "no-desk": ("reports are not counted here", "申告はここでは数えていない"),
+    "no-switchback": ("the plan has no blocks by lot", "計画に抽選による区間がない"),
+    "too-few-pairs": ("too few pairs of blocks", "区間の組が足りない"),
+    "too-few-cells": ("too few hours", "時間数が足りない"),
+    "too-few-sessions": ("too few sessions", "セッション数が足りない"),
+    "unvarying": ("both sides counted the same in every pair", "すべての組で両側の値が等しい"),
+    "none-while-off": (
+        "there is none while the limit is off, and no per cent of nothing",
+        "規制なしのときは皆無であり、比率にならない",
+    ),
+    "cannot-tell": (
+        "the limits cannot be told from what else changed",
+        "規制の影響を他の変化と区別できない",
+    ),
+    "lines-not-known": (
+        "how many lines are behind a count is not known, so none is shown",
+        "件数に含まれる契約者回線の数が不明なため、件数は示さない",
+    ),
+    "suppressed": ("suppressed, as few lines are behind it", "該当する契約者回線が少ないため秘匿"),
+}

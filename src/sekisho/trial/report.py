@@ -1,0 +1,250 @@
+"""Makes the report of a trial of what was planned, registered, counted and written down.
+
+A figure that is not there is a `NotKnown` with its reason, and nothing that was not registered before the
+begin has a p-value.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from itertools import chain
+
+from sekisho.trial.estimate import Answer, Estimate, TooFew, measure
+from sekisho.trial.estimate_observed import Observational, TooFewCells, observe
+from sekisho.trial.events import Event, What
+from sekisho.trial.guardrails import What as Watched
+from sekisho.trial.plan import Arm, Block, Plan, Span, count_pairs, schedule
+from sekisho.trial.protocol import Outcome, TrialProtocol
+from sekisho.trial.registration import Version, canonical
+from sekisho.trial.report_values import (
+    Because,
+    Coverage,
+    Effect,
+    Experiment,
+    GuardrailPath,
+    Happened,
+    Harm,
+    NotKnown,
+    Observed,
+    Published,
+    Registration,
+    Report,
+    Suspended,
+    VersionKept,
+)
+from sekisho.trial.series import Series, summed, usable
+
+Counted = Callable[[str, Outcome], Sequence[Series]]
+"""Each gate's series of a class and an outcome; empty: nothing was counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known beside the counts; `comparison`: a class that is not limited and takes no part."""
+
+    protocol: TrialProtocol
+    versions: Sequence[Version]
+    events: Sequence[Event]
+    made_at: datetime
+    program: str
+    policy: str
+    coverage: Coverage
+    harm: tuple[Harm, ...]
+    reliefs_at_least: int | NotKnown
+    published: Published
+    comparison: str | None = None
+    paths: Mapping[Watched, tuple[tuple[datetime, float, float], ...]] | None = None
+
+
+def make_report(facts: Facts, counted: Counted) -> Report:
+    """Put the report together."""
+    protocol = facts.protocol
+    registration = _registration(protocol, facts.versions)
+    held = as_it_was(protocol.plan, facts.events, facts.made_at)
+    return Report(
+        name=protocol.plan.name,
+        span=protocol.plan.span,
+        zone=protocol.plan.zone,
+        made_at=facts.made_at,
+        program=facts.program,
+        policy=facts.policy,
+        outcomes=protocol.outcomes,
+        planned_pairs=count_pairs(protocol.plan),
+        registration=registration,
+        coverage=facts.coverage,
+        happened=_happened(protocol.plan, facts.events, facts.made_at),
+        experiments=_experiments(held, facts, counted, registered=registration.no_p is None),
+        observed=tuple(_observed(held, facts, counted)),
+        guardrails=tuple(_paths(facts)),
+        harm=facts.harm,
+        reliefs_at_least=facts.reliefs_at_least,
+        published=facts.published,
+    )
+
+
+def as_it_was(plan: Plan, events: Iterable[Event], now: datetime) -> Plan:
+    """Return a plan with the suspensions that were not planned as maintenance; those that go on end now."""
+    spans = (
+        Span(max(one.begin, plan.span.begin), min(one.end or now, plan.span.end))
+        for one in _suspensions(plan, events, now)
+    )
+    return replace(plan, maintenance=(*plan.maintenance, *(one for one in spans if one.begin < one.end)))
+
+
+def _registration(protocol: TrialProtocol, versions: Sequence[Version]) -> Registration:
+    digest = sha256(canonical(protocol).encode()).hexdigest()
+    kept = tuple(
+        VersionKept(one.number, one.registered_at, one.digest, one.supersedes, one.late) for one in versions
+    )
+    return Registration(kept, digest, _why_no_p(protocol, digest, versions))
+
+
+def _why_no_p(protocol: TrialProtocol, digest: str, versions: Sequence[Version]) -> Because | None:
+    """Tell why nothing may have a p-value: what is tested has to be settled before the begin."""
+    if not versions:
+        return Because.NOT_REGISTERED
+    before = [one for one in versions if one.registered_at <= protocol.plan.span.begin and not one.late]
+    if not before:
+        return Because.REGISTERED_LATE
+    if versions[-1].digest != digest:
+        return Because.REGISTERED_OTHERWISE
+    if _tested(before[-1]) != _tested(versions[-1]):
+        return Because.CHANGED_AFTER_BEGIN
+    return None
+
+
+def _tested(version: Version) -> object:
+    """Return what of a version a test rests on; maintenance may be added, since it takes pairs out alone."""
+    read = json.loads(version.text)
+    plan = read["plan"]
+    return plan["begin"], plan["end"], plan["classes"], plan["switchback"], read["outcomes"]
+
+
+def _happened(plan: Plan, events: Sequence[Event], now: datetime) -> Happened:
+    return Happened(
+        suspensions=tuple(_suspensions(plan, events, now)),
+        breaches=tuple((one.at, one.reason) for one in events if one.what is What.BREACH),
+        followed_late=sum(one.what is What.FOLLOWED_LATE for one in events),
+        clock_jumps=sum(one.what is What.CLOCK_JUMPED for one in events),
+    )
+
+
+def _suspensions(plan: Plan, events: Iterable[Event], now: datetime) -> Iterator[Suspended]:
+    """Yield those that reach into the trial."""
+    blocks = [block for block in schedule(plan) if block.pair is not None]
+    since: Event | None = None
+    for one in chain(events, [None]):
+        if one is not None and one.what is What.SUSPENDED and since is None:
+            since = one
+        elif since is not None and (one is None or one.what is What.RESUMED):
+            end = None if one is None else one.at
+            if since.at < plan.span.end and (end or now) > plan.span.begin:
+                yield Suspended(since.at, end, since.reason, _touches(since.at, end or now, blocks))
+            since = None
+
+
+def _touches(begin: datetime, end: datetime, blocks: Iterable[Block]) -> bool:
+    return any(begin < block.end and block.begin < end for block in blocks)
+
+
+def _experiments(
+    held: Plan, facts: Facts, counted: Counted, *, registered: bool
+) -> tuple[Experiment, ...] | NotKnown:
+    if held.switchback is None:
+        return NotKnown(Because.NO_SWITCHBACK)
+    if facts.made_at <= held.span.begin:
+        return NotKnown(Because.NOT_BEGUN)
+    outcomes = facts.protocol.outcomes
+    return tuple(
+        Experiment(
+            name,
+            outcome,
+            outcome is outcomes[0],
+            *_answers(held, name, outcome, counted(name, outcome), registered=registered),
+        )
+        for name, _ in held.own
+        for outcome in outcomes
+    )
+
+
+def _answers(
+    plan: Plan, class_name: str, outcome: Outcome, series: Sequence[Series], *, registered: bool
+) -> tuple[Effect, Effect, Effect]:
+    """Return effect, carry-over and placebo."""
+    if not series:
+        none = _uncounted(outcome)
+        return none, none, none
+    if not _any_while_off(plan, class_name, series):
+        none = NotKnown(Because.NONE_WHILE_OFF)
+        return none, none, none
+    found = measure(plan, class_name, series, registered=registered)
+    return _effect(found.effect), _effect(found.carry_over), _effect(found.placebo)
+
+
+def _any_while_off(plan: Plan, class_name: str, counted: Iterable[Series]) -> bool:
+    """Tell whether anything was counted in the off blocks that are compared, or nothing was read there.
+
+    Refused sessions are none while nothing is refused, and a change in per cent would be of nothing.
+    """
+    off = [
+        Span(block.washout_end or block.begin, block.end)
+        for block in schedule(plan)
+        if block.class_name == class_name and block.arm is Arm.OFF and block.pair is not None
+    ]
+    begins = [one.begin for one in off]
+    nothing = True
+    for series in counted:
+        for cell in series.cells:
+            place = bisect_right(begins, cell.begin) - 1
+            if place >= 0 and cell.begin < off[place].end:
+                if cell.count:
+                    return True
+                nothing = False
+    return nothing
+
+
+def _effect(answer: Answer) -> Effect:
+    if isinstance(answer, Estimate):
+        return answer
+    if isinstance(answer, TooFew):
+        return NotKnown(Because.TOO_FEW_PAIRS, answer.pairs, answer.needed)
+    return NotKnown(Because.UNVARYING, answer.pairs)
+
+
+def _uncounted(outcome: Outcome) -> NotKnown:
+    return NotKnown(Because.NO_DESK if outcome is Outcome.REPORTS else Because.NOT_COUNTED)
+
+
+def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
+    """Yield what phases say; without one there is nothing to observe."""
+    names = {name for phase in held.phases for name, _ in phase.limits}
+    for name in (name for name, _ in held.own if name in names):
+        for outcome in facts.protocol.outcomes:
+            series = _whole(counted(name, outcome))
+            if series is None:
+                yield Observed(name, outcome, _uncounted(outcome), compared=False)
+                continue
+            beside = None if facts.comparison is None else _whole(counted(facts.comparison, outcome))
+            answer = observe(held, name, series, beside)
+            if isinstance(answer, Observational):
+                yield Observed(name, outcome, answer.steps, answer.compared)
+            elif isinstance(answer, TooFewCells):
+                few = NotKnown(Because.TOO_FEW_CELLS, answer.cells, answer.needed)
+                yield Observed(name, outcome, few, compared=False)
+            else:
+                yield Observed(name, outcome, NotKnown(Because.CANNOT_TELL), compared=False)
+
+
+def _whole(series: Sequence[Series]) -> Series | None:
+    return summed([usable(one)[0] for one in series]) if series else None
+
+
+def _paths(facts: Facts) -> Iterator[GuardrailPath]:
+    paths = facts.paths or {}
+    for what in Watched:
+        yield GuardrailPath(str(what), paths.get(what) or NotKnown(Because.NOT_KEPT))

@@ -1,0 +1,208 @@
+"""The report of a trial as a value: what is known, and of what is not, why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sekisho.trial.estimate import Estimate
+from sekisho.trial.estimate_observed import Step
+from sekisho.trial.plan import Span
+from sekisho.trial.protocol import Outcome
+
+
+class Because(StrEnum):
+    """Why something is not known, or stands there without a p-value."""
+
+    NOT_REGISTERED = "not-registered"
+    REGISTERED_LATE = "registered-late"
+    REGISTERED_OTHERWISE = "registered-otherwise"
+    CHANGED_AFTER_BEGIN = "changed-after-begin"
+    NOT_BEGUN = "not-begun"
+    NOT_COUNTED = "not-counted"
+    NOT_MEASURED = "not-measured"
+    NOT_KEPT = "not-kept"
+    NO_DESK = "no-desk"
+    NO_SWITCHBACK = "no-switchback"
+    TOO_FEW_PAIRS = "too-few-pairs"
+    TOO_FEW_CELLS = "too-few-cells"
+    TOO_FEW_SESSIONS = "too-few-sessions"
+    UNVARYING = "unvarying"
+    NONE_WHILE_OFF = "none-while-off"
+    CANNOT_TELL = "cannot-tell"
+    LINES_NOT_KNOWN = "lines-not-known"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """A figure that there is none of; `has`, `needed`: of what there is too little."""
+
+    because: Because
+    has: int | None = None
+    needed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionKept:
+    """A registered version, without its text."""
+
+    number: int
+    registered_at: datetime
+    digest: str
+    supersedes: str | None
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What was registered; `no_p`: why nothing has a p-value, None: it was registered beforehand."""
+
+    versions: tuple[VersionKept, ...]
+    digest: str
+    no_p: Because | None
+
+
+@dataclass(frozen=True, slots=True)
+class GateCoverage:
+    """How much of the trial so far a gate was read: hours. `doubtful`: rows by why they count for nothing.
+
+    `otherwise`: hours in which it did something else than planned.
+    """
+
+    gate: str
+    expected: float
+    covered: float
+    silent_hours: int
+    otherwise: int
+    doubtful: Mapping[str, int]
+    marks: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was read; `days`: the share of each.
+
+    `blocks`: that are compared and have ended; `missing`: those that some gate has too little of.
+    """
+
+    gates: tuple[GateCoverage, ...]
+    blocks: int
+    missing: int
+    days: tuple[tuple[date, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """An unplanned suspension; `end`: None: it goes on. `in_block`: it reached into a block of a pair."""
+
+    begin: datetime
+    end: datetime | None
+    reason: str
+    in_block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What the log tells: suspensions, breaches with their moment, and how often the rest."""
+
+    suspensions: tuple[Suspended, ...]
+    breaches: tuple[tuple[datetime, str], ...]
+    followed_late: int
+    clock_jumps: int
+
+
+Effect = Estimate | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What the switchback says about one class and one outcome."""
+
+    class_name: str
+    outcome: Outcome
+    is_primary: bool
+    effect: Effect
+    carry_over: Effect
+    placebo: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What phases say about one class and one outcome: dose and response, and no proof of a cause."""
+
+    class_name: str
+    outcome: Outcome
+    steps: tuple[Step, ...] | NotKnown
+    compared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailPath:
+    """What a guardrail saw, by moment, and the bound beside it."""
+
+    what: str
+    points: tuple[tuple[datetime, float, float], ...] | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """What the limit did to the lines of a class.
+
+    Per cent of the sessions that were tried: `over_cap`, `held`, while a limit was enforced and while not.
+    `caps`, `delays_ms`: the lowest and highest by the plan.
+    """
+
+    class_name: str
+    caps: tuple[int, int] | NotKnown
+    delays_ms: tuple[int, int] | NotKnown
+    over_cap_percent: float | NotKnown
+    over_cap_percent_without: float | NotKnown
+    held_percent: float | NotKnown
+    lines_that_met_the_cap: int | NotKnown
+    delay_seen_ms: int | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A count that may be seen, of a week; None: of all classes, or outcomes. `count`: None: suppressed."""
+
+    begin: datetime
+    class_name: str | None
+    outcome: str | None
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What of the counts may be seen, and how much was suppressed; `because`: why nothing is there."""
+
+    cells: tuple[Shown, ...]
+    suppressed: int
+    refused: int
+    because: Because | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is told of a trial. `policy`: the digest of the configuration; `reliefs_at_least`: in tens."""
+
+    name: str
+    span: Span
+    zone: str
+    made_at: datetime
+    program: str
+    policy: str
+    outcomes: tuple[Outcome, ...]
+    planned_pairs: int
+    registration: Registration
+    coverage: Coverage
+    happened: Happened
+    experiments: tuple[Experiment, ...] | NotKnown
+    observed: tuple[Observed, ...]
+    guardrails: tuple[GuardrailPath, ...]
+    harm: tuple[Harm, ...]
+    reliefs_at_least: int | NotKnown
+    published: Published

@@ -1,0 +1,48 @@
+"""A report as plain values of JSON; docs/report.md has the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from math import isfinite
+from typing import Any
+
+from sekisho.trial.estimate import Estimate
+from sekisho.trial.report_values import NotKnown, Report
+from sekisho.trial.written import written_moment
+
+
+def written_report(report: Report) -> dict[str, Any]:
+    """Write a report; what is not known is an object with `not_known`, its reason."""
+    written: dict[str, Any] = _written(report)
+    return written
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, datetime):
+        return written_moment(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _written(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return [_written(one) for one in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return _fields(value)
+    return value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    found = {one.name: _written(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, NotKnown):
+        found["not_known"] = found.pop("because")
+        return {key: one for key, one in found.items() if one is not None}
+    if isinstance(value, Estimate) and value.p is None:
+        del found["p"]
+    return found

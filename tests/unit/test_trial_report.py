@@ -1,0 +1,381 @@
+"""The report of a trial, made of counts whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+from string import Formatter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sekisho.measure.readings import Held, Mark, Timing, Why, held_by
+from sekisho.measure.trial_facts import Behind, Of, coverage, harm, published, reliefs_at_least
+from sekisho.measure.trial_hours import TrialHours
+from sekisho.model import Limit, Mode
+from sekisho.pages.report import report_page, report_sections
+from sekisho.pages.report_words import WORDS
+from sekisho.pages.voice import Language
+from sekisho.trial.estimate import Estimate
+from sekisho.trial.events import Event, What
+from sekisho.trial.notice import values
+from sekisho.trial.plan import Arm, Phase, Plan, Span, holds, schedule
+from sekisho.trial.protocol import Outcome, TrialProtocol
+from sekisho.trial.registration import Version, register
+from sekisho.trial.report import Facts, as_it_was, make_report
+from sekisho.trial.report_values import Because, NotKnown, Published, Report
+from sekisho.trial.report_written import written_report
+from tests.unit.planning import DAY, HOUR, ON, START, span, switchback
+
+OBSERVED = Limit(Mode.OBSERVE, 5, 1_000)
+WEEKS = span(0 * DAY, 28 * DAY)
+DRAWN = replace(switchback(WEEKS), on=(("dynamic", ON),))
+PLAN = Plan("spring", WEEKS, "Asia/Tokyo", (("dynamic", OBSERVED),), switchback=DRAWN)
+END = PLAN.span.end + DAY
+
+
+@dataclass(frozen=True)
+class Hour:
+    gate: str
+    class_name: str
+    arm_number: int
+    held: Held
+    timing: Timing
+    begin: datetime
+    covered: timedelta
+    sums: tuple[int, ...]
+
+
+def hours(plan: Plan, gates: Sequence[str] = ("tokyo",), times: float = 0.9) -> Iterator[Hour]:
+    """What gates count where a limit multiplies what is tried."""
+    random = Random(7)
+    for gate in gates:
+        begin = plan.span.begin
+        while begin < plan.span.end:
+            block = holds(plan, begin).get("dynamic")
+            held = Held() if block is None else held_by(block, begin)
+            limited = block is not None and block.limit.mode is Mode.ENFORCE
+            tried = round(random.gauss(2_000, 60) * (times if limited else 1))
+            refused = tried // 10 if limited else 0
+            sums = (tried, tried - refused, refused, tried * 4_000, refused, tried if limited else 0)
+            yield Hour(gate, "dynamic", 0, held, Timing.KNOWN, begin, HOUR, sums)
+            begin += HOUR
+
+
+def versions(plan: Plan, at: datetime) -> tuple[Version, ...]:
+    version = register((), TrialProtocol(plan), at)
+    assert isinstance(version, Version)
+    return (version,)
+
+
+BEFORE = versions(PLAN, START - DAY)
+
+
+def report(
+    plan: Plan = PLAN,
+    rows: Sequence[Hour] | None = None,
+    registered: Sequence[Version] = BEFORE,
+    events: Sequence[Event] = (),
+    gates: Sequence[str] = ("tokyo",),
+    marks: Sequence[Mark] = (),
+    now: datetime = END,
+) -> Report:
+    held = as_it_was(plan, events, now)
+    read = TrialHours(held, list(hours(plan)) if rows is None else rows)
+    facts = Facts(
+        protocol=TrialProtocol(plan),
+        versions=registered,
+        events=events,
+        made_at=now,
+        program="1",
+        policy="ab",
+        coverage=coverage(held, read, gates, marks, now),
+        harm=harm(held, read, {"dynamic": values([ON])}),
+        reliefs_at_least=reliefs_at_least(0),
+        published=published(held, read, None, now),
+    )
+    return make_report(facts, read.series)
+
+
+def primary(found: Report) -> Estimate | NotKnown:
+    assert not isinstance(found.experiments, NotKnown)
+    return found.experiments[0].effect
+
+
+def keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*(keys(one) for one in value.values()))
+    return set().union(*(keys(one) for one in value)) if isinstance(value, list) else set()
+
+
+def texts(found: Report, language: Language = Language.EN) -> str:
+    _, first, sections = report_sections(found, language)
+    return "\n".join((*first, *(line for one in sections for line in (one.title, *one.warned, *one.said))))
+
+
+def event(after: timedelta, what: What, reason: str = "hot") -> Event:
+    return Event(START + after, "spring", what, reason, "root", 0)
+
+
+def test_the_effect_of_a_registered_trial_has_its_interval_and_its_p_value() -> None:
+    found = report()
+    effect = primary(found)
+    assert isinstance(effect, Estimate)
+    assert effect.low_percent < -10 < effect.high_percent
+    assert effect.high_percent < -8
+    assert effect.p is not None
+    assert effect.p < 0.001
+    assert found.registration.no_p is None
+    assert "p" in keys(written_report(found))
+    assert "<th>p</th>" in report_page(found, Language.EN)
+
+
+CHANGED = replace(PLAN, switchback=replace(DRAWN, seed=8))
+
+
+@pytest.mark.parametrize(
+    ("registered", "why"),
+    [
+        ((), Because.NOT_REGISTERED),
+        (versions(PLAN, START + DAY), Because.REGISTERED_LATE),
+        (versions(CHANGED, START - DAY), Because.REGISTERED_OTHERWISE),
+        (
+            (*versions(CHANGED, START - DAY), replace(versions(PLAN, START + DAY)[0], number=2, late=False)),
+            Because.CHANGED_AFTER_BEGIN,
+        ),
+    ],
+    ids=lambda one: str(one) if isinstance(one, Because) else None,
+)
+def test_what_was_not_registered_beforehand_has_no_p_value(
+    registered: Sequence[Version], why: Because
+) -> None:
+    found = report(registered=registered)
+    assert found.registration.no_p is why
+    assert isinstance(primary(found), Estimate)
+    assert "p" not in keys(written_report(found))
+    for language in Language:
+        page = report_page(found, language)
+        assert "<th>p</th>" not in page
+        assert "<th>p 値</th>" not in page
+    assert "No p-value stands in this report" in texts(found)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(-72, 72))
+def test_a_p_value_stands_there_only_if_it_was_registered_by_the_begin(after: int) -> None:
+    found = report(rows=(), registered=versions(PLAN, START + after * HOUR))
+    assert (found.registration.no_p is None) is (after <= 0)
+
+
+def test_maintenance_that_came_up_later_keeps_the_p_value_and_is_told() -> None:
+    plan = replace(PLAN, maintenance=(span(3 * DAY, 3 * DAY + HOUR),))
+    second = register(BEFORE, TrialProtocol(plan), START + DAY)
+    assert isinstance(second, Version)
+    found = report(plan, registered=(*BEFORE, second))
+    assert found.registration.no_p is None
+    assert "The plan was registered in 2 versions" in texts(found)
+
+
+def test_a_gate_that_did_not_report_is_told() -> None:
+    found = report(gates=("tokyo", "osaka"))
+    assert [one.covered > 0 for one in found.coverage.gates] == [True, False]
+    assert found.coverage.missing == found.coverage.blocks > 0
+    assert "Gate osaka did not report at all." in texts(found)
+    assert "関所 osaka からの報告がまったくない。" in texts(found, Language.JA)
+
+
+def test_hours_that_are_missing_are_counted() -> None:
+    rows = [one for one in hours(PLAN) if not START + DAY <= one.begin < START + 2 * DAY]
+    marks = [Mark("tokyo", None, START + DAY, START + 2 * DAY, Why.NOT_READ)]
+    (gate,) = report(rows=rows, marks=marks).coverage.gates
+    assert (gate.silent_hours, gate.covered, gate.expected) == (24, 27 * 24, 28 * 24)
+    assert gate.marks == {"not_read": 1}
+    days = dict(report(rows=rows).coverage.days)
+    assert sorted(days.values())[:2] == [0.0, 1.0]
+    effect = primary(report(rows=rows))
+    assert isinstance(effect, Estimate)
+    assert effect.left_out >= 2
+
+
+def test_a_clock_that_jumped_is_told_and_its_rows_count_for_nothing() -> None:
+    rows = [replace(one, timing=Timing.CLOCK) if one.begin == START + DAY else one for one in hours(PLAN)]
+    found = report(rows=rows, events=[event(DAY, What.CLOCK_JUMPED)])
+    assert found.coverage.gates[0].doubtful == {"clock": 1}
+    assert found.happened.clock_jumps == 1
+    assert "The clock jumped 1 times" in texts(found)
+
+
+def test_a_suspension_in_the_middle_of_a_block_takes_its_pair_out_and_is_told() -> None:
+    events = [event(DAY + 2 * HOUR, What.SUSPENDED), event(DAY + 3 * HOUR, What.RESUMED)]
+    found = report(events=events)
+    (one,) = found.happened.suspensions
+    assert (one.begin, one.end, one.in_block) == (START + DAY + 2 * HOUR, START + DAY + 3 * HOUR, True)
+    whole, less = primary(report()), primary(found)
+    assert isinstance(whole, Estimate)
+    assert isinstance(less, Estimate)
+    assert less.pairs == whole.pairs - 1
+    assert "their pairs are left out" in texts(found)
+
+
+def test_a_suspension_that_goes_on_ends_with_the_report() -> None:
+    found = report(events=[event(DAY, What.SUSPENDED)], now=START + 2 * DAY)
+    assert found.happened.suspensions[0].end is None
+    assert "(going on)" in texts(found)
+
+
+def test_a_suspension_before_the_begin_is_none_of_the_trial() -> None:
+    events = [event(-2 * DAY, What.SUSPENDED), event(-DAY, What.RESUMED)]
+    assert report(events=events).happened.suspensions == ()
+
+
+def test_a_breach_is_told() -> None:
+    found = report(events=[event(DAY, What.BREACH, "delay-p99 2 s")])
+    assert "A guardrail was passed Tuesday, 5 January 2027, 00:00: delay-p99 2 s." in texts(found)
+
+
+def test_too_few_blocks_give_no_answer() -> None:
+    few = replace(PLAN, span=span(0 * DAY, 2 * DAY), switchback=replace(DRAWN, span=span(0 * DAY, 2 * DAY)))
+    assert primary(report(few)) == NotKnown(Because.TOO_FEW_PAIRS, 4, 6)
+    found = report(few)
+    assert "too few pairs of blocks (4 of 6 needed)" in report_page(found, Language.EN)
+
+
+def test_a_trial_that_has_not_begun_says_so() -> None:
+    assert report(rows=(), now=START - HOUR).experiments == NotKnown(Because.NOT_BEGUN)
+
+
+def test_nothing_that_was_counted_is_no_number() -> None:
+    found = report(rows=())
+    assert primary(found) == NotKnown(Because.NOT_COUNTED)
+    assert isinstance(found.harm[0].over_cap_percent, NotKnown)
+
+
+def test_reports_are_not_made_up() -> None:
+    found = report()
+    assert not isinstance(found.experiments, NotKnown)
+    assert found.experiments[-1].outcome is Outcome.REPORTS
+    assert found.experiments[-1].effect == NotKnown(Because.NO_DESK)
+
+
+def test_what_is_never_refused_while_off_has_no_per_cent() -> None:
+    found = report()
+    assert not isinstance(found.experiments, NotKnown)
+    (refused,) = [one for one in found.experiments if one.outcome is Outcome.REFUSED]
+    assert refused.effect == NotKnown(Because.NONE_WHILE_OFF)
+
+
+def test_hours_in_which_the_gate_did_otherwise_are_left_out() -> None:
+    """As where the daemon was away while a block began."""
+    block = next(one for one in schedule(PLAN) if one.arm is Arm.ON)
+    rows = [
+        replace(one, held=replace(one.held, arm="off")) if block.begin <= one.begin < block.end else one
+        for one in hours(PLAN)
+    ]
+    found = report(rows=rows)
+    assert found.coverage.gates[0].otherwise == 6
+    assert found.coverage.missing == 1
+
+
+def test_the_harm_stands_there_in_numbers_or_is_said_to_be_unknown() -> None:
+    (one,) = report().harm
+    assert (one.caps, one.delays_ms) == ((3, 3), (2_000, 2_000))
+    assert (one.over_cap_percent, one.over_cap_percent_without, one.held_percent) == (10.0, 0.0, 100.0)
+    assert one.lines_that_met_the_cap == NotKnown(Because.NOT_MEASURED)
+    titles = [section.title for section in report_sections(report(), Language.EN)[2]]
+    assert titles.index("The harm") == titles.index("The effect, by lot (experiment)") + 1
+
+
+def test_phases_are_observed_and_never_have_a_p_value() -> None:
+    phases = (
+        Phase(span(0 * DAY, 14 * DAY), (("dynamic", OBSERVED),)),
+        Phase(span(14 * DAY, 28 * DAY), (("dynamic", ON),)),
+    )
+    plan = Plan("spring", WEEKS, "Asia/Tokyo", (("dynamic", OBSERVED),), phases)
+    found = report(plan, registered=versions(plan, START - DAY))
+    assert found.experiments == NotKnown(Because.NO_SWITCHBACK)
+    steps = found.observed[0].steps
+    assert not isinstance(steps, NotKnown)
+    assert steps[0].low_percent < -10 < steps[0].high_percent
+    assert "p" not in keys(written_report(found))
+    assert "it proves no cause" in texts(found)
+
+
+def counts(behind: dict[Of, Behind] | None) -> Published:
+    return published(PLAN, TrialHours(PLAN, hours(PLAN)), behind, END)
+
+
+def of_weeks(lines: int, share: float) -> dict[Of, Behind]:
+    return {
+        Of(START + week * 7 * DAY, "dynamic", outcome): Behind(lines, round(share * 1_000))
+        for week in range(4)
+        for outcome in (Outcome.ADMITTED, Outcome.REFUSED)
+    }
+
+
+def test_no_count_is_shown_whose_lines_are_not_known() -> None:
+    found = counts(None)
+    assert (found.cells, found.because) == ((), Because.LINES_NOT_KNOWN)
+    assert {one.count for one in counts({}).cells} == {None}
+
+
+def test_counts_pass_the_door_of_publishing() -> None:
+    assert {one.count for one in counts(of_weeks(9, 1)).cells} == {None}
+    many = counts(of_weeks(100, 1))
+    assert many.suppressed == 0
+    total = sum(one.count or 0 for one in many.cells if (one.class_name, one.outcome) == (None, None))
+    assert total == sum(row.sums[0] for row in hours(PLAN))
+    assert counts(of_weeks(100, 100)).suppressed + counts(of_weeks(100, 100)).refused > 0
+
+
+def test_few_reliefs_are_not_told_and_many_by_tens() -> None:
+    assert reliefs_at_least(9) == NotKnown(Because.SUPPRESSED)
+    assert [reliefs_at_least(count) for count in (10, 19, 20)] == [10, 10, 20]
+
+
+def test_rows_of_the_gates_own_arms_add_up() -> None:
+    rows = list(hours(PLAN))
+    zero = [replace(one, arm_number=1, sums=(0,) * 6) for one in rows]
+    assert report(rows=[*rows, *zero]) == report(rows=rows)
+
+
+def test_the_json_is_plain_and_says_why_something_is_not_known() -> None:
+    found = json.loads(json.dumps(written_report(report()), allow_nan=False))
+    assert found["registration"]["no_p"] is None
+    assert found["span"] == {"begin": "2027-01-03T15:00:00Z", "end": "2027-01-31T15:00:00Z"}
+    assert found["harm"][0]["delay_seen_ms"] == {"not_known": "not-measured"}
+    assert found["experiments"][0]["effect"]["pairs"] == 56
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    reason = "<script>alert(1)</script>"
+    found = report(events=[event(DAY, What.BREACH, reason)])
+    for language in Language:
+        page = report_page(found, language)
+        assert "<script" not in page
+        assert "src=" not in page
+        assert "href=" not in page
+        assert "//" not in page
+        assert page.count("<svg") == 2
+
+
+def test_every_word_is_there_in_both_languages_with_the_same_values() -> None:
+    for key, both in WORDS.items():
+        en, ja = ({name for _, name, _, _ in Formatter().parse(text) if name} for text in both)
+        assert en == ja, key
+    for because in Because:
+        assert str(because) in WORDS
+    for kind in (*Timing, *Why):
+        assert kind is Timing.KNOWN or kind.name.lower() in WORDS
+
+
+def test_a_report_names_its_versions_and_its_policy() -> None:
+    for language in Language:
+        text = texts(report(), language)
+        assert BEFORE[0].digest in text
+        assert "ab" in text
+    assert Span(START, PLAN.span.end) == report().span
