@@ -116,7 +116,7 @@ def store_answers() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        detail = f"{error}; what cannot be recorded is not told"
+        detail = f"{error}; what cannot be recorded is neither told nor done"
         raise RefusalError(503, "store", "The store is away", detail, fault=Fault.US) from error
 
 
