@@ -85,6 +85,9 @@ class FakeGate:
     def counters(self) -> Counters:
         return Counters({}, Totals())
 
+    def counters_id(self) -> int:
+        return 1
+
     def sweep(self) -> Sweep:
         return Sweep(sessions=3)
 

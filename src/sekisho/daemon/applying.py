@@ -28,6 +28,9 @@ class OpenGate(Protocol):
     def counters(self) -> Counters:
         """Read what was counted."""
 
+    def counters_id(self) -> int:
+        """Return what tells these counters from others since the boot."""
+
     def sweep(self) -> Sweep:
         """Remove what time has ended."""
 

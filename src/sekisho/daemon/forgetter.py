@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 
 from sekisho.config import Config
-from sekisho.store.forgetting import forget
+from sekisho.store.forgetting import forget, forget_minutes
 from sekisho.store.late import LateStore
 
 EVERY = timedelta(hours=1)
+MINUTES_KEPT = timedelta(weeks=2)  # to look closely; hours are kept
 
 
 class Forgetter:
@@ -35,4 +37,7 @@ class Forgetter:
         kept = self._config().kept
         leases_before = now - timedelta(milliseconds=kept.leases_ms)
         audit_before = now - timedelta(milliseconds=kept.audit_ms)
-        return forget(self._store, self._store.journal, leases_before, audit_before, now)
+        return chain(
+            forget_minutes(self._store, now - MINUTES_KEPT),
+            forget(self._store, self._store.journal, leases_before, audit_before, now),
+        )

@@ -205,6 +205,10 @@ class Keeper:
         """Read what was counted. Raises GateError."""
         return self._open().counters()
 
+    def counters_id(self) -> int:
+        """Return what tells these counters from others since the boot. Raises GateError."""
+        return self._open().counters_id()
+
     def stop(self) -> None:
         """Let go of queues and kernel; the gate stays attached and limits on."""
         with self._changing:

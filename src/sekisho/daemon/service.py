@@ -26,6 +26,7 @@ from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.daemon.lines_at_work import LinesAtWork, kept_lines
 from sekisho.daemon.lock import only_daemon
+from sekisho.daemon.minute_reader import MinuteReader, read_by_the_minute
 from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
 from sekisho.daemon.reading import read_checked
@@ -76,11 +77,13 @@ def serve(file: Path, config: Config) -> None:
         trial = kept_trial(config, lines.store, utc) if lines else None
         keeper = stack.enter_context(_kept(file, config, lines, trial))
         office = stack.enter_context(_telling(keeper, lines, sources)) if lines and sources else None
-        if trial:
-            stack.enter_context(following(trial, keeper))
+        minutes = stack.enter_context(read_by_the_minute(keeper, lines.store)) if lines else None
+        if trial and minutes:
+            stack.enter_context(following(trial, keeper, minutes.look))
         guest = _guest(config)
+        guests = () if guest is None else (guest.pw_uid,)
         listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
-        asyncio.run(_Service(keeper, office, trial, () if guest is None else (guest.pw_uid,)).run(listener))
+        asyncio.run(_Service(keeper, office, trial, minutes, guests).run(listener))
 
 
 def _allow_many_files() -> None:
@@ -199,6 +202,7 @@ class _Service:
     keeper: Keeper
     lines: LinesAtWork | None
     trial: TrialKeeper | None
+    minutes: MinuteReader | None
     guests: tuple[int, ...]
 
     async def run(self, listener: socket.socket) -> None:
@@ -251,6 +255,8 @@ class _Service:
             self.lines.follow(config)
         if self.trial is not None:
             self.trial.look()
+        if self.minutes is not None:
+            self.minutes.look()
 
     async def tell_ready(self) -> None:
         """Say that the gate is up and the socket answers."""
@@ -271,6 +277,8 @@ class _Service:
                 self.lines.check()
             if self.trial is not None:
                 self.trial.check()
+            if self.minutes is not None:
+                self.minutes.check()
             if swept.sessions != told:
                 told = swept.sessions
                 notify(f"STATUS={told} sessions")

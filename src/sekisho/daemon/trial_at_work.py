@@ -30,9 +30,9 @@ def expecting(checked: Checked, trial: TrialKeeper | None) -> Checked:
 
 
 @contextmanager
-def following(trial: TrialKeeper, keeper: Keeper) -> Iterator[None]:
-    """Let the gate follow the trial."""
-    trial.start(keeper)
+def following(trial: TrialKeeper, keeper: Keeper, on_change: Callable[[], object]) -> Iterator[None]:
+    """Let the gate follow the trial; `on_change` is called each time it does."""
+    trial.start(keeper, on_change)
     try:
         yield
     finally:

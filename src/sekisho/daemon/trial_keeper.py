@@ -60,6 +60,7 @@ class TrialKeeper:
         self._planned: tuple[Config, Plan | None] | None = None
         self._acting = threading.Lock()  # one act at a time
         self._gate: TrialGate | None = None
+        self._on_change: Callable[[], object] = lambda: None
         self._clocks = clocks()
         self._attempts = Attempts()
         self._thread = threading.Thread(target=self._run, name="trial")
@@ -82,8 +83,9 @@ class TrialKeeper:
         plan = self.plan(config)
         return None if plan is None else standing(plan, self.journal.suspension(plan.name), self._utc())
 
-    def start(self, gate: TrialGate) -> None:
-        """Begin to follow."""
+    def start(self, gate: TrialGate, on_change: Callable[[], object] = lambda: None) -> None:
+        """Begin to follow; `on_change` is called each time the gate does."""
+        self._on_change = on_change
         self._gate, now = gate, gate.kept.standing
         _tell(now)
         late = late_start(now, gate.found, gate.kept.limits(), self._utc())
@@ -166,6 +168,7 @@ class TrialKeeper:
             return
         with suppress(RefusalError):  # `gate down` has ended the keeper and ends us next
             changed = self._gate.follow_trial()
+            self._on_change()
             _tell(self._gate.kept.standing, changed)
 
     def _note(self, trial: str, what: What, said: str) -> None:

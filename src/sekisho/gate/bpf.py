@@ -13,7 +13,7 @@ import os
 import platform
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import chain
 from pathlib import Path
@@ -68,6 +68,7 @@ class MapInfo:
     value_size: int
     max_entries: int
     flags: int
+    id: int = field(default=0, compare=False)  # given once since the boot; nothing of the map's shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,8 @@ def info_of(fd: int, size: int) -> bytes:
 
 def map_info(fd: int) -> MapInfo:
     """Return what the kernel tells of a map."""
-    type_, _id, *rest = struct.unpack("=6I", info_of(fd, 24))
-    return MapInfo(type_, *rest)
+    type_, id_, *shape = struct.unpack("=6I", info_of(fd, 24))
+    return replace(MapInfo(type_, *shape), id=id_)
 
 
 def program_info(fd: int) -> ProgramInfo:

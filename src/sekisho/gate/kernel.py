@@ -111,6 +111,11 @@ class KernelGate:
         with _failing("reading the gate's counters"):
             return read_counters(self._maps)
 
+    def counters_id(self) -> int:
+        """Return what tells these counters from all others since the boot."""
+        with _failing("asking for the gate's counters"):
+            return bpf.map_info(self._maps["counters"]).id
+
     def sweep(self) -> Sweep:
         """Let the kernel remove what time has ended; costs nothing where there cannot be anything."""
         with _failing("sweeping the gate"):

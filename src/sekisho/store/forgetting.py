@@ -44,6 +44,18 @@ def forget(
     yield from _forget_lines(store)
 
 
+def forget_minutes(store: Store, before: datetime) -> Iterator[int]:
+    """Forget minutes that began before a moment; the hours that they are in stay.
+
+    Yields after each transaction, and raises, as `forget` does.
+    """
+    number: int | None = 0
+    while number is not None:
+        with store.transaction() as transaction:
+            forgotten, number = transaction.forget_minutes(before, number)
+        yield forgotten
+
+
 def _forget_lines(store: Store) -> Iterator[int]:
     number: int | None = -1  # a line may have number 0
     while number is not None:
