@@ -1,4 +1,4 @@
-"""`python -m bench.trial`: how often the trial's analysis and guardrails err, by simulation.
+"""`python -m bench.trial`: how often the trial's analysis and guardrails err, by simulation; a year's report.
 
 Trials are made in all cores at once; each is the same whenever it is made. Rows without `wanted` show how
 other analyses would do. Exit status: 0 all that is wanted holds, 1 something does not.
@@ -19,7 +19,7 @@ from typing import Final
 
 from rich.progress import Progress
 
-from bench import rows
+from bench import rows, trial_year
 from bench.rows import Row
 from bench.trial_models import (
     DAY,
@@ -147,7 +147,7 @@ def _portion(trial: Trial, kind: int, numbers: range) -> Found:
 
 def main() -> int:
     """Measure, show, write."""
-    measured = list(measure())
+    measured = [*measure(), *trial_year.measure()]
     rows.show("trial", measured)
     rows.write(measured, FILE)
     failing = [row.name for row in measured if row.holds is False]

@@ -55,6 +55,25 @@ def show_notice(
     print_notice(read_trial(config), config, lang, html)
 
 
+@app.command("report")
+def show_report(
+    config: File,
+    lang: Annotated[Language, typer.Option("--lang", help="In which language.")] = Language.EN,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page there.")] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", help="Print it there.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write it as docs/report.md describes it.")
+    ] = None,
+) -> None:
+    """Report the trial: its effect with intervals, the harm, what is missing, and what nobody can say.
+
+    Reads the store alone: no daemon needs to run.
+    """
+    from sekisho.cli.report import Files, tell_report
+
+    tell_report(read_trial(config), lang, Files(html, pdf, json_file))
+
+
 @app.command()
 def register(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
     """Freeze the plan in force under its digest, before the trial starts.

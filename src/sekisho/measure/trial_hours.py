@@ -72,16 +72,17 @@ class _Hours:
         self.otherwise: set[datetime] = set()
         self.doubtful: Counter[str] = Counter()
 
-    def add(self, row: CountedHour) -> None:
+    def add(self, begin: datetime, covered: timedelta, sums: Sequence[int]) -> None:
         """Add a row; rows of one hour follow each other."""
-        if not self.begins or self.begins[-1] != row.begin:
-            self.begins.append(row.begin)
-            self.covered.append(0.0)
-            for counts in self.counts:
-                counts.append(0)
-        self.covered[-1] += row.covered / HOUR
-        for counts, count in zip(self.counts, row.sums, strict=False):
-            counts[-1] += count
+        if self.begins and self.begins[-1] == begin:
+            self.covered[-1] += covered / HOUR
+            for counts, count in zip(self.counts, sums, strict=False):
+                counts[-1] += count
+            return
+        self.begins.append(begin)
+        self.covered.append(1.0 if covered == HOUR else covered / HOUR)
+        for counts, count in zip(self.counts, sums, strict=False):
+            counts.append(count)
 
 
 class TrialHours:
@@ -94,6 +95,8 @@ class TrialHours:
         self._hours: dict[tuple[str, str, int], _Hours] = defaultdict(_Hours)
         self._sessions: dict[tuple[str, bool], Counter[int]] = defaultdict(Counter)
         self._moments: dict[datetime, datetime] = {}  # one object for an hour, whatever the gates
+        self._asked: tuple[str, Outcome] | None = None  # last; more answers at once would take much memory
+        self._answer: tuple[Series, ...] = ()
         for row in rows:
             self._add(row)
 
@@ -106,7 +109,10 @@ class TrialHours:
         for (gate, name, _), hours in self._hours.items():
             if name == class_name:
                 by_gate[gate].append(hours)
-        return tuple(Series(gate, HOUR, tuple(_cells(found, place))) for gate, found in by_gate.items())
+        if (class_name, outcome) != self._asked:
+            self._asked = class_name, outcome
+            self._answer = tuple(Series(gate, HOUR, _cells(found, place)) for gate, found in by_gate.items())
+        return self._answer
 
     def gates(self) -> tuple[str, ...]:
         """Return the gates that were read."""
@@ -133,8 +139,7 @@ class TrialHours:
         if row.timing is not Timing.KNOWN:
             hours.doubtful[row.timing.name.lower()] += 1
             return
-        hours.add(row)
-        hours.begins[-1] = begin
+        hours.add(begin, row.covered, row.sums)
         if (own := self._own.get(row.class_name)) is None:
             return
         if not self._planned.allows(row.class_name, begin, row.held.arm):
@@ -179,19 +184,28 @@ def _is_limited(plan: Plan, class_name: str, own: Limit, held: Held) -> bool:
     return held.arm not in (Arm.OFF, Arm.MAINTENANCE) and own.mode is Mode.ENFORCE
 
 
-def _cells(found: Sequence[_Hours], place: int) -> Iterator[Cell]:
-    """Yield the cells of one gate; what its own arms counted beside each other adds up."""
+def _cells(found: Sequence[_Hours], place: int) -> tuple[Cell, ...]:
+    """Return the cells of one gate; what its own arms counted beside each other adds up."""
     otherwise = set[datetime]().union(*(hours.otherwise for hours in found))
     if len(found) == 1:
         (hours,) = found
-        merged = dict(zip(hours.begins, zip(hours.counts[place], hours.covered, strict=True), strict=True))
+        rows: Iterable[tuple[datetime, int, float]] = zip(
+            hours.begins, hours.counts[place], hours.covered, strict=True
+        )
     else:
-        merged = {}
-        for hours in found:
-            for begin, count, covered in zip(hours.begins, hours.counts[place], hours.covered, strict=True):
-                before = merged.get(begin, (0, 0.0))
-                merged[begin] = before[0] + count, max(before[1], covered)
+        rows = _merged(found, place)
+    return tuple(
+        Cell(begin, count, min(1.0, covered))
+        for begin, count, covered in rows
+        if covered > 0 and begin not in otherwise
+    )
+
+
+def _merged(found: Sequence[_Hours], place: int) -> Iterator[tuple[datetime, int, float]]:
+    merged: dict[datetime, tuple[int, float]] = {}
+    for hours in found:
+        for begin, count, covered in zip(hours.begins, hours.counts[place], hours.covered, strict=True):
+            before = merged.get(begin, (0, 0.0))
+            merged[begin] = before[0] + count, max(before[1], covered)
     for begin in sorted(merged):
-        count, covered = merged[begin]
-        if covered > 0 and begin not in otherwise:
-            yield Cell(begin, count, min(1.0, covered))
+        yield begin, *merged[begin]

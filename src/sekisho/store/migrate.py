@@ -6,15 +6,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from sekisho.store.errors import StoreError
 
 
 def migrate(writing: Engine, where: str) -> None:
     """Bring the schema to the newest, in one transaction. Raises StoreError for one that is newer."""
-    config = Config()
-    config.set_main_option("script_location", "sekisho.store:migrations")
+    config = _config()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     with writing.begin() as connection:
         unknown = set(MigrationContext.configure(connection).get_current_heads()) - known
@@ -25,3 +24,15 @@ def migrate(writing: Engine, where: str) -> None:
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def is_newest(connection: Connection) -> bool:
+    """Tell whether the schema of a database is that of this program."""
+    newest = set(ScriptDirectory.from_config(_config()).get_heads())
+    return set(MigrationContext.configure(connection).get_current_heads()) == newest
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "sekisho.store:migrations")
+    return config

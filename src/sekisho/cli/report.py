@@ -1,0 +1,170 @@
+"""The report of a trial on the command line."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sekisho.cli.common import fail
+from sekisho.cli.notice import write_page
+from sekisho.cli.trial_words import Language
+from sekisho.config import Config, digest
+from sekisho.config.trial_plan import notice_of, protocol_of
+from sekisho.daemon.service import STATE
+from sekisho.measure.trial_facts import coverage, harm, published, reliefs_at_least
+from sekisho.measure.trial_hours import SUMS, TrialHours
+from sekisho.model import Mode
+from sekisho.pages import voice
+from sekisho.pages.report import Rows, report_page, report_sections
+from sekisho.store import StoreError, Transaction
+from sekisho.store.minutes_asked import Asked, Per
+from sekisho.store.read_only import reading_only
+from sekisho.trial.estimate_observed import NEAR
+from sekisho.trial.protocol import TrialProtocol
+from sekisho.trial.report import Facts, as_it_was, make_report
+from sekisho.trial.report_values import Report
+from sekisho.trial.report_written import written_report
+
+_BROWSER: Final = "chromium"
+_PRINT_SECONDS: Final = 120
+
+
+class Files(NamedTuple):
+    """Where the report goes besides the terminal."""
+
+    html: Path | None
+    pdf: Path | None
+    json: Path | None
+
+
+def tell_report(config: Config, language: Language, files: Files) -> None:
+    """Make the report of a trial, print its sum, and write what is asked for; `config`: with a trial."""
+    if files.pdf is not None and shutil.which(_BROWSER) is None:
+        raise fail(f"--pdf needs {_BROWSER}, which is not installed: install Debian's package `{_BROWSER}`")
+    try:
+        with reading_only(_url(config)) as transaction:
+            report = read_report(config, transaction, datetime.now(UTC))
+    except StoreError as error:
+        raise fail(error) from error
+    spoken = voice.Language(language)
+    _print(report, spoken)
+    if files.json is not None:
+        write_page(files.json, json.dumps(written_report(report), ensure_ascii=False, indent=2) + "\n")
+    if files.html is not None or files.pdf is not None:
+        page = report_page(report, spoken)
+        if files.html is not None:
+            write_page(files.html, page)
+        if files.pdf is not None:
+            _print_pdf(files.pdf, page)
+
+
+def read_report(config: Config, transaction: Transaction, now: datetime) -> Report:
+    """Make the report of what a store knows; `config`: with a trial."""
+    gc.freeze()
+    gc.disable()  # millions of cells, and no cycle among them: to look through them took half of the time
+    try:
+        return _read_report(config, transaction, now)
+    finally:
+        gc.enable()
+
+
+def _read_report(config: Config, transaction: Transaction, now: datetime) -> Report:
+    protocol, notice = protocol_of(config), notice_of(config)
+    if protocol is None or notice is None:
+        raise AssertionError("a configuration without [trial] has been refused")
+    plan = protocol.plan
+    events = transaction.trial_events(plan.name)
+    held = as_it_was(plan, events, now)
+    # Phases are compared with what was before and after them.
+    around = NEAR if plan.phases else timedelta()
+    asked = Asked(plan.span.begin - around, plan.span.end + around)
+    hours = TrialHours(held, transaction.counted(asked, Per.HOUR, SUMS))
+    marks = transaction.counted_marks(plan.span.begin, plan.span.end)
+    values = {one.name: one.during for one in notice.taking_part}
+    facts = Facts(
+        protocol=protocol,
+        versions=transaction.trial_versions(plan.name),
+        events=events,
+        made_at=now,
+        program=version("sekisho"),
+        policy=digest(config),
+        coverage=coverage(held, hours, (config.gate.name,), marks, now),
+        harm=harm(held, hours, values),
+        reliefs_at_least=reliefs_at_least(transaction.totals(now).reliefs),
+        published=published(held, hours, None, now),
+        comparison=_comparison(config, protocol),
+    )
+    return make_report(facts, hours.series)
+
+
+def _url(config: Config) -> str:
+    return config.kept.url or f"sqlite:///{STATE}/{config.gate.name}.db"
+
+
+def _comparison(config: Config, protocol: TrialProtocol) -> str | None:
+    """Return a class that takes no part and is not limited, if there is one."""
+    taking = dict(protocol.plan.own)
+    others: Mapping[str, Mode] = {
+        name: table.mode for name, table in config.classes.items() if name not in taking
+    }
+    return next((name for name, mode in others.items() if mode is Mode.OBSERVE), None)
+
+
+def _print(report: Report, language: voice.Language) -> None:
+    title, first, sections = report_sections(report, language)
+    console = Console(highlight=False)
+    console.print(Text(title, style="bold"))
+    for line in first:
+        console.print(Text(line))
+    for section in sections:
+        console.print(Text(f"\n{section.title}", style="bold"))
+        for line in section.warned:
+            console.print(Text(line, style="yellow"))
+        for line in section.said:
+            console.print(Text(line))
+        if section.rows is not None and section.rows.rows:
+            console.print(_table(section.rows))
+
+
+def _table(rows: Rows) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in rows.columns:
+        table.add_column(Text(column), overflow="fold")
+    for row in rows.rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _print_pdf(path: Path, page: str) -> None:
+    """Let the browser print a page, which is ours and has no script."""
+    with tempfile.TemporaryDirectory(prefix="sekisho-") as directory:
+        source = Path(directory) / "report.html"
+        source.write_text(page, encoding="utf-8")
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []  # root cannot have one
+        argv = [
+            *(_BROWSER, "--headless", "--disable-gpu", f"--user-data-dir={directory}/profile", *options),
+            *("--no-pdf-header-footer", f"--print-to-pdf={path.absolute()}", source.as_uri()),
+        ]
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_PRINT_SECONDS)
+        except subprocess.TimeoutExpired:
+            way_out = "write the page by --html and print that"
+            raise fail(f"{_BROWSER} did not end within {_PRINT_SECONDS} s: {way_out}") from None
+    if done.returncode or not path.is_file():
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise fail(f"{path} was not printed: {_BROWSER}: {last}")
+    typer.echo(f"written: {path}", err=True)
