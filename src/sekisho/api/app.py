@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from fastapi import FastAPI
 
 from sekisho.api.asker import Asker, Peer
 from sekisho.api.lines import LinesOffice, lines_router, no_lines_router
+from sekisho.api.metrics import Scrape, metrics_router
 from sekisho.api.models import (
     CountersValue,
     DownAnswer,
@@ -42,8 +44,16 @@ class Office(Protocol):
         """Detach the gate and end."""
 
 
-def create_app(office: Office, lines: LinesOffice | None = None, trial: TrialOffice | None = None) -> FastAPI:
-    """Return the interface of an office; `lines` and `trial` are None where it has no store."""
+def create_app(
+    office: Office,
+    lines: LinesOffice | None = None,
+    trial: TrialOffice | None = None,
+    scrape: Callable[[], Scrape] | None = None,
+) -> FastAPI:
+    """Return the interface of an office; `lines` and `trial` are None where it has no store.
+
+    `scrape`: what reads metrics, None where nobody measures.
+    """
     app = FastAPI(title="sekisho", docs_url=None, redoc_url=None)
     install(app)
 
@@ -70,4 +80,6 @@ def create_app(office: Office, lines: LinesOffice | None = None, trial: TrialOff
 
     app.include_router(no_lines_router() if lines is None else lines_router(lines))
     app.include_router(no_trial_router() if trial is None else trial_router(trial))
+    if scrape is not None:
+        app.include_router(metrics_router(scrape))
     return app

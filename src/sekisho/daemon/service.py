@@ -31,6 +31,7 @@ from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
 from sekisho.daemon.reading import read_checked
 from sekisho.daemon.reattaching import keep_attached, links_watched
+from sekisho.daemon.scraping import scraping
 from sekisho.daemon.server import Server, listening
 from sekisho.daemon.sources import FileList, Sources, running
 from sekisho.daemon.trial_at_work import expecting, following, kept_trial, running_trial
@@ -227,7 +228,8 @@ class _Service:
         """Answer and sweep until told to end."""
         lines = kept_lines(self.lines, utc) if self.lines else None
         trial = running_trial(self.trial, self.keeper, utc) if self.trial else None
-        server = Server(create_app(self.office, lines, trial), on_started=self.tell_ready, guests=self.guests)
+        app = create_app(self.office, lines, trial, scraping(self.keeper, self.office, lines, self.minutes))
+        server = Server(app, on_started=self.tell_ready, guests=self.guests)
         tasks = [
             asyncio.create_task(coroutine)
             for coroutine in (

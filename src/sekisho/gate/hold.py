@@ -52,7 +52,7 @@ class HoldState:
     """What the hold knows of itself.
 
     Quantiles of the lateness are upper edges of `releases.LATENESS_EDGES_MS`, None before the first
-    release. `alive`: both threads run.
+    release; `lateness` has the packets up to each edge, and beyond. `alive`: both threads run.
     """
 
     banks: Mapping[int, BankState]
@@ -61,6 +61,7 @@ class HoldState:
     rules_restored: int
     queues_lost: int
     alive: bool
+    lateness: tuple[int, ...] = ()
 
 
 class Hold:
@@ -137,6 +138,7 @@ class Hold:
             rules_restored=self._guard.restored,
             queues_lost=work.reopened,
             alive=work.alive and self._guard.is_alive(),
+            lateness=tuple(work.lateness),
         )
 
     def stop(self) -> None:
