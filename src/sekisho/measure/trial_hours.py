@@ -93,8 +93,8 @@ class TrialHours:
         self._own = dict(plan.own)
         self._planned = _Planned(plan)
         self._hours: dict[tuple[str, str, int], _Hours] = defaultdict(_Hours)
-        self._sessions: dict[tuple[str, bool], Counter[int]] = defaultdict(Counter)
-        self._moments: dict[datetime, datetime] = {}  # one object for an hour, whatever the gates
+        self._sessions: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0] * len(_COUNTED_SESSIONS))
+        self._limited: dict[tuple[str, str, int | None], bool] = {}
         self._asked: tuple[str, Outcome] | None = None  # last; more answers at once would take much memory
         self._answer: tuple[Series, ...] = ()
         for row in rows:
@@ -130,23 +130,25 @@ class TrialHours:
 
     def sessions(self, class_name: str, *, limited: bool) -> Sessions:
         """Return what was tried while a limit was enforced for a class, or while it was not."""
-        found = self._sessions[class_name, limited]
-        return Sessions(*(found[place] for place in _COUNTED_SESSIONS))
+        return Sessions(*self._sessions[class_name, limited])
 
     def _add(self, row: CountedHour) -> None:
         hours = self._hours[row.gate, row.class_name, row.arm_number]
-        begin = self._moments.setdefault(row.begin, row.begin)
         if row.timing is not Timing.KNOWN:
             hours.doubtful[row.timing.name.lower()] += 1
             return
-        hours.add(begin, row.covered, row.sums)
+        begin, sums, held = row.begin, row.sums, row.held
+        hours.add(begin, row.covered, sums)
         if (own := self._own.get(row.class_name)) is None:
             return
-        if not self._planned.allows(row.class_name, begin, row.held.arm):
+        if not self._planned.allows(row.class_name, begin, held.arm):
             hours.otherwise.add(begin)
-        found = self._sessions[row.class_name, _is_limited(self._plan, row.class_name, own, row.held)]
-        for place in _COUNTED_SESSIONS:
-            found[place] += row.sums[place]
+        what = row.class_name, held.arm, held.phase
+        if (limited := self._limited.get(what)) is None:
+            limited = self._limited[what] = _is_limited(self._plan, row.class_name, own, held)
+        found = self._sessions[row.class_name, limited]
+        for number, place in enumerate(_COUNTED_SESSIONS):
+            found[number] += sums[place]
 
 
 class _Planned:

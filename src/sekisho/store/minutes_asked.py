@@ -83,14 +83,15 @@ class AskedMinutes(Door):
             found = select(block[0], begin, *block[1:], *map(func.sum, columns))
             found = found.group_by(*block).order_by(block[0], "first", *block[1:])
         held_at = cache(read_held)  # few hours differ in what held
+        moment_at, span_of = cache(from_us), cache(_span)  # and gates are many, hours few
         for row in self._rows(found, table, asked, series):
             number, begin_us, since, phase, timing, washout, arm, covered, *counts = row
             yield Sum(
                 *series[number],
                 held_at(arm, phase, since, washout),
                 _TIMINGS[timing],
-                from_us(begin_us),
-                timedelta(microseconds=int(covered)),
+                moment_at(begin_us),
+                span_of(covered),
                 tuple(map(int, counts)),
             )
 
@@ -130,6 +131,10 @@ class AskedMinutes(Door):
             table.c.series.in_(series), begin >= to_us(asked.begin), begin < to_us(asked.end)
         )
         return self._connection.execute(wanted, execution_options={"yield_per": _AT_ONCE})
+
+
+def _span(microseconds: int) -> timedelta:
+    return timedelta(microseconds=int(microseconds))
 
 
 class _Buckets:
