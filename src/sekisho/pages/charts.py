@@ -45,10 +45,10 @@ def intervals(rows: Sequence[Interval], title: str) -> Markup:
 
     parts = []
     for tick in range(first, last + 1, step):
-        ink = "#333" if tick == 0 else "#ddd"
+        told, ink = (f"{tick:+d}", "#ddd") if tick else ("0", "#333")
         parts.append(
             f'<line x1="{x(tick)}" x2="{x(tick)}" y1="4" y2="{height - _MARGIN + 6}" stroke="{ink}"/>'
-            f'<text x="{x(tick)}" y="{height - 10}" text-anchor="middle" {_FONT}>{tick:+d} %</text>'
+            f'<text x="{x(tick)}" y="{height - 10}" text-anchor="middle" {_FONT}>{told} %</text>'
         )
     for number, row in enumerate(rows):
         y = _ROW * number + _ROW // 2 + 4
