@@ -242,7 +242,6 @@ def _budget(examples: int) -> settings:
     return settings(
         max_examples=examples * times,
         stateful_step_count=60,
-        deadline=None,
         print_blob=True,
         suppress_health_check=list(HealthCheck),
     )

@@ -396,7 +396,7 @@ def touched(said: list[list[Event | Boot]]) -> Iterator[Address]:
                 yield from one.addresses
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches())
 def test_the_database_comes_to_what_the_rules_say(desk: Desk, said: list[list[Event | Boot]]) -> None:
     ledger = Ledger()

@@ -17,9 +17,7 @@ from sekisho.model import Address
 from sekisho.store import Store
 from tests.store.values import ADDRESSES, HOME, OTHER, PREFIX, SHARED, at, lease, login_of
 
-ONE_STORE = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
-)
+ONE_STORE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
 @dataclass

@@ -22,7 +22,7 @@ def known(nas: str = "bng1", begin: float = 0, stop: float | None = None) -> Log
 
 
 @given(st.dictionaries(st.binary(min_size=16, max_size=16), logins, max_size=5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 def test_logins_come_back_whatever_was_known_before(store: Store, some: dict[bytes, Login]) -> None:
     with store.transaction() as transaction:
         transaction.put_logins(dict.fromkeys(list(some)[::2], known()))

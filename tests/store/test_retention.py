@@ -21,9 +21,7 @@ from tests.store.values import HOME, OTHER, PREFIX, at, lease, login_of
 
 HELD = 3  # the line whose evidence is kept
 CUT = 10
-ONE_STORE = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
-)
+ONE_STORE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
 @pytest.fixture

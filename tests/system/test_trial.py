@@ -160,9 +160,8 @@ def test_another_delay_is_held_from_its_boundary_on(lines_scene: Scene) -> None:
     daemon = lines_scene.up()
     for _ in range(2):
         follow_a_switch(made)  # queue rules take what the machine leaves them
-        status = lines_scene.status()
-        assert status["delay_by"] == "hold"
-        assert status["hold"]["unheld_delays"] == []
+        until(lambda: lines_scene.status()["delay_by"] == "hold")
+        assert lines_scene.status()["hold"]["unheld_delays"] == []
     daemon.end()
 
 

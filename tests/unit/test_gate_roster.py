@@ -13,7 +13,7 @@ from sekisho.gate import Change, GateError, Tables, abi, tables
 from sekisho.gate.indices import banks, class_names
 from sekisho.gate.roster import line_changes, settings_for
 from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster, RosterChange, Wanted
-from tests.unit.wanting import ADDRESSES, UNHURRIED, apply, encode, filled, wanteds
+from tests.unit.wanting import ADDRESSES, FEW, apply, encode, filled, wanteds
 
 SLOW = Limit(Mode.ENFORCE, cap=5, delay_ms=1_000)
 LOOSE = Limit(Mode.OBSERVE, cap=5, delay_ms=500)
@@ -116,7 +116,7 @@ def test_what_the_tables_have_no_room_for(change: RosterChange, message: str) ->
         changed(installed, change)
 
 
-@UNHURRIED
+@FEW
 @given(wanteds(), st.data())
 def test_a_change_leads_where_the_whole_would(first: Wanted, data: st.DataObject) -> None:
     installed = encode(first)
@@ -205,7 +205,7 @@ def test_what_the_file_wanted_before_goes_with_it() -> None:
     assert set(after["addresses"]) == {abi.pack_address_key(*one) for one in (HOST, prefix(64))}
 
 
-@UNHURRIED
+@FEW
 @given(wanteds(), wanteds(), wanteds())
 def test_nothing_dangles_around_lines_that_stay(roster: Wanted, first: Wanted, second: Wanted) -> None:
     now = filled(encode(roster))

@@ -151,4 +151,4 @@ class Orders(RuleBasedStateMachine):
 
 
 TestOrders = Orders.TestCase
-TestOrders.settings = settings(deadline=None, max_examples=60, stateful_step_count=20)
+TestOrders.settings = settings(max_examples=60, stateful_step_count=20)

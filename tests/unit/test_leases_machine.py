@@ -145,5 +145,5 @@ class Network(RuleBasedStateMachine):
         self.on_the_way.append(one)
 
 
-Network.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Network.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestNetwork = Network.TestCase

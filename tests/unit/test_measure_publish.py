@@ -147,7 +147,7 @@ class Attacker:
 COUNTS = st.one_of(st.integers(0, 12), st.integers(0, 3), st.integers(10, 400))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_no_suppressed_cell_of_a_table_is_narrowed(data: st.DataObject) -> None:
     shape = data.draw(st.sampled_from([[CLASS], [CLASS, ARM], [CLASS, GATE], [CLASS, ARM, GATE]]))
@@ -156,7 +156,7 @@ def test_no_suppressed_cell_of_a_table_is_narrowed(data: st.DataObject) -> None:
     assert Attacker([found], shape, [DAY_1]).narrowest() >= RULES.fewest - 1e-6
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(COUNTS, min_size=12, max_size=12), st.permutations([(CLASS, ARM), (CLASS, GATE), (CLASS,)]))
 def test_no_suppressed_cell_is_narrowed_by_another_table(
     counts: list[int], shapes: list[tuple[Dimension, ...]]
@@ -183,7 +183,7 @@ def folded(joint: Values, whole: Sequence[Dimension], shape: Sequence[Dimension]
     return lines(shape, sums.values())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(1, 5_000), st.booleans()), min_size=6, max_size=6))
 def test_what_one_line_dominates_stays_open_by_half_of_it(found: list[tuple[int, bool]]) -> None:
     places = list(product(CLASS.values, ARM.values))
@@ -198,7 +198,7 @@ def test_what_one_line_dominates_stays_open_by_half_of_it(found: list[tuple[int,
     assert all(attacker.width(made, at) >= cells[at].value / 2 for at in dominated)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.lists(COUNTS, min_size=3, max_size=3), min_size=7, max_size=7))
 def test_no_suppressed_cell_is_narrowed_by_days_and_their_week(counts: list[list[int]]) -> None:
     week = window_at(Size.WEEK, MONDAY, TOKYO)

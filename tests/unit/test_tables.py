@@ -22,13 +22,13 @@ from sekisho.model import (
     View,
     Wanted,
 )
-from tests.unit.wanting import UNHURRIED, apply, encode, filled, wanteds
+from tests.unit.wanting import FEW, apply, encode, filled, wanteds
 
 OBSERVE = Limit(Mode.OBSERVE, cap=5, delay_ms=0)
 SLOW = Limit(Mode.ENFORCE, cap=5, delay_ms=1_000)
 
 
-@UNHURRIED
+@FEW
 @given(wanteds(), wanteds())
 def test_the_difference_leads_from_one_to_the_other(first: Wanted, second: Wanted) -> None:
     installed = encode(first)
@@ -36,7 +36,7 @@ def test_the_difference_leads_from_one_to_the_other(first: Wanted, second: Wante
     assert apply(installed, tables.diff(installed, wanted)) == filled(wanted)
 
 
-@UNHURRIED
+@FEW
 @given(wanteds())
 def test_from_nothing_and_back(wanted: Wanted) -> None:
     all_tables = encode(wanted)
@@ -44,7 +44,7 @@ def test_from_nothing_and_back(wanted: Wanted) -> None:
     assert not list(tables.diff(all_tables, encode(wanted, all_tables)))
 
 
-@UNHURRIED
+@FEW
 @given(wanteds(), wanteds())
 def test_classes_and_delays_keep_their_numbers(first: Wanted, second: Wanted) -> None:
     installed = encode(first)
@@ -60,7 +60,7 @@ def test_classes_and_delays_keep_their_numbers(first: Wanted, second: Wanted) ->
     )
 
 
-@UNHURRIED
+@FEW
 @given(wanteds())
 def test_each_bank_holds_for_one_delay(wanted: Wanted) -> None:
     all_tables = encode(wanted)
@@ -71,7 +71,7 @@ def test_each_bank_holds_for_one_delay(wanted: Wanted) -> None:
     assert len(set(delays.values())) == len(delays)
 
 
-@UNHURRIED
+@FEW
 @given(wanteds(), wanteds())
 def test_nothing_dangles_between_two_changes(first: Wanted, second: Wanted) -> None:
     now: dict[str, dict[bytes, bytes]] = {}

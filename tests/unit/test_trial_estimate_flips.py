@@ -25,7 +25,7 @@ def share_as_far(differences: Sequence[float], shift: float) -> float:
     return sum(world >= happened for world in worlds) / len(worlds)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example([0.344] * 6)
 @given(DIFFERENCES)
 def test_p_is_the_share_of_all_worlds_and_the_interval_its_inversion(differences: list[float]) -> None:
@@ -38,7 +38,7 @@ def test_p_is_the_share_of_all_worlds_and_the_interval_its_inversion(differences
         assert share_as_far(differences, end + outward * 1e-6) <= 0.05
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(DIFFERENCES, st.floats(-1, 1))
 def test_what_is_added_to_all_moves_the_interval(differences: list[float], more: float) -> None:
     found, moved = flip_signs(differences, 1), flip_signs([value + more for value in differences], 1)

@@ -66,7 +66,7 @@ def paired(of: Plan, class_name: str = "dynamic") -> dict[int, list[Block]]:
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plans())
 def test_blocks_lie_in_the_trial_and_none_of_a_class_overlap(of: Plan) -> None:
     last: dict[str, datetime] = {}
@@ -76,7 +76,7 @@ def test_blocks_lie_in_the_trial_and_none_of_a_class_overlap(of: Plan) -> None:
         last[block.class_name] = block.end
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plans())
 def test_the_switchback_leaves_no_moment_without_a_block(of: Plan) -> None:
     assert of.switchback is not None
@@ -87,7 +87,7 @@ def test_the_switchback_leaves_no_moment_without_a_block(of: Plan) -> None:
         at = block.end
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plans())
 def test_pairs_match_in_weekday_kind_and_time_of_day_and_one_is_on(of: Plan) -> None:
     zone = ZoneInfo(of.zone)
@@ -103,7 +103,7 @@ def test_pairs_match_in_weekday_kind_and_time_of_day_and_one_is_on(of: Plan) -> 
             assert block.washout_end == block.begin + of.switchback.washout
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plans())
 def test_classes_switch_together(of: Plan) -> None:
     def switched(class_name: str) -> list[tuple[datetime, datetime, Arm, int | None]]:
@@ -116,7 +116,7 @@ def test_classes_switch_together(of: Plan) -> None:
     assert switched("dynamic") == switched("mobile")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plans())
 def test_maintenance_wins_and_only_observes(of: Plan) -> None:
     for window in of.maintenance:
@@ -131,7 +131,7 @@ def test_maintenance_wins_and_only_observes(of: Plan) -> None:
             assert all(window.end <= block.begin or block.end <= window.begin for window in of.maintenance)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plans())
 def test_maintenance_changes_no_lot_but_only_takes_pairs_out(of: Plan) -> None:
     undisturbed = paired(plan(of.span, of.switchback, of.phases, (), of.zone))
@@ -139,7 +139,7 @@ def test_maintenance_changes_no_lot_but_only_takes_pairs_out(of: Plan) -> None:
         assert both == undisturbed[number]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(plans())
 def test_boundaries_are_exact(of: Plan) -> None:
     for block in schedule(of):

@@ -86,13 +86,13 @@ def copied(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(protocols())
 def test_equal_protocols_have_equal_texts(protocol: TrialProtocol) -> None:
     assert canonical(copied(protocol)) == canonical(protocol)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(protocols(), protocols())
 def test_different_protocols_have_different_texts(one: TrialProtocol, other: TrialProtocol) -> None:
     assume(one != other)

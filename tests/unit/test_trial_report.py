@@ -165,7 +165,7 @@ def test_what_was_not_registered_beforehand_has_no_p_value(
     assert "No p-value stands in this report" in texts(found)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(-72, 72))
 def test_a_p_value_stands_there_only_if_it_was_registered_by_the_begin(after: int) -> None:
     found = report(rows=(), registered=versions(PLAN, START + after * HOUR))

@@ -98,7 +98,7 @@ def plans(draw: st.DrawFn) -> Plan:
     return plan(whole, drawn, (phase,), windows, zone)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(plans(), st.integers(-3_600, 4 * 86_400 + 3_600), st.sampled_from([None, SUSPENSION]))
 def test_it_is_as_the_schedule_says_and_changes_at_the_next_moment_exactly(
     made: Plan, seconds: int, suspension: Suspension | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from sekisho.gate import Change, Tables, tables
@@ -18,7 +18,7 @@ PREFIXES: tuple[Network, ...] = (
     IPv6Network("2001:db8::/32"),
 )
 # Not judged by the clock: other tests may be running beside these.
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+FEW = settings(max_examples=50)
 
 
 def encode(wanted: Wanted, installed: Tables = tables.EMPTY) -> Tables:

@@ -136,7 +136,7 @@ def _recorded_router(office: LinesOffice) -> APIRouter:
 
 def no_lines_router() -> APIRouter:
     """Return the paths of an office without a store, which answer that it has none."""
-    router = APIRouter()
+    router = APIRouter(include_in_schema=False)
 
     @router.api_route("/v1/lines/{rest:path}", methods=["GET", "POST"])
     @router.api_route("/v1/leases/{rest:path}", methods=["POST"])

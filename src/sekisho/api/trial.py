@@ -67,7 +67,7 @@ def trial_router(office: TrialOffice) -> APIRouter:
 
 def no_trial_router() -> APIRouter:
     """Return the paths of an office without a store, which answer that there is no trial."""
-    router = APIRouter()
+    router = APIRouter(include_in_schema=False)
 
     @router.api_route("/v1/trial/{rest:path}", methods=["GET", "POST"])
     def there_is_none() -> None:

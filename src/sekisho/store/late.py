@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ class LateStore(Store):
     def __init__(self, url: str) -> None:
         self.url = url
         self._store: Store | None = None
+        self._opening = threading.Lock()  # two that open one file keep each other busy
         self._why = "the store is not open yet: ask again shortly"
 
     @property
@@ -31,18 +33,22 @@ class LateStore(Store):
 
     def open(self) -> None:
         """Open it, unless it is open. Raises StoreError, and may be called again then."""
-        if self._store is None:
-            try:
-                store = open_store(self.url)
+        with self._opening:
+            if self._store is None:
                 try:
-                    self._journal = open_journal(self.url)
-                except BaseException:
-                    store.close()
+                    self._store = self._open()
+                except StoreError as error:
+                    self._why = str(error)
                     raise
-            except StoreError as error:
-                self._why = str(error)
-                raise
-            self._store = store
+
+    def _open(self) -> Store:
+        store = open_store(self.url)
+        try:
+            self._journal = open_journal(self.url)
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def require(self) -> None:
         """Raise StoreError where it is not open."""
