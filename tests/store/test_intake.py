@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from itertools import count, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +23,7 @@ from sekisho.lines.shared import MapRule
 from sekisho.lines.static import CONFIG, LIST, StaticLine, StaticList
 from sekisho.lines.taking import in_force
 from sekisho.model import Address, KnownLine, Limit, Mode, Pool, PortPlan, RosterChange
-from sekisho.store import Store
+from sekisho.store import Store, StoreError
 from tests.unit.ledger import Ledger
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -263,6 +264,37 @@ def test_a_list_in_many_portions_is_told_and_written_as_a_whole(
     assert desk.known() == dict.fromkeys((office, shop), KnownLine("dynamic"))
     with desk.store.reading() as transaction:
         assert {one.address for one in transaction.static_leases()} == kept.keys()
+
+
+@pytest.mark.parametrize("source", [CONFIG, LIST])
+@pytest.mark.parametrize("written", range(5))
+def test_a_list_that_was_written_in_part_is_completed_by_putting_it_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, source: str, written: int
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK", 1)
+    before = listed(office=("fixed", (OFFICE, OTHER)), shop=("fixed", (HOME,)))
+    after = listed(shop=("dynamic", (OFFICE,)))
+    desk.intake.put_list(before, source, before if source == CONFIG else NOTHING)
+    desk.now += timedelta(hours=1)
+    left = iter(range(written))
+    whole = desk.intake._write_portion
+
+    def fail(*of: Any) -> RosterChange:
+        if next(left, None) is None:
+            raise StoreError("the disk is full")
+        return whole(*of)
+
+    configured = after if source == CONFIG else NOTHING
+    monkeypatch.setattr(desk.intake, "_write_portion", fail)
+    with pytest.raises(StoreError, match="put it again$" if written else "full$"):
+        desk.intake.put_list(after, source, configured)
+    monkeypatch.setattr(desk.intake, "_write_portion", whole)
+    desk.intake.put_list(after, source, configured)
+    shop = desk.number("shop")
+    assert desk.addresses() == {OFFICE: shop}
+    assert desk.known() == {shop: KnownLine("dynamic")}
+    with desk.store.reading() as transaction:
+        assert [one.name for one in transaction.listed_lines()] == ["shop"]
 
 
 @pytest.mark.parametrize("source", [CONFIG, LIST])

@@ -19,7 +19,7 @@ from sekisho.lines.shared import Rule
 from sekisho.lines.static import StaticList
 from sekisho.lines.taking import as_events, in_force, with_shares
 from sekisho.model import Address, KnownLine, RosterChange
-from sekisho.store import Store, Transaction
+from sekisho.store import Store, StoreError, Transaction
 
 BOOT_CHUNK = 1_000  # logins that a boot ends in one transaction; accounting waits for no more than these
 
@@ -138,16 +138,23 @@ class Intake:
         record: Callable[[Transaction, ListChange], object],
         now: datetime,
     ) -> None:
-        for number, portion in enumerate(portions(change)):
-            with self._writing:
-                with self._store.transaction() as transaction:
-                    if number == 0:
-                        record(transaction, change)
-                        write_plans(transaction, new, self._rules(), now)
-                    told = self._write_portion(transaction, portion, source, now)
-                self._pass_on(told)
-        with self._writing, self._store.transaction() as transaction:
-            write_plans(transaction, new, self._rules(), now)  # of addresses that nobody holds any more
+        written = 0
+        try:
+            for portion in portions(change):
+                with self._writing:
+                    with self._store.transaction() as transaction:
+                        if not written:
+                            record(transaction, change)
+                            write_plans(transaction, new, self._rules(), now)
+                        told = self._write_portion(transaction, portion, source, now)
+                    self._pass_on(told)
+                written += 1
+            with self._writing, self._store.transaction() as transaction:
+                write_plans(transaction, new, self._rules(), now)  # of addresses that nobody holds any more
+        except StoreError as error:
+            if not written:
+                raise
+            raise type(error)(f"{error}: the list is in the store in part: put it again") from error
 
     def _write_portion(
         self, transaction: Transaction, portion: ListChange, source: str, now: datetime

@@ -57,19 +57,18 @@ def compare(lists: Lists, new: StaticList, source: str, configured: StaticList) 
 def portions(change: ListChange) -> Iterator[ListChange]:
     """Cut a change into what is written at a time; at least one portion, all of it where that is little.
 
-    Lines are said to be something before they hold what begins, and nothing any more at the end.
+    Lines come first: which are off the configuration's list shows by their leases, so that whoever puts the
+    list again, after some portions, still finds the rest.
     """
     if len(change.ended) + len(change.begun) + len(change.lines) <= chunks.CHUNK:
         yield change
         return
-    for listed in chunks.chunks((name, line) for name, line in change.lines.items() if line is not None):
-        yield ListChange(lines=dict(listed))
+    for lines in chunks.chunks(change.lines.items()):
+        yield ListChange(lines=dict(lines))
     for ended in chunks.chunks(change.ended):
         yield ListChange(ended=tuple(ended))
     for begun in chunks.chunks(change.begun.items()):
         yield ListChange(begun=dict(begun))
-    for gone in chunks.chunks(name for name, line in change.lines.items() if line is None):
-        yield ListChange(lines=dict.fromkeys(gone))
 
 
 def ended_leases(leases: Iterable[Lease], now: datetime) -> list[Lease]:
