@@ -77,6 +77,18 @@ def test_a_look_without_purpose_is_refused_and_recorded(lines_scene: Scene) -> N
     assert scene.sekisho("audit", "verify").returncode == 0
 
 
+def test_a_line_is_shown_with_the_limit_that_holds_now_and_why(lines_scene: Scene) -> None:
+    scene = lines_scene
+    scene.up()
+    scene.account("Start", "alice", "100.64.0.5")
+    assert scene.ask("show", "alice", "--purpose", "case")["class_limit_given_by"] == "file"
+    scene.sekisho("gate", "set", "dynamic", "--cap", "77")
+    shown = scene.ask("show", "alice", "--purpose", "case")
+    assert (shown["limit"]["cap"], shown["class_limit_given_by"]) == (77, "operator")
+    text = scene.sekisho("line", "show", "alice", "--purpose", "case").stdout
+    assert "as `gate set` has it now" in text
+
+
 def test_an_audit_log_that_was_changed_is_found_out(lines_scene: Scene) -> None:
     scene = lines_scene
     daemon = scene.up()

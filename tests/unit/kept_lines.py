@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from sekisho.api import client
 from sekisho.api.client import socket_path
+from sekisho.api.models import GivenBy
 from sekisho.audit import Record
 from sekisho.config import Config
 from sekisho.daemon.lines_office import KeptLines, Surroundings
@@ -25,7 +26,7 @@ from sekisho.lines.list_change import ListChange, compare
 from sekisho.lines.records import ListedLine
 from sekisho.lines.roster import Treatment
 from sekisho.lines.static import LIST, StaticList, pool_classes, static_login
-from sekisho.model import Address, PortPlan
+from sekisho.model import Address, Limit, PortPlan
 from sekisho.plan import file_limits
 from sekisho.store import Store, StoreError, Transaction, open_store
 from tests.unit.configuring import DYNAMIC, FIXED, GATE, IPV6_POOL, POOL, good
@@ -60,6 +61,9 @@ class Desk:
     now: datetime = NOW
     is_whole: bool = True
     config: Config = field(default_factory=parsed)
+    limits: Mapping[str, tuple[Limit, GivenBy]] = field(
+        default_factory=lambda: {name: (limit, GivenBy.FILE) for name, limit in file_limits(parsed()).items()}
+    )
     busy: str = ""
     changed: list[set[int]] = field(default_factory=list)
     heard: list[tuple[str, Address, float]] = field(default_factory=list)
@@ -128,6 +132,7 @@ def desk_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
             utc=lambda: desk.now,
             config=lambda: desk.config,
             treatment=lambda: treatment,
+            limits=lambda: desk.limits,
             skew=lambda: SKEW,
             settle=desk.settle,
             kept_since=lambda: desk.now - timedelta(days=183),

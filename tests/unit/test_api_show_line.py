@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from ipaddress import ip_address
 
-from sekisho.model import Address, PortPlan
+from sekisho.api.models import GivenBy
+from sekisho.model import Address, Limit, Mode, PortPlan
 from tests.unit.kept_lines import CASE, HOME, SHARED, Desk, listed, refused, shown
 
 
@@ -20,6 +21,7 @@ def test_a_line_is_shown_with_what_its_pool_makes_of_it(desk: Desk) -> None:
         "class_from": "pool",
         "limit": {"mode": "enforce", "cap": 5, "delay": "1s", "excess": "drop"},
         "limit_from": "class",
+        "class_limit_given_by": "file",
         "relief": None,
         "holds": [
             {"address": "100.64.0.7", "ports": None},
@@ -96,3 +98,11 @@ def test_a_purpose_is_needed_to_see_a_line(desk: Desk) -> None:
     desk.hold("home-7", HOME, 0)
     assert "home-7" not in refused(422, "invalid", "/v1/lines/show", {"line": "home-7"})
     assert desk.recorded()[:2] == ("line show", "home-7")
+
+
+def test_a_line_is_shown_with_the_limit_that_its_class_has_now(desk: Desk) -> None:
+    desk.hold("home-7", HOME, 0)
+    desk.limits = {"dynamic": (Limit(Mode.OBSERVE, 9, 0), GivenBy.TRIAL)}
+    told = shown("home-7")
+    assert told["limit"] == {"mode": "observe", "cap": 9, "delay": "0s", "excess": "drop"}
+    assert (told["limit_from"], told["class_limit_given_by"]) == ("class", "trial")

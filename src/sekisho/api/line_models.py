@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sekisho.api.models import LimitValue, Value
+from sekisho.api.models import GivenBy, LimitValue, Value
 from sekisho.api.reading import AddressField, LineName, Moment, Port, Said, Until
 from sekisho.lines.purposes import Purpose
 
@@ -144,6 +144,7 @@ class LineAnswer(Value):
     """What is known of a line.
 
     Class and limit, and where each is from, are null where the line holds no address and no list names it.
+    `class_limit_given_by`: what gives its class the limit that it has now.
     """
 
     line: str
@@ -152,6 +153,7 @@ class LineAnswer(Value):
     class_from: Literal["list", "pool"] | None = None
     limit: LimitValue | None = None
     limit_from: Literal["class", "relief"] | None = None
+    class_limit_given_by: GivenBy | None = None
     relief: ReliefValue | None
     holds: tuple[HeldValue, ...]
     leases_since: datetime

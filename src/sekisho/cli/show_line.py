@@ -16,6 +16,7 @@ from sekisho.api.line_models import (
     ReliefAnswer,
     ReliefValue,
 )
+from sekisho.api.models import GivenBy
 from sekisho.cli.show import limit_text
 
 _FOUND = {
@@ -82,11 +83,22 @@ def _line(answer: LineAnswer) -> Iterator[str]:
         yield "  class: none, since it holds no address of a pool and no list names it"
     else:
         yield f"  class: {answer.class_name}, {_CLASS_FROM[answer.class_from or '']}"
-        why = "by its class" if answer.relief is None else _relief(answer.relief)
+        why = _given_by(answer) if answer.relief is None else _relief(answer.relief)
         yield f"  limit: {limit_text(answer.limit)}, {why}"
     yield "  holds: " + (", ".join(map(_held, answer.holds)) or "nothing")
     yield f"  leases since {_moment(answer.leases_since)}:" + ("" if answer.leases else " none")
     yield from (f"    {_held(lease)}: {_lease(lease)}" for lease in answer.leases)
+
+
+def _given_by(answer: LineAnswer) -> str:
+    """Tell why a line has the limit of its class."""
+    match answer.class_limit_given_by:
+        case GivenBy.TRIAL:
+            return "by its class, as the trial has it now"
+        case GivenBy.OPERATOR:
+            return "by its class, as `gate set` has it now"
+        case _:
+            return "by its class"
 
 
 def _relief(relief: ReliefValue) -> str:

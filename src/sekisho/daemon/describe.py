@@ -60,15 +60,20 @@ def unheld_delays(limits: Mapping[str, Limit], hold: HoldState) -> tuple[str, ..
     return tuple(format_ms(delay_ms) for delay_ms in sorted(wanted_ms - held_ms))
 
 
+def given_by(name: str, standing: Standing | None, overrides: Collection[str]) -> GivenBy:
+    """Tell what gives a class its limit; `overrides`: the classes to which `gate set` has given one."""
+    if name in overrides:
+        return GivenBy.OPERATOR
+    return GivenBy.FILE if standing is None or name not in standing.limits else GivenBy.TRIAL
+
+
 def _why(name: str, in_force: InForce) -> Mapping[str, object]:
     """Tell what gives a class its limit."""
     standing = in_force.standing
-    by_trial = standing is not None and name in standing.limits
-    is_set = name in in_force.overrides
     return {
         "file": LimitValue.of(in_force.in_file[name]),
-        "overridden": is_set,
-        "given_by": GivenBy.OPERATOR if is_set else GivenBy.TRIAL if by_trial else GivenBy.FILE,
+        "overridden": name in in_force.overrides,
+        "given_by": given_by(name, standing, in_force.overrides),
         "block": None if standing is None else block_value(standing.blocks.get(name)),
     }
 

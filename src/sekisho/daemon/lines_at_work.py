@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from sekisho.api.models import GivenBy
 from sekisho.config import Config
+from sekisho.daemon.describe import given_by
+from sekisho.daemon.keeper import Keeper
+from sekisho.daemon.kept import Kept
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.daemon.lines_office import KeptLines, Surroundings
 from sekisho.daemon.sources import Sources
 from sekisho.gate import GateError
+from sekisho.model import Limit
 from sekisho.store import StoreError
 
 log = structlog.get_logger()
@@ -42,7 +47,7 @@ class LinesAtWork:
             log.error("the lists of lines stay as they are until the store takes them", why=str(error))  # noqa: TRY400 - the message says it all
 
 
-def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:
+def kept_lines(at_work: LinesAtWork, gate: Keeper, utc: Callable[[], datetime]) -> KeptLines:
     """Return what answers questions about lines."""
     keeper, kea = at_work.keeper, at_work.sources.kea
 
@@ -52,6 +57,7 @@ def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:
             utc=utc,
             config=keeper.config,
             treatment=keeper.treatment,
+            limits=lambda: _in_force(gate.kept),
             skew=lambda: timedelta(milliseconds=keeper.config().kept.skew_ms),
             settle=keeper.settle,
             kept_since=lambda: utc() - timedelta(milliseconds=keeper.config().kept.leases_ms),
@@ -62,3 +68,10 @@ def kept_lines(at_work: LinesAtWork, utc: Callable[[], datetime]) -> KeptLines:
             take_calls=None if kea is None else kea.take_calls,
         ),
     )
+
+
+def _in_force(kept: Kept) -> Mapping[str, tuple[Limit, GivenBy]]:
+    """Return the limit of each class, and what gives it."""
+    return {
+        name: (limit, given_by(name, kept.standing, kept.overrides)) for name, limit in kept.limits().items()
+    }

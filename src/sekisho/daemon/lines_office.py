@@ -27,6 +27,7 @@ from sekisho.api.line_models import (
     ReliefEndRequest,
     ReliefRequest,
 )
+from sekisho.api.models import GivenBy
 from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry, verify
 from sekisho.config import Config, errors
@@ -45,6 +46,7 @@ from sekisho.lines.records import ListedLine, Relief
 from sekisho.lines.roster import Treatment
 from sekisho.lines.static import StaticList
 from sekisho.lines.static_list import ListKind, read_list
+from sekisho.model import Limit
 from sekisho.store import Store, StoreError, Transaction
 
 LEASES_SHOWN = timedelta(days=30)  # of a line, unless more is asked for
@@ -76,6 +78,7 @@ class Surroundings:
     """What the office knows beside its store; all is asked anew each time.
 
     `settle` returns when all that was acknowledged before is in the leases, or raises StoreError.
+    `limits`: of the classes, as they are in force, and what has given them.
     `kept_since`: from when on all leases are kept. `counts`: what sources and intake have counted.
     `on_change` is told of lines whose relief has changed; if it raises StoreError it will see it by itself.
     `take_calls` takes calls of Kea's hook, or raises StoreError; None where there is no [kea].
@@ -84,6 +87,7 @@ class Surroundings:
     utc: Callable[[], datetime]
     config: Callable[[], Config]
     treatment: Callable[[], Treatment]
+    limits: Callable[[], Mapping[str, tuple[Limit, GivenBy]]]
     skew: Callable[[], timedelta]
     settle: Callable[[], object]
     kept_since: Callable[[], datetime]
@@ -125,7 +129,8 @@ class KeptLines:
             line = _known(transaction, question.line)
             since = question.since or entry.at - LEASES_SHOWN
             treatment = self._around.treatment()
-            return describe_line(transaction, line, treatment, since=since, now=entry.at), "shown"
+            limits = self._around.limits()
+            return describe_line(transaction, line, treatment, limits, since=since, now=entry.at), "shown"
 
         act = Act.asking(Action.SHOW, question.line, question)
         return self._recorder.carry_out(act, peer, describe, first=self._around.settle)

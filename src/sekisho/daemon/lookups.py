@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
@@ -11,14 +11,14 @@ from sekisho.api.line_models import (
     LeaseValue,
     LineAnswer,
 )
-from sekisho.api.models import LimitValue
+from sekisho.api.models import GivenBy, LimitValue
 from sekisho.daemon.showing import ending_of, relief_value
 from sekisho.lines.holder import Answer, holder
 from sekisho.lines.lookup import look_under, most_specific, whichever
 from sekisho.lines.records import ListedLine
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.lines.shared import ports_of
-from sekisho.model import Address
+from sekisho.model import Address, Limit
 from sekisho.store import Transaction
 
 
@@ -42,9 +42,18 @@ def find_holder(
 
 
 def describe_line(
-    transaction: Transaction, line: ListedLine, treatment: Treatment, *, since: datetime, now: datetime
+    transaction: Transaction,
+    line: ListedLine,
+    treatment: Treatment,
+    limits: Mapping[str, tuple[Limit, GivenBy]],
+    *,
+    since: datetime,
+    now: datetime,
 ) -> LineAnswer:
-    """Describe a line as it is now, with its leases since a moment."""
+    """Describe a line as it is now, with its leases since a moment.
+
+    `limits`: those of the classes, and what has given them.
+    """
     held = sorted(transaction.holdings_of([line.number]).get(line.number, ()), key=_order)
     relief = transaction.relief(line.number, now)
     known = known_line(treatment, held, line.class_name, relieved=relief is not None)
@@ -56,14 +65,16 @@ def describe_line(
         leases_since=since,
         leases=tuple(_leases(transaction, line.number, since)),
     )
-    if known is None:
+    if known is None or known.class_name not in limits:
         return answer
+    limit, given_by = limits[known.class_name]
     return answer.model_copy(
         update={
             "class_name": known.class_name,
             "class_from": "list" if line.class_name in treatment.classes else "pool",
-            "limit": LimitValue.of(known.limit or treatment.classes[known.class_name]),
+            "limit": LimitValue.of(known.limit or limit),
             "limit_from": "class" if relief is None else "relief",
+            "class_limit_given_by": given_by,
         }
     )
 

@@ -226,7 +226,7 @@ class _Service:
 
     async def until(self, ending: asyncio.Event, listener: socket.socket) -> None:
         """Answer and sweep until told to end."""
-        lines = kept_lines(self.lines, utc) if self.lines else None
+        lines = kept_lines(self.lines, self.keeper, utc) if self.lines else None
         trial = running_trial(self.trial, self.keeper, utc) if self.trial else None
         app = create_app(self.office, lines, trial, scraping(self.keeper, self.office, lines, self.minutes))
         server = Server(app, on_started=self.tell_ready, guests=self.guests)
