@@ -5,18 +5,15 @@ Whatever asks about one line is recorded before it is answered, a question that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import Field
-from starlette.exceptions import HTTPException
 
-from sekisho.api.asker import Asker, Peer, peer_of
+from sekisho.api.asker import Asker, Peer
 from sekisho.api.line_models import (
     Action,
     AuditLog,
@@ -33,8 +30,9 @@ from sekisho.api.line_models import (
     ReliefEndRequest,
     ReliefRequest,
 )
-from sekisho.api.problems import RefusalError, sentences
+from sekisho.api.problems import RefusalError
 from sekisho.api.reading import Head, Moment
+from sekisho.api.recorded import UnreadError, recorded_route, with_values
 from sekisho.lines.static_list import ListKind
 
 EVENTS_PATH = "/v1/leases/events"
@@ -44,7 +42,6 @@ _KINDS = {"text/csv": ListKind.CSV, "application/toml": ListKind.TOML}
 
 KeaCalls = Annotated[list[KeaCall], Field(max_length=MOST_CALLS)]
 After = Annotated[int, Query(ge=0)]
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class LinesOffice(Protocol):
@@ -104,7 +101,7 @@ def lines_router(office: LinesOffice) -> APIRouter:
 
 def _recorded_router(office: LinesOffice) -> APIRouter:
     """Return the paths of what is recorded; each is named as its record."""
-    router = APIRouter(route_class=_recording(office))
+    router = APIRouter(route_class=recorded_route(office.record_refusal, with_values))
 
     @router.post("/v1/lines/holder", name=Action.HOLDER)
     def holder(question: HolderQuestion, peer: Asker) -> HolderAnswer:
@@ -153,37 +150,6 @@ def no_lines_router() -> APIRouter:
     return router
 
 
-class _UnreadError(RefusalError):
-    """A refusal of what has not come as far as the office, which records its own."""
-
-
-def _recording(office: LinesOffice) -> type[APIRoute]:
-    """Return routes that have a question recorded which could not be read, before that is told."""
-
-    class Recording(APIRoute):
-        def get_route_handler(self) -> _Handler:
-            handle, action = super().get_route_handler(), Action(self.name)
-
-            async def handle_recorded(request: Request) -> Response:
-                try:
-                    return await handle(request)
-                except (RequestValidationError, HTTPException, _UnreadError) as error:
-                    asked, why = _unread(error)
-                    await run_in_threadpool(office.record_refusal, action, asked, why, peer_of(request))
-                    raise
-
-            return handle_recorded
-
-    return Recording
-
-
-def _unread(error: RequestValidationError | HTTPException | _UnreadError) -> tuple[object, str]:
-    """Return what was asked, as far as that is known, and why it could not be read."""
-    if isinstance(error, RequestValidationError):
-        return error.body, "; ".join(sentences(error))
-    return None, error.detail
-
-
 def _not_to_be_kept(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
@@ -191,7 +157,7 @@ def _not_to_be_kept(response: Response) -> None:
 def _kind(request: Request) -> ListKind:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _KINDS:
-        raise _UnreadError(
+        raise UnreadError(
             415,
             "list-kind",
             "This is no kind of list",
@@ -205,7 +171,7 @@ async def _content(request: Request) -> bytes:
     async for chunk in request.stream():
         content += chunk
         if len(content) > LARGEST_LIST:
-            raise _UnreadError(
+            raise UnreadError(
                 413,
                 "list-too-large",
                 "The list is too large",

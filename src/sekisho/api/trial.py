@@ -7,7 +7,9 @@ from typing import Protocol
 from fastapi import APIRouter
 
 from sekisho.api.asker import Asker, Peer
+from sekisho.api.line_models import Action
 from sekisho.api.problems import RefusalError
+from sekisho.api.recorded import recorded_route, without_values
 from sekisho.api.trial_models import ActAnswer, ReasonRequest, RegisterAnswer, TrialLog, TrialStatus
 
 NO_TRIAL = (
@@ -36,6 +38,9 @@ class TrialOffice(Protocol):
     def log(self) -> TrialLog:
         """Tell what happened to the trial."""
 
+    def record_refusal(self, action: Action, why: str, peer: Peer) -> None:
+        """Record a request that could not be read, if that can be; nothing of its body."""
+
 
 def trial_router(office: TrialOffice) -> APIRouter:
     """Return the paths of an office that keeps a trial."""
@@ -46,21 +51,33 @@ def trial_router(office: TrialOffice) -> APIRouter:
     def status() -> TrialStatus:
         return office.status()
 
-    @router.post("/register")
-    def register(peer: Asker) -> RegisterAnswer:
-        return office.register(peer)
-
-    @router.post("/suspend")
-    def suspend(request: ReasonRequest, peer: Asker) -> ActAnswer:
-        return office.suspend(request, peer)
-
-    @router.post("/resume")
-    def resume(request: ReasonRequest, peer: Asker) -> ActAnswer:
-        return office.resume(request, peer)
-
     @router.get("/log")
     def log() -> TrialLog:
         return office.log()
+
+    router.include_router(_recorded_router(office))
+    return router
+
+
+def _recorded_router(office: TrialOffice) -> APIRouter:
+    """Return the paths of what is recorded; each is named as its record."""
+
+    def record(action: Action, _: object, why: str, peer: Peer) -> None:
+        office.record_refusal(action, why, peer)
+
+    router = APIRouter(route_class=recorded_route(record, without_values))
+
+    @router.post("/register", name=Action.TRIAL_REGISTER)
+    def register(peer: Asker) -> RegisterAnswer:
+        return office.register(peer)
+
+    @router.post("/suspend", name=Action.TRIAL_SUSPEND)
+    def suspend(request: ReasonRequest, peer: Asker) -> ActAnswer:
+        return office.suspend(request, peer)
+
+    @router.post("/resume", name=Action.TRIAL_RESUME)
+    def resume(request: ReasonRequest, peer: Asker) -> ActAnswer:
+        return office.resume(request, peer)
 
     return router
 

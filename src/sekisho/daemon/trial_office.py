@@ -62,7 +62,7 @@ class RunningTrial:
 
     def register(self, peer: Peer) -> RegisterAnswer:
         """Freeze the plan in force under its digest."""
-        protocol, _ = self._trial()
+        protocol, _ = self._trial_for(Action.TRIAL_REGISTER, peer)
         name = protocol.plan.name
 
         def freeze(transaction: Transaction, entry: Entry) -> tuple[Version, str]:
@@ -84,7 +84,7 @@ class RunningTrial:
 
     def suspend(self, request: ReasonRequest, peer: Peer) -> ActAnswer:
         """Let all classes of the trial be observed, effective with the next SYN."""
-        name = self._trial()[0].plan.name
+        name = self._trial_for(Action.TRIAL_SUSPEND, peer)[0].plan.name
         act = Act(Action.TRIAL_SUSPEND, name, reference=request.reason)
         entry = self._recorder.entry(act, peer)
         event = Event(entry.at, name, What.SUSPENDED, request.reason, entry.user, entry.uid)
@@ -92,15 +92,14 @@ class RunningTrial:
         def judge() -> None:
             why_not = why_not_suspend(self._trial()[1])
             if why_not is not None:
-                with suppress(RefusalError):  # the store is away: what was asked changes nothing
-                    self._recorder.refuse(act, peer, why_not)
+                self._refuse(act, peer, why_not)
                 raise RefusalError(409, "not-suspended", "Nothing is suspended", why_not)
 
         return self._answer(self._keeper.suspend(event, entry, judge))
 
     def resume(self, request: ReasonRequest, peer: Peer) -> ActAnswer:
         """Let the plan go on."""
-        name = self._trial()[0].plan.name
+        name = self._trial_for(Action.TRIAL_RESUME, peer)[0].plan.name
         act = Act(Action.TRIAL_RESUME, name, reference=request.reason)
         entry = self._recorder.entry(act, peer)
         event = Event(entry.at, name, What.RESUMED, request.reason, entry.user, entry.uid)
@@ -125,6 +124,23 @@ class RunningTrial:
         with store_answers(), self._store.reading() as transaction:
             events = transaction.trial_events(plan.name)
         return TrialLog(name=plan.name, zone=plan.zone, events=tuple(event_value(one) for one in events))
+
+    def record_refusal(self, action: Action, why: str, peer: Peer) -> None:
+        """Record a request that could not be read, if that can be; nothing of its body."""
+        protocol = protocol_of(self._kept().config)
+        self._refuse(Act(action, "" if protocol is None else protocol.plan.name), peer, why)
+
+    def _refuse(self, act: Act, peer: Peer, why: str) -> None:
+        with suppress(RefusalError):  # the store is away: what was asked changes nothing
+            self._recorder.refuse(act, peer, why)
+
+    def _trial_for(self, action: Action, peer: Peer) -> tuple[TrialProtocol, Standing]:
+        """Return the trial in force and how it stands, or refuse what somebody wants of it."""
+        try:
+            return self._trial()
+        except RefusalError as error:
+            self._refuse(Act(action, ""), peer, error.detail)
+            raise
 
     def _trial(self) -> tuple[TrialProtocol, Standing]:
         """Return the trial in force and how it stands now, or refuse."""
