@@ -200,10 +200,14 @@ def test_a_clock_that_jumped_back_costs_what_it_counted_twice(lower: Series) -> 
 def test_blocks_of_seconds_are_measured_by_the_second() -> None:
     second = timedelta(seconds=1)
     of = plan(span(0 * DAY, HOUR), switchback(span(0 * DAY, HOUR), 30 * second, 5 * second))
-    effect = measured(of, series(of, lambda _: 0.5, step=second)).effect
+    found = measured(of, series(of, lambda _: 0.5, step=second))
+    effect, placebo = found.effect, found.placebo
     assert isinstance(effect, Estimate)
     assert effect.pairs == count_pairs(of) == 60
     assert effect.low_percent < -50 < effect.high_percent
+    assert isinstance(placebo, Estimate)
+    assert placebo.pairs == 30
+    assert placebo.low_percent < 0 < placebo.high_percent
 
 
 def test_a_trial_without_a_switchback_cannot_be_measured() -> None:

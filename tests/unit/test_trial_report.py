@@ -363,6 +363,16 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
         assert page.count("<svg") == 2
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [(Language.EN, "blocks of 6 hours"), (Language.JA, "6時間ごと")]
+)
+def test_it_says_how_long_its_blocks_are(language: Language, said: str) -> None:
+    assert said in report_page(report(), language)
+    phases = report(replace(PLAN, switchback=None))
+    assert phases.block_ms is None
+    assert said not in report_page(phases, language)
+
+
 def test_every_word_is_there_in_both_languages_with_the_same_values() -> None:
     for key, both in WORDS.items():
         en, ja = ({name for _, name, _, _ in Formatter().parse(text) if name} for text in both)

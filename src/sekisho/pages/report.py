@@ -71,7 +71,7 @@ def report_sections(report: Report, language: Language) -> tuple[str, tuple[str,
         tell.happened(),
         tell.coverage(),
         tell.published(),
-        Section(tell.say("limits"), said=tuple(map(tell.say, ("moves", "adapts", "not_there")))),
+        tell.limits(),
     )
     return tell.say("title", name=report.name), first, sections
 
@@ -274,6 +274,11 @@ class _Teller:
             for one in found.cells
         )
         return Section(title, said=(said,), rows=Rows(self.heads("week", "class", "outcome", "count"), rows))
+
+    def limits(self) -> Section:
+        block = self.report.block_ms
+        adapts = () if block is None else (self.say("adapts", block=self.voice.duration(block)),)
+        return Section(self.say("limits"), said=(self.say("moves"), *adapts, self.say("not_there")))
 
 
 def _percent(value: float) -> str:

@@ -163,8 +163,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "迷惑メールは他の網に移っただけかもしれない。測っているのはこの網から出たものであり、届いたものではない。",
     ),
     "adapts": (
-        "It is the effect of switching every few hours: senders who adapt within weeks are not in it.",
-        "数時間ごとの切替による効果である。数週間かけて適応する送信者は含まれない。",
+        "It is the effect of blocks of {block}, on or off: senders who take longer to adapt are not in it.",
+        "{block}ごとの切替による効果である。それより長い時間をかけて適応する送信者は含まれない。",
     ),
     "not_there": (
         "Time until lines were suspended, what was sent until then, and blocklist entries are not measured.",

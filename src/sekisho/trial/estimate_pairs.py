@@ -63,15 +63,16 @@ def difference(found: Matched) -> float:
 
 
 def neighbours(blocks: Iterable[Block], zone: tzinfo, seed: int) -> Iterator[Block]:
-    """Pair the off blocks of a weekday kind and time of day as they follow each other; nothing differs there.
+    """Pair the off blocks of a weekday kind and hour of the day as they follow each other.
 
-    Which one is called on is drawn like the trial's own, with pairs numbered downward from -1.
+    Nothing differs there. Which one is called on is drawn like the trial's own, with pairs numbered downward
+    from -1.
     """
-    strata: dict[tuple[bool, str], list[Block]] = defaultdict(list)
+    strata: dict[tuple[bool, int], list[Block]] = defaultdict(list)
     for block in sorted(blocks, key=_begin):
         if block.arm is Arm.OFF and block.pair is not None:
             wall = block.begin.astimezone(zone)
-            strata[is_weekend(wall.date()), f"{wall:%H:%M:%S}"].append(block)
+            strata[is_weekend(wall.date()), wall.hour].append(block)
     pair = 0
     for found in strata.values():
         for earlier, later in zip(found[::2], found[1::2], strict=False):

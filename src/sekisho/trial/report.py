@@ -10,7 +10,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
 
@@ -75,6 +75,7 @@ def make_report(facts: Facts, counted: Counted) -> Report:
         policy=facts.policy,
         outcomes=protocol.outcomes,
         planned_pairs=count_pairs(protocol.plan),
+        block_ms=_block_ms(protocol.plan),
         registration=registration,
         coverage=facts.coverage,
         happened=_happened(protocol.plan, facts.events, facts.made_at),
@@ -85,6 +86,10 @@ def make_report(facts: Facts, counted: Counted) -> Report:
         reliefs_at_least=facts.reliefs_at_least,
         published=facts.published,
     )
+
+
+def _block_ms(plan: Plan) -> int | None:
+    return None if plan.switchback is None else plan.switchback.block // timedelta(milliseconds=1)
 
 
 def as_it_was(plan: Plan, events: Iterable[Event], now: datetime) -> Plan:

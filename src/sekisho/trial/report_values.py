@@ -187,7 +187,11 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is told of a trial. `policy`: the digest of the configuration; `reliefs_at_least`: in tens."""
+    """All that is told of a trial.
+
+    `policy`: the digest of the configuration. `block_ms`: how long a block is; None: there are none by lot.
+    `reliefs_at_least`: in tens.
+    """
 
     name: str
     span: Span
@@ -197,6 +201,7 @@ class Report:
     policy: str
     outcomes: tuple[Outcome, ...]
     planned_pairs: int
+    block_ms: int | None
     registration: Registration
     coverage: Coverage
     happened: Happened
