@@ -16,8 +16,6 @@ from typing import Final, NamedTuple
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from sekisho.cli.common import fail
 from sekisho.cli.notice import write_page
@@ -29,7 +27,8 @@ from sekisho.measure.trial_facts import coverage, harm, published, reliefs_at_le
 from sekisho.measure.trial_hours import SUMS, TrialHours
 from sekisho.model import Mode
 from sekisho.pages import voice
-from sekisho.pages.report import Rows, report_page, report_sections
+from sekisho.pages.report import report_page
+from sekisho.pages.terminal import report_parts
 from sekisho.store import StoreError, Transaction
 from sekisho.store.minutes_asked import Asked, Per
 from sekisho.store.read_only import reading_only
@@ -61,7 +60,9 @@ def tell_report(config: Config, language: Language, files: Files) -> None:
     except StoreError as error:
         raise fail(error) from error
     spoken = voice.Language(language)
-    _print(report, spoken)
+    console = Console(highlight=False)
+    for part in report_parts(report, spoken):
+        console.print(part)
     if files.json is not None:
         write_page(files.json, json.dumps(written_report(report), ensure_ascii=False, indent=2) + "\n")
     if files.html is not None or files.pdf is not None:
@@ -122,31 +123,6 @@ def _comparison(config: Config, protocol: TrialProtocol) -> str | None:
         name: table.mode for name, table in config.classes.items() if name not in taking
     }
     return next((name for name, mode in others.items() if mode is Mode.OBSERVE), None)
-
-
-def _print(report: Report, language: voice.Language) -> None:
-    title, first, sections = report_sections(report, language)
-    console = Console(highlight=False)
-    console.print(Text(title, style="bold"))
-    for line in first:
-        console.print(Text(line))
-    for section in sections:
-        console.print(Text(f"\n{section.title}", style="bold"))
-        for line in section.warned:
-            console.print(Text(line, style="yellow"))
-        for line in section.said:
-            console.print(Text(line))
-        if section.rows is not None and section.rows.rows:
-            console.print(_table(section.rows))
-
-
-def _table(rows: Rows) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in rows.columns:
-        table.add_column(Text(column), overflow="fold")
-    for row in rows.rows:
-        table.add_row(*map(Text, row))
-    return table
 
 
 def _print_pdf(path: Path, page: str) -> None:
