@@ -57,6 +57,7 @@ def test_every_syn_waits_its_delay_and_arrives_whole(road: Road) -> None:
     assert state.banks[0].released == len(packets)
     assert state.banks[0].held == state.banks[0].full_drops == state.banks[0].user_drops == 0
     assert state.late_p99_ms is not None
+    assert (sum(state.lateness), state.dropped) == (len(packets), 0)
 
 
 def test_banks_keep_delays_of_their_own(road: Road) -> None:
@@ -75,6 +76,7 @@ def test_a_full_queue_drops_and_lets_nothing_by(road: Road, monkeypatch: pytest.
     assert min(map(road.wire.delay_ms, arrivals)) >= HELD_MS
     bank = hold.state().banks[0]
     assert (bank.held, bank.full_drops, bank.user_drops) == (0, 150, 0)
+    assert (hold.state().dropped, hold.take_highest(), hold.take_highest()) == (150, 100, 0)
     road.wire.send(ipv4_syns(range(250, 260)))
     assert {arrival.number for arrival in road.wire.take(10)} == set(range(250, 260))
 

@@ -40,6 +40,8 @@ HOLD = HoldState(
     rules_restored=0,
     queues_lost=0,
     alive=True,
+    lateness=(29, 2),
+    dropped=11,
 )
 
 
@@ -100,7 +102,9 @@ def test_what_waits_is_told_by_delay_and_in_sum() -> None:
     assert status.classes["dynamic"].held_now == 5
     assert status.classes["fixed"].held_now == 0
     assert status.hold is not None
-    assert (status.hold.held, status.hold.released, status.hold.dropped) == (9, 30, 9)
+    assert (status.hold.held, status.hold.released, status.hold.dropped) == (9, 31, 11), (
+        "of banks that are gone, too"
+    )
     assert describe("gate", THERE, LIMITS, COUNTERS).classes["dynamic"].held_now is None
 
 

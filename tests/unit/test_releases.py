@@ -16,6 +16,7 @@ from sekisho.gate.releases import (
     QUIET_NS,
     TICK_NS,
     Batch,
+    Dropped,
     Lateness,
     Schedule,
     cover,
@@ -222,3 +223,23 @@ def test_quantiles_are_upper_edges() -> None:
     assert len(lateness.counts()) == len(LATENESS_EDGES_MS) + 1
     assert [quantile_ms(lateness.counts(), share) for share in (0.5, 0.99)] == [1, 2]
     assert quantile_ms(lateness.counts(), 1.0) == pytest.approx(float("inf"))
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.one_of(st.integers(0, 50), st.just("anew")))))
+def test_drops_only_grow_and_none_is_lost_that_was_looked_at(steps: list[tuple[int, int | str]]) -> None:
+    """A queue's own count begins anew when it is bound; a larger step is so many more drops."""
+    dropped, counts, total = Dropped(), dict.fromkeys((1, 2, 3), 0), 0
+    for queue, step in steps:
+        if isinstance(step, str):
+            dropped.look(counts)
+            dropped.bound_anew(queue)
+            counts[queue] = 0
+        else:
+            counts[queue] += step
+            total += step
+        assert dropped.look(counts) == total
+
+
+def test_a_count_that_fell_unseen_began_anew() -> None:
+    dropped = Dropped()
+    assert [dropped.look({1: count}) for count in (7, 3, 4)] == [7, 10, 11]

@@ -172,8 +172,8 @@ def hold_status(state: HoldState, unheld: tuple[str, ...]) -> HoldStatus:
     queues = state.banks.values()
     return HoldStatus(
         held=sum(bank.held for bank in queues),
-        released=sum(bank.released for bank in queues),
-        dropped=sum(bank.full_drops + bank.user_drops for bank in queues),
+        released=sum(state.lateness),
+        dropped=state.dropped,
         late_p50_ms=state.late_p50_ms,
         late_p99_ms=state.late_p99_ms,
         unheld_delays=unheld,

@@ -53,6 +53,7 @@ class HoldState:
 
     Quantiles of the lateness are upper edges of `releases.LATENESS_EDGES_MS`, None before the first
     release; `lateness` has the packets up to each edge, and beyond. `alive`: both threads run.
+    `dropped`: by banks that are gone, too. `highest`: the most that was held at once since it was last taken.
     """
 
     banks: Mapping[int, BankState]
@@ -62,6 +63,8 @@ class HoldState:
     queues_lost: int
     alive: bool
     lateness: tuple[int, ...] = ()
+    dropped: int = 0
+    highest: int = 0
 
 
 class Hold:
@@ -139,7 +142,13 @@ class Hold:
             queues_lost=work.reopened,
             alive=work.alive and self._guard.is_alive(),
             lateness=tuple(work.lateness),
+            dropped=work.dropped,
+            highest=work.highest,
         )
+
+    def take_highest(self) -> int:
+        """Return the most that was held at once since this was asked last."""
+        return self._releaser.take_highest()
 
     def stop(self) -> None:
         """Give the queues up. What they hold is dropped and comes back as retransmissions; the rules stay."""

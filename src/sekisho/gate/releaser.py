@@ -20,7 +20,7 @@ import structlog
 
 from sekisho.gate import GateError
 from sekisho.gate.nfqueue import QueueRow, QueueSocket, QueueTable
-from sekisho.gate.releases import TICK_NS, Lateness, Schedule, pause_ns
+from sekisho.gate.releases import TICK_NS, Dropped, Lateness, Schedule, pause_ns
 
 RETRY_SECONDS: Final = 1.0  # between attempts to own the queues again
 
@@ -40,12 +40,18 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class ReleaserState:
-    """The queues, packets per lateness bucket, how often the queues were lost, does the thread run."""
+    """The queues, packets per lateness bucket, how often the queues were lost, does the thread run.
+
+    `dropped`: by all queues there were, also those that were given up. `highest`: the most that was held at
+    once since it was last taken.
+    """
 
     queues: Mapping[int, QueueState]
     lateness: tuple[int, ...]
     reopened: int
     alive: bool
+    dropped: int = 0
+    highest: int = 0
 
 
 class Releaser:
@@ -61,6 +67,8 @@ class Releaser:
         self._thread = threading.Thread(target=self._run, name="sekisho-hold", daemon=True)
         self._schedule = Schedule()
         self._lateness = Lateness()
+        self._dropped = Dropped()
+        self._highest = 0
         self._released: dict[int, int] = {}
         self._retiring: set[int] = set()
         self._armed: dict[int, int] = {}
@@ -118,12 +126,29 @@ class Releaser:
                 lateness=self._lateness.counts(),
                 reopened=self._reopened,
                 alive=self._thread.is_alive(),
+                dropped=self._look_at_drops(rows),
+                highest=self._highest,
             )
+
+    def take_highest(self) -> int:
+        """Return the most that was held at once since this was asked last."""
+        with self._lock:
+            self._sample()
+            highest = self._highest
+            self._highest = self._held(self._table.read())
+            return max(highest, self._highest)
 
     def _queue_state(self, queue: int, row: QueueRow) -> QueueState:
         return QueueState(
             self._schedule.delay_ns(queue), row.held, self._released[queue], row.full_drops, row.user_drops
         )
+
+    def _held(self, rows: Mapping[int, QueueRow]) -> int:
+        return sum(rows[queue].held for queue in self._released if queue in rows)
+
+    def _look_at_drops(self, rows: Mapping[int, QueueRow]) -> int:
+        ours = {queue: rows[queue] for queue in self._released if queue in rows}
+        return self._dropped.look({queue: row.full_drops + row.user_drops for queue, row in ours.items()})
 
     def _run(self) -> None:
         _ask_realtime()
@@ -156,6 +181,7 @@ class Releaser:
     def _sample(self) -> bool:
         rows = self._table.read()
         now_ns = self._clock()  # after the reading: never early
+        self._highest = max(self._highest, self._held(rows))
         return self._schedule.sample(((queue, row.last_id) for queue, row in rows.items()), now_ns)
 
     def _arm(self) -> bool:
@@ -170,7 +196,9 @@ class Releaser:
     def _unbind_emptied(self) -> None:
         for queue in tuple(self._retiring):
             if self._schedule.held(queue) == 0:
+                self._look_at_drops(self._table.read())
                 self._socket.unbind(queue)
+                self._dropped.bound_anew(queue)
                 self._schedule.forget(queue)
                 self._retiring.remove(queue)
                 del self._released[queue]
@@ -213,6 +241,7 @@ class Releaser:
         self._schedule.restart()
         for queue in self._released:
             self._socket.bind(queue)
+            self._dropped.bound_anew(queue)
         self._reopened += 1
 
 

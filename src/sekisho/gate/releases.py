@@ -161,6 +161,26 @@ class Lateness:
         return tuple(self._counts)
 
 
+class Dropped:
+    """How many packets queues have dropped, all together; the kernel counts of each since it was bound."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, int] = {}
+        self._total = 0
+
+    def look(self, counts: Mapping[int, int]) -> int:
+        """Return the total by what the kernel says now (queue → drops)."""
+        for queue, count in counts.items():
+            before = self._seen.get(queue, 0)
+            self._total += count - before if count >= before else count
+            self._seen[queue] = count
+        return self._total
+
+    def bound_anew(self, queue: int) -> None:
+        """Note that a queue counts from zero again."""
+        self._seen.pop(queue, None)
+
+
 def quantile_ms(counts: Iterable[int], share: float) -> float | None:
     """Return the upper edge in ms of the lateness bucket that holds a quantile; None without packets.
 
