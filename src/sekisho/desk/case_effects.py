@@ -1,0 +1,179 @@
+"""What each effect of the table changes in a case, and what is to be done for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sekisho.desk.case_table import Effect
+from sekisho.desk.case_values import (
+    SUSPENSIONS,
+    Case,
+    Change,
+    Event,
+    Evidence,
+    Freeze,
+    Impose,
+    Judge,
+    Judgement,
+    Kind,
+    Lift,
+    Measure,
+    Notice,
+    Proposal,
+    Tell,
+    Thaw,
+    What,
+)
+from sekisho.desk.policy import Policy
+
+
+@dataclass(slots=True)
+class Following:
+    """A rule that is being followed: the case as far as it is changed, and what it is changed by."""
+
+    case: Case
+    event: Event
+    now: datetime
+    policy: Policy
+    evidence: Evidence
+
+    @property
+    def reason(self) -> str:
+        """Return why: a person's words, or how many reports there were."""
+        if self.event.reason:
+            return self.event.reason
+        if self.event.what is What.TIME:
+            return "its time has come"
+        return f"{self.evidence.parties} parties, {self.evidence.incidents} incidents"
+
+
+def follow_effects(effects: Iterable[Effect], following: Following) -> list[Change]:
+    """Follow effects in their order; return what is to be done."""
+    return [change for effect in effects for change in _EFFECTS[effect](following)]
+
+
+def _ask_to_stop(at: Following) -> Iterator[Change]:
+    if at.case.stop_requested is None:
+        at.case = replace(at.case, stop_requested=at.now, is_told=True)
+        yield Tell(Notice.STOP_REQUEST, at.reason)
+
+
+def _limit(at: Following) -> Iterator[Change]:
+    """Limit the line, or let the limit that it has last longer: that is nothing to be done."""
+    until = at.event.until or at.now + at.policy.limited
+    known = at.case.measure(Kind.LIMIT)
+    if known is not None and known.until > at.now:
+        longer = replace(known, until=max(known.until, until))
+        at.case = replace(at.case, measures=_with(at.case, longer))
+        return
+    measure = Measure(Kind.LIMIT, at.now, until, at.event.by, at.reason, at.evidence)
+    if known is not None:
+        yield from _lift(at, [known])
+    yield _impose(at, measure)
+
+
+def _propose(at: Following) -> Iterator[Change]:
+    """Note a proposal: of the reports by themselves, or a person's, who is the first to approve."""
+    person = at.event.what is What.SUSPEND
+    kind = at.event.kind or at.policy.suspension
+    before = at.case.proposal
+    earlier = before.approvals if before is not None and before.kind is kind else ()
+    approvals = (*earlier, at.event.by) if person else earlier
+    at.case = replace(at.case, proposal=Proposal(kind, at.reason, at.event.until, approvals))
+    yield from ()
+
+
+def _approve(at: Following) -> Iterator[Change]:
+    if at.case.proposal is not None:
+        approvals = (*at.case.proposal.approvals, at.event.by)
+        until = at.event.until or at.case.proposal.until
+        at.case = replace(at.case, proposal=replace(at.case.proposal, approvals=approvals, until=until))
+    yield from ()
+
+
+def _suspend(at: Following) -> Iterator[Change]:
+    proposal = at.case.proposal
+    kind, until = at.event.kind or at.policy.suspension, at.event.until
+    by: tuple[str, ...] = (at.event.by,)
+    if proposal is not None and (at.event.what is What.APPROVE or proposal.kind is kind):
+        kind, until = proposal.kind, until or proposal.until
+        by = tuple(dict.fromkeys((*proposal.approvals, at.event.by)))
+    until = until if until is not None and until > at.now else at.now + at.policy.suspended
+    measure = Measure(kind, at.now, until, ", ".join(by), at.reason, at.evidence)
+    yield _impose(at, measure)
+    at.case = replace(at.case, is_told=True)
+    yield Tell(Notice.SUSPENSION, at.reason, until)
+
+
+def _lift_all(at: Following) -> Iterator[Change]:
+    yield from _lift(at, at.case.measures)
+
+
+def _lift_suspension(at: Following) -> Iterator[Change]:
+    yield from _lift(at, (one for one in at.case.measures if one.kind in SUSPENSIONS))
+
+
+def _lift_ended(at: Following) -> Iterator[Change]:
+    yield from _lift(at, (one for one in at.case.measures if one.until <= at.now))
+
+
+def _tell_restored(at: Following) -> Iterator[Change]:
+    if at.case.is_told:
+        at.case = replace(at.case, is_told=False)
+        yield Tell(Notice.RESTORATION, at.reason)
+
+
+def _freeze(at: Following) -> Iterator[Change]:
+    yield Freeze(at.event.by, at.reason)
+
+
+def _thaw(at: Following) -> Iterator[Change]:
+    yield Thaw(at.event.by, at.reason)
+
+
+def _confirm(at: Following) -> Iterator[Change]:
+    yield _judge(at, Judgement.CONFIRMED)
+
+
+def _reject(at: Following) -> Iterator[Change]:
+    yield _judge(at, Judgement.DISMISSED)
+
+
+_EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
+    Effect.ASK_TO_STOP: _ask_to_stop,
+    Effect.LIMIT: _limit,
+    Effect.PROPOSE: _propose,
+    Effect.APPROVE: _approve,
+    Effect.SUSPEND: _suspend,
+    Effect.LIFT_SUSPENSION: _lift_suspension,
+    Effect.LIFT_ENDED: _lift_ended,
+    Effect.LIFT: _lift_all,
+    Effect.TELL_RESTORED: _tell_restored,
+    Effect.FREEZE: _freeze,
+    Effect.THAW: _thaw,
+    Effect.CONFIRM: _confirm,
+    Effect.REJECT: _reject,
+}
+
+
+def _judge(at: Following, judgement: Judgement) -> Change:
+    at.case = replace(at.case, judgement=judgement)
+    return Judge(judgement)
+
+
+def _impose(at: Following, measure: Measure) -> Change:
+    at.case = replace(at.case, measures=_with(at.case, measure))
+    return Impose(measure)
+
+
+def _lift(at: Following, measures: Iterable[Measure]) -> Iterator[Change]:
+    gone = tuple(measures)
+    at.case = replace(at.case, measures=tuple(one for one in at.case.measures if one not in gone))
+    for measure in gone:
+        yield Lift(measure, at.event.by, at.reason)
+
+
+def _with(case: Case, measure: Measure) -> tuple[Measure, ...]:
+    return (*(one for one in case.measures if one.kind is not measure.kind), measure)

@@ -1,0 +1,118 @@
+"""The table of a case: which event leads from which state to which, and what is done then.
+
+Theory of operation. A case is opened by a report against a line that has none, and it is decided about at
+each report, at each moment that `due` names, and whenever a person says something. Of the rules for a state
+and an event the first whose guard holds is followed (`sekisho.desk.cases`), and where there is none nothing
+happens: to a person it is said why.
+
+    - Reports alone lead to the stop request, to a limit of the line's own, and to a proposal. No further.
+    - A suspension is a person's decision: the approval of a proposal, or an immediate one with a reason. What
+      is grave needs two persons either way.
+    - Everything that is done to a line has an end date, at which time alone undoes it.
+    - An evidence hold limits instead of suspending. Time undoes its limit, but leaves the hold to people.
+    - Who restores or dismisses undoes all that is in force; nothing of a case is ever deleted by this.
+
+docs/desk-cases.md is drawn from this table (`sekisho.desk.drawing`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sekisho.desk.case_values import State, What
+
+
+class Guard(StrEnum):
+    """What has to hold for a rule to be followed, in words for the drawing."""
+
+    ALWAYS = ""
+    STOP_REQUEST = "enough for a stop request"
+    LIMIT = "enough for a limit of its own"
+    PROPOSAL = "enough of it sent after the stop request"
+    NEW = "sent since it stopped"
+    QUIET = "none for so long"
+    OVER = "the suspension's end date"
+    ENDED = "the limit's end date"
+    LIMITED = "the limit is in force"
+    ENOUGH = "enough persons"
+
+
+class Effect(StrEnum):
+    """What is done when a rule is followed, in words for the drawing."""
+
+    ASK_TO_STOP = "send the stop request, unless sent"
+    LIMIT = "limit the line"
+    PROPOSE = "note the proposal"
+    APPROVE = "note the approval"
+    SUSPEND = "suspend, and say so"
+    LIFT_SUSPENSION = "lift the suspension"
+    LIFT_ENDED = "lift the limit"
+    LIFT = "lift all"
+    TELL_RESTORED = "tell a customer who was told before"
+    FREEZE = "freeze"
+    THAW = "unfreeze"
+    CONFIRM = "confirm the reporters"
+    REJECT = "count against the reporters"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """In a state, at an event, if the guard holds: the next state, and what is done, in this order."""
+
+    state: State
+    event: What
+    guard: Guard
+    to: State
+    effects: tuple[Effect, ...] = ()
+
+
+S, W, G, E = State, What, Guard, Effect
+
+_FROM_REPORTS = (
+    Rule(S.COLLECTING, W.REPORT, G.LIMIT, S.LIMITED, (E.ASK_TO_STOP, E.LIMIT)),
+    Rule(S.COLLECTING, W.REPORT, G.STOP_REQUEST, S.STOP_REQUESTED, (E.ASK_TO_STOP,)),
+    Rule(S.STOP_REQUESTED, W.REPORT, G.PROPOSAL, S.PROPOSED, (E.PROPOSE,)),
+    Rule(S.STOP_REQUESTED, W.REPORT, G.LIMIT, S.LIMITED, (E.LIMIT,)),
+    Rule(S.LIMITED, W.REPORT, G.PROPOSAL, S.PROPOSED, (E.PROPOSE,)),
+    Rule(S.STOPPED, W.REPORT, G.LIMIT, S.LIMITED, (E.ASK_TO_STOP, E.LIMIT)),
+    Rule(S.STOPPED, W.REPORT, G.STOP_REQUEST, S.STOP_REQUESTED, (E.ASK_TO_STOP,)),
+    Rule(S.STOPPED, W.REPORT, G.NEW, S.COLLECTING),
+)
+_FROM_TIME = (
+    Rule(S.COLLECTING, W.TIME, G.QUIET, S.STOPPED),
+    Rule(S.STOP_REQUESTED, W.TIME, G.QUIET, S.STOPPED),
+    Rule(S.LIMITED, W.TIME, G.QUIET, S.STOPPED, (E.LIFT, E.TELL_RESTORED)),
+    Rule(S.LIMITED, W.TIME, G.ENDED, S.STOP_REQUESTED, (E.LIFT_ENDED,)),
+    Rule(S.PROPOSED, W.TIME, G.QUIET, S.STOPPED, (E.LIFT, E.TELL_RESTORED)),
+    Rule(S.PROPOSED, W.TIME, G.ENDED, S.PROPOSED, (E.LIFT_ENDED,)),
+    Rule(S.SUSPENDED, W.TIME, G.OVER, S.RESTORED, (E.LIFT, E.TELL_RESTORED)),
+    Rule(S.SUSPENDED, W.TIME, G.ENDED, S.SUSPENDED, (E.LIFT_ENDED,)),
+    Rule(S.HELD, W.TIME, G.ENDED, S.HELD, (E.LIFT_ENDED,)),
+)
+_OPEN = (S.COLLECTING, S.STOP_REQUESTED, S.STOPPED, S.LIMITED, S.PROPOSED)
+_SUSPENDING = (E.SUSPEND, E.CONFIRM)
+_FROM_PEOPLE = (
+    Rule(S.PROPOSED, W.APPROVE, G.ENOUGH, S.SUSPENDED, _SUSPENDING),
+    Rule(S.PROPOSED, W.APPROVE, G.ALWAYS, S.PROPOSED, (E.APPROVE,)),
+    *(Rule(state, W.SUSPEND, G.ENOUGH, S.SUSPENDED, _SUSPENDING) for state in _OPEN),
+    *(Rule(state, W.SUSPEND, G.ALWAYS, S.PROPOSED, (E.PROPOSE,)) for state in _OPEN),
+    *(Rule(state, W.HOLD, G.ALWAYS, S.HELD, (E.FREEZE, E.LIMIT)) for state in _OPEN),
+    Rule(S.SUSPENDED, W.HOLD, G.ALWAYS, S.HELD, (E.FREEZE, E.LIMIT, E.LIFT_SUSPENSION)),
+    Rule(S.HELD, W.HOLD, G.ALWAYS, S.HELD, (E.LIMIT,)),
+    Rule(S.HELD, W.RELEASE, G.LIMITED, S.LIMITED, (E.THAW, E.ASK_TO_STOP)),
+    Rule(S.HELD, W.RELEASE, G.ALWAYS, S.STOPPED, (E.LIFT, E.THAW, E.TELL_RESTORED)),
+    Rule(S.HELD, W.RESTORE, G.ALWAYS, S.RESTORED, (E.LIFT, E.THAW, E.TELL_RESTORED)),
+    Rule(S.HELD, W.DISMISS, G.ALWAYS, S.DISMISSED, (E.LIFT, E.THAW, E.TELL_RESTORED, E.REJECT)),
+    *(
+        Rule(state, W.RESTORE, G.ALWAYS, S.RESTORED, (E.LIFT, E.TELL_RESTORED))
+        for state in (S.STOP_REQUESTED, S.LIMITED, S.PROPOSED, S.SUSPENDED)
+    ),
+    *(
+        Rule(state, W.DISMISS, G.ALWAYS, S.DISMISSED, (E.LIFT, E.TELL_RESTORED, E.REJECT))
+        for state in (*_OPEN, S.SUSPENDED)
+    ),
+    Rule(S.RESTORED, W.DISMISS, G.ALWAYS, S.DISMISSED, (E.REJECT,)),
+)
+
+TABLE: tuple[Rule, ...] = (*_FROM_REPORTS, *_FROM_TIME, *_FROM_PEOPLE)

@@ -1,0 +1,215 @@
+"""What the desk keeps of a case, and what may happen to it: frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+BY_ITSELF = "sekishod"
+"""The author of what follows from reports and from time; no person may have this name."""
+
+
+class State(StrEnum):
+    """Where a case stands."""
+
+    COLLECTING = "collecting"
+    STOP_REQUESTED = "stop-request-sent"
+    STOPPED = "stopped-by-itself"
+    LIMITED = "individually-limited"
+    PROPOSED = "suspension-proposed"
+    SUSPENDED = "suspended"
+    HELD = "evidence-hold"
+    RESTORED = "restored"
+    DISMISSED = "dismissed"
+
+
+CLOSED = frozenset({State.RESTORED, State.DISMISSED})
+"""Whoever is reported after these has a new case; what was before counts no more."""
+
+
+class What(StrEnum):
+    """What happens to a case; of `REPORT` and `TIME` nobody is the author."""
+
+    REPORT = "report"
+    TIME = "time"
+    APPROVE = "approve"
+    SUSPEND = "suspend"
+    HOLD = "hold"
+    RELEASE = "release"
+    RESTORE = "restore"
+    DISMISS = "dismiss"
+
+
+class Kind(StrEnum):
+    """What may be done to a line."""
+
+    LIMIT = "individual-limit"
+    PORT25 = "port-25-suspension"
+    LINE = "line-suspension"
+
+
+SUSPENSIONS = frozenset({Kind.PORT25, Kind.LINE})
+
+
+class Notice(StrEnum):
+    """What the line's customer is told."""
+
+    STOP_REQUEST = "stop-request"
+    SUSPENSION = "suspension"
+    RESTORATION = "restoration"
+
+
+class Judgement(StrEnum):
+    """What people found of the reports of a case."""
+
+    CONFIRMED = "confirmed"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Reports of one party that count alike, folded; `moment`: of the earliest of them (aware UTC).
+
+    `incidents`: how many; `is_sound`: structured, or of a party that was right before.
+    """
+
+    party: str
+    moment: datetime
+    incidents: int = 1
+    is_sound: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was known when something was decided: how many parties and incidents, of which time."""
+
+    parties: int = 0
+    incidents: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens to a case.
+
+    `by`: a person, or `BY_ITSELF`; `reason`: a person's words; `kind`, `until`: what a person chose of a
+    suspension or of a hold's limit; None: as the policy says.
+    """
+
+    what: What
+    by: str = BY_ITSELF
+    reason: str = ""
+    kind: Kind | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is done to a line: since when, until when, by whom, why, and on which evidence."""
+
+    kind: Kind
+    since: datetime
+    until: datetime
+    by: str
+    reason: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A suspension that waits for approval; `until`: None: as the policy says; `approvals`: by whom."""
+
+    kind: Kind
+    reason: str
+    until: datetime | None = None
+    approvals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The reports against one line and what was done about them.
+
+    `counted_from`: incidents before do not count; `version`: how often it was changed; `stop_requested`: when
+    the customer was asked to stop, since the case last began; `is_told`: the customer knows of a request or a
+    suspension that was not taken back; `measures`: what is in force, one of a kind.
+    """
+
+    number: int
+    line: int
+    class_name: str
+    state: State
+    opened: datetime
+    since: datetime
+    counted_from: datetime
+    version: int = 0
+    stop_requested: datetime | None = None
+    is_told: bool = False
+    proposal: Proposal | None = None
+    measures: tuple[Measure, ...] = ()
+    judgement: Judgement | None = None
+
+    def measure(self, kind: Kind) -> Measure | None:
+        """Return the measure of a kind that is in force."""
+        return next((one for one in self.measures if one.kind is kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Impose:
+    """Do something to the line."""
+
+    measure: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """Undo it."""
+
+    measure: Measure
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send a notice to the line's customer; `until`: when what it tells of ends."""
+
+    notice: Notice
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Let nothing of the case and of its line be forgotten."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thaw:
+    """Let it be forgotten in its time again."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Let it count for or against those who have reported."""
+
+    judgement: Judgement
+
+
+Change = Impose | Lift | Tell | Freeze | Thaw | Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What comes of an event: the case after it, what is to be done, and why not, where it is refused."""
+
+    case: Case
+    changes: tuple[Change, ...] = ()
+    refusal: str | None = None

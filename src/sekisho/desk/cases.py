@@ -1,0 +1,184 @@
+"""What comes of an event for a case: the table's rule, followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sekisho.desk.case_effects import Following, follow_effects
+from sekisho.desk.case_table import TABLE, Guard, Rule
+from sekisho.desk.case_values import (
+    BY_ITSELF,
+    CLOSED,
+    SUSPENSIONS,
+    Case,
+    Counted,
+    Decision,
+    Event,
+    Kind,
+    State,
+    What,
+)
+from sekisho.desk.policy import (
+    Policy,
+    evidence_of,
+    is_quiet,
+    quiet_at,
+    reaches_limit,
+    reaches_proposal,
+    reaches_stop_request,
+)
+
+LONGEST = timedelta(days=366)
+"""How long a person may have something last; who wants more decides again."""
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_OF_THEMSELVES = frozenset({What.REPORT, What.TIME})
+_QUIET_COUNTS = frozenset({State.COLLECTING, State.STOP_REQUESTED, State.LIMITED, State.PROPOSED})
+
+
+def open_case(number: int, line: int, class_name: str, now: datetime, before: Case | None = None) -> Case:
+    """Open a case for a line that has none.
+
+    `before`: its last; what is from before that was closed counts no more. ValueError where it is not closed.
+    """
+    if before is not None and before.state not in CLOSED:
+        raise ValueError(f"the line's case {before.number} is not closed: it goes on in that")
+    counted_from = _BEGINNING if before is None else before.since
+    return Case(number, line, class_name, State.COLLECTING, opened=now, since=now, counted_from=counted_from)
+
+
+def decide(
+    case: Case, event: Event, now: datetime, policy: Policy, counted: Iterable[Counted] = ()
+) -> Decision:
+    """Decide what comes of an event.
+
+    `counted`: the folded reports of the case, as far back as the policy's steps look. Reports and time never
+    suspend; the same event once more changes nothing.
+    """
+    asked = _Asked(case, event, now, policy, tuple(counted))
+    refusal = _refusal(asked)
+    if refusal is not None:
+        return Decision(case, refusal=refusal)
+    rule = _rule(asked)
+    if rule is None:
+        return Decision(case, refusal=None if event.what in _OF_THEMSELVES else _no_rule(asked))
+    evidence = evidence_of(case, asked.counted)
+    following = Following(_moved(case, rule, now), event, now, policy, evidence)
+    changes = follow_effects(rule.effects, following)
+    return Decision(_settled(following.case, case, rule, now), tuple(changes))
+
+
+def due(case: Case, policy: Policy, counted: Iterable[Counted] = ()) -> datetime | None:
+    """Return when time alone may change a case next, if it may."""
+    moments = [measure.until for measure in case.measures]
+    if case.state in _QUIET_COUNTS:
+        moments.append(quiet_at(case, counted, policy))
+    return min(moments, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    case: Case
+    event: Event
+    now: datetime
+    policy: Policy
+    counted: Sequence[Counted]
+
+    @property
+    def kind(self) -> Kind:
+        """Return which suspension it is about: the proposed, or the asked for, or the policy's."""
+        if self.event.what is What.APPROVE and self.case.proposal is not None:
+            return self.case.proposal.kind
+        return self.event.kind or self.policy.suspension
+
+    @property
+    def agreed(self) -> frozenset[str]:
+        """Return who has said so before, of this kind of suspension."""
+        proposal = self.case.proposal
+        return frozenset(proposal.approvals if proposal and proposal.kind is self.kind else ())
+
+
+def _rule(asked: _Asked) -> Rule | None:
+    fitting = (rule for rule in TABLE if rule.state is asked.case.state and rule.event is asked.event.what)
+    return next((rule for rule in fitting if _GUARDS[rule.guard](asked)), None)
+
+
+def _is_new(asked: _Asked) -> bool:
+    return any(one.moment >= asked.case.counted_from for one in asked.counted)
+
+
+def _is_over(asked: _Asked) -> bool:
+    return any(one.kind in SUSPENSIONS and one.until <= asked.now for one in asked.case.measures)
+
+
+def _has_ended(asked: _Asked) -> bool:
+    limit = asked.case.measure(Kind.LIMIT)
+    return limit is not None and limit.until <= asked.now
+
+
+def _is_limited(asked: _Asked) -> bool:
+    limit = asked.case.measure(Kind.LIMIT)
+    return limit is not None and limit.until > asked.now
+
+
+def _are_enough(asked: _Asked) -> bool:
+    return len(asked.agreed | {asked.event.by}) >= asked.policy.persons(asked.kind)
+
+
+_GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
+    Guard.ALWAYS: lambda _: True,
+    Guard.STOP_REQUEST: lambda a: reaches_stop_request(a.case, a.counted, a.now, a.policy),
+    Guard.LIMIT: lambda a: reaches_limit(a.case, a.counted, a.now, a.policy),
+    Guard.PROPOSAL: lambda a: reaches_proposal(a.case, a.counted, a.now, a.policy),
+    Guard.NEW: _is_new,
+    Guard.QUIET: lambda a: is_quiet(a.case, a.counted, a.now, a.policy),
+    Guard.OVER: _is_over,
+    Guard.ENDED: _has_ended,
+    Guard.LIMITED: _is_limited,
+    Guard.ENOUGH: _are_enough,
+}
+
+
+def _refusal(asked: _Asked) -> str | None:
+    """Say what is wrong with what a person asks, whatever the state."""
+    event = asked.event
+    if event.what in _OF_THEMSELVES:
+        return None
+    if not event.by.strip() or event.by == BY_ITSELF:
+        return f"{event.by!r} is no person: only a person may {event.what}"
+    if not event.reason.strip():
+        return f"there is no reason: say why you {event.what}"
+    if event.until is not None and not asked.now < event.until <= asked.now + LONGEST:
+        end = event.until.isoformat(timespec="seconds")
+        return f"{end} cannot be its end: name a moment from now on and within {LONGEST.days} days"
+    if event.what is What.SUSPEND and event.kind is not None and event.kind not in SUSPENSIONS:
+        kinds = ", ".join(sorted(SUSPENSIONS))
+        return f"{event.kind} is no suspension: name one of {kinds}"
+    if event.what in (What.APPROVE, What.SUSPEND) and event.by in asked.agreed and not _are_enough(asked):
+        return f"{event.by} has said so already, and a {asked.kind} needs two: another person has to approve"
+    return None
+
+
+def _no_rule(asked: _Asked) -> str:
+    case = asked.case
+    rules = {rule.event for rule in TABLE if rule.state is case.state} - _OF_THEMSELVES
+    allowed = ", ".join(sorted(rules)) or "nothing"
+    since = case.since.isoformat(timespec="seconds")
+    return f"case {case.number} is {case.state} since {since}: what can be done is {allowed}"
+
+
+def _moved(case: Case, rule: Rule, now: datetime) -> Case:
+    """Return the case in its next state, before anything is done."""
+    since = case.since if rule.to is case.state else now
+    return replace(case, state=rule.to, since=since, version=case.version + 1)
+
+
+def _settled(case: Case, before: Case, rule: Rule, now: datetime) -> Case:
+    """Return the case after everything is done, without what its new state has no use for."""
+    if rule.to is not State.PROPOSED:
+        case = replace(case, proposal=None)
+    if rule.to is State.STOPPED and before.state is not State.STOPPED:
+        case = replace(case, counted_from=now, stop_requested=None)
+    return case

@@ -1,0 +1,117 @@
+"""How many reports lead to what, by class; and which of them count towards a step."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sekisho.desk.case_values import Case, Counted, Evidence, Kind
+from sekisho.model import Limit, Mode
+
+FEWEST_FOR_PROPOSAL = 2
+"""Parties: of one alone, however often it reports, nobody's suspension is proposed."""
+
+_OWN_LIMIT = Limit(Mode.ENFORCE, cap=1, delay_ms=5_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How much leads to a step: both so many parties and so many incidents, within a time.
+
+    Of the incidents no party brings more than its share: of 10 for 2 parties, 5.
+    """
+
+    reporters: int
+    incidents: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the desk does about the lines of a class; a step that is None is not taken by itself.
+
+    `grace`: only what was sent so long after the stop request leads to a proposal. `quiet`: so long without
+    reports, and it counts as stopped. `limited`, `suspended`: how long these last. `grave`: what needs two
+    persons.
+    """
+
+    stop_request: Step | None = Step(2, 2, timedelta(days=7))
+    limit: Step | None = Step(3, 3, timedelta(days=7))
+    proposal: Step | None = Step(3, 3, timedelta(days=14))
+    grace: timedelta = timedelta(days=1)
+    quiet: timedelta = timedelta(days=14)
+    own_limit: Limit = _OWN_LIMIT
+    limited: timedelta = timedelta(days=30)
+    suspension: Kind = Kind.PORT25
+    suspended: timedelta = timedelta(days=30)
+    grave: frozenset[Kind] = frozenset({Kind.LINE})
+
+    def persons(self, kind: Kind) -> int:
+        """Return how many different persons have to say so."""
+        return 2 if kind in self.grave else 1
+
+
+def reaches(step: Step | None, counted: Iterable[Counted], since: datetime) -> bool:
+    """Tell whether what was sent from a moment on is enough for a step."""
+    if step is None:
+        return False
+    by_party: defaultdict[str, int] = defaultdict(int)
+    for one in counted:
+        if one.moment >= since:
+            by_party[one.party] += max(1, one.incidents)
+    share = -(-step.incidents // step.reporters)
+    return (
+        len(by_party) >= step.reporters
+        and sum(min(number, share) for number in by_party.values()) >= step.incidents
+    )
+
+
+def reaches_stop_request(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
+    """Tell whether the customer is to be asked to stop."""
+    step = policy.stop_request
+    return step is not None and reaches(step, counted, _since(case, now, step))
+
+
+def reaches_limit(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
+    """Tell whether the line is to be limited on its own."""
+    step = policy.limit
+    return step is not None and reaches(step, _sound(counted), _since(case, now, step))
+
+
+def reaches_proposal(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
+    """Tell whether its suspension is to be proposed: for what was sent although it was asked to stop."""
+    step = policy.proposal
+    if step is None or case.stop_requested is None or step.reporters < FEWEST_FOR_PROPOSAL:
+        return False
+    since = max(_since(case, now, step), case.stop_requested + policy.grace)
+    return reaches(step, _sound(counted), since)
+
+
+def is_quiet(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
+    """Tell whether there were no reports for so long that it counts as stopped."""
+    return now >= quiet_at(case, counted, policy)
+
+
+def quiet_at(case: Case, counted: Iterable[Counted], policy: Policy) -> datetime:
+    """Return when it counts as stopped unless there are more reports."""
+    return max([case.since, *(one.moment for one in counted)]) + policy.quiet
+
+
+def evidence_of(case: Case, counted: Iterable[Counted]) -> Evidence:
+    """Return what is known of a case, for the record of what is decided on it."""
+    known = [one for one in counted if one.moment >= case.counted_from]
+    if not known:
+        return Evidence()
+    moments = [one.moment for one in known]
+    incidents = sum(max(1, one.incidents) for one in known)
+    return Evidence(len({one.party for one in known}), incidents, min(moments), max(moments))
+
+
+def _since(case: Case, now: datetime, step: Step) -> datetime:
+    return max(case.counted_from, now - step.within)
+
+
+def _sound(counted: Iterable[Counted]) -> Iterable[Counted]:
+    return (one for one in counted if one.is_sound)

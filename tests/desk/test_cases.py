@@ -1,0 +1,266 @@
+"""Cases by examples: what a line goes through, and what nobody can bring about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sekisho.desk.case_values import (
+    Case,
+    Counted,
+    Decision,
+    Event,
+    Freeze,
+    Impose,
+    Judge,
+    Judgement,
+    Kind,
+    Lift,
+    Notice,
+    State,
+    Tell,
+    Thaw,
+    What,
+)
+from sekisho.desk.cases import decide, due, open_case
+from sekisho.desk.policy import Policy, Step
+
+BEGIN = datetime(2027, 4, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+POLICY = Policy(
+    stop_request=Step(2, 2, 7 * DAY), limit=Step(3, 3, 7 * DAY), proposal=Step(2, 4, 7 * DAY), grace=DAY
+)
+REPORT, TIME = Event(What.REPORT), Event(What.TIME)
+
+
+def at(days: float) -> datetime:
+    return BEGIN + days * DAY
+
+
+def sent(days: float, *parties: str, incidents: int = 1, is_sound: bool = True) -> tuple[Counted, ...]:
+    return tuple(Counted(party, at(days), incidents, is_sound) for party in parties)
+
+
+def person(what: What, by: str = "yamada", **more: object) -> Event:
+    return replace(Event(what, by, "seen in the logs of three providers"), **more)  # type: ignore[arg-type]
+
+
+def opened() -> Case:
+    return open_case(7, 17, "dynamic", BEGIN)
+
+
+def in_state(state: State) -> Case:
+    """A case in each state, by the shortest way there."""
+    case = opened()
+    steps: dict[State, tuple[Event, ...]] = {
+        State.COLLECTING: (),
+        State.HELD: (person(What.HOLD),),
+        State.SUSPENDED: (person(What.SUSPEND),),
+        State.RESTORED: (person(What.SUSPEND), person(What.RESTORE)),
+        State.DISMISSED: (person(What.DISMISS),),
+        State.PROPOSED: (person(What.SUSPEND, kind=Kind.LINE),),
+    }
+    if state is State.STOP_REQUESTED:
+        return decide(case, REPORT, BEGIN, POLICY, sent(0, "a", "b")).case
+    if state is State.LIMITED:
+        return decide(case, REPORT, BEGIN, POLICY, sent(0, "a", "b", "c")).case
+    if state is State.STOPPED:
+        return decide(case, TIME, at(14), POLICY).case
+    for event in steps[state]:
+        case = decide(case, event, BEGIN, POLICY).case
+    assert case.state is state
+    return case
+
+
+def kinds(decision: Decision) -> list[type]:
+    return [type(change) for change in decision.changes]
+
+
+def test_a_line_goes_from_reports_to_suspension_to_restoration() -> None:
+    case = opened()
+    first = sent(0, "a")
+    assert decide(case, REPORT, at(0), POLICY, first) == Decision(case)
+    second = (*first, *sent(0.5, "b"))
+    asked = decide(case, REPORT, at(0.5), POLICY, second)
+    assert asked.case.state is State.STOP_REQUESTED
+    assert asked.changes == (Tell(Notice.STOP_REQUEST, "2 parties, 2 incidents"),)
+    third = (*second, *sent(1, "c"))
+    limited = decide(asked.case, REPORT, at(1), POLICY, third)
+    assert limited.case.state is State.LIMITED
+    assert kinds(limited) == [Impose]
+    fourth = (*third, *sent(2, "a", "b", incidents=2))
+    proposed = decide(limited.case, REPORT, at(2), POLICY, fourth)
+    assert (proposed.case.state, proposed.changes) == (State.PROPOSED, ())
+    suspended = decide(proposed.case, person(What.APPROVE), at(3), POLICY, fourth)
+    assert suspended.case.state is State.SUSPENDED
+    assert kinds(suspended) == [Impose, Tell, Judge]
+    measure = suspended.case.measure(Kind.PORT25)
+    assert measure is not None
+    assert (measure.by, measure.reason) == ("yamada", "seen in the logs of three providers")
+    assert (measure.evidence.parties, measure.evidence.incidents) == (3, 7)
+    assert due(suspended.case, POLICY, fourth) == at(1) + POLICY.limited
+    unlimited = decide(suspended.case, TIME, at(31), POLICY, fourth)
+    assert (unlimited.case.state, kinds(unlimited)) == (State.SUSPENDED, [Lift])
+    restored = decide(unlimited.case, TIME, at(33), POLICY, fourth)
+    assert (restored.case.state, kinds(restored)) == (State.RESTORED, [Lift, Tell])
+    assert restored.case.measures == ()
+    assert due(restored.case, POLICY) is None
+
+
+def test_a_line_that_stops_is_left_alone_and_what_was_before_counts_no_more() -> None:
+    counted = sent(0, "a", "b", "c")
+    limited = decide(opened(), REPORT, at(0), POLICY, counted).case
+    assert due(limited, POLICY, counted) == at(14)
+    assert decide(limited, TIME, at(13.9), POLICY, counted) == Decision(limited)
+    stopped = decide(limited, TIME, at(14), POLICY, counted)
+    assert stopped.case.state is State.STOPPED
+    assert kinds(stopped) == [Lift, Tell]
+    late = decide(stopped.case, REPORT, at(14.1), POLICY, (*counted, *sent(13, "a", "b", "c")))
+    assert late == Decision(stopped.case)
+    again = decide(stopped.case, REPORT, at(15), POLICY, (*counted, *sent(14.5, "a")))
+    assert (again.case.state, again.changes) == (State.COLLECTING, ())
+    more = decide(again.case, REPORT, at(16), POLICY, (*counted, *sent(14.5, "a"), *sent(16, "b")))
+    assert (more.case.state, kinds(more)) == (State.STOP_REQUESTED, [Tell])
+
+
+def test_one_party_alone_never_brings_a_proposal_however_much_it_reports() -> None:
+    flood = tuple(Counted("a", at(2 + minute / 1440), 1_000_000) for minute in range(1000))
+    eager = replace(POLICY, stop_request=Step(1, 1, 7 * DAY), limit=Step(1, 1, 7 * DAY))
+    case = decide(opened(), REPORT, at(0), eager, sent(0, "a")).case
+    assert case.state is State.LIMITED
+    for policy in (eager, replace(eager, proposal=Step(1, 1, 7 * DAY))):
+        assert decide(case, REPORT, at(3), policy, flood).case == case
+
+
+def test_a_party_brings_no_more_than_its_share_of_incidents() -> None:
+    case = in_state(State.STOP_REQUESTED)
+    unequal = (*sent(2, "a", incidents=1_000_000), *sent(2, "b"))
+    assert decide(case, REPORT, at(2), POLICY, unequal).case.state is State.STOP_REQUESTED
+    equal = sent(2, "a", "b", incidents=2)
+    assert decide(case, REPORT, at(2), POLICY, equal).case.state is State.PROPOSED
+
+
+def test_what_was_sent_before_the_customer_could_stop_brings_no_proposal() -> None:
+    case = in_state(State.STOP_REQUESTED)
+    early = sent(0.99, "a", "b", incidents=9)
+    assert decide(case, REPORT, at(5), POLICY, early).case.state is State.STOP_REQUESTED
+    assert decide(case, REPORT, at(5), POLICY, sent(1, "a", "b", incidents=9)).case.state is State.PROPOSED
+
+
+def test_reports_that_are_not_sound_lead_to_a_stop_request_and_no_further() -> None:
+    unsound = sent(0, *"abcdefgh", is_sound=False)
+    case = decide(opened(), REPORT, at(0), POLICY, unsound).case
+    assert case.state is State.STOP_REQUESTED
+    later = sent(2, *"abcdefgh", incidents=100, is_sound=False)
+    assert decide(case, REPORT, at(3), POLICY, (*unsound, *later)).case == case
+
+
+def test_a_limit_comes_early_where_the_policy_says_so_and_the_customer_is_told() -> None:
+    fixed = replace(POLICY, limit=Step(1, 1, 7 * DAY))
+    limited = decide(opened(), REPORT, at(0), fixed, sent(0, "a"))
+    assert (limited.case.state, kinds(limited)) == (State.LIMITED, [Tell, Impose])
+
+
+def test_a_step_that_the_policy_leaves_out_is_not_taken() -> None:
+    nothing = replace(POLICY, stop_request=None, limit=None, proposal=None)
+    assert decide(opened(), REPORT, at(0), nothing, sent(0, *"abcdefgh")).case == opened()
+
+
+def test_a_grave_suspension_needs_two_different_persons() -> None:
+    proposed = in_state(State.PROPOSED)
+    assert proposed.measures == ()
+    same = decide(proposed, person(What.APPROVE), at(1), POLICY)
+    assert same.refusal == (
+        "yamada has said so already, and a line-suspension needs two: another person has to approve"
+    )
+    assert same.case == proposed
+    other = decide(proposed, person(What.APPROVE, "suzuki"), at(1), POLICY)
+    assert other.case.state is State.SUSPENDED
+    measure = other.case.measure(Kind.LINE)
+    assert measure is not None
+    assert measure.by == "yamada, suzuki"
+
+
+def test_what_one_has_approved_is_not_taken_for_another_kind() -> None:
+    grave = replace(POLICY, grave=frozenset({Kind.LINE, Kind.PORT25}))
+    line = decide(opened(), person(What.SUSPEND, kind=Kind.LINE), at(0), grave).case
+    port25 = decide(line, person(What.SUSPEND, "suzuki", kind=Kind.PORT25), at(0), grave).case
+    assert port25.state is State.PROPOSED
+    assert port25.proposal is not None
+    assert port25.proposal.approvals == ("suzuki",)
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (Event(What.SUSPEND, "sekishod", "no person"), "'sekishod' is no person"),
+        (Event(What.SUSPEND, " ", "nobody"), "' ' is no person"),
+        (Event(What.SUSPEND, "yamada", " "), "there is no reason"),
+        (person(What.SUSPEND, until=BEGIN), "cannot be its end"),
+        (person(What.SUSPEND, until=at(400)), "within 366 days"),
+        (person(What.SUSPEND, kind=Kind.LIMIT), "individual-limit is no suspension"),
+        (person(What.APPROVE), "what can be done is dismiss, hold, suspend"),
+        (person(What.RELEASE), "case 7 is collecting since 2027-04-01T00:00:00+00:00"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_way_out(event: Event, why: str) -> None:
+    refused = decide(opened(), event, BEGIN, POLICY)
+    assert refused.case == opened()
+    assert refused.changes == ()
+    assert refused.refusal is not None
+    assert why in refused.refusal
+
+
+def test_an_evidence_hold_limits_instead_of_suspending_and_only_people_end_it() -> None:
+    suspended = in_state(State.SUSPENDED)
+    held = decide(suspended, person(What.HOLD, until=at(10)), at(1), POLICY)
+    assert kinds(held) == [Freeze, Impose, Lift]  # never without either
+    assert [one.kind for one in held.case.measures] == [Kind.LIMIT]
+    ended = decide(held.case, TIME, at(10), POLICY)
+    assert (ended.case.state, kinds(ended)) == (State.HELD, [Lift])
+    assert decide(ended.case, TIME, at(9_999), POLICY) == Decision(ended.case)
+    assert decide(ended.case, REPORT, at(11), POLICY, sent(11, *"abcdef")) == Decision(ended.case)
+    assert decide(ended.case, person(What.SUSPEND), at(11), POLICY).refusal is not None
+    anew = decide(ended.case, person(What.HOLD), at(11), POLICY)
+    assert kinds(anew) == [Impose]
+    longer = decide(anew.case, person(What.HOLD, until=at(200)), at(12), POLICY)
+    assert longer.changes == ()
+    assert longer.case.measures[0].until == at(200)
+    released = decide(longer.case, person(What.RELEASE), at(13), POLICY)
+    assert (released.case.state, kinds(released)) == (State.LIMITED, [Thaw, Tell])
+
+
+def test_a_hold_is_released_without_a_trace_of_a_limit_that_has_ended() -> None:
+    held = decide(opened(), person(What.HOLD, until=at(1)), at(0), POLICY).case
+    released = decide(held, person(What.RELEASE), at(2), POLICY)
+    assert (released.case.state, released.case.measures) == (State.STOPPED, ())
+    assert kinds(released) == [Lift, Thaw]  # the customer knew of nothing
+
+
+@pytest.mark.parametrize("state", [State.STOP_REQUESTED, State.LIMITED, State.SUSPENDED])
+def test_who_restores_undoes_all_and_tells_the_customer(state: State) -> None:
+    case = in_state(state)
+    restored = decide(case, person(What.RESTORE), at(1), POLICY)
+    assert (restored.case.state, restored.case.measures) == (State.RESTORED, ())
+    assert [change.measure for change in restored.changes if isinstance(change, Lift)] == list(case.measures)
+    told = "seen in the logs of three providers"
+    assert restored.changes[-1] == Tell(Notice.RESTORATION, told)
+
+
+def test_dismissal_counts_against_the_reporters_also_after_restoration() -> None:
+    restored = in_state(State.RESTORED)
+    assert restored.judgement is Judgement.CONFIRMED
+    dismissed = decide(restored, person(What.DISMISS), at(2), POLICY)
+    assert dismissed.changes == (Judge(Judgement.DISMISSED),)
+    assert dismissed.case.judgement is Judgement.DISMISSED
+
+
+def test_a_new_case_counts_nothing_from_before_the_last_was_closed() -> None:
+    restored = decide(in_state(State.SUSPENDED), person(What.RESTORE), at(5), POLICY).case
+    case = open_case(8, 17, "dynamic", at(6), restored)
+    assert decide(case, REPORT, at(6), POLICY, sent(4, *"abcdef")) == Decision(case)
+    assert decide(case, REPORT, at(6), POLICY, sent(5.5, "a", "b")).case.state is State.STOP_REQUESTED
+    with pytest.raises(ValueError, match="case 8 is not closed"):
+        open_case(9, 17, "dynamic", at(7), case)
