@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sekisho.model import Excess, Limit, Mode
 from sekisho.trial.plan import Arm, Limits, Phase, Plan, Span, Switchback, schedule
-from sekisho.trial.protocol import Guardrails, Outcome, TrialProtocol
+from sekisho.trial.protocol import Difference, Guardrails, HarmOutcome, Outcome, TrialProtocol
 from sekisho.trial.registration import Refusal, Version, canonical, register
 from tests.unit.planning import DAY, HOUR, LIMITS, ON, START, plan, span, switchback
 
@@ -71,8 +71,11 @@ def protocols(draw: st.DrawFn) -> TrialProtocol:
         tuple(draw(st.lists(st.sampled_from(Outcome), min_size=1, unique=True))),
         Guardrails(
             draw(st.none() | st.floats(0.001, 1e6)),
-            *(draw(st.integers(0, 9)) for _ in range(2)),
-            *(draw(st.integers(1, 9)) for _ in range(2)),
+            draw(st.integers(0, 9)),
+            draw(st.integers(0, 9)),
+            draw(st.integers(1, 9)),
+            draw(st.integers(1, 9)),
+            draw(st.none() | st.builds(Difference, st.sampled_from(HarmOutcome), st.floats(0.5, 50))),
         ),
     )
 
@@ -126,6 +129,9 @@ def changes() -> dict[str, TrialProtocol]:
         "bypass": replace(PROTOCOL, guardrails=Guardrails(bypass_ms=1)),
         "delay": replace(PROTOCOL, guardrails=Guardrails(delay_p99_ms=1)),
         "leases": replace(PROTOCOL, guardrails=Guardrails(leases_ms=1)),
+        "difference": replace(
+            PROTOCOL, guardrails=Guardrails(difference=Difference(HarmOutcome.REFUSED, 5.0))
+        ),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
+from sekisho.config.alerts import check_alerts
 from sekisho.config.draft import Draft
 from sekisho.config.holdings import Place, check_holdings, count_addresses, overlaps
 from sekisho.config.problems import Finding, Path, Severity, dotted
@@ -53,6 +54,7 @@ def _check(draft: Draft) -> Iterator[Finding]:
     yield from check_sources(draft)
     yield from check_radius(draft)
     yield from check_trial(draft)
+    yield from check_alerts(draft.alerts)
 
 
 def _interfaces(gate: GateTable) -> Iterator[Finding]:

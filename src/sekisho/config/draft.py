@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sekisho.config.alerts import AlertsTable
+from sekisho.config.alerts_draft import read_alerts
 from sekisho.config.explain import unknown_key
 from sekisho.config.problems import Finding, Path
 from sekisho.config.reader import Reader
@@ -27,7 +29,7 @@ from sekisho.config.schema import (
 from sekisho.config.trial_draft import TrialDraft, finish_trial, read_trial
 
 _TOP_KEYS = (
-    *("class", "gate", "kea", "line", "lines", "map", "nat", "pool", "radacct", "radius", "store"),
+    *("alerts", "class", "gate", "kea", "line", "lines", "map", "nat", "pool", "radacct", "radius", "store"),
     "trial",
 )
 
@@ -54,6 +56,7 @@ class Draft:
     kea: KeaTable | None
     radacct: RadacctTable | None
     trial: TrialDraft | None
+    alerts: AlertsTable | None
     users: tuple[tuple[Path, str], ...]
     told: frozenset[Path]
 
@@ -81,6 +84,7 @@ def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
         kea=reader.optional(KeaTable, data, "kea"),
         radacct=reader.optional(RadacctTable, data, "radacct"),
         trial=read_trial(reader, data),
+        alerts=read_alerts(reader, data),
         users=(
             *_users("pool", pools),
             *_users("line", lines),
@@ -110,6 +114,7 @@ def finish(draft: Draft) -> Config:
         kea=draft.kea,
         radacct=draft.radacct,
         trial=None if draft.trial is None else finish_trial(draft.trial),
+        alerts=draft.alerts,
     )
 
 

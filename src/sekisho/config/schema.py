@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sekisho.config.alerts import AlertsTable
 from sekisho.config.listen import ClientField, ListenField, NasField
 from sekisho.config.places import DatabaseUrl, ListFile, StoreUrl, Zone
 from sekisho.config.table import Table
@@ -209,6 +210,7 @@ class Config(BaseModel):
     kea: KeaTable | None = None
     radacct: RadacctTable | None = None
     trial: TrialTable | None = None
+    alerts: AlertsTable | None = None
 
     @property
     def kept(self) -> StoreTable:

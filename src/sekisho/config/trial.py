@@ -6,22 +6,24 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Annotated
 
-from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator
 
 from sekisho.config.notice import NoticeTable
 from sekisho.config.places import Zone
-from sekisho.config.rules import LONGEST_DELAY_MS
 from sekisho.config.table import Table
 from sekisho.config.values import Cap, Delay, Duration, Name, fault, read_text, toml
+from sekisho.durations import format_ms
+from sekisho.gate.releases import LATENESS_EDGES_MS
 from sekisho.model import Limit, Mode
 from sekisho.trial.plan import Span
-from sekisho.trial.protocol import Guardrails, Outcome
+from sekisho.trial.protocol import Difference, Guardrails, HarmOutcome, Outcome
 from sekisho.trial.walltime import DAY, day_begin
 
 _YEARS = range(2000, 2200)
 _LONGEST_NAME = 100
 _DAY_MS = 24 * 3_600_000
 _HIGHEST_RATE = 1_000_000
+_WHOLE = 100  # per cent
 _LAST_SEED = 2**63 - 1
 
 
@@ -61,6 +63,28 @@ def _rate(value: object) -> float:
     )
 
 
+def _lateness(milliseconds: int) -> int:
+    """Take what the hold can tell from more."""
+    if milliseconds in LATENESS_EDGES_MS:
+        return milliseconds
+    edges = [format_ms(edge) for edge in LATENESS_EDGES_MS]
+    raise fault(
+        f"{format_ms(milliseconds)} is no bound by which the hold measures how late it is",
+        f"write one of {', '.join(edges)}",
+    )
+
+
+def _points(value: object) -> float:
+    if isinstance(value, int | float) and value is not True and 0 < value < _WHOLE:
+        return float(value)
+    raise fault(
+        f"{toml(value)} is no difference between shares",
+        f"write how many percentage points are harmless, above 0 and below {_WHOLE}",
+    )
+
+
+Lateness = Annotated[Duration, AfterValidator(_lateness)]
+Points = Annotated[float, PlainValidator(_points)]
 Rate = Annotated[float, PlainValidator(_rate)]
 When = Annotated[date, PlainValidator(_when), PlainSerializer(date.isoformat)]
 Title = Annotated[str, PlainValidator(_title)]
@@ -124,13 +148,19 @@ class GuardrailsTable(Table):
     complaints_per_day: Rate | None = None
     gate_errors: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
     bypass_ms: Annotated[Duration, Field(le=_DAY_MS)] = Field(60_000, alias="bypass")
-    delay_p99_ms: Annotated[Duration, Field(ge=1, le=LONGEST_DELAY_MS)] = Field(1_000, alias="delay_p99")
+    delay_p99_ms: Lateness = Field(1_000, alias="delay_p99")
     leases_ms: Annotated[Duration, Field(ge=1_000, le=_DAY_MS)] = Field(900_000, alias="leases")
+    difference: HarmOutcome | None = None
+    harmless: Points | None = None
 
     @property
     def guardrails(self) -> Guardrails:
-        """Return them as a value."""
-        return Guardrails(**dict(self))
+        """Return them as a value; both or neither of `difference` and `harmless` are there."""
+        values = dict(self)
+        harmless = values.pop("harmless")
+        if self.difference is not None:
+            values["difference"] = Difference(self.difference, harmless)
+        return Guardrails(**values)
 
 
 class TrialTable(SpanTable):

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from sekisho.config.draft import Draft
 from sekisho.config.problems import Finding, Path, Severity, dotted, twice
 from sekisho.config.rules import cap_beyond, delay_worry
-from sekisho.config.trial import ChangeTable, SpanTable, SwitchbackTable, TrialTable
+from sekisho.config.trial import ChangeTable, GuardrailsTable, SpanTable, SwitchbackTable, TrialTable
 from sekisho.config.trial_draft import (
+    GUARDRAILS,
     MAINTENANCE,
     NOTICE,
     PHASES,
@@ -24,6 +25,7 @@ from sekisho.config.trial_plan import trial_plan
 from sekisho.durations import format_ms
 from sekisho.model import Mode
 from sekisho.trial.plan import ENOUGH_PAIRS, Plan, Span, count_pairs, smallest_p, without_maintenance
+from sekisho.trial.protocol import HarmOutcome
 
 MOST_BLOCKS = 20_000  # of all classes: 5 years of 6-hour blocks for two; a schedule is made in a second
 LONGEST_DAYS = 5 * 366
@@ -45,6 +47,7 @@ def check_trial(draft: Draft) -> Iterator[Finding]:
         return
     yield from _worries(draft, draft.trial)
     yield from _called(draft, draft.trial)
+    yield from _halves(draft.trial.guardrails)
     if draft.trial.table is None:
         return
     found = tuple(_wrong(draft.trial, draft.trial.table))
@@ -100,6 +103,19 @@ def _is_readable(draft: Draft, table: TrialTable) -> bool:
     return all(path[:1] != TRIAL for path in draft.told) and all(
         name in draft.classes for name in table.classes
     )
+
+
+def _halves(table: GuardrailsTable | None) -> Iterator[Finding]:
+    """Tell where a difference has no bound, or a bound is of nothing."""
+    if table is None or (table.difference is None) == (table.harmless is None):
+        return
+    if table.harmless is None:
+        what = "it is not said which difference is harmless, and while limited more is refused on purpose"
+        way_out = "add the percentage points that are tolerated, as in: harmless = 5"
+        yield Finding((*GUARDRAILS, "difference"), what, way_out)
+    else:
+        way_out = f'add what it is of, one of {", ".join(HarmOutcome)}, as in: difference = "refused"'
+        yield Finding((*GUARDRAILS, "harmless"), "no difference is named", way_out)
 
 
 def _wrong(trial: TrialDraft, table: TrialTable) -> Iterator[Finding]:

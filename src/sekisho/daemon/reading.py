@@ -9,6 +9,7 @@ from sekisho.config import Checked, Config, Finding, Severity, also, errors, par
 from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_clients, read_secret
 from sekisho.lines.static_list import CheckedList, ListKind, read_list
+from sekisho.outbox import SECRET_WAY_OUT, read_webhook_secret
 
 _MOST_TOLD = 20  # errors of a list in one go
 
@@ -42,6 +43,8 @@ def _beside(config: Config, directory: Path) -> Iterator[Finding]:
     yield from read_clients(config.radius_clients, directory)[1]
     if config.radacct is not None and config.radacct.url_file is not None:
         yield from _of_url(directory / config.radacct.url_file)
+    if config.alerts is not None and config.alerts.webhook is not None:
+        yield from _of_webhook(directory / config.alerts.webhook.secret_file)
     if config.static_list is not None:
         yield from _of_list(config, config.static_list.file, directory)
 
@@ -51,6 +54,16 @@ def _of_url(file: Path) -> Iterator[Finding]:
         read_secret(file)
     except SecretError as error:
         yield Finding(("radacct", "url_file"), *error.args)
+
+
+def _of_webhook(file: Path) -> Iterator[Finding]:
+    key = ("alerts", "webhook", "secret_file")
+    try:
+        read_webhook_secret(read_secret(file))
+    except SecretError as error:
+        yield Finding(key, *error.args)
+    except ValueError as error:
+        yield Finding(key, f"{file}: {error}", SECRET_WAY_OUT)
 
 
 def _of_list(config: Config, name: str, directory: Path) -> Iterator[Finding]:

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sekisho.store.audit_log import AuditLog
+from sekisho.store.complaints import ComplaintRows
 from sekisho.store.engine import Engines, make_engines, read_url
 from sekisho.store.errors import told
+from sekisho.store.guardrails import GuardrailRows
 from sekisho.store.lines import Lines
 from sekisho.store.marks import Marks
 from sekisho.store.migrate import migrate
 from sekisho.store.minutes import Minutes
 from sekisho.store.minutes_asked import AskedMinutes
+from sekisho.store.outbox import Outbox
 from sekisho.store.port_plans import PortPlans
 from sekisho.store.reliefs import Reliefs
 from sekisho.store.retention import Retention
@@ -21,7 +24,21 @@ from sekisho.store.sums import Sums
 from sekisho.store.trials import Trials
 
 
-class Transaction(Lines, Retention, PortPlans, Reliefs, AuditLog, Sums, Marks, Minutes, AskedMinutes, Trials):
+class Transaction(
+    Lines,
+    Retention,
+    PortPlans,
+    Reliefs,
+    AuditLog,
+    Sums,
+    Marks,
+    Minutes,
+    AskedMinutes,
+    Trials,
+    ComplaintRows,
+    GuardrailRows,
+    Outbox,
+):
     """All that can be asked and written, by theme."""
 
 

@@ -18,13 +18,32 @@ class Outcome(StrEnum):
     REPORTS = "reports"
 
 
+class HarmOutcome(StrEnum):
+    """What may be harm when it is more while a trial limits: per cent of sessions, of one day.
+
+    REFUSED of those that were tried; UNFINISHED of those that ended: by silence, without FIN or RST.
+    """
+
+    REFUSED = "refused"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A daily share, and by how many percentage points it may be more while limited than while not."""
+
+    of: HarmOutcome
+    harmless: float
+
+
 @dataclass(frozen=True, slots=True)
 class Guardrails:
     """What is tolerated before the trial is suspended by itself.
 
     `complaints_per_day`: the rate known from before the trial; None: complaints stop nothing. `gate_errors`:
     a minute. `bypass_ms`: how long traffic may go around the gate. `delay_p99_ms`: by how much 1 in 100
-    sessions may wait longer than its limit's delay. `leases_ms`: how long no lease may arrive.
+    sessions may wait longer than its limit's delay. `leases_ms`: how long no lease may arrive. `difference`:
+    None: none stops it.
     """
 
     complaints_per_day: float | None = None
@@ -32,6 +51,7 @@ class Guardrails:
     bypass_ms: int = 60_000
     delay_p99_ms: int = 1_000
     leases_ms: int = 900_000
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)

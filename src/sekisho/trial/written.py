@@ -9,7 +9,7 @@ from typing import Any
 from sekisho.durations import format_ms
 from sekisho.model import Limit
 from sekisho.trial.plan import Block, Limits, Plan, Span, Switchback
-from sekisho.trial.protocol import TrialProtocol
+from sekisho.trial.protocol import Difference, TrialProtocol
 
 _MS = timedelta(milliseconds=1)
 
@@ -41,8 +41,16 @@ def written_protocol(protocol: TrialProtocol) -> Written:
             "bypass": format_ms(guardrails.bypass_ms),
             "delay_p99": format_ms(guardrails.delay_p99_ms),
             "leases": format_ms(guardrails.leases_ms),
+            **_difference(guardrails.difference),
         },
     }
+
+
+def _difference(difference: Difference | None) -> Written:
+    """Write it where there is one: what was registered without it keeps its digest."""
+    if difference is None:
+        return {}
+    return {"difference": str(difference.of), "harmless": difference.harmless}
 
 
 def written_block(block: Block) -> Written:

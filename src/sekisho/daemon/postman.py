@@ -1,0 +1,183 @@
+"""Sends what waits in the outbox, each kind by a thread of its own: a slow server lets no other wait.
+
+store: letters that are due ─► try ─► sent, or due again later
+
+A letter is tried until somebody has taken it. Where the daemon ends between that and the store's word of it,
+it goes once more under the same id, by which the receiver can tell: nobody can rule out both a second and
+none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from sekisho.config import Config
+from sekisho.daemon.attempts import Attempts
+from sekisho.gate import GateError
+from sekisho.lines.radius_secrets import SecretError, read_secret
+from sekisho.outbox import Kind, Letter, Waiting, read_webhook_secret, wait_after
+from sekisho.sending import SendError, post_webhook, send_mail
+from sekisho.store import Store
+
+LOOK_SECONDS = 1.0
+KEPT: Final = timedelta(days=31)  # that a letter was sent
+_FORGET_EVERY: Final = 3_600  # looks
+_AT_ONCE: Final = 10
+
+Carry = Callable[[Letter], None]
+"""Sends a letter. Raises SendError."""
+
+log = structlog.get_logger()
+
+
+class Postman:
+    """One kind of letters of a store."""
+
+    def __init__(self, kind: Kind, carry: Carry, store: Store, *, utc: Callable[[], datetime]) -> None:
+        self._kind, self._carry, self._store, self._utc = kind, carry, store, utc
+        self._taken: set[str] = set()  # by somebody, which the store does not know yet
+        self._attempts = Attempts()
+        self._stopping, self._bell = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"outbox {kind}")
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End when the letter at hand is taken or refused."""
+        self._stopping.set()
+        self._bell.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the thread runs."""
+        return self._thread.is_alive()
+
+    def look(self) -> None:
+        """Look at once: there is a letter."""
+        self._bell.set()
+
+    def deliver(self) -> None:
+        """Try what is due, once each. Raises StoreError."""
+        with self._store.reading() as transaction:
+            due = transaction.due_letters(self._kind, self._utc(), _AT_ONCE)
+        for one in due:
+            if self._stopping.is_set():
+                return
+            # One that cannot be sent by our fault keeps no other back.
+            self._attempts.attempt(f"letter {one.letter.id}", partial(self._try, one), rests=True)
+
+    def _try(self, waiting: Waiting) -> None:
+        letter, attempts = waiting.letter, waiting.attempts + 1
+        try:
+            if letter.id not in self._taken:
+                self._carry(letter)
+        except SendError as error:
+            wait = wait_after(attempts)
+            log.warning(
+                "not sent yet",
+                kind=self._kind,
+                id=letter.id,
+                attempts=attempts,
+                again_in_seconds=wait.total_seconds(),
+                why=str(error),
+            )
+            with self._store.transaction() as transaction:
+                transaction.letter_failed(letter.id, attempts, self._utc() + wait, str(error))
+            return
+        self._taken.add(letter.id)
+        with self._store.transaction() as transaction:
+            transaction.letter_sent(letter.id, self._utc())
+        self._taken.discard(letter.id)
+        log.info("sent", kind=self._kind, id=letter.id, attempts=attempts)
+
+    def _forget(self) -> None:
+        with self._store.transaction() as transaction:
+            transaction.forget_letters(self._utc() - KEPT)
+
+    def _run(self) -> None:
+        looks = 0
+        while not self._stopping.is_set():
+            self._attempts.attempt(f"the outbox ({self._kind})", self.deliver)
+            looks += 1
+            if looks % _FORGET_EVERY == 0:
+                self._attempts.attempt("forgetting what was sent", self._forget)
+            self._bell.wait(LOOK_SECONDS)
+            self._bell.clear()
+
+
+class Postmen:
+    """All kinds."""
+
+    def __init__(self, carriers: Mapping[Kind, Carry], store: Store, *, utc: Callable[[], datetime]) -> None:
+        self._postmen = [Postman(kind, carry, store, utc=utc) for kind, carry in carriers.items()]
+
+    def start(self) -> None:
+        """Begin."""
+        for one in self._postmen:
+            one.start()
+
+    def stop(self) -> None:
+        """End when the letters at hand are taken or refused."""
+        for one in self._postmen:
+            one.stop()
+
+    def look(self) -> None:
+        """Look at once: there is a letter."""
+        for one in self._postmen:
+            one.look()
+
+    def check(self) -> None:
+        """Raise GateError where a thread has ended by itself."""
+        if not all(one.is_alive for one in self._postmen):
+            raise GateError("a thread that sends alerts has ended, our fault: start the daemon anew")
+
+
+@contextmanager
+def delivering(
+    store: Store, config: Callable[[], Config], directory: Path, utc: Callable[[], datetime]
+) -> Iterator[Postmen]:
+    """Let letters be sent as the configuration in force says; its files are in `directory`."""
+    postmen = Postmen(carriers(config, directory, utc), store, utc=utc)
+    postmen.start()
+    try:
+        yield postmen
+    finally:
+        postmen.stop()
+
+
+def carriers(
+    config: Callable[[], Config], directory: Path, utc: Callable[[], datetime]
+) -> Mapping[Kind, Carry]:
+    """Return how each kind goes, as the configuration in force says it."""
+
+    def by_webhook(letter: Letter) -> None:
+        alerts = config().alerts
+        if alerts is None or alerts.webhook is None:
+            raise SendError("the configuration in force has no [alerts.webhook]: add it, and it is sent")
+        try:
+            secret = read_webhook_secret(read_secret(directory / alerts.webhook.secret_file))
+        except SecretError as error:
+            raise SendError(": ".join(error.args)) from error
+        except ValueError as error:
+            raise SendError(f"{alerts.webhook.secret_file}: {error}") from error
+        post_webhook(letter, alerts.webhook.url, secret, utc())
+
+    def by_mail(letter: Letter) -> None:
+        alerts = config().alerts
+        if alerts is None or alerts.mail is None:
+            raise SendError("the configuration in force has no [alerts.mail]: add it, and it is sent")
+        send_mail(letter, alerts.mail.server.host, alerts.mail.server.port, alerts.mail.sender)
+
+    return {Kind.WEBHOOK: by_webhook, Kind.MAIL: by_mail}

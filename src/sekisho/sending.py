@@ -1,0 +1,93 @@
+"""Sends letters: posts webhooks, and hands mail over to the operator's server. One try each.
+
+SendError says why a try failed. A letter that somebody has taken is sent, whatever comes after that.
+"""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import socket
+import ssl
+from contextlib import suppress
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Final
+
+import httpx
+
+from sekisho.outbox import Letter, signed
+
+TIMEOUT_SECONDS: Final = 10.0  # of each step
+
+
+class SendError(Exception):
+    """Why a letter is not sent; whoever tries again may succeed."""
+
+
+def post_webhook(letter: Letter, url: str, secret: bytes, now: datetime) -> None:
+    """Post a letter; any answer of 200 to 299 means that it was taken. Raises SendError."""
+    headers = {**signed(letter, secret, now), "content-type": "application/json"}
+    try:
+        # Nobody asked for a proxy of the environment, nor for what a redirection names.
+        with (
+            httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
+            client.stream("POST", url, content=letter.payload.encode(), headers=headers) as answer,
+        ):
+            status = answer.status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SendError(f"the webhook cannot be reached: {type(error).__name__}: {error}") from error
+    if not httpx.codes.is_success(status):
+        raise SendError(f"the webhook answered {status}, and only 200 to 299 mean that it has taken it")
+
+
+def send_mail(letter: Letter, host: str, port: int, sender: str) -> None:
+    """Hand a mail over; encrypted where the server offers it (RFC 7435). Raises SendError."""
+    message = _message(letter, sender)
+    try:
+        server = smtplib.SMTP(host, port, local_hostname=socket.gethostname(), timeout=TIMEOUT_SECONDS)
+    except (OSError, smtplib.SMTPException) as error:
+        raise SendError(f"mail server {host}:{port} cannot be reached: {_told(error)}") from error
+    try:
+        server.ehlo_or_helo_if_needed()
+        if server.has_extn("starttls"):
+            server.starttls(context=_whoever())
+        server.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        server.close()
+        raise SendError(f"mail server {host}:{port} has not taken it: {_told(error)}") from error
+    with suppress(OSError, smtplib.SMTPException):  # it has taken it
+        server.quit()
+    server.close()
+
+
+def _message(letter: Letter, sender: str) -> EmailMessage:
+    told = json.loads(letter.payload)
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, told["to"], told["subject"]
+    message["Date"] = format_datetime(letter.created)
+    message["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer of a machine
+    message.set_content(told["text"])
+    return message
+
+
+def _whoever() -> ssl.SSLContext:
+    """Encrypt whoever answers: without it the mail would go in the clear."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _told(error: OSError | smtplib.SMTPException) -> str:
+    """Tell what a server said, in a line; of addresses nothing."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = sorted({code for code, _ in error.recipients.values()})
+        return f"the recipient is refused ({', '.join(map(str, codes))})"
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error
+        words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        return f"{error.smtp_code} {' '.join(words.split())}"
+    return f"{type(error).__name__}: {error}"

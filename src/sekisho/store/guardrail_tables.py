@@ -1,0 +1,52 @@
+"""The tables of guardrails and of what is told to others, as the newest migration leaves them."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, PrimaryKeyConstraint, Table, Text
+
+from sekisho.store.schema import metadata
+
+outbox = Table(  # numbered in the order of writing
+    "outbox",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("created", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("ended", BigInteger),  # when it was sent
+    Column("attempts", Integer, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("kind", "state", "payload")),
+    Column("id", Text, nullable=False, unique=True),
+    Column("why", Text),  # the last try failed
+    Index("outbox_state", "state", "kind", "number"),
+)
+
+complaint = Table(  # only grows
+    "complaint",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("complaints", Integer, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("trial", "day", "reason", "by")),
+    Index("complaint_trial", "trial", "number"),
+)
+
+trial_watch = Table(  # what the guardrails of a trial know
+    "trial_watch",
+    metadata,
+    Column("trial", Text, nullable=False),
+    Column("packed", Text, nullable=False),
+    PrimaryKeyConstraint("trial", name="trial_watch_pkey"),
+    sqlite_with_rowid=False,
+)
+
+trial_path = Table(  # the highest value of a day
+    "trial_path",
+    metadata,
+    Column("at", BigInteger, nullable=False),
+    Column("value", Double, nullable=False),
+    Column("bound", Double, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("trial", "what", "day")),
+    PrimaryKeyConstraint("trial", "what", "day", name="trial_path_pkey"),
+    sqlite_with_rowid=False,
+)

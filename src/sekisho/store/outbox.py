@@ -1,0 +1,88 @@
+"""Letters on their way: written with what they tell of, tried until they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+
+from sekisho.outbox import LONGEST_WAIT, Kind, Letter, Waiting
+from sekisho.store.door import Door
+from sekisho.store.guardrail_tables import outbox
+from sekisho.store.moments import from_us, to_us
+
+_WAITING: Final = "waiting"
+_SENT: Final = "sent"
+
+
+class LettersWaiting(NamedTuple):
+    """How many letters are not sent yet, since when the oldest, and why the last try of it failed."""
+
+    letters: int
+    since: datetime | None
+    why: str | None
+
+
+class Outbox(Door):
+    """Letters in a transaction."""
+
+    def put_letters(self, letters: Iterable[Letter]) -> None:
+        """Write letters that are due at once; one whose id is known is left as it is."""
+        for one in letters:
+            known = select(outbox.c.number).where(outbox.c.id == one.id)
+            if self._connection.execute(known).first() is not None:
+                continue
+            row = {
+                "created": to_us(one.created),
+                "due": to_us(one.created),
+                "attempts": 0,
+                "kind": one.kind,
+                "state": _WAITING,
+                "payload": one.payload,
+                "id": one.id,
+            }
+            self._connection.execute(insert(outbox).values(row))
+
+    def due_letters(self, kind: Kind, now: datetime, most: int) -> tuple[Waiting, ...]:
+        """Return letters that are to be tried, the oldest first.
+
+        One that is due later than any would be was written before the clock was set back, and is due.
+        """
+        is_due = or_(outbox.c.due <= to_us(now), outbox.c.due > to_us(now + LONGEST_WAIT))
+        found = (
+            select(outbox)
+            .where(and_(outbox.c.state == _WAITING, outbox.c.kind == kind, is_due))
+            .order_by(outbox.c.number)
+            .limit(most)
+        )
+        return tuple(
+            Waiting(Letter(row.id, Kind(row.kind), row.payload, from_us(row.created)), row.attempts, row.why)
+            for row in self._connection.execute(found)
+        )
+
+    def letter_sent(self, letter_id: str, at: datetime) -> None:
+        """Write that a letter was sent; what it told is forgotten."""
+        sent = {"state": _SENT, "ended": to_us(at), "payload": "", "why": None}
+        self._connection.execute(update(outbox).where(outbox.c.id == letter_id).values(sent))
+
+    def letter_failed(self, letter_id: str, attempts: int, due: datetime, why: str) -> None:
+        """Write that a try has failed, and when the next is."""
+        failed = {"attempts": attempts, "due": to_us(due), "why": why}
+        is_waiting = and_(outbox.c.id == letter_id, outbox.c.state == _WAITING)
+        self._connection.execute(update(outbox).where(is_waiting).values(failed))
+
+    def letters_waiting(self) -> LettersWaiting:
+        """Return what is not sent yet."""
+        waiting = outbox.c.state == _WAITING
+        count = self._connection.execute(select(func.count()).select_from(outbox).where(waiting)).scalar_one()
+        oldest = select(outbox.c.created, outbox.c.why).where(waiting).order_by(outbox.c.number).limit(1)
+        row = self._connection.execute(oldest).first()
+        return LettersWaiting(count, None if row is None else from_us(row.created), row and row.why)
+
+    def forget_letters(self, before: datetime) -> None:
+        """Forget letters that were sent before a moment."""
+        self._connection.execute(
+            delete(outbox).where(outbox.c.state == _SENT, outbox.c.ended < to_us(before))
+        )

@@ -1,0 +1,52 @@
+"""Letters in the store: each is due until it is sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sekisho.outbox import LONGEST_WAIT, Kind, Waiting, mail, webhook
+from sekisho.store import Store
+from tests.store.values import at
+
+MAIL = mail("one", "noc@example.net", "春", "said", at(0))
+HOOK = webhook("two", {"type": "trial.breach"}, at(0))
+SECOND = mail("three", "noc@example.net", "summer", "said", at(1))
+
+
+def due(store: Store, seconds: int, kind: Kind = Kind.MAIL) -> tuple[Waiting, ...]:
+    with store.reading() as transaction:
+        return transaction.due_letters(kind, at(seconds), 10)
+
+
+def test_a_letter_is_due_until_it_is_sent_and_then_forgotten(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_letters([MAIL, HOOK, SECOND])
+    with store.transaction() as transaction:
+        transaction.put_letters([MAIL])
+    assert due(store, 5) == (Waiting(MAIL), Waiting(SECOND))
+    assert due(store, 5, Kind.WEBHOOK) == (Waiting(HOOK),)
+    with store.transaction() as transaction:
+        transaction.letter_sent("one", at(5))
+        transaction.letter_failed("one", 1, at(6), "late")
+        transaction.put_letters([MAIL])
+    assert due(store, 5) == (Waiting(SECOND),)
+    with store.transaction() as transaction:
+        assert transaction.letters_waiting() == (2, at(0), None)
+        transaction.letter_sent("two", at(5))
+        transaction.letter_sent("three", at(7))
+        assert transaction.letters_waiting() == (0, None, None)
+        transaction.forget_letters(at(6))
+        transaction.put_letters([MAIL, SECOND])
+    assert due(store, 9) == (Waiting(MAIL),), "the other is still known to be sent"
+
+
+def test_one_that_failed_is_due_again_later_whatever_becomes_of_the_clock(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_letters([MAIL])
+        transaction.letter_failed("one", 3, at(10), "the server is away")
+    assert due(store, 9) == ()
+    assert due(store, 10) == (Waiting(MAIL, 3, "the server is away"),)
+    set_back = int(LONGEST_WAIT / timedelta(seconds=1)) + 2
+    assert due(store, 9 - set_back) == (Waiting(MAIL, 3, "the server is away"),)
+    with store.reading() as transaction:
+        assert transaction.letters_waiting() == (1, at(0), "the server is away")
