@@ -127,7 +127,7 @@ def _hour(block: Block, begin: datetime, number: int, random: Random) -> dict[st
         "attempted": tried,
         "admitted": tried - tried // 20 if on else tried,
         "refused": tried // 20 if on else 0,
-        "over_cap": tried // 20 if on else 0,
+        "over_cap": 0 if on else tried // 20,
         "held": tried if on else 0,
         "bytes_out": tried * _BYTES,
     }

@@ -29,7 +29,7 @@ _PLACES: Final[Mapping[Outcome, int]] = {
     Outcome.REFUSED: 2,
     Outcome.BYTES: 3,
 }
-_COUNTED_SESSIONS: Final = (0, 4, 5)  # attempted, over the cap, held
+_TRIED, _REFUSED, _OVER_CAP, _HELD = 0, 2, 4, 5
 _DRAWN: Final = (Arm.ON, Arm.OFF, Arm.PHASE)
 
 
@@ -55,7 +55,10 @@ class CountedHour(Protocol):
 
 
 class Sessions(NamedTuple):
-    """Sessions of a class that were tried, of them beyond the cap, of them held."""
+    """Sessions of a class that were tried, of them beyond the cap, of them held.
+
+    Beyond the cap are those refused while a limit is enforced, and those admitted beyond it while it is not.
+    """
 
     tried: int
     over_cap: int
@@ -93,7 +96,7 @@ class TrialHours:
         self._own = dict(plan.own)
         self._planned = _Planned(plan)
         self._hours: dict[tuple[str, str, int], _Hours] = defaultdict(_Hours)
-        self._sessions: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0] * len(_COUNTED_SESSIONS))
+        self._sessions: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0, 0, 0])
         self._limited: dict[tuple[str, str, int | None], bool] = {}
         self._asked: tuple[str, Outcome] | None = None  # last; more answers at once would take much memory
         self._answer: tuple[Series, ...] = ()
@@ -147,8 +150,9 @@ class TrialHours:
         if (limited := self._limited.get(what)) is None:
             limited = self._limited[what] = _is_limited(self._plan, row.class_name, own, held)
         found = self._sessions[row.class_name, limited]
-        for number, place in enumerate(_COUNTED_SESSIONS):
-            found[number] += sums[place]
+        found[0] += sums[_TRIED]
+        found[1] += sums[_REFUSED] + sums[_OVER_CAP]
+        found[2] += sums[_HELD]
 
 
 class _Planned:
