@@ -1,0 +1,141 @@
+"""How far a reporter's word goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sekisho.desk.trust import (
+    MOST_INCIDENTS,
+    UNKNOWN_PARTY,
+    Reporter,
+    Standing,
+    Weight,
+    counted_incidents,
+    first_seen,
+    folded,
+    party_of,
+    standing,
+    weigh,
+)
+
+NOW = datetime(2027, 4, 1, 12, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+NEW = first_seen("example.net", NOW, 10)
+
+
+@pytest.mark.parametrize(
+    ("domain", "party"),
+    [
+        ("abuse.example.net", "example.net"),
+        ("EXAMPLE.net.", "example.net"),
+        ("a.b.example.co.jp", "example.co.jp"),
+        ("co.jp", "co.jp"),
+        ("example.shinjuku.tokyo.jp", "example.shinjuku.tokyo.jp"),
+        ("mallory.duckdns.org", "duckdns.org"),  # lent out for nothing: one party
+        ("a.例え.jp", "xn--r8jz45g.jp"),
+        ("xn--r8jz45g.jp", "xn--r8jz45g.jp"),
+        ("x.example.invalid", "example.invalid"),
+        ("[192.0.2.1]", UNKNOWN_PARTY),
+        ("192.0.2.1", UNKNOWN_PARTY),
+        ("[IPv6:2001:db8::1]", UNKNOWN_PARTY),
+        ("localhost", UNKNOWN_PARTY),
+        ("a..example.net", UNKNOWN_PARTY),
+        ("a" * 300 + ".net", UNKNOWN_PARTY),
+        ("é" * 200 + ".net", UNKNOWN_PARTY),
+        ("", UNKNOWN_PARTY),
+    ],
+)
+def test_all_addresses_under_a_registered_domain_are_one_party(domain: str, party: str) -> None:
+    assert party_of(domain) == party
+
+
+@given(st.text(max_size=80))
+def test_any_domain_has_a_party_which_is_its_own(domain: str) -> None:
+    party = party_of(domain)
+    assert party == UNKNOWN_PARTY or party_of(party) == party
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "dismissed", "stands"),
+    [
+        (0, 0, Standing.NEW),
+        (1, 0, Standing.TRUSTED),
+        (0, 1, Standing.NEW),
+        (0, 2, Standing.DOUBTED),
+        (1, 2, Standing.NEW),
+        (1, 4, Standing.DOUBTED),
+        (5, 2, Standing.TRUSTED),
+    ],
+)
+def test_what_came_of_reports_tells_how_a_party_stands(
+    confirmed: int, dismissed: int, stands: Standing
+) -> None:
+    reporter = replace(NEW, confirmed=confirmed, dismissed=dismissed)
+    assert standing(reporter) is stands
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_dismissal_never_helps_and_confirmation_never_hurts(confirmed: int, dismissed: int) -> None:
+    order = [Standing.DOUBTED, Standing.NEW, Standing.TRUSTED]
+
+    def rank(more: int, less: int) -> int:
+        return order.index(standing(replace(NEW, confirmed=more, dismissed=less)))
+
+    assert rank(confirmed, dismissed + 1) <= rank(confirmed, dismissed) <= rank(confirmed + 1, dismissed)
+
+
+@pytest.mark.parametrize(
+    ("reporter", "is_structured", "weight"),
+    [
+        (NEW, True, Weight.SOUND),
+        (NEW, False, Weight.WEAK),
+        (replace(NEW, confirmed=1), False, Weight.SOUND),
+        (replace(NEW, dismissed=2), True, Weight.DOUBTED),
+        (replace(NEW, party=UNKNOWN_PARTY, confirmed=9), True, Weight.WEAK),
+        (replace(NEW, left=0.5), True, Weight.TOO_MANY),
+    ],
+)
+def test_a_report_counts_for_what_its_form_and_its_reporter_are_worth(
+    reporter: Reporter, is_structured: bool, weight: Weight
+) -> None:
+    assert weigh(reporter, NOW, 10, is_structured=is_structured)[1] is weight
+
+
+@given(
+    st.lists(st.integers(-600, 3_600), max_size=200),
+    st.integers(1, 20),
+)
+def test_no_party_counts_more_often_than_the_rate_whatever_the_clock(gaps: list[int], rate: int) -> None:
+    reporter, now, counted, latest = first_seen("a.net", NOW, rate), NOW, 0, NOW
+    for gap in gaps:
+        now += timedelta(seconds=gap)
+        latest = max(latest, now)
+        reporter, weight = weigh(reporter, now, rate, is_structured=True)
+        counted += weight is Weight.SOUND
+    assert counted <= rate + rate * ((latest - NOW) / HOUR) + 1e-6
+
+
+def test_the_same_counts_once_and_what_differs_twice() -> None:
+    one = folded("a.net", 17, NOW, "<m@x>", "r1")
+    in_tokyo = NOW.astimezone(timezone(timedelta(hours=9))) + timedelta(minutes=29)
+    assert folded("a.net", 17, in_tokyo, "<m@x>", "r2") == one  # a report's id is made anew at will
+    others = {
+        folded("b.net", 17, NOW, "<m@x>", "r1"),
+        folded("a.net", 18, NOW, "<m@x>", "r1"),
+        folded("a.net", 17, NOW + HOUR, "<m@x>", "r1"),
+        folded("a.net", 17, NOW, "<n@x>", "r1"),
+        folded("a.net", 17, NOW, None, "r1"),
+        folded("a.net", 17, NOW, None, "<m@x>"),
+        folded("a.net", 17, NOW, None, None),
+    }
+    assert len(others | {one}) == 8
+    assert folded("a.net", 17, NOW, "", "") == folded("a.net", 17, NOW, None, None)
+
+
+def test_a_report_claims_incidents_within_bounds() -> None:
+    assert [counted_incidents(claimed) for claimed in (-5, 0, 1, 7, 10**12)] == [1, 1, 1, 7, MOST_INCIDENTS]
