@@ -3,7 +3,7 @@
  * gate.bpf.c: classify → line → slot → hold → count.
  *
  * Six programs, one for each role of an interface and kind of link, so that neither is
- * looked up per packet; and the sweep, which user space runs once a second.
+ * looked up per packet; the sweep, which user space runs once a second; and the fold, once an hour.
  *
  * A packet of port 25 in the lines' direction meets, in this order:
  *   its slot, if it has one        → what slot.h says
@@ -15,6 +15,7 @@
  * The servers' direction is the same without new sessions.
  */
 #include "slot.h"
+#include "peak.h"
 #include "reset.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -54,26 +55,6 @@ static __always_inline void count_bytes(const struct visit *v, __u16 class, __u8
 		c->bytes_out += v->packet.length;
 	else
 		c->bytes_in += v->packet.length;
-}
-
-static __always_inline __u32 log2_of(__u64 n)
-{
-	__u32 bits = 0;
-
-	for (int shift = 32; shift; shift >>= 1) {
-		if (n >> shift) {
-			n >>= shift;
-			bits += shift;
-		}
-	}
-	return bits;
-}
-
-static __always_inline __u32 concurrency_bucket(__u32 sessions)
-{
-	__u32 bucket = sessions <= 16 ? sessions - 1 : 16 + log2_of((sessions - 1) >> 4);
-
-	return bucket < CONCURRENCY_BUCKETS ? bucket : CONCURRENCY_BUCKETS - 1;
 }
 
 static __always_inline void count_closing(__u16 class, __u8 arm, enum closing how, __u64 lasted)
@@ -163,16 +144,20 @@ static __always_inline bool take(struct visit *v, __u32 bound, __u32 *sessions)
 
 	if (answer != RESERVED) {
 		alarm(answer);
+		if (answer == AT_CAP && v->moment.enforcing)
+			note_met_cap(&v->subject, *sessions, v->moment.now);
 		return false;
 	}
 	if (is_syn(&v->packet))
 		begin(&fresh, &v->packet, &v->moment);
 	else
 		adopt(&fresh, &v->packet, &v->moment, v->from_line);
-	if (place(v, &fresh))
-		return true;
-	release(v->subject.line);
-	return false;
+	if (!place(v, &fresh)) {
+		release(v->subject.line);
+		return false;
+	}
+	note_peak(&v->subject, *sessions, false);
+	return true;
 }
 
 static __always_inline __u32 uncapped(__u32 cap)
@@ -511,4 +496,30 @@ int sweep(struct __sk_buff *skb)
 	bpf_for_each_map_elem(&slots, sweep_slot, &sweeping, 0);
 	bpf_for_each_map_elem(&lines, sweep_line, &sweeping, 0);
 	return bpf_map_update_elem(&swept, &zero, &sweeping.found, BPF_ANY) ? DROP : PASS;
+}
+
+/*
+ * Folds some of the side that is not written to, and returns how many lines; 0: there were none left.
+ * Then it forgets what is a day old. Run by user space after it has turned the sides, and after a
+ * start, since a former daemon may have ended between the two.
+ */
+SEC("tc")
+int fold(struct __sk_buff *skb)
+{
+	struct control *settings = settings_of_gate();
+	struct fold_state *state = state_of_fold();
+	__u64 now;
+
+	if (!settings || !state)
+		return 0;
+	state->lines = 0;
+	if (writes_odd())
+		bpf_for_each_map_elem(&peaks_even, fold_peak, NULL, 0);
+	else
+		bpf_for_each_map_elem(&peaks_odd, fold_peak, NULL, 0);
+	if (!state->lines) {
+		now = now_ns(settings);
+		bpf_for_each_map_elem(&met_cap, forget_met_cap, &now, 0);
+	}
+	return state->lines;
 }

@@ -118,6 +118,34 @@ struct line {
 	__u64 owner; /* the key; 0 once swept, since elements are reused at once */
 };
 
+/* peaks_even, peaks_odd: the most sessions a line has had at once since the side's turn; key: the line */
+struct peak {
+	struct bpf_spin_lock lock;
+	__u32 sessions;
+	__u16 class;
+	__u8 arm;
+	__u8 met_cap; /* a session was refused for the cap */
+};
+
+/* peak_sides[0]: written by user space alone. Unix seconds; 0: not known. */
+struct peak_sides {
+	__u32 odd; /* which side is written to; the other one is there to be folded */
+	__u32 since;
+	__u32 folded_since; /* the span of what is, or is to be, in folded_peaks */
+	__u32 folded_until;
+};
+
+/* folded_peaks[class * MAX_ARMS + arm]: lines by their peak, and those that met the cap */
+struct folded_peaks {
+	__u64 lines[CONCURRENCY_BUCKETS];
+	__u64 met_cap;
+};
+
+/* fold_state[0]: in a map, since the verifier would follow a count on the stack through every line */
+struct fold_state {
+	__u32 lines; /* folded in this run */
+};
+
 struct slot_key {
 	__u8 line[16];
 	__u8 server[16];
@@ -202,6 +230,7 @@ struct totals {
 	__u64 lines_full; /* alarm: refused or untracked because a map is full */
 	__u64 slots_full;
 	__u64 busy; /* lost a race and was treated as refused */
+	__u64 peaks_full; /* sessions of lines whose peak there was no room for */
 };
 
 /* swept[0]: what the last sweep found */

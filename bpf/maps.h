@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * maps.h: what the program remembers, and the clock. Sizes of addresses, known, lines
+ * maps.h: what the program remembers, and the clock. Sizes of addresses, known, lines, peaks
  * and slots are set by the loader; the numbers here are only defaults.
  */
 #ifndef SEKISHO_MAPS_H
@@ -12,6 +12,7 @@
 #include "gate.h"
 
 #define NANOSECONDS_PER_MS 1000000ull
+#define MET_CAP_KEPT_NS (24 * 3600 * 1000 * NANOSECONDS_PER_MS)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -92,6 +93,45 @@ struct {
 	__type(key, struct slot_key);
 	__type(value, struct slot);
 } slots SEC(".maps");
+
+/* Not preallocated: between folds there may be many more lines than at any moment, or hardly one. */
+struct peaks {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 18);
+	__type(key, __u64);
+	__type(value, struct peak);
+};
+struct peaks peaks_even SEC(".maps"), peaks_odd SEC(".maps");
+
+/* When a line last met its cap, for a day at most: for whoever asks about that line with a reason. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 16);
+	__type(key, __u64);
+	__type(value, __u64);
+} met_cap SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct peak_sides);
+} peak_sides SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fold_state);
+} fold_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_CLASSES * MAX_ARMS);
+	__type(key, __u32);
+	__type(value, struct folded_peaks);
+} folded_peaks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

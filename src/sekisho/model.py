@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
@@ -188,6 +189,7 @@ class Totals:
     lines_full: int = 0
     slots_full: int = 0
     busy: int = 0
+    peaks_full: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,26 @@ class Counters:
 
     classes: Mapping[tuple[str, int], ClassCounters]
     totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPeaks:
+    """Lines of one class and arm by the most sessions that each had at once, and how many met their cap.
+
+    `lines` are bucket counts; `sekisho.gate.abi` gives the bucket edges.
+    """
+
+    lines: tuple[int, ...] = ()
+    met_cap: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """The peaks of all lines of a gate between two moments, per (class name, arm)."""
+
+    since: datetime
+    until: datetime
+    classes: Mapping[tuple[str, int], ClassPeaks]
 
 
 @dataclass(frozen=True, slots=True)

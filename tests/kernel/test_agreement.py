@@ -173,6 +173,10 @@ class Agreement(RuleBasedStateMachine):
     def sweep(self) -> None:
         self.gate.sweep()
 
+    @rule()
+    def turn(self) -> None:
+        self.gate.turn()
+
     @rule(name=st.sampled_from(("dynamic", "reset", "observed")), limit=limits)
     def change_limit(self, name: str, limit: Limit) -> None:
         self.gate.set_limit(name, **{f.name: getattr(limit, f.name) for f in dataclasses.fields(limit)})

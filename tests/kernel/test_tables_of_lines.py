@@ -34,7 +34,7 @@ WANTED_FULL = replace(WANTED, addresses={ipv4(number): 1 for number in range(ROO
 def gate() -> Iterator[KernelGate]:
     """A loaded gate that is attached nowhere."""
     sizes = {"lines": 16, "slots": 16, "known": ROOM, "addresses": ROOM}
-    made = KernelGate(libbpf.load(OBJECT, pin_dir=None, sizes=sizes, programs={"sweep"}))
+    made = KernelGate(libbpf.load(OBJECT, pin_dir=None, sizes=sizes, programs={"sweep", "fold"}))
     try:
         yield made
     finally:

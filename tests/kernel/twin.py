@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from sekisho.gate import abi, bpf, libbpf, tables
 from sekisho.gate.frames import Role
 from sekisho.gate.indices import banks, class_names
 from sekisho.gate.packed import KEY_SIZES, joined_keys, joined_values, unpacked
-from sekisho.gate.reference import Key, Reference, Verdict
+from sekisho.gate.peaks import KernelPeaks
+from sekisho.gate.reference import Key, Peak, Reference, Verdict
 from sekisho.gate.roster import line_changes, settings_for
 from sekisho.gate.slots import Slot, State
 from sekisho.model import RosterChange, Wanted
@@ -72,8 +74,14 @@ class Twin:
         self.tables = tables.encode(wanted, tables.EMPTY, hold_by_queue=hold_by_queue, learning_until_ns=0)
         apply(self._loaded, tables.diff(tables.EMPTY, self.tables))
         self.model = Reference(
-            wanted, self._banks(), hold_by_queue, max_lines=sizes["lines"], max_slots=sizes["slots"]
+            wanted,
+            self._banks(),
+            hold_by_queue,
+            max_lines=sizes["lines"],
+            max_slots=sizes["slots"],
+            max_peaks=sizes["peaks_even"],
         )
+        self.peaks = KernelPeaks(loaded.maps, loaded.programs["fold"])
         self.tick(0)
 
     # Both at once.
@@ -93,6 +101,14 @@ class Twin:
         """Remove what time has ended."""
         bpf.run_packet(self._loaded.programs["sweep"], bytes(64))
         self.model.sweep(self.now)
+        self.compare()
+
+    def turn(self) -> None:
+        """End the hour: count lines by their peaks, and forget these."""
+        self.peaks.turn(datetime.fromtimestamp(self.now // SECOND, UTC))
+        while self.peaks.fold():
+            pass
+        self.model.turn(self.now)
         self.compare()
 
     def tick(self, nanoseconds: int) -> None:
@@ -150,6 +166,9 @@ class Twin:
         assert kernel_lines == model_lines
         assert self.kernel_counters() == +self.model.counters
         assert self.kernel_totals() == +self.model.totals
+        assert self.kernel_peaks() == self.model.peaks
+        assert self.kernel_met_cap() == self.model.met_cap
+        assert self.kernel_folded() == +self.model.folded
 
     def check_invariants(self) -> None:
         """Live slots of each line equal its count; no line without slots has a count."""
@@ -183,6 +202,31 @@ class Twin:
             assert owner == number
             found[number] = sessions
         return found
+
+    def kernel_peaks(self) -> dict[int, Peak]:
+        """What is noted now; the other side has nothing once it is folded."""
+        odd, *_ = struct.unpack(
+            abi.PEAK_SIDES.format, bpf.lookup(self._loaded.maps["peak_sides"], bytes(4), 16)
+        )
+        noted, left = ("peaks_odd", "peaks_even") if odd else ("peaks_even", "peaks_odd")
+        assert not bpf.read_all(self._loaded.maps[left])
+        names = {index: name for name, index in class_names(self.tables).items()}
+        found = {}
+        for key, value in bpf.read_all(self._loaded.maps[noted]).items():
+            _, sessions, class_index, arm, met_cap = struct.unpack(abi.PEAK.format, value)
+            found[int.from_bytes(key, "little")] = Peak(sessions, bool(met_cap), names[class_index], arm)
+        return found
+
+    def kernel_met_cap(self) -> dict[int, int]:
+        read = bpf.read_all(self._loaded.maps["met_cap"])
+        return {int.from_bytes(line, "little"): int.from_bytes(at, "little") for line, at in read.items()}
+
+    def kernel_folded(self) -> Counter[tuple[str, int, str]]:
+        found: Counter[tuple[str, int, str]] = Counter()
+        for (name, arm), peaks in self.peaks.counted().items():
+            found.update({(name, arm, f"lines[{bucket}]"): count for bucket, count in enumerate(peaks.lines)})
+            found[name, arm, "met_cap"] += peaks.met_cap
+        return +found
 
     def kernel_counters(self) -> Counter[tuple[str, int, str]]:
         found: Counter[tuple[str, int, str]] = Counter()
@@ -239,10 +283,14 @@ def _shape(slot: Slot) -> tuple[object, ...]:
     )
 
 
+def _sizes_of_lines(lines: int) -> dict[str, int]:
+    return {"lines": lines, "peaks_even": 2 * lines, "peaks_odd": 2 * lines}
+
+
 @cache
 def _load(lines: int, slots: int) -> libbpf.Loaded:
     """Load once for the whole run: the verifier's work takes longer than all the tests."""
-    sizes = {"lines": lines, "slots": slots, "addresses": 4096, "known": 4096}
+    sizes = {"slots": slots, "addresses": 4096, "known": 4096, **_sizes_of_lines(lines)}
     return libbpf.load(OBJECT, pin_dir=None, sizes=sizes, rodata_test_clock=True)
 
 
@@ -262,4 +310,4 @@ def twin(
     """Give a gate with the test clock that is as new; nothing is pinned or attached."""
     loaded = _load(lines, slots)
     _empty(loaded)
-    yield Twin(loaded, wanted, {"lines": lines, "slots": slots}, hold_by_queue)
+    yield Twin(loaded, wanted, {"slots": slots, **_sizes_of_lines(lines)}, hold_by_queue)

@@ -22,6 +22,7 @@ PROGRAMS = {
     "steered_eth",
     "steered_ip",
     "sweep",
+    "fold",
 }
 QUEUE_RULE = (
     "table ip t { chain c { type filter hook prerouting priority raw; mark 1 queue flags fanout to 1-4; }; }"

@@ -28,6 +28,7 @@ TESTS = (
     "tests/kernels/inside.py",
     "tests/kernel/test_abi.py",
     *CASES,
+    "tests/kernel/test_peaks.py",
     "tests/kernel/test_tables_of_lines.py",
     "tests/system/test_loader.py",
     "tests/system/test_hold.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from sekisho.gate import Change, FullError, GateError, Tables, abi
 from sekisho.gate.hold import HoldState
 from sekisho.gate.indices import banks, class_names, index_key, limits_by_index
 from sekisho.gate.packed import KEY_SIZES
+from sekisho.gate.peaks import KernelPeaks
 from sekisho.gate.tables import settings
 from sekisho.model import Address, Counters, KnownLine, Limit, Roster, Sweep, Totals
 from sekisho.plan import installed_limits, line_numbers
@@ -90,6 +92,9 @@ class FakeGate:
 
     def sweep(self) -> Sweep:
         return Sweep(sessions=3)
+
+    def peaks(self) -> AbstractContextManager[KernelPeaks]:
+        raise GateError("nothing is counted here")
 
     def close(self) -> None:
         self.story.append("close")

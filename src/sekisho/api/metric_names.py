@@ -37,6 +37,7 @@ TOTALS: Final[Named] = {
     "lines_full": ("lines_table_full", "Sessions for whose line the table of lines had no room."),
     "slots_full": ("slots_table_full", "Sessions for which the table of slots had no room."),
     "busy": ("races_lost", "Packets that lost a race, and were refused."),
+    "peaks_full": ("peaks_table_full", "Sessions for whose line the table of peaks had no room."),
 }
 """Of a gate, by the field of `Totals`."""
 

@@ -15,6 +15,7 @@ from sekisho.trial.standing import State
 _COLOURS = {"enforcing, delay by hold": "green", "observing": "yellow", "not attached": "red"}
 _ALARMS = {
     "lines_full": "sessions met a full map of lines: make `lines` in [gate] larger",
+    "peaks_full": "sessions of lines that are not counted by their peaks: make `lines` in [gate] larger",
     "slots_full": "sessions met a full map of slots: make `slots` in [gate] larger",
 }
 

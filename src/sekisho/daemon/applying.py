@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from sekisho.gate import Change, FullError, GateError, Tables
 from sekisho.gate.hold import HoldState
 from sekisho.gate.indices import banks
+from sekisho.gate.peaks import KernelPeaks
 from sekisho.gate.releases import cover
 from sekisho.gate.tables import diff
 from sekisho.model import Counters, Sweep
@@ -33,6 +35,9 @@ class OpenGate(Protocol):
 
     def sweep(self) -> Sweep:
         """Remove what time has ended."""
+
+    def peaks(self) -> AbstractContextManager[KernelPeaks]:
+        """Give what counts lines by their peaks."""
 
     def close(self) -> None:
         """Let go; everything stays attached."""

@@ -7,7 +7,8 @@ gate goes through it, one at a time; reading its state waits for nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
@@ -23,6 +24,7 @@ from sekisho.daemon.kept import Kept
 from sekisho.daemon.reconciling import Told, reconcile
 from sekisho.daemon.telling import shown, tell_differences, tell_problems
 from sekisho.gate import FullError, GateError, Tables
+from sekisho.gate.peaks import KernelPeaks
 from sekisho.gate.roster import fitting, installed_prefix_lengths, line_changes, settings_for
 from sekisho.gate.tables import diff, limit_change
 from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep
@@ -208,6 +210,12 @@ class Keeper:
     def counters_id(self) -> int:
         """Return what tells these counters from others since the boot. Raises GateError."""
         return self._open().counters_id()
+
+    @contextmanager
+    def peaks(self) -> Iterator[KernelPeaks]:
+        """Give what counts lines by their peaks. Raises GateError."""
+        with self._changing, self._open().peaks() as peaks:
+            yield peaks
 
     def stop(self) -> None:
         """Let go of queues and kernel; the gate stays attached and limits on."""

@@ -29,6 +29,7 @@ from sekisho.daemon.lock import only_daemon
 from sekisho.daemon.minute_reader import MinuteReader, read_by_the_minute
 from sekisho.daemon.notify import notify, wants_watchdog
 from sekisho.daemon.office import RunningOffice
+from sekisho.daemon.peak_keeper import PeakKeeper, peaks_kept
 from sekisho.daemon.reading import read_checked
 from sekisho.daemon.reattaching import keep_attached, links_watched
 from sekisho.daemon.scraping import scraping
@@ -79,12 +80,13 @@ def serve(file: Path, config: Config) -> None:
         keeper = stack.enter_context(_kept(file, config, lines, trial))
         office = stack.enter_context(_telling(keeper, lines, sources)) if lines and sources else None
         minutes = stack.enter_context(read_by_the_minute(keeper, lines.store)) if lines else None
+        peaks = stack.enter_context(peaks_kept(keeper, lines.store if lines else None))
         if trial and minutes:
             stack.enter_context(following(trial, keeper, minutes.look))
         guest = _guest(config)
         guests = () if guest is None else (guest.pw_uid,)
         listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
-        asyncio.run(_Service(keeper, office, trial, minutes, guests).run(listener))
+        asyncio.run(_Service(keeper, office, trial, minutes, peaks, guests).run(listener))
 
 
 def _allow_many_files() -> None:
@@ -204,6 +206,7 @@ class _Service:
     lines: LinesAtWork | None
     trial: TrialKeeper | None
     minutes: MinuteReader | None
+    peaks: PeakKeeper
     guests: tuple[int, ...]
 
     async def run(self, listener: socket.socket) -> None:
@@ -281,6 +284,7 @@ class _Service:
                 self.trial.check()
             if self.minutes is not None:
                 self.minutes.check()
+            self.peaks.check()
             if swept.sessions != told:
                 told = swept.sessions
                 notify(f"STATUS={told} sessions")

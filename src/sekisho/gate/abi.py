@@ -114,6 +114,14 @@ CONTROL: Final = Layout(
     ),
 )
 LINE: Final = Layout("line", (("lock", "I"), ("sessions", "I"), ("owner", "Q")))
+PEAK: Final = Layout(
+    "peak", (("lock", "I"), ("sessions", "I"), ("class", "H"), ("arm", "B"), ("met_cap", "B"))
+)
+PEAK_SIDES: Final = Layout(
+    "peak_sides", (("odd", "I"), ("since", "I"), ("folded_since", "I"), ("folded_until", "I"))
+)
+FOLD_STATE: Final = Layout("fold_state", (("lines", "I"),))
+FOLDED_PEAKS: Final = Layout("folded_peaks", (("lines", f"{CONCURRENCY_BUCKETS}Q"), ("met_cap", "Q")))
 SLOT_KEY: Final = Layout("slot_key", (("line", "16s"), ("server", "16s"), ("port", "H"), ("ipv6", "H")))
 SLOT: Final = Layout(
     "slot",
@@ -176,6 +184,7 @@ TOTAL_SUMS: Final = (
     "lines_full",
     "slots_full",
     "busy",
+    "peaks_full",
 )
 TOTALS: Final = Layout("totals", tuple((name, "Q") for name in TOTAL_SUMS))
 SWEEP: Final = Layout(
@@ -199,6 +208,10 @@ LAYOUTS: Final = (
     LIMIT,
     CONTROL,
     LINE,
+    PEAK,
+    PEAK_SIDES,
+    FOLD_STATE,
+    FOLDED_PEAKS,
     SLOT_KEY,
     SLOT,
     COUNTERS,

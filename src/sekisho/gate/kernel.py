@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ import structlog
 from sekisho.gate import Change, FullError, GateError, Tables, abi, bpf, libbpf, links, needs
 from sekisho.gate.counts import counter_key, read_counters, read_totals
 from sekisho.gate.packed import KEY_SIZES, joined_keys, joined_values, unpacked
+from sekisho.gate.peaks import KernelPeaks
 from sekisho.model import Counters, Sweep
 
 PIN_ROOT: Final = "/sys/fs/bpf/sekisho"
@@ -31,6 +33,8 @@ _ARRAYS: Final = ("class_names", "limits", "control")  # their entries of zeros 
 _SETTINGS: Final = (*_ARRAYS, "exempt", "shared", "pools")
 _FIRST: Final = bytes(4)
 _ANY_PACKET: Final = bytes(64)
+_OF_USER_SPACE: Final = ("sweep", "fold")  # programs that are run, and attached nowhere
+PEAKS_PER_LINE: Final = 4  # more lines have a session within an hour than at a time
 
 log = structlog.get_logger()
 
@@ -64,6 +68,7 @@ class KernelGate:
 
     def __init__(self, loaded: libbpf.Loaded) -> None:
         self._maps, self._loaded = loaded.maps, loaded
+        self._peaks = KernelPeaks(loaded.maps, loaded.programs["fold"])
         self._swept_clean_at: int | None = None  # slots taken until a sweep that left nothing
 
     def installed(self) -> Tables:
@@ -128,17 +133,22 @@ class KernelGate:
         self._swept_clean_at = taken if nothing_left else None
         return swept
 
+    @contextmanager
+    def peaks(self) -> Iterator[KernelPeaks]:
+        """Give what counts lines by their peaks."""
+        with _failing("counting lines by their most sessions"):
+            yield self._peaks
+
     def close(self) -> None:
         """Let go of the gate, which goes on."""
         self._loaded.close()
 
     def _count_anew(self, class_keys: Iterable[bytes]) -> None:
-        """Clear the counters of classes that are new under their number."""
-        fd = self._maps["counters"]
-        zeros = bytes(bpf.value_room(bpf.map_info(fd)))
-        for key in class_keys:
-            index = int.from_bytes(key, "little")
-            for arm in range(abi.MAX_ARMS):
+        """Clear the sums of classes that are new under their number."""
+        numbers = [int.from_bytes(key, "little") for key in class_keys]
+        for fd in (self._maps["counters"], self._maps["folded_peaks"]):
+            zeros = bytes(bpf.value_room(bpf.map_info(fd)))
+            for index, arm in product(numbers, range(abi.MAX_ARMS)):
                 bpf.update(fd, counter_key(index, arm), zeros)
 
 
@@ -205,8 +215,11 @@ def _open(spec: GateSpec, interfaces: Mapping[links.Interface, str], pin_dir: Pa
     pin_dir.mkdir(parents=True, exist_ok=True)
     _refuse_other_layout(pin_dir)
     sizes = {"lines": spec.lines, "slots": spec.slots, "known": spec.known, "addresses": spec.addresses}
+    sizes |= dict.fromkeys(("peaks_even", "peaks_odd"), PEAKS_PER_LINE * spec.lines)
     programs = {i: f"{role}_{'eth' if i.has_ethernet_header else 'ip'}" for i, role in interfaces.items()}
-    loaded = libbpf.load(_OBJECT, pin_dir=str(pin_dir), sizes=sizes, programs={*programs.values(), "sweep"})
+    loaded = libbpf.load(
+        _OBJECT, pin_dir=str(pin_dir), sizes=sizes, programs={*programs.values(), *_OF_USER_SPACE}
+    )
     try:
         by_tcx = links.has_tcx()
         for interface, program in programs.items():

@@ -43,9 +43,20 @@ class Verdict:
     mark: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The most sessions that a line has had at once since a turn, by what class and arm it was then."""
+
+    sessions: int
+    met_cap: bool
+    class_name: str
+    arm: int
+
+
 Key = tuple[bytes, int, bytes, bool]
 """The line's address and port, the server's address, and whether they are IPv6's."""
 
+MET_CAP_KEPT_NS: Final = 24 * 3600 * 1000 * NANOSECONDS_PER_MS
 _PASS: Final = Verdict(abi.PASS)
 _DROP: Final = Verdict(abi.DROP)
 
@@ -60,10 +71,14 @@ class Reference:
     learning_until: int = 0
     max_lines: int = 1 << 17
     max_slots: int = 1 << 18
+    max_peaks: int = 1 << 18
     slots: dict[Key, Slot] = field(default_factory=dict)
     sessions: dict[int, int] = field(default_factory=dict)
     counters: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     totals: Counter[str] = field(default_factory=Counter)
+    peaks: dict[int, Peak] = field(default_factory=dict)
+    met_cap: dict[int, int] = field(default_factory=dict)
+    folded: Counter[tuple[str, int, str]] = field(default_factory=Counter)
 
     def receive(self, frame: bytes, role: Role, now: int) -> Verdict:
         """Judge one Ethernet frame that arrives at `now` (nanoseconds)."""
@@ -90,6 +105,19 @@ class Reference:
                 self._count_closing(slot, now)
             del self.slots[key]
         self.sessions = {line: count for line, count in self.sessions.items() if count}
+
+    def turn(self, now: int) -> None:
+        """Count all lines by their peaks, and forget these; what is open counts for the time after it too."""
+        past, self.peaks = self.peaks, {}
+        for line, peak in past.items():
+            if peak.sessions:
+                bucket = abi.concurrency_bucket(peak.sessions)
+                self.folded[peak.class_name, peak.arm, f"lines[{bucket}]"] += 1
+            self.folded[peak.class_name, peak.arm, "met_cap"] += peak.met_cap
+            open_now = self.sessions.get(line, 0)
+            if open_now:
+                self._note_peak(line, Peak(open_now, False, peak.class_name, peak.arm))
+        self.met_cap = {line: at for line, at in self.met_cap.items() if now - at < MET_CAP_KEPT_NS}
 
     def _is_line(self, packet: Packet) -> bool:
         return find(self.wanted, packet.source, packet.ipv6, packet.source_port) is not None
@@ -159,7 +187,7 @@ class Reference:
 
     def _open(self, visit: _Visit, subject: Subject, moment: Moment) -> Verdict:
         self._count(subject, "attempted")
-        sessions = self._take(visit.key, subject, _bound(moment.limit, capped=moment.enforcing))
+        sessions = self._take(visit.key, subject, moment, _bound(moment.limit, capped=moment.enforcing))
         if not sessions:
             return self._refuse(subject, moment)
         slot = Slot(subject, visit.now)
@@ -191,7 +219,7 @@ class Reference:
         if not visit.from_line and not learning and not doubted:
             return self._without_slot(subject, moment)
         capped = moment.enforcing and not learning
-        if not self._take(visit.key, subject, _bound(moment.limit, capped=capped)):
+        if not self._take(visit.key, subject, moment, _bound(moment.limit, capped=capped)):
             return self._without_slot(subject, moment)
         slot = Slot(subject, visit.now)
         adopt(slot, visit.packet, visit.from_line, moment)
@@ -199,10 +227,12 @@ class Reference:
         self._count(subject, "adopted")
         return self._pass(visit, subject)
 
-    def _take(self, key: Key, subject: Subject, bound: int) -> int:
+    def _take(self, key: Key, subject: Subject, moment: Moment, bound: int) -> int:
         """Take a slot of the line: its count with the slot, or 0 where there is no room."""
         open_now = self.sessions.get(subject.line)
         if bound == 0 or (open_now or 0) >= bound:
+            if moment.enforcing:
+                self._note_met_cap(subject, (open_now or 0) if bound else 0, moment.now)
             return 0
         if open_now is None and len(self.sessions) >= self.max_lines:
             self.totals["lines_full"] += 1
@@ -213,7 +243,23 @@ class Reference:
             self.totals["slots_full"] += 1
             return 0
         self.sessions[subject.line] += 1
-        return self.sessions[subject.line]
+        sessions = self.sessions[subject.line]
+        self._note_peak(subject.line, Peak(sessions, False, subject.class_name, subject.arm))
+        return sessions
+
+    def _note_met_cap(self, subject: Subject, sessions: int, now: int) -> None:
+        self._note_peak(subject.line, Peak(sessions, True, subject.class_name, subject.arm))
+        self.met_cap[subject.line] = now
+
+    def _note_peak(self, line: int, seen: Peak) -> None:
+        peak = self.peaks.get(line)
+        if peak is None and len(self.peaks) >= self.max_peaks:
+            self.totals["peaks_full"] += 1
+        elif peak is None:
+            self.peaks[line] = seen
+        elif seen.sessions > peak.sessions or seen.met_cap > peak.met_cap:
+            most, met_cap = max(peak.sessions, seen.sessions), peak.met_cap or seen.met_cap
+            self.peaks[line] = Peak(most, met_cap, seen.class_name, seen.arm)
 
     def _pass(self, visit: _Visit, subject: Subject, mark: int = 0) -> Verdict:
         self._count(subject, "bytes_out" if visit.from_line else "bytes_in", visit.packet.length)

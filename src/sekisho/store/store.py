@@ -17,6 +17,7 @@ from sekisho.store.migrate import migrate
 from sekisho.store.minutes import Minutes
 from sekisho.store.minutes_asked import AskedMinutes
 from sekisho.store.outbox import Outbox
+from sekisho.store.peaks import PeakSpans
 from sekisho.store.port_plans import PortPlans
 from sekisho.store.reliefs import Reliefs
 from sekisho.store.retention import Retention
@@ -38,6 +39,7 @@ class Transaction(
     ComplaintRows,
     GuardrailRows,
     Outbox,
+    PeakSpans,
 ):
     """All that can be asked and written, by theme."""
 

@@ -1,0 +1,127 @@
+"""Turns the gate's peaks each hour, and keeps how many lines had which: never any line's own.
+
+turn ─► folded in the kernel ─► store ─► forgotten in the kernel
+
+What is folded stays in the kernel until it is stored, so that a daemon that ends loses nothing. While the
+store is away for more than an hour that hour is lost: no line's peak is kept for longer to save it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import structlog
+
+from sekisho.api.problems import RefusalError
+from sekisho.daemon.attempts import Attempts
+from sekisho.daemon.keeper import Keeper
+from sekisho.gate import GateError
+from sekisho.gate.peaks import KernelPeaks
+from sekisho.measure.peaks import is_turn_due
+from sekisho.model import Peaks
+from sekisho.store import Store
+
+LOOK_SECONDS: Final = 1.0  # between looks at a clock that may be set
+
+log = structlog.get_logger()
+
+
+class PeakGate(Protocol):
+    """What is needed of the gate's keeper."""
+
+    def peaks(self) -> AbstractContextManager[KernelPeaks]:
+        """Give what counts lines by their peaks. Raises GateError, RefusalError at the end."""
+
+
+class PeakKeeper:
+    """The peaks of the gate of a name; without a store they are forgotten each hour all the same."""
+
+    def __init__(
+        self, gate: PeakGate, name: str, store: Store | None, *, utc: Callable[[], datetime]
+    ) -> None:
+        self._gate, self._name, self._store, self._utc = gate, name, store, utc
+        self._attempts = Attempts()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="peaks")
+
+    def start(self) -> None:
+        """Make good what a former daemon has left, and go on."""
+        self._attempts.attempt("counting lines by their most sessions", self.begin)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Turn no more; what is in the kernel waits for the next daemon."""
+        self._stopping.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise GateError where the thread has ended by itself."""
+        if not self._thread.is_alive():
+            raise GateError("the thread that counts lines by their most sessions has ended, our fault")
+
+    def begin(self) -> None:
+        """Fold what was left. Raises GateError, StoreError."""
+        with suppress(RefusalError):
+            with self._gate.peaks() as peaks:
+                peaks.begin(self._utc())
+            self._fold()
+        self.tick()
+
+    def tick(self) -> None:
+        """Turn if it is time, and store what is folded. Raises GateError, StoreError."""
+        with suppress(RefusalError):  # `gate down` has ended the keeper and ends us next
+            try:
+                self._store_folded()
+            finally:
+                self._turn_if_due()
+            self._store_folded()
+
+    def _turn_if_due(self) -> None:
+        now = self._utc()
+        with self._gate.peaks() as peaks:
+            since = peaks.since()
+            if since is not None and not is_turn_due(since, now):
+                return
+            if peaks.folded() is not None:
+                log.warning("the store was away for an hour: how many sessions lines had then is not known")
+            peaks.forget()
+            peaks.turn(now)
+        self._fold()
+
+    def _fold(self) -> None:
+        is_left = True
+        while is_left:  # others may have the gate in between
+            with self._gate.peaks() as peaks:
+                is_left = peaks.fold()
+
+    def _store_folded(self) -> None:
+        with self._gate.peaks() as peaks:
+            folded = peaks.folded()
+        if folded is not None:
+            self._put(folded)
+            with self._gate.peaks() as peaks:
+                peaks.forget()
+
+    def _put(self, folded: Peaks) -> None:
+        if self._store is not None:
+            with self._store.transaction() as transaction:
+                transaction.put_peaks(self._name, folded)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            self._attempts.attempt("counting lines by their most sessions", self.tick)
+
+
+@contextmanager
+def peaks_kept(gate: Keeper, store: Store | None) -> Iterator[PeakKeeper]:
+    """Let lines be counted by their peaks each hour."""
+    keeper = PeakKeeper(gate, gate.kept.config.gate.name, store, utc=lambda: datetime.now(UTC))
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.stop()

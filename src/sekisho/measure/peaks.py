@@ -1,0 +1,52 @@
+"""Lines by the most sessions that each had at once, hour by hour: how many lines a cap would meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE
+from sekisho.model import Peaks
+
+HOUR: Final = timedelta(hours=1)
+LATE: Final = timedelta(seconds=5)
+"""How much later than the hour a turn may be for the hour to be whole."""
+
+CAPS: Final[Mapping[int, int]] = {1: 1, 2: 2, 5: 3, 10: 4, 16: 5, 64: 6}
+"""The caps that the bins can answer for, and how many of the bins have no line that such a cap would meet."""
+
+
+def is_turn_due(since: datetime, now: datetime) -> bool:
+    """Tell whether another hour has begun since the last turn, or the clock was set back."""
+    return _hour(since) != _hour(now)
+
+
+def is_whole(peaks: Peaks) -> bool:
+    """Tell whether peaks are of one whole hour, as far as a turn is punctual."""
+    begin = _hour(peaks.since)
+    return peaks.since <= begin + LATE and begin + HOUR <= peaks.until <= begin + HOUR + LATE
+
+
+def lines_met(lines: Mapping[str, int | None], cap: int) -> tuple[int, int | None]:
+    """Return the least and the most lines that a cap would have met: those with more sessions at once.
+
+    `lines`: how many by the bin of their peak; None: suppressed, and the most is not known. `cap`: of CAPS.
+    """
+    above = [lines[name] for name in BINS[SESSIONS_AT_ONCE][CAPS[cap] :]]
+    known = [count for count in above if count is not None]
+    return sum(known), sum(known) if len(known) == len(above) else None
+
+
+def busiest(hours: Iterable[Peaks], class_name: str) -> Peaks | None:
+    """Return the hour in which the most lines of a class had sessions, the earliest of several."""
+    most: tuple[int, Peaks] | None = None
+    for hour in hours:
+        lines = sum(sum(one.lines) for (name, _), one in hour.classes.items() if name == class_name)
+        if lines and (most is None or lines > most[0]):
+            most = lines, hour
+    return None if most is None else most[1]
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
