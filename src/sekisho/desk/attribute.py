@@ -1,0 +1,260 @@
+"""To which line an incident belongs, or why that cannot be said for certain.
+
+Theory of operation. What a report claims is believed only as far as nothing speaks against it:
+
+    address   the report's own field, which has to lie in our pools. The Received chain is walked from the top
+              to the first hop whose sender is ours: what stands below may be forged, and that sender has to
+              be the one of the field. Without a field, the hop counts where no other's server stands above it
+    time      the report's Arrival-Date, then Received-Date, then what its words say, then the hop's. The
+              first of them counts, unless another of them leads to another line
+    port      the report's field, or the hop's
+
+`prepare` tells what is to be asked of the leases, or the outcome where nothing is; `settle` decides with the
+answers. One doubt is enough: whoever is not certain is nobody to whom anything is done by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+
+from sekisho.desk.report import Feedback, Hop, HostAddress, Incident, Moment, TimeSource
+from sekisho.lines.holder import Answer, Certainty
+from sekisho.model import Network
+
+SKEW = timedelta(seconds=120)
+"""By how much the clocks of reporters and of NASes may differ, where nothing else is configured."""
+
+_MOST_MOMENTS = 4
+_ORDER = (TimeSource.ARRIVAL_DATE, TimeSource.RECEIVED_DATE, TimeSource.BODY, TimeSource.HOP)
+
+
+class Found(StrEnum):
+    """What came of an incident."""
+
+    ATTRIBUTED = "attributed"
+    AMBIGUOUS = "ambiguous"
+    NOT_OURS = "not-ours"
+    OWN_SERVER = "own-mail-server"
+    NOT_ABUSE = "not-abuse"
+    NOT_ATTRIBUTABLE = "not-attributable"
+
+
+class Because(StrEnum):
+    """Why it is no line's for certain, in words for people."""
+
+    DISAGREE = "the report's field and the Received chain name different senders"
+    UNCLEAR = "a Received field cannot be read with certainty"
+    FORGEABLE = "our address stands below a server that is not ours, who may have made it up"
+    ZONE = "the time has no zone that is known"
+    FUTURE = "the time lies in the future"
+    TIMES_DISAGREE = "the times that are given lead to different lines"
+    SEVERAL = "more than one line may have held the address within the clocks' difference"
+    NO_ADDRESS = "no address is given"
+    NO_TIME = "no time is given"
+    NO_PORT = "lines share the address, and no port is given"
+    NOBODY = "nobody held the address at that time"
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What is ours: addresses that lines have, and our own mail servers, as `ours` makes it."""
+
+    is_line: Callable[[HostAddress], bool]
+    is_server: Callable[[HostAddress], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who held an address (packed) at a moment, with clocks that may differ by `skew`?"""
+
+    network: bytes
+    port: int | None
+    at: datetime
+    skew: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an attribution rests on: where the time was written, and whether field and hop name the sender."""
+
+    time: TimeSource
+    is_named: bool
+    is_corroborated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What has to be asked of the leases; the first question is the one that counts."""
+
+    questions: tuple[Question, ...]
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an incident; `line` and `moment` where it is attributed, else `because`, if there is one.
+
+    `candidates`: lines that may have held the address.
+    """
+
+    found: Found
+    because: Because | None = None
+    line: int | None = None
+    moment: datetime | None = None
+    basis: Basis | None = None
+    candidates: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    address: HostAddress
+    hop: Hop | None
+    is_named: bool
+
+
+def ours(lines: Iterable[Network], servers: Iterable[Network]) -> Ours:
+    """Return what is ours: prefixes of lines' addresses, and of our own mail servers, which go first."""
+    return Ours(_finder(lines), _finder(servers))
+
+
+def prepare(
+    feedback: Feedback, incident: Incident, our: Ours, now: datetime, skew: timedelta = SKEW
+) -> Asked | Outcome:
+    """Tell what is to be asked of the leases about an incident, or the outcome where nothing is."""
+    if not feedback.is_abuse:
+        return Outcome(Found.NOT_ABUSE)
+    sender = _sender(incident, our)
+    if isinstance(sender, Outcome):
+        return sender
+    moments = _moments(incident, sender)
+    if not moments:
+        return Outcome(Found.NOT_ATTRIBUTABLE, Because.NO_TIME)
+    first = moments[0]
+    if first.at is None:
+        return Outcome(Found.AMBIGUOUS, Because.ZONE)
+    if first.at > now + skew:
+        return Outcome(Found.AMBIGUOUS, Because.FUTURE)
+    times = dict.fromkeys(moment.at for moment in moments if moment.at is not None)
+    questions = (
+        Question(sender.address.packed, port, at, skew)
+        for at in list(times)[:_MOST_MOMENTS]
+        for port in _ports(incident, sender)
+    )
+    return Asked(tuple(questions), Basis(first.source, sender.is_named, sender.hop is not None))
+
+
+def settle(asked: Asked, answers: Mapping[Question, Answer | None]) -> Outcome:
+    """Decide with the answers to all questions; None: lines share the address, and there is no port."""
+    given = [answers[question] for question in asked.questions]
+    known = [answer for answer in given if answer is not None]
+    if len(known) < len(given):
+        return Outcome(Found.NOT_ATTRIBUTABLE, Because.NO_PORT)
+    if all(answer.certainty is Certainty.NOBODY for answer in known):
+        return Outcome(Found.NOT_ATTRIBUTABLE, Because.NOBODY)
+    lines = tuple(dict.fromkeys(one.line for answer in known for one in answer.candidates))
+    if any(answer.certainty is Certainty.AMBIGUOUS for answer in known):
+        return Outcome(Found.AMBIGUOUS, Because.SEVERAL, candidates=lines)
+    if len(lines) > 1 or any(answer.certainty is Certainty.NOBODY for answer in known):
+        return Outcome(Found.AMBIGUOUS, Because.TIMES_DISAGREE, candidates=lines)
+    return Outcome(Found.ATTRIBUTED, line=lines[0], moment=asked.questions[0].at, basis=asked.basis)
+
+
+def _sender(incident: Incident, our: Ours) -> _Sender | Outcome:
+    """Return which address of a line has sent it, or the outcome where that cannot be said."""
+    named = incident.address
+    hop, above = _walk(incident, our)
+    if named is not None and our.is_server(named):
+        return Outcome(Found.OWN_SERVER)
+    if named is not None and our.is_line(named):
+        return _named(named, hop, above)
+    if named is not None:
+        is_ours = hop is not None and hop.is_clear
+        return Outcome(Found.AMBIGUOUS, Because.DISAGREE) if is_ours else Outcome(Found.NOT_OURS)
+    return _unnamed(hop, our, above)
+
+
+def _named(named: HostAddress, hop: Hop | None, above: int) -> _Sender | Outcome:
+    """Judge an address of a line that the report names."""
+    if hop is None:
+        return Outcome(Found.AMBIGUOUS, Because.DISAGREE) if above else _Sender(named, None, is_named=True)
+    if not hop.is_clear:
+        return Outcome(Found.AMBIGUOUS, Because.UNCLEAR)
+    if hop.address != named:
+        return Outcome(Found.AMBIGUOUS, Because.DISAGREE)
+    return _Sender(named, hop, is_named=True)
+
+
+def _unnamed(hop: Hop | None, our: Ours, above: int) -> _Sender | Outcome:
+    """Judge a chain of which the report names no sender."""
+    if hop is not None and not hop.is_clear:
+        return Outcome(Found.AMBIGUOUS, Because.UNCLEAR)
+    if hop is None or hop.address is None:
+        return Outcome(Found.NOT_OURS) if above else Outcome(Found.NOT_ATTRIBUTABLE, Because.NO_ADDRESS)
+    if above:
+        return Outcome(Found.AMBIGUOUS, Because.FORGEABLE)
+    if our.is_server(hop.address):
+        return Outcome(Found.OWN_SERVER)
+    return _Sender(hop.address, hop, is_named=False)
+
+
+def _walk(incident: Incident, our: Ours) -> tuple[Hop | None, int]:
+    """Return the hop at which the chain ends for us, and how many others' servers stand above it.
+
+    That is the first whose sender is ours, or one that cannot be read; None: there is no such hop.
+    """
+    above = 0
+    for hop in incident.chain:
+        if not hop.is_clear:
+            return hop, above
+        if hop.address is None:
+            continue
+        if our.is_line(hop.address) or our.is_server(hop.address):
+            return hop, above
+        above += not _is_inside(hop.address)
+    return None, above
+
+
+def _moments(incident: Incident, sender: _Sender) -> list[Moment]:
+    """Return the times that are given, the one that counts first."""
+    of_hop = sender.hop.moment if sender.hop is not None else None
+    given = (*incident.times, *(() if of_hop is None else (of_hop,)))
+    return sorted(given, key=lambda moment: _ORDER.index(moment.source))
+
+
+def _ports(incident: Incident, sender: _Sender) -> list[int | None]:
+    of_hop = sender.hop.port if sender.hop is not None else None
+    known = dict.fromkeys(port for port in (incident.port, of_hop) if port is not None)
+    return [*known] or [None]
+
+
+def _finder(networks: Iterable[Network]) -> Callable[[HostAddress], bool]:
+    """Return a function that tells whether an address lies in one of the networks, however many there are."""
+    some = tuple(networks)
+    ipv4 = collapse_addresses(one for one in some if isinstance(one, IPv4Network))
+    ipv6 = collapse_addresses(one for one in some if isinstance(one, IPv6Network))
+    tables: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}
+    merged: tuple[Network, ...] = (*ipv4, *ipv6)
+    for network in merged:
+        spare = network.max_prefixlen - network.prefixlen
+        tables[network.version].setdefault(spare, set()).add(int(network.network_address) >> spare)
+
+    def contains(address: HostAddress) -> bool:
+        number = int(address)
+        return any(number >> spare in upper for spare, upper in tables[address.version].items())
+
+    return contains
+
+
+_is_inside = _finder(  # addresses that are some organisation's inside: its hops tell nothing of who sent
+    map(
+        ip_network,
+        (
+            *("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10"),
+        ),
+    )
+)
