@@ -110,6 +110,10 @@ class _NoHold:
         """Tell what is held."""
         raise NotImplementedError
 
+    def take_highest(self) -> int:
+        """Tell the most that was held at once."""
+        return 0
+
     def stop(self) -> None:
         """End."""
 

@@ -50,6 +50,9 @@ sources_needs() { # PostgreSQL as the store and as FreeRADIUS's own; FreeRADIUS 
     need busybox-static test -x /bin/busybox
     need curl type curl
 }
+metrics_needs() { # Prometheus' own tool, which comes with all of it: 23 MB to fetch, 330 MB on the disk
+    need prometheus type promtool
+}
 bench_needs() {
     need haproxy type haproxy
 }
@@ -114,7 +117,7 @@ disable_services() {
     type systemctl >/dev/null 2>&1 || return 0
     for package in "${missing[@]}"; do
         case $package in
-        postfix | haproxy | postgresql | freeradius | kea-dhcp4-server | kea-dhcp6-server) systemctl --quiet disable "$package.service" ;;
+        postfix | haproxy | postgresql | freeradius | kea-dhcp4-server | kea-dhcp6-server | prometheus) systemctl --quiet disable "$package.service" ;;
         esac
     done
 }
@@ -173,7 +176,7 @@ main() {
     check) python_needs ;;
     wheel) python_needs && build_needs ;;
     demo) python_needs && build_needs && gate_needs && lab_needs ;;
-    test) python_needs && build_needs && gate_needs && lab_needs && sources_needs ;;
+    test) python_needs && build_needs && gate_needs && lab_needs && sources_needs && metrics_needs ;;
     bench) python_needs && build_needs && gate_needs && lab_needs && sources_needs && bench_needs ;;
     kernel-test) python_needs && build_needs && gate_needs && other_kernels_needs ;;
     *) die "usage: tools/setup.sh check|wheel|demo|test|bench|kernel-test" ;;

@@ -44,4 +44,4 @@ def test_no_metric_names_a_line_an_address_or_a_server(lines_scene: Scene) -> No
     by_name = {one.name: one.value for one in samples if one.labels.get("class") in (None, "dynamic")}
     assert (by_name["sekisho_sessions"], by_name["sekisho_sessions_refused_total"]) == (2, 1)
     assert (by_name["sekisho_lines"], by_name["sekisho_addresses_held"]) == (1, 2)
-    assert (by_name["sekisho_store_up"], by_name["sekisho_minutes_waiting"] <= 1) == (1, True)
+    assert (by_name["sekisho_store_up"], by_name["sekisho_readings_waiting"] <= 1) == (1, True)

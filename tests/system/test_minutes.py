@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import reduce
 
 import pytest
 
 from sekisho.gate.kernel import read_pinned
-from sekisho.measure.readings import SUMS, Mark, Timing, added
+from sekisho.measure.equipment import EquipmentCounts, added_equipment
+from sekisho.measure.readings import SUMS, EquipmentRow, Mark, Timing, Why, added
 from sekisho.model import ClassCounters
 from sekisho.store import Store, open_store
 from sekisho.store.minutes_asked import Asked, Per, Sum
@@ -118,3 +120,39 @@ def test_a_gate_that_was_taken_down_counts_anew_and_that_is_marked(lines_scene: 
     sessions = slice(3)  # attempted, admitted, refused; packets of the sessions before may come at any time
     expected = [one + other for one, other in zip(before, in_kernel(lines_scene), strict=True)]
     assert summed(rows(lines_scene))[sessions] == expected[sessions]
+
+
+def equipment(scene: Scene) -> list[EquipmentRow]:
+    with stored(scene) as store, store.reading() as transaction:
+        return list(transaction.equipment_minutes(*ALL))
+
+
+def test_the_equipment_is_in_the_minutes_over_a_kill_and_an_interface_that_is_made_anew(
+    lines_scene: Scene,
+) -> None:
+    lines_scene.write(('cap = 2\ndelay = "0s"', 'cap = 2\ndelay = "100ms"'))
+    daemon = up(lines_scene)
+
+    def whole() -> EquipmentCounts:
+        return reduce(added_equipment, (one.counts for one in equipment(lines_scene)), EquipmentCounts())
+
+    def anew() -> int:
+        return [one.why for one in marks(lines_scene)].count(Why.EQUIPMENT_ANEW)
+
+    with lines_scene.connect(LINE), lines_scene.connect(LINE):
+        until(lambda: (whole().held, sum(whole().late)) == (2, 2))
+    found = whole()
+    assert found.cpu_ms >= found.busy_ms > 0
+    assert found.daemon_ms > 0
+    assert min(found.received, found.sent) >= 6, "three packets open a session"
+    assert (found.unreleased, found.hold_dropped) == (0, 0)
+    assert {one.timing for one in equipment(lines_scene)} == {Timing.KNOWN}
+    daemon.end(signal.SIGKILL)
+    daemon = up(lines_scene)
+    until(lambda: anew() == 1)
+    received = whole().received
+    lines_scene.gate.run("ip", "link", "delete", "up0")
+    lines_scene.gate.run("ip", "link", "add", "up0", "type", "veth")
+    until(lambda: anew() >= 2)
+    daemon.end()
+    assert whole().received >= received

@@ -31,6 +31,7 @@ IDLE = HoldState(
     rules_restored=0,
     queues_lost=0,
     alive=True,
+    lateness=(0,) * 16,
 )
 
 
@@ -116,6 +117,9 @@ class FakeHold:
 
     def state(self) -> HoldState:
         return replace(IDLE, alive=self.alive)
+
+    def take_highest(self) -> int:
+        return 0
 
     def stop(self) -> None:
         self.story.append("stop")

@@ -25,6 +25,7 @@ from sekisho.api.metrics import (
 )
 from sekisho.api.models import BlockValue, CountersValue, HoldStatus, TrialBrief
 from sekisho.gate.abi import concurrency_bucket, length_bucket
+from sekisho.measure.equipment import EquipmentCounts
 from sekisho.measure.readings import SUMS
 from sekisho.model import ClassCounters, Totals
 from sekisho.trial.plan import Arm
@@ -55,6 +56,7 @@ def scrape(state: State = State.RUNNING, lines: LinesStatus | None = None) -> Sc
             counts={"intake": {"waiting": 2, "misfits": 3}, "radius": {"taken": 9}},
         ),
         4,
+        EquipmentCounts(cpu_ms=9_000, busy_ms=4_500, received=70, sent_dropped=3, highest=12),
     )
 
 
@@ -78,8 +80,12 @@ def test_values_are_those_of_the_answers() -> None:
     assert found["sekisho_trial_block_info{block=on,class=dynamic,gate=gate,phase=}"] == 1
     assert found["sekisho_journal_waiting{gate=gate}"] == 2
     assert found["sekisho_lease_events_total{gate=gate,outcome=taken,source=radius}"] == 9
-    assert found["sekisho_minutes_waiting{gate=gate}"] == 4
+    assert found["sekisho_readings_waiting{gate=gate}"] == 4
     assert found["process_cpu_seconds_total{}"] > 0
+    assert found["sekisho_cpu_busy_seconds_total{gate=gate}"] == 4.5
+    assert found["sekisho_interface_packets_received_total{gate=gate}"] == 70
+    assert found["sekisho_interface_drops_sent_total{gate=gate}"] == 3
+    assert found["sekisho_hold_waiting_highest{gate=gate}"] == 12
 
 
 def test_histograms_are_cumulative_and_have_real_edges() -> None:
@@ -132,10 +138,10 @@ def test_a_store_that_is_away_has_no_sums_and_no_zeros_in_their_place() -> None:
 def test_without_store_trial_and_hold_their_metrics_are_not_there() -> None:
     whole = scrape()
     status = whole.status.model_copy(update={"trial": None, "hold": None})
-    names = [one.name for one in families(whole._replace(status=status, lines=None, minutes_waiting=None))]
-    assert not [
-        name for name in names if re.match("sekisho_(trial|hold|store|lines$|lease|minutes|journal)", name)
-    ]
+    without = whole._replace(status=status, lines=None, minutes_waiting=None, equipment=None)
+    names = [one.name for one in families(without)]
+    left_out = "sekisho_(trial|hold|store|lines$|lease|readings|journal|cpu|interface_)"
+    assert not [name for name in names if re.match(left_out, name)]
     assert "sekisho_sessions_attempted" in names
 
 

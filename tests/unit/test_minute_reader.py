@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sekisho.api.app import Peer
 from sekisho.api.problems import RefusalError
@@ -18,6 +19,7 @@ from sekisho.daemon.forgetter import MINUTES_KEPT, Forgetter
 from sekisho.daemon.kept import Kept
 from sekisho.daemon.minute_reader import MinuteReader, Moment
 from sekisho.gate import GateError
+from sekisho.measure.equipment import CPU, Equipment, Meter
 from sekisho.measure.readings import Timing, Why
 from sekisho.model import ClassCounters, Counters, Totals
 from sekisho.store import StoreError
@@ -63,6 +65,7 @@ class Reading:
     gate: Counting
     started_at: datetime
     readers: list[MinuteReader] = field(default_factory=list)
+    equipment: Callable[[], Equipment] | None = None
 
     @property
     def reader(self) -> MinuteReader:
@@ -72,7 +75,9 @@ class Reading:
         """Begin as a new process does; the former had written what it had read."""
         if self.readers:
             self.reader.write()
-        self.readers.append(MinuteReader(self.gate, self.site.store, boot=boot, clocks=self.clocks))
+        self.readers.append(
+            MinuteReader(self.gate, self.site.store, boot=boot, clocks=self.clocks, equipment=self.equipment)
+        )
         self.reader.read()
         self.reader.write()
 
@@ -221,6 +226,28 @@ def test_a_suspension_and_its_end_split_their_minutes(tmp_path: Path) -> None:
             ("phase", ended, 4, Timing.KNOWN),
         }
         assert made.marks() == []
+
+
+def test_equipment_that_cannot_be_read_is_missing_and_counts_go_on(tmp_path: Path) -> None:
+    with reading_on(tmp_path, 1) as made, capture_logs() as logs:
+        busy: list[int | None] = [0, None, 5, 8]
+
+        def equipment() -> Equipment:
+            if (now := busy.pop(0)) is None:
+                raise OSError("/proc/stat: no such file")
+            return Equipment({CPU: Meter("boot", (2 * now, now, 0))})
+
+        made.equipment = equipment
+        made.site.pass_to(made.site.now + MINUTE)
+        made.restart()
+        for more in (1, 2, 3):
+            made.later(MINUTE, more)
+        assert made.counted() == [(0, 0, "KNOWN"), (1, 1, "KNOWN"), (2, 2, "KNOWN"), (3, 3, "KNOWN")]
+        with made.site.store.reading() as transaction:
+            rows = list(transaction.equipment_minutes(ALL.begin, ALL.end))
+        assert [(row.begin - made.started_at, row.counts.busy_ms) for row in rows] == [(3 * MINUTE, 3)]
+        assert made.marks() == [Why.EQUIPMENT_NOT_READ] * 2
+    assert [one["event"] for one in logs if one.get("undone") == "reading the equipment"] != []
 
 
 def test_a_clock_that_is_set_back_is_read_at_once(tmp_path: Path) -> None:

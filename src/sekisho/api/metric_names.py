@@ -48,3 +48,16 @@ HOLD_COUNTERS: Final[Named] = {
     "queues_lost": ("hold_queues_lost", "Queues that had to be opened again."),
 }
 """Of a hold, by the field of `HoldStatus`."""
+
+EQUIPMENT_SECONDS: Final[Named] = {
+    "cpu_ms": ("cpu_seconds", "Time of all of the machine's cores, busy or not."),
+    "busy_ms": ("cpu_busy_seconds", "Of it what was not idle."),
+    "softirq_ms": ("cpu_softirq_seconds", "Of it what went by with packets, the kernel program included."),
+}
+EQUIPMENT_PACKETS: Final[Named] = {
+    "received": ("interface_packets_received", "Packets that the gate's interfaces received."),
+    "received_dropped": ("interface_drops_received", "Packets that they dropped on arrival."),
+    "sent": ("interface_packets_sent", "Packets that the gate's interfaces sent."),
+    "sent_dropped": ("interface_drops_sent", "Packets that they dropped instead of sending."),
+}
+"""Of a machine and of all interfaces of its gate together, by the field of `EquipmentCounts`."""

@@ -22,11 +22,18 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from sekisho.api.line_models import LinesStatus
-from sekisho.api.metric_names import COUNTERS, HOLD_COUNTERS, TOTALS
+from sekisho.api.metric_names import (
+    COUNTERS,
+    EQUIPMENT_PACKETS,
+    EQUIPMENT_SECONDS,
+    HOLD_COUNTERS,
+    TOTALS,
+)
 from sekisho.api.models import ClassStatus, CountersValue, Status
 from sekisho.durations import parse_ms
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, LENGTH_BUCKETS
 from sekisho.gate.releases import LATENESS_EDGES_MS
+from sekisho.measure.equipment import EquipmentCounts
 from sekisho.model import ClassCounters, Mode
 from sekisho.trial.standing import State
 
@@ -46,6 +53,7 @@ class Scrape(NamedTuple):
     """What the metrics of a moment are made of.
 
     `lateness`: packets by `LATENESS_EDGES_MS`. `lines`, `minutes_waiting`: None where there is no store.
+    `equipment`: since the first scrape, None where it could not be read.
     """
 
     status: Status
@@ -53,6 +61,7 @@ class Scrape(NamedTuple):
     lateness: Sequence[int]
     lines: LinesStatus | None
     minutes_waiting: int | None
+    equipment: EquipmentCounts | None = None
 
 
 def metrics_router(scrape: Callable[[], Scrape]) -> APIRouter:
@@ -92,6 +101,7 @@ def families(scrape: Scrape) -> Iterator[Metric]:
     yield from _of_classes(make, scrape.status)
     yield from _of_counters(make, scrape.counters)
     yield from _of_hold(make, scrape)
+    yield from _of_equipment(make, scrape.equipment)
     yield from _of_trial(make, scrape.status)
     yield from _of_lines(make, scrape)
 
@@ -192,6 +202,17 @@ def _of_hold(make: _Families, scrape: Scrape) -> Iterator[Metric]:
     yield make.histogram("hold_lateness_seconds", said, LATENESS_EDGES_SECONDS, [((), scrape.lateness)])
 
 
+def _of_equipment(make: _Families, equipment: EquipmentCounts | None) -> Iterator[Metric]:
+    if equipment is None:
+        return
+    for field, (name, said) in EQUIPMENT_SECONDS.items():
+        yield make.counter(name, said, _one(getattr(equipment, field) / 1_000))
+    for field, (name, said) in EQUIPMENT_PACKETS.items():
+        yield make.counter(name, said, _one(getattr(equipment, field)))
+    said = "The most SYNs that waited at once since the last minute that was read."
+    yield make.gauge("hold_waiting_highest", said, _one(equipment.highest))
+
+
 def _of_trial(make: _Families, status: Status) -> Iterator[Metric]:
     trial = status.trial
     if trial is None:
@@ -212,7 +233,7 @@ def _of_trial(make: _Families, status: Status) -> Iterator[Metric]:
 def _of_lines(make: _Families, scrape: Scrape) -> Iterator[Metric]:
     if scrape.minutes_waiting is not None:
         said = "Readings of the counters that are not in the store yet."
-        yield make.gauge("minutes_waiting", said, _one(scrape.minutes_waiting))
+        yield make.gauge("readings_waiting", said, _one(scrape.minutes_waiting))
     if (lines := scrape.lines) is None:
         return
     yield make.gauge("store_up", "1 where the store answers.", _one(lines.store == "ok"))

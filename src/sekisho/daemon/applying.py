@@ -52,6 +52,9 @@ class RunningHold(Protocol):
     def state(self) -> HoldState:
         """Tell what is held."""
 
+    def take_highest(self) -> int:
+        """Return the most that was held at once since this was asked last."""
+
     def stop(self) -> None:
         """Give the queues up."""
 

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from sekisho.api.problems import RefusalError
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.kept import Kept
 from sekisho.gate import GateError
+from sekisho.gate.machine import boot_id
+from sekisho.measure.equipment import UNREAD, Equipment
 from sekisho.measure.holding import held_now
 from sekisho.measure.minutes import count, next_reading
 from sekisho.measure.readings import Held, Reading
@@ -32,7 +33,6 @@ LOOK = timedelta(seconds=1)  # between looks at a clock that may be set
 RETRY_SECONDS = 1.0
 MOST_WAITING: Final = 1_440
 _AT_ONCE: Final = 100  # readings in a transaction, so that others wait for none of them long
-_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class CountingGate(Protocol):
@@ -57,7 +57,10 @@ class Moment(NamedTuple):
 
 
 class MinuteReader:
-    """The readings of one gate. `boot` names the machine's boot; `following` tells when to read next."""
+    """The readings of one gate. `boot` names the machine's boot; `following` tells when to read next.
+
+    `equipment`: reads it; what it raises makes it unread.
+    """
 
     def __init__(
         self,
@@ -67,8 +70,10 @@ class MinuteReader:
         boot: str,
         clocks: Callable[[], Moment],
         following: Callable[[datetime], datetime] = next_reading,
+        equipment: Callable[[], Equipment] | None = None,
     ) -> None:
         self._gate, self._store, self._boot = gate, store, boot
+        self._equipment = equipment
         self._clocks, self._following = clocks, following
         self._held: Mapping[str, Held] | None = None  # since the first reading
         self._next = clocks().wall
@@ -121,10 +126,11 @@ class MinuteReader:
             before = self._held_before() if self._held is None else self._held
             now = self._clocks()
             counted = self._gate.counters().classes
+            equipment = self._read_equipment()
             held = held_now(standing, before, now.wall)
             name = self._gate.kept.config.gate.name
             with self._state:
-                self._waiting.append(Reading(name, run, now.wall, now.uptime_ns, counted, held))
+                self._waiting.append(Reading(name, run, now.wall, now.uptime_ns, counted, held, equipment))
             self._held, self._next = held, self._following(now.wall)
             self._news.set()
 
@@ -153,6 +159,11 @@ class MinuteReader:
         ends = (one.until for one in held.values() if one.until is not None and one.until > now)
         return max(timedelta(), min(LOOK, self._next - now, *(end - now for end in ends)))
 
+    def _read_equipment(self) -> Equipment | None:
+        if self._equipment is None:
+            return None
+        return self._attempts.attempt("reading the equipment", self._equipment) or UNREAD
+
     def _batch(self) -> tuple[Reading, ...]:
         with self._state:
             return tuple(islice(self._waiting, _AT_ONCE))
@@ -179,9 +190,11 @@ class MinuteReader:
 
 
 @contextmanager
-def read_by_the_minute(gate: CountingGate, store: Store) -> Iterator[MinuteReader]:
-    """Let the gate be read by the minute."""
-    reader = MinuteReader(gate, store, boot=_BOOT.read_text().strip(), clocks=_clocks)
+def read_by_the_minute(
+    gate: CountingGate, store: Store, equipment: Callable[[], Equipment]
+) -> Iterator[MinuteReader]:
+    """Let the gate be read by the minute, and its equipment with it."""
+    reader = MinuteReader(gate, store, boot=boot_id(), clocks=_clocks, equipment=equipment)
     reader.start()
     try:
         yield reader

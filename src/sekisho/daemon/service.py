@@ -22,6 +22,7 @@ from sekisho.api.problems import RefusalError
 from sekisho.config import Config, GateTable
 from sekisho.daemon.attached import is_there, take_down
 from sekisho.daemon.collector import calm_collector
+from sekisho.daemon.equipment import EquipmentReader
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.daemon.lines_at_work import LinesAtWork, kept_lines
@@ -41,6 +42,7 @@ from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
 from sekisho.gate.indices import banks
 from sekisho.gate.kernel import GateSpec, open_gate
+from sekisho.gate.machine import boot_id
 from sekisho.gate.memory import recall
 from sekisho.model import Roster
 from sekisho.plan import line_numbers
@@ -79,14 +81,17 @@ def serve(file: Path, config: Config) -> None:
         trial = kept_trial(config, lines.store, utc) if lines else None
         keeper = stack.enter_context(_kept(file, config, lines, trial))
         office = stack.enter_context(_telling(keeper, lines, sources)) if lines and sources else None
-        minutes = stack.enter_context(read_by_the_minute(keeper, lines.store)) if lines else None
+        equipment = EquipmentReader(keeper, boot_id())
+        minutes = (
+            stack.enter_context(read_by_the_minute(keeper, lines.store, equipment.read)) if lines else None
+        )
         peaks = stack.enter_context(peaks_kept(keeper, lines.store if lines else None))
         if trial and minutes:
             stack.enter_context(following(trial, keeper, minutes.look))
         guest = _guest(config)
         guests = () if guest is None else (guest.pw_uid,)
         listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
-        asyncio.run(_Service(keeper, office, trial, minutes, peaks, guests).run(listener))
+        asyncio.run(_Service(keeper, equipment, office, trial, minutes, peaks, guests).run(listener))
 
 
 def _allow_many_files() -> None:
@@ -203,6 +208,7 @@ class _Service:
     """The tasks of a running daemon."""
 
     keeper: Keeper
+    equipment: EquipmentReader
     lines: LinesAtWork | None
     trial: TrialKeeper | None
     minutes: MinuteReader | None
@@ -231,7 +237,8 @@ class _Service:
         """Answer and sweep until told to end."""
         lines = kept_lines(self.lines, self.keeper, utc) if self.lines else None
         trial = running_trial(self.trial, self.keeper, utc) if self.trial else None
-        app = create_app(self.office, lines, trial, scraping(self.keeper, self.office, lines, self.minutes))
+        scrape = scraping(self.keeper, self.office, self.equipment, lines, self.minutes)
+        app = create_app(self.office, lines, trial, scrape)
         server = Server(app, on_started=self.tell_ready, guests=self.guests)
         tasks = [
             asyncio.create_task(coroutine)

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
+from sekisho.measure.equipment import added_equipment, difference
 from sekisho.measure.readings import (
     Counted,
+    EquipmentRow,
     Held,
     Key,
     Mark,
@@ -24,6 +26,7 @@ from sekisho.measure.readings import (
     Why,
     added,
     has_negative,
+    held_by_gate,
     subtracted,
 )
 from sekisho.model import ClassCounters
@@ -37,6 +40,7 @@ SLACK: Final = timedelta(seconds=1)
 _DRIFT: Final = 1 / 1_000  # twice what a clock that is being steered may run fast or slow (500 ppm)
 _NOTHING: Final = ClassCounters()
 _OUTSIDE: Final = Held()
+_AnyRow = TypeVar("_AnyRow", Row, EquipmentRow)
 
 
 class _Span(NamedTuple):
@@ -77,7 +81,10 @@ def count(last: Reading | None, new: Reading) -> Counted:
         row, mark = _count_class(span, key, last, new, anew.get(key[0]))
         rows += [] if row is None else [row]
         marks += [] if mark is None or mark in marks else [mark]
-    return Counted(tuple(rows), tuple(marks), new)
+    equipment, doubt = _count_equipment(span, last, new, sum(row.counts.held for row in rows))
+    if doubt is not None:
+        marks.append(_mark(new.gate, None, span, doubt))
+    return Counted(tuple(rows), tuple(marks), new, equipment)
 
 
 def unread(last: Reading, now: datetime) -> Mark | None:
@@ -99,7 +106,14 @@ def by_minute(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 def by_hour(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Add rows up to hours; one that is too long for its minute may be whole in its hour."""
-    return _added_up(map(_of_hour, rows))
+    return _added_up(map(of_hour, rows))
+
+
+def of_hour(row: _AnyRow) -> _AnyRow:
+    """Put a row down to its hour."""
+    hour = _floor(row.begin, HOUR)
+    is_whole = row.timing is Timing.LONG and row.begin + row.covered <= hour + HOUR + SLACK
+    return replace(row, begin=hour, timing=Timing.KNOWN if is_whole else row.timing)
 
 
 def _span(last: Reading, new: Reading) -> _Span:
@@ -148,10 +162,7 @@ def _count_class(
     held = _held(span, last.held.get(key[0], _OUTSIDE), after)
     if held is None and doubt is None:
         doubt = Why.ARM_CHANGED
-    mark = None
-    if doubt is not None:
-        begin, end = sorted((span.begin, span.end))
-        mark = Mark(new.gate, key[0], begin, end, doubt)
+    mark = None if doubt is None else _mark(new.gate, key[0], span, doubt)
     now = new.classes.get(key)
     if now is None:
         return None, mark
@@ -160,6 +171,30 @@ def _count_class(
     timing = _timing(span, held, is_cut)
     covered = timedelta() if timing is Timing.PARTIAL else span.lasted
     return Row(new.gate, key, held or after, span.minute, timing, covered, counts), mark
+
+
+def _count_equipment(
+    span: _Span, last: Reading, new: Reading, held_sessions: int
+) -> tuple[EquipmentRow | None, Why | None]:
+    """Return what the equipment did, and what is doubtful in it."""
+    if (
+        new.equipment is None or last.equipment is None
+    ):  # nobody reads it, or since when it counts is not known
+        return None, None
+    if not new.equipment.meters or not last.equipment.meters:
+        return None, Why.EQUIPMENT_NOT_READ
+    counts, is_lost = difference(last.equipment, new.equipment, held_sessions)
+    after = held_by_gate(new.held)
+    held = _held(span, held_by_gate(last.held), after)
+    timing = _timing(span, held, is_lost or span.anew)
+    covered = timedelta() if timing is Timing.PARTIAL else span.lasted
+    row = EquipmentRow(new.gate, held or after, span.minute, timing, covered, counts)
+    return row, Why.EQUIPMENT_ANEW if is_lost else None
+
+
+def _mark(gate: str, class_name: str | None, span: _Span, why: Why) -> Mark:
+    begin, end = sorted((span.begin, span.end))
+    return Mark(gate, class_name, begin, end, why)
 
 
 def _held(span: _Span, before: Held, after: Held) -> Held | None:
@@ -186,12 +221,6 @@ def _timing(span: _Span, held: Held | None, is_cut: bool) -> Timing:
     return Timing.LONG if span.lasted > LATE else Timing.KNOWN
 
 
-def _of_hour(row: Row) -> Row:
-    hour = _floor(row.begin, HOUR)
-    is_whole = row.timing is Timing.LONG and row.begin + row.covered <= hour + HOUR + SLACK
-    return replace(row, begin=hour, timing=Timing.KNOWN if is_whole else row.timing)
-
-
 def _added_up(rows: Iterable[Row]) -> tuple[Row, ...]:
     found: dict[tuple[object, ...], Row] = {}
     for row in rows:
@@ -203,6 +232,12 @@ def _added_up(rows: Iterable[Row]) -> tuple[Row, ...]:
 def added_up(one: Row, other: Row) -> Row:
     """Add up two rows of one place."""
     return replace(one, covered=one.covered + other.covered, counts=added(one.counts, other.counts))
+
+
+def equipment_added_up(one: EquipmentRow, other: EquipmentRow) -> EquipmentRow:
+    """Add up two rows of one place."""
+    counts = added_equipment(one.counts, other.counts)
+    return replace(one, covered=one.covered + other.covered, counts=counts)
 
 
 def _floor(moment: datetime, size: timedelta) -> datetime:

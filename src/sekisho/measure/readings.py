@@ -9,10 +9,14 @@ from enum import IntEnum
 from itertools import zip_longest
 from typing import Final
 
+from sekisho.measure.equipment import Equipment, EquipmentCounts
 from sekisho.model import ClassCounters
 from sekisho.trial.plan import Block
 
 OUTSIDE: Final = "outside"
+VARIOUS: Final = "various"
+"""The arm of a gate whose classes do not have the same."""
+
 SUMS: Final = tuple(one.name for one in fields(ClassCounters) if isinstance(one.default, int))
 
 Key = tuple[str, int]  # class name and the gate's own number of the arm, as in `Counters`
@@ -39,7 +43,8 @@ class Reading:
 
     `run` names the counters themselves: another one where they were made anew, the same across restarts of
     the daemon. `uptime_ns`: a clock that nobody sets, which counts from the boot and while suspended; of one
-    run only such times are comparable. A class that `held` does not name is outside a trial.
+    run only such times are comparable. A class that `held` does not name is outside a trial. `equipment`:
+    None where nobody reads it.
     """
 
     gate: str
@@ -48,6 +53,7 @@ class Reading:
     uptime_ns: int
     classes: Mapping[Key, ClassCounters]
     held: Mapping[str, Held] = field(default_factory=dict)
+    equipment: Equipment | None = None
 
 
 class Timing(IntEnum):
@@ -73,6 +79,8 @@ class Why(IntEnum):
     CLOCK_BACK = 4
     CLOCK_FORWARD = 5
     ARM_CHANGED = 6
+    EQUIPMENT_NOT_READ = 7
+    EQUIPMENT_ANEW = 8  # an interface or the daemon: something is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class EquipmentRow:
+    """What a gate's equipment did from one reading to the next; as `Row`. `held`: see `held_by_gate`."""
+
+    gate: str
+    held: Held
+    begin: datetime
+    timing: Timing
+    covered: timedelta
+    counts: EquipmentCounts
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A span of which something is missing or doubtful; without a class: for all of the gate's."""
 
@@ -104,11 +124,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a reading adds; `last`: what the next is compared with. All three are kept, or none."""
+    """What a reading adds; `last`: what the next is compared with. All of it is kept, or nothing."""
 
     rows: tuple[Row, ...]
     marks: tuple[Mark, ...]
     last: Reading
+    equipment: EquipmentRow | None = None
 
 
 def held_by(block: Block, now: datetime) -> Held:
@@ -117,6 +138,14 @@ def held_by(block: Block, now: datetime) -> Held:
     if clean is not None and now < clean:
         return Held(arm, block.phase, block.begin, washout=True, until=clean)
     return Held(arm, block.phase, block.begin if clean is None else clean, until=block.end)
+
+
+def held_by_gate(held: Mapping[str, Held]) -> Held:
+    """Return what all classes of a gate have that are in a trial; its arm is VARIOUS where they differ."""
+    found = {one for one in held.values() if one.arm != OUTSIDE}
+    if not found:
+        return Held()
+    return found.pop() if len(found) == 1 else Held(VARIOUS)
 
 
 def added(one: ClassCounters, other: ClassCounters) -> ClassCounters:

@@ -54,6 +54,11 @@ def forget_minutes(store: Store, before: datetime) -> Iterator[int]:
         with store.transaction() as transaction:
             forgotten, number = transaction.forget_minutes(before, number)
         yield forgotten
+    gate: str | None = ""
+    while gate is not None:
+        with store.transaction() as transaction:
+            forgotten, gate = transaction.forget_equipment(before, gate)
+        yield forgotten
 
 
 def _forget_lines(store: Store) -> Iterator[int]:

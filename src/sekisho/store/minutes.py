@@ -18,7 +18,7 @@ from sqlalchemy import Table, delete, insert, select
 from sekisho.measure.minutes import added_up, by_hour, by_minute
 from sekisho.measure.readings import SUMS, Counted, Held, Mark, Reading, Row, Timing, Why
 from sekisho.model import ClassCounters
-from sekisho.store.door import Door
+from sekisho.store.equipment import EquipmentMinutes
 from sekisho.store.minutes_packing import (
     pack_histogram,
     pack_reading,
@@ -46,7 +46,7 @@ class SeriesChunk(NamedTuple):
     after: int | None
 
 
-class Minutes(Door):
+class Minutes(EquipmentMinutes):
     """Writing and forgetting in a transaction."""
 
     def last_reading(self, gate: str) -> Reading | None:
@@ -65,6 +65,7 @@ class Minutes(Door):
         series = self._series({(row.gate, *row.key) for row in rows})
         self._add(counted_minute, by_minute(rows), series)
         self._add(counted_hour, by_hour(rows), series)
+        self.put_equipment(one.equipment for one in counted if one.equipment is not None)
         marks = {mark: None for one in counted for mark in one.marks}
         self._many.put(counted_mark, [_write_mark(mark) for mark in marks])
         self._many.put(last_reading, [(one.last.gate, pack_reading(one.last)) for one in counted])

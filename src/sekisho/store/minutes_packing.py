@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
+from sekisho.measure.equipment import Equipment, Meter
 from sekisho.measure.readings import Held, Reading
 from sekisho.model import ClassCounters
 from sekisho.store.moments import from_us, to_us
@@ -48,6 +49,7 @@ def pack_reading(reading: Reading) -> str:
                 name: [one.arm, one.phase, to_us(one.since), one.washout, to_us(one.until)]
                 for name, one in reading.held.items()
             },
+            "equipment": None if reading.equipment is None else asdict(reading.equipment),
         }
     )
 
@@ -61,7 +63,15 @@ def unpack_reading(gate: str, packed: str) -> Reading:
         for name, (arm, phase, since, washout, until) in read["held"].items()
     }
     at: datetime = from_us(read["at"])
-    return Reading(gate, read["run"], at, read["uptime_ns"], classes, held)
+    equipment = read.get("equipment")  # not there in what was kept before it was read
+    return Reading(
+        gate, read["run"], at, read["uptime_ns"], classes, held, equipment and _equipment(equipment)
+    )
+
+
+def _equipment(read: dict[str, Any]) -> Equipment:
+    meters = {name: Meter(one["run"], tuple(one["counts"])) for name, one in read["meters"].items()}
+    return Equipment(meters, read["waiting"], read["highest"])
 
 
 def _counters(read: dict[str, Any]) -> ClassCounters:
