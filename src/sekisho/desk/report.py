@@ -34,12 +34,11 @@ class Trust(StrEnum):
 
 
 class Feedback(StrEnum):
-    """What is reported (RFC 5965 §7.3, RFC 6430, RFC 6591)."""
+    """What is reported (RFC 5965 §7.3, RFC 6430, RFC 6591); people read reports of any other type."""
 
     ABUSE = "abuse"
     FRAUD = "fraud"
     VIRUS = "virus"
-    OTHER = "other"
     NOT_SPAM = "not-spam"
     OPT_OUT = "opt-out"
     AUTH_FAILURE = "auth-failure"
@@ -47,7 +46,7 @@ class Feedback(StrEnum):
     @property
     def is_abuse(self) -> bool:
         """Tell whether it speaks against the line."""
-        return self in {Feedback.ABUSE, Feedback.FRAUD, Feedback.VIRUS, Feedback.OTHER}
+        return self in {Feedback.ABUSE, Feedback.FRAUD, Feedback.VIRUS}
 
 
 class TimeSource(StrEnum):
@@ -61,9 +60,10 @@ class TimeSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time as somebody wrote it; `at` is aware UTC, None where its zone is unknown or not given.
+    """A time as somebody wrote it; `at` is aware UTC, None where that cannot be told for certain.
 
-    Where `at` is None no line can be told for certain, and nothing may happen by itself.
+    That is where its zone is unknown or not given, or its day of the week is another's. Then no line can be
+    told for certain either, and nothing may happen by itself.
     """
 
     source: TimeSource
@@ -139,10 +139,12 @@ class Why(StrEnum):
     TOO_DEEP = "too-deep"
     TOO_MANY_PARTS = "too-many-parts"
     TOO_MANY_HEADERS = "too-many-headers"
+    TOO_MANY_INCIDENTS = "too-many-incidents"
     LONG_HEADER = "long-header"
     EMPTY = "empty"
     MALFORMED = "malformed"
     UNKNOWN_FORMAT = "unknown-format"
+    UNKNOWN_TYPE = "unknown-type"
     NO_SOURCE = "no-source"
     BAD_ADDRESS = "bad-address"
     BAD_TIME = "bad-time"

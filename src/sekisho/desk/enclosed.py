@@ -1,0 +1,43 @@
+"""The message a report is about, of which only its way and its id are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sekisho.desk.header import end_of_header, lenient, with_newlines, without_envelope
+from sekisho.desk.limits import Limits
+from sekisho.desk.mime import ENCLOSED, Mail
+from sekisho.desk.received import hop
+from sekisho.desk.report import Hop
+from sekisho.desk.words import message_id
+
+_NAMES = frozenset({b"received", b"message-id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """The hops of a message from the top, whether there were more than are kept, and its id."""
+
+    chain: tuple[Hop, ...] = ()
+    is_cut: bool = False
+    message_id: str | None = None
+
+
+NOTHING = Enclosed()
+
+
+def read(data: bytes, limits: Limits) -> Enclosed:
+    """Read the header of an enclosed message, or what is there of it; never raises."""
+    message = without_envelope(with_newlines(data[: limits.header_bytes]))
+    end, _ = end_of_header(message, 0, len(message))
+    header = lenient(message[:end], limits, _NAMES)
+    received = header.all(b"received")
+    hops = tuple(hop(value) for value in received[: limits.hops])
+    is_cut = header.is_cut or len(received) > limits.hops or end >= limits.header_bytes
+    return Enclosed(hops, is_cut, message_id(header.get(b"message-id")))
+
+
+def attached(mail: Mail, limits: Limits) -> list[Enclosed]:
+    """Return the messages that are attached to a mail, or whose headers are."""
+    parts = [part for part in mail.parts if part.kind in ENCLOSED]
+    return [read(mail.content(part, limits.header_bytes), limits) for part in parts]

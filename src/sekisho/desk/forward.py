@@ -1,0 +1,60 @@
+"""What people forward: messages attached in full, or their headers in the text, quoted or not.
+
+Nothing in it is a field of a report: address and time come from the Received fields alone. What machines
+send of themselves, as bounces and answers of the absent, is no complaint.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sekisho.desk.enclosed import Enclosed, attached, read
+from sekisho.desk.limits import Limits, RefusedError
+from sekisho.desk.mime import Mail, first_text
+from sekisho.desk.report import Feedback, Format, Incident, Report, Trust, Why
+from sekisho.desk.words import message_id
+from sekisho.desk.writer import writer
+
+_QUOTE = re.compile(r"[> \t|]{0,20}")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}:")
+_RECEIVED = re.compile(r"^[> \t|]{0,20}Received:", re.MULTILINE)
+
+
+def parse(mail: Mail, limits: Limits) -> Report:
+    """Read a forward; raise RefusedError where it is none, or names no server that sent the message."""
+    _refuse_of_machines(mail)
+    messages = attached(mail, limits) or _in_text(first_text(mail, limits), limits)
+    told = [message for message in messages if message.chain]
+    if not told:
+        raise RefusedError(Why.UNKNOWN_FORMAT, "it is no report in a form we know, and has no headers in it")
+    if not any(hop.address for message in told for hop in message.chain):
+        raise RefusedError(Why.NO_SOURCE, "its headers name no server that sent the message")
+    report_id = message_id(mail.header.get(b"message-id"))
+    incidents = tuple(_incident(message) for message in told)
+    return Report(Format.FORWARD, Trust.PLAIN, writer(mail), report_id, Feedback.ABUSE, incidents)
+
+
+def _refuse_of_machines(mail: Mail) -> None:
+    automatic = (mail.header.get(b"auto-submitted") or "no").strip().lower()
+    if mail.kind == "multipart/report":
+        raise RefusedError(Why.UNKNOWN_FORMAT, "it is a report of mail's delivery or reading, not of abuse")
+    if not automatic.startswith("no"):
+        raise RefusedError(Why.UNKNOWN_FORMAT, "a machine has written it, in no form we know")
+
+
+def _incident(message: Enclosed) -> Incident:
+    return Incident(None, None, (), message.chain, message.is_cut, message.message_id)
+
+
+def _in_text(words: str, limits: Limits) -> list[Enclosed]:
+    """Return the message whose headers stand in a text; programs may have broken their lines anew."""
+    first = _RECEIVED.search(words)
+    if first is None:
+        return []
+    fields: list[str] = []
+    for line in words[first.start() :].splitlines():
+        bare = _QUOTE.sub("", line, count=1)
+        if not bare.strip():
+            break
+        fields.append(bare if _FIELD.match(bare) else " " + bare)
+    return [read("\n".join(fields).encode("utf-8", "replace"), limits)]

@@ -1,0 +1,72 @@
+"""From bytes to a report or a typed refusal, in whatever form it came.
+
+    {…                                      XARF 4
+    mail with a feedback report             ARF, also SpamCop's and anonymised ones
+         with XARF in a part                XARF 4
+         with X-XARF                        X-ARF 0.2
+         from SpamCop                       its words, summaries, alerts
+         "complaint about message from …"   Hotmail's
+         with a message or headers in it    a forward
+
+Sizes are judged before anything is read. What cannot be understood is refused with the reason, for people.
+"""
+
+from __future__ import annotations
+
+from sekisho.desk import arf, forward, hotmail, mime, spamcop, x_arf, xarf
+from sekisho.desk.limits import Limits, RefusedError
+from sekisho.desk.mime import Mail
+from sekisho.desk.report import Parsed, Refusal, Report, Why
+
+LIMITS = Limits()
+
+_START = 4_096  # bytes that may be blank
+
+_BLANK = b" \t\r\n\xef\xbb\xbf"  # with the mark of byte order that some editors write
+
+
+def parse(data: bytes, limits: Limits = LIMITS) -> Parsed:
+    """Return the report, or the refusal with its reason; raises nothing."""
+    try:
+        return _parse(data, limits)
+    except RefusedError as refused:
+        return Refusal(refused.why, refused.reason)
+
+
+def _parse(data: bytes, limits: Limits) -> Report:
+    if len(data) > limits.message_bytes:
+        raise RefusedError(Why.TOO_LARGE, f"{len(data)} bytes, over {limits.message_bytes}")
+    start = data[:_START].lstrip(_BLANK)
+    if not start:
+        raise RefusedError(Why.EMPTY, "it is empty")
+    if start.startswith(b"{"):
+        return xarf.parse(data.strip(_BLANK), limits)
+    return _of_mail(mime.read(data, limits), limits)
+
+
+def _of_mail(mail: Mail, limits: Limits) -> Report:
+    if arf.is_arf(mail):
+        return arf.parse(mail, limits)
+    json = _json(mail, limits)
+    if json is not None:
+        return xarf.parse(json, limits)
+    if x_arf.is_x_arf(mail):
+        return x_arf.parse(mail, limits)
+    if spamcop.is_spamcop(mail):
+        return spamcop.parse(mail, limits)
+    if hotmail.is_hotmail(mail):
+        return hotmail.parse(mail, limits)
+    return forward.parse(mail, limits)
+
+
+def _json(mail: Mail, limits: Limits) -> bytes | None:
+    """Return the JSON of an XARF report that is in a mail, None where there is none."""
+    parts = [part for part in mail.parts if part.kind == "application/json" or part.kind.endswith("+json")]
+    found = [
+        content
+        for part in parts
+        if b'"xarf_version"' in (content := mail.content(part, limits.message_bytes))
+    ]
+    if len(found) > 1:
+        raise RefusedError(Why.MALFORMED, "it has more than one XARF report in it")
+    return found[0] if found else None

@@ -1,0 +1,174 @@
+"""Received fields as mail servers really write them (RFC 5321 §4.4 at its best), to hops.
+
+Postfix    from helo (name [address]) by …            address in brackets within a comment
+Sendmail   from helo (ident@name [address] (may be forged)) by …
+Exim       from name ([address]:port helo=…) by …     or: from [address] (port=… helo=…) by …
+Exchange   from name (address) by name (address) with Microsoft SMTP Server …
+qmail      from name (HELO helo) (address) by …       and: (qmail 12 invoked from network); …
+Gmail      from name (name. [address]) by …           and, inside: by address with SMTP id …
+Lotus      from name ([address]) by … (Lotus Domino …) with …
+
+What the sender says of itself (HELO, ident) it may choose, so it never gives the address; where it reaches
+into the place of the address, the hop is not clear. Nor is a hop that took mail from another host and does
+not say from which address: below it anything may be forged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sekisho.desk.address import host_address, written_port
+from sekisho.desk.report import Hop, HostAddress, Moment, TimeSource
+from sekisho.desk.when import UnreadableTimeError, moment
+from sekisho.desk.words import clean
+
+LONGEST = 4_096  # characters of a field that are read; RFC 5321 knows no longer ones
+_MOST_MARKS = 200
+
+_MARK = re.compile(r"\\.|[();]", re.DOTALL)
+_LITERAL = re.compile(r"\[([^\[\]\s]{2,60})\](?::(\d{1,5})(?!\d))?")
+_BARE = re.compile(r"([0-9A-Fa-f:.]{2,45}?)(?::(\d{1,5}))?")
+_CHOSEN = ("helo=", "ident=", "ehlo=")
+_GREETINGS = ("helo ", "ehlo ", "helo:", "ehlo:")
+_LOCAL = ("lmtp", "local", "unix", "pop3", "imap", "mapi")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """A field without its comments: words, comments (after how many words each stood), the date's text."""
+
+    words: list[str]
+    comments: list[tuple[int, str]]
+    date: str
+    is_whole: bool
+
+
+def hop(value: str) -> Hop:
+    """Return the hop that the value of a Received field tells of; never raises."""
+    pieces = _pieces(value[:LONGEST])
+    when = _moment(pieces.date)
+    words = [word.lower() for word in pieces.words]
+    by = pieces.words[words.index("by") + 1] if "by" in words[:-1] else None
+    name = clean(by) or None if by is not None else None
+    is_clear = (
+        pieces.is_whole and len(value) <= LONGEST and words.count("from") <= 1 and words.count("by") <= 1
+    )
+    if not is_clear:
+        return Hop(None, None, name, when, is_clear=False)
+    if words[:1] != ["from"]:
+        is_inside = "from" not in words and ("by" in words or _is_qmail(pieces))
+        return Hop(None, None, name, when, is_clear=is_inside)
+    return _from(pieces, words, name, when)
+
+
+def _from(pieces: _Pieces, words: list[str], by: str | None, when: Moment | None) -> Hop:
+    end = next(
+        (at for at, word in enumerate(words) if word in {"by", "via", "with", "id", "for"}), len(words)
+    )
+    comments = [text for at, text in pieces.comments if at <= end]
+    found = {address: port for text in comments for address, port in _addresses(text)}
+    if len(found) == 1:
+        ((address, port),) = found.items()
+        return Hop(address, port, by, when)
+    if found:
+        return Hop(None, None, by, when, is_clear=False)
+    if _is_internal(words, comments):
+        return Hop(None, None, by, when)
+    sender = _exim(pieces.words[1:end], comments, pieces)
+    return Hop(None, None, by, when, is_clear=False) if sender is None else Hop(*sender, by, when)
+
+
+def _addresses(comment: str) -> Iterator[tuple[HostAddress, int | None]]:
+    """Yield the addresses in a comment of the from clause; those in brackets go before others."""
+    if comment.lower().startswith(_GREETINGS):
+        return
+    words = [word for word in comment.split() if not word.lower().startswith(_CHOSEN)]
+    literal = [each for word in words for each in _in_brackets(word)]
+    if literal:
+        yield from literal
+        return
+    for word in words:
+        bare = _BARE.fullmatch(word.strip("(),;"))
+        if bare is not None:
+            address, port = host_address(bare[1]), bare[2]
+            whole = host_address(bare[0])
+            if whole is not None:  # an IPv6 address has colons of its own
+                yield whole, None
+            elif address is not None and address.version == 4:
+                yield address, written_port(port)
+
+
+def _in_brackets(word: str) -> Iterator[tuple[HostAddress, int | None]]:
+    for literal in _LITERAL.finditer(word):
+        address = host_address(literal[1])
+        if address is not None:
+            yield address, written_port(literal[2])
+
+
+def _exim(words: list[str], comments: list[str], pieces: _Pieces) -> tuple[HostAddress, int | None] | None:
+    """Return the sender where Exim wrote it before its comment; of others, that is what the sender said."""
+    marks = [word for text in comments for word in text.lower().split()]
+    is_exim = any(mark.startswith(("helo=", "port=")) for mark in marks) or any(
+        text.startswith("Exim ") for _, text in pieces.comments
+    )
+    if not is_exim or len(words) != 1:
+        return None
+    found = list(_in_brackets(words[0]))
+    if len(found) != 1 or not words[0].startswith("["):
+        return None
+    port = next((mark.removeprefix("port=") for mark in marks if mark.startswith("port=")), None)
+    return found[0][0], found[0][1] or written_port(port)
+
+
+def _is_internal(words: list[str], comments: list[str]) -> bool:
+    """Tell whether the field is of a hand-over that takes no mail from strangers."""
+    protocol = words[words.index("with") + 1] if "with" in words[:-1] else ""
+    return protocol.startswith(_LOCAL) or "[unix socket]" in comments
+
+
+def _is_qmail(pieces: _Pieces) -> bool:
+    return not pieces.words and bool(pieces.comments) and pieces.comments[0][1].startswith("qmail ")
+
+
+def _moment(text: str) -> Moment | None:
+    try:
+        return moment(TimeSource.HOP, text.strip())
+    except UnreadableTimeError:
+        return None
+
+
+def _pieces(value: str) -> _Pieces:
+    """Take the field apart at its comments, which may hold others, and at the last `;` outside them."""
+    depth, begin = 0, 0
+    words: list[str] = []
+    comments: list[tuple[int, str]] = []
+    dates: list[int] = []
+    for count, mark in enumerate(_MARK.finditer(value)):
+        if count >= _MOST_MARKS:
+            return _Pieces(words, comments, "", is_whole=False)
+        sign, at = mark[0], mark.start()
+        if sign == "(":
+            if depth == 0:
+                words += [] if dates else value[begin:at].split()
+                begin = at + 1
+            depth += 1
+        elif sign == ")" and depth == 0:
+            return _Pieces(words, comments, _after(value, dates), is_whole=bool(dates))
+        elif sign == ")":
+            depth -= 1
+            if depth == 0:
+                comments += [] if dates else [(len(words), value[begin:at])]
+                begin = at + 1
+        elif sign == ";" and depth == 0:
+            words += [] if dates else value[begin:at].split()
+            dates.append(at)
+            begin = at + 1
+    if not dates and depth == 0:
+        words += value[begin:].split()
+    return _Pieces(words, comments, _after(value, dates), is_whole=depth == 0 or bool(dates))
+
+
+def _after(value: str, dates: list[int]) -> str:
+    return value[dates[-1] + 1 :] if dates else ""

@@ -1,0 +1,31 @@
+"""What others wrote, made fit to be kept and shown."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 255  # characters of a name, an id or a date that are kept
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_ADDRESS = re.compile(r"<?([^\s<>\"(),:;@]{1,64}@([A-Za-z0-9.-]{1,253}))>?")
+
+
+def clean(text: str, longest: int = LONGEST) -> str:
+    """Return text without controls, marks of direction and what is beyond `longest` characters."""
+    return _CONTROLS.sub(" ", text[: longest * 2]).strip()[:longest]
+
+
+def mail_address(text: str) -> tuple[str, str] | None:
+    """Return the first address of a field such as `From:` and its domain in lower case, or None."""
+    shown = clean(text, 2_000)
+    bracketed = shown.rfind("<")  # a display name may look like an address, what is in brackets is one
+    for begin in (bracketed, 0):
+        found = _ADDRESS.search(shown, begin) if begin >= 0 else None
+        if found is not None:
+            return found[1], found[2].lower().strip(".")
+    return None
+
+
+def message_id(text: str | None) -> str | None:
+    """Return what a `Message-ID:` says, or None where it says nothing."""
+    return (clean(text) or None) if text else None
