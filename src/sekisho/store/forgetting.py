@@ -37,7 +37,7 @@ def forget(
         forgotten = transaction.forget_others(leases_before)
         forgotten += transaction.forget_decisions(audit_before)
         forgotten += transaction.forget_records(audit_before, now)
-        keeps_evidence = bool(transaction.evidence_holds())
+        keeps_evidence = transaction.keeps_evidence()
     yield forgotten
     if not keeps_evidence:
         yield journal.forget_aside(leases_before)
@@ -58,6 +58,23 @@ def forget_minutes(store: Store, before: datetime) -> Iterator[int]:
     while gate is not None:
         with store.transaction() as transaction:
             forgotten, gate = transaction.forget_equipment(before, gate)
+        yield forgotten
+
+
+def forget_desk(store: Store, reports_before: datetime, cases_before: datetime) -> Iterator[int]:
+    """Forget reports that came before a moment, and cases that have been over since before another.
+
+    Yields after each transaction, and raises, as `forget` does.
+    """
+    forgotten = 1
+    while forgotten:
+        with store.transaction() as transaction:
+            forgotten = transaction.forget_reports(reports_before)
+        yield forgotten
+    forgotten = 1
+    while forgotten:
+        with store.transaction() as transaction:
+            forgotten = transaction.forget_cases(cases_before)
         yield forgotten
 
 

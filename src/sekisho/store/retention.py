@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
+from sekisho.store.desk_tables import action, desk_case, incident
+from sekisho.store.held_lines import HELD_LINES
 from sekisho.store.lease_rows import LAST_COLUMNS, read_lease
 from sekisho.store.leases import Leases, next_begin
 from sekisho.store.logins import Logins
@@ -16,10 +18,9 @@ from sekisho.store.packing import unpack_login
 from sekisho.store.schema import boot, evidence_hold, lease, line, login, past_lease, port_plan, relief
 
 _CHUNK = 1_000  # addresses, logins, or lines
-_HELD = select(evidence_hold.c.line).where(evidence_hold.c.released.is_(None))
 _OF_LINES = tuple(  # all that refers to lines; what most lines have stands first
     Query(table.c.line, select(table.c.line), most=1)
-    for table in (lease, login, past_lease, relief, evidence_hold)
+    for table in (lease, login, past_lease, relief, evidence_hold, incident, desk_case, action)
 )
 
 
@@ -59,7 +60,7 @@ class Retention(Leases, Logins):
         last = select(*LAST_COLUMNS).where(
             lease.c.address.between(addresses[0], addresses[-1]),
             lease.c.end < to_us(before),
-            lease.c.line.not_in(_HELD),
+            lease.c.line.not_in(HELD_LINES),
         )
         ended = [read_lease(row) for row in self._connection.execute(last)]
         self.change_leases(ended, ())
@@ -77,7 +78,7 @@ class Retention(Leases, Logins):
             .limit(limit)
         )
         rows = self._connection.execute(some).all()
-        held = set(self._connection.scalars(_HELD))
+        held = set(self._connection.scalars(HELD_LINES))
         logins = {row.key: unpack_login(row.nas, row.line, row.packed) for row in rows}
         old = {key: one for key, one in logins.items() if one.seen < before and one.line not in held}
         last = self.latest(address for one in old.values() for address in one.named)
@@ -104,7 +105,7 @@ class Retention(Leases, Logins):
             .correlate(port_plan)
             .exists()
         )
-        boots = delete(boot).where(boot.c.at < moment, boot.c.worked_off.is_(None), ~_HELD.exists())
+        boots = delete(boot).where(boot.c.at < moment, boot.c.worked_off.is_(None), ~HELD_LINES.exists())
         statements = (boots, delete(port_plan).where(replaced))
         return sum(self._connection.execute(statement).rowcount for statement in statements)
 
@@ -117,6 +118,10 @@ class Retention(Leases, Logins):
             delete(evidence_hold).where(evidence_hold.c.released < moment),
         )
         return sum(self._connection.execute(statement).rowcount for statement in statements)
+
+    def keeps_evidence(self) -> bool:
+        """Tell whether there is a line of which nothing may be forgotten."""
+        return bool(self._connection.execute(select(HELD_LINES.exists())).scalar_one())
 
     def forget_lines(self, after: int = -1, limit: int = _CHUNK) -> LineChunk:
         """Forget the next lines, in the order of their numbers, of which nothing is kept but their names."""
@@ -141,12 +146,12 @@ class Retention(Leases, Logins):
             update(past_lease)
             .where(
                 old,
-                past_lease.c.line.in_(_HELD),
+                past_lease.c.line.in_(HELD_LINES),
                 following < before,
                 or_(past_lease.c.end.is_(None), past_lease.c.end > following),
             )
             .values(end=following, ending=None)
         )
         ended = or_(past_lease.c.end < before, following < before)
-        statement = delete(past_lease).where(old, ended, past_lease.c.line.not_in(_HELD))
+        statement = delete(past_lease).where(old, ended, past_lease.c.line.not_in(HELD_LINES))
         return self._connection.execute(statement).rowcount

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sekisho.store.audit_log import AuditLog
+from sekisho.store.cases import Cases
 from sekisho.store.complaints import ComplaintRows
 from sekisho.store.engine import Engines, make_engines, read_url
 from sekisho.store.errors import told
@@ -40,6 +41,7 @@ class Transaction(
     GuardrailRows,
     Outbox,
     PeakSpans,
+    Cases,
 ):
     """All that can be asked and written, by theme."""
 

@@ -1,0 +1,229 @@
+"""Cases, what happened to them, and what is done for them: written together, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row, Select, delete, insert, select, update
+
+from sekisho.desk.actions import UNCONFIRMED, Action, Progress, actions_of, overtaken
+from sekisho.desk.case_values import CLOSED, Case, Decision, Event, Evidence, Judge, State, What
+from sekisho.desk.records import KeptEvent
+from sekisho.store.desk_tables import action, case_event, desk_case, incident
+from sekisho.store.errors import StoreError
+from sekisho.store.moments import from_us, to_us
+from sekisho.store.reports import Reports
+
+_CASE: Final = TypeAdapter(Case)
+_ACTION: Final = TypeAdapter(Action)
+_EVIDENCE: Final = TypeAdapter(Evidence)
+_DONE: Final = TypeAdapter(tuple[str, ...])
+_FEW: Final = 1_000
+_OVER: Final = (*CLOSED, State.STOPPED)
+
+
+class Cases(Reports):
+    """Cases in a transaction."""
+
+    def add_case(self, one: Case, due: datetime | None) -> Case:
+        """Write a new case; return it with its number. UnfitError where the line has an open one."""
+        row = _case_row(one, due)
+        made = self._connection.execute(insert(desk_case).values(row).returning(desk_case.c.number))
+        return replace(one, number=made.scalar_one())
+
+    def case(self, number: int) -> Case | None:
+        """Return a case."""
+        return next(iter(self._cases(select(desk_case).where(desk_case.c.number == number))), None)
+
+    def last_case(self, line: int) -> Case | None:
+        """Return the last case of a line, open or closed."""
+        of_line = select(desk_case).where(desk_case.c.line == line)
+        return next(iter(self._cases(of_line.order_by(desk_case.c.number.desc()).limit(1))), None)
+
+    def open_cases(self, after: int = 0, most: int = _FEW) -> tuple[Case, ...]:
+        """Return the next open cases in the order of their numbers."""
+        some = select(desk_case).where(desk_case.c.is_open, desk_case.c.number > after)
+        return self._cases(some.order_by(desk_case.c.number).limit(most))
+
+    def due_cases(self, now: datetime, most: int = _FEW) -> tuple[Case, ...]:
+        """Return cases that time alone may change by now, the longest due first."""
+        some = select(desk_case).where(desk_case.c.due <= to_us(now))
+        return self._cases(some.order_by(desk_case.c.due, desk_case.c.number).limit(most))
+
+    def put_due(self, number: int, due: datetime | None) -> None:
+        """Write when time alone may change a case, where an event has changed nothing else."""
+        changed = update(desk_case).where(desk_case.c.number == number).values(due=to_us(due))
+        self._connection.execute(changed)
+
+    def put_decision(
+        self,
+        before: Case,
+        event: Event,
+        decision: Decision,
+        now: datetime,
+        *,
+        evidence: Evidence,
+        due: datetime | None,
+        uid: int | None = None,
+    ) -> tuple[Action, ...]:
+        """Write what comes of an event: the case, the event, its actions, and what its reporters are judged.
+
+        `due`: when time alone may change it next. Returns the actions. Nothing is written twice: StoreError
+        where the case was changed since `before` was read.
+        """
+        after = decision.case
+        if after.version == before.version:
+            return ()
+        self._put_case(before, after, due)
+        kept = KeptEvent(
+            case=after.number,
+            version=after.version,
+            at=now,
+            what=event.what,
+            before=before.state,
+            after=after.state,
+            by=event.by,
+            reason=event.reason,
+            evidence=evidence,
+            uid=uid,
+            done=tuple(type(change).__name__.lower() for change in decision.changes),
+        )
+        self._connection.execute(insert(case_event).values(_event_row(kept)))
+        for change in decision.changes:
+            if isinstance(change, Judge):
+                self.judge_reports(after.number, change.judgement)
+        made = actions_of(after, decision.changes, now)
+        for one in made:
+            self._add_action(one, now)
+        return made
+
+    def case_events(self, number: int) -> tuple[KeptEvent, ...]:
+        """Return what happened to a case, in order."""
+        found = select(case_event).where(case_event.c.case == number).order_by(case_event.c.version)
+        return tuple(map(_event, self._connection.execute(found)))
+
+    def put_action(self, one: Action) -> None:
+        """Write how far an action has come."""
+        changed = update(action).where(action.c.key == one.key).values(_action_row(one))
+        self._connection.execute(changed)
+
+    def action(self, key: str) -> Action | None:
+        """Return an action."""
+        return next(iter(self._actions(select(action).where(action.c.key == key))), None)
+
+    def case_actions(self, case: int) -> tuple[Action, ...]:
+        """Return the actions of a case, the oldest first."""
+        return self._actions(
+            select(action).where(action.c.case == case).order_by(action.c.asked_for, action.c.key)
+        )
+
+    def due_actions(self, now: datetime, most: int = _FEW) -> tuple[Action, ...]:
+        """Return actions that are to be asked, looked at, or given up waiting for, the longest due first."""
+        some = select(action).where(action.c.due <= to_us(now))
+        return self._actions(some.order_by(action.c.due, action.c.key).limit(most))
+
+    def unconfirmed_actions(self, most: int = _FEW) -> tuple[Action, ...]:
+        """Return what is asked but not seen to hold, the oldest first."""
+        some = select(action).where(action.c.progress.in_(tuple(UNCONFIRMED)))
+        return self._actions(some.order_by(action.c.asked_for, action.c.key).limit(most))
+
+    def forget_cases(self, before: datetime, most: int = _FEW) -> int:
+        """Forget cases that have been over since before a moment, and of which no report is kept."""
+        has_reports = (
+            select(incident.c.case).where(incident.c.case == desk_case.c.number).correlate(desk_case)
+        )
+        old = (
+            select(desk_case.c.number)
+            .where(desk_case.c.state.in_(_OVER), desk_case.c.since < to_us(before), ~has_reports.exists())
+            .order_by(desk_case.c.number)
+            .limit(most)
+        )
+        numbers = self._connection.scalars(old).all()
+        for table, column in (
+            (action, action.c.case),
+            (case_event, case_event.c.case),
+            (desk_case, desk_case.c.number),
+        ):
+            self._connection.execute(delete(table).where(column.in_(numbers)))
+        return len(numbers)
+
+    def _put_case(self, before: Case, after: Case, due: datetime | None) -> None:
+        as_read = (desk_case.c.number == before.number, desk_case.c.version == before.version)
+        changed = update(desk_case).where(*as_read).values(_case_row(after, due))
+        if self._connection.execute(changed).rowcount == 0:
+            raise StoreError(f"case {before.number} was changed meanwhile: read it again, and decide anew")
+
+    def _add_action(self, one: Action, now: datetime) -> None:
+        of_line = select(action).where(action.c.line == one.line, action.c.kind == one.kind)
+        alive = of_line.where(action.c.progress != Progress.OVERTAKEN)
+        for idle in overtaken(self._actions(alive), one, now):
+            self.put_action(idle)
+        self._connection.execute(insert(action).values(key=one.key, **_action_row(one)))
+
+    def _cases(self, query: Select[Any]) -> tuple[Case, ...]:
+        return tuple(
+            replace(_CASE.validate_json(row.packed), number=row.number)
+            for row in self._connection.execute(query)
+        )
+
+    def _actions(self, query: Select[Any]) -> tuple[Action, ...]:
+        return tuple(_ACTION.validate_json(row.packed) for row in self._connection.execute(query))
+
+
+def _case_row(one: Case, due: datetime | None) -> dict[str, Any]:
+    return {
+        "line": one.line,
+        "since": to_us(one.since),
+        "due": to_us(due),
+        "version": one.version,
+        "is_open": one.state not in CLOSED,
+        "state": one.state,
+        "packed": _CASE.dump_json(one).decode(),
+    }
+
+
+def _action_row(one: Action) -> dict[str, Any]:
+    return {
+        "line": one.line,
+        "asked_for": to_us(one.asked_for),
+        "due": to_us(one.due),
+        "case": one.case,
+        "kind": one.kind,
+        "progress": one.progress,
+        "packed": _ACTION.dump_json(one).decode(),
+    }
+
+
+def _event_row(one: KeptEvent) -> dict[str, Any]:
+    return {
+        "at": to_us(one.at),
+        "uid": one.uid,
+        "case": one.case,
+        "version": one.version,
+        "what": one.what,
+        "before": one.before,
+        "after": one.after,
+        "by": one.by,
+        "reason": one.reason,
+        "evidence": _EVIDENCE.dump_json(one.evidence).decode(),
+        "done": _DONE.dump_json(one.done).decode(),
+    }
+
+
+def _event(row: Row[Any]) -> KeptEvent:
+    return KeptEvent(
+        case=row.case,
+        version=row.version,
+        at=from_us(row.at),
+        what=What(row.what),
+        before=State(row.before),
+        after=State(row.after),
+        by=row.by,
+        reason=row.reason,
+        evidence=_EVIDENCE.validate_json(row.evidence),
+        uid=row.uid,
+        done=_DONE.validate_json(row.done),
+    )

@@ -1,0 +1,110 @@
+"""The tables of the desk, as the newest migration leaves them.
+
+Of whoever reports only the party is kept in the clear; all else is in the sealed original.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from sekisho.store.schema import metadata
+
+report = Table(  # numbered in the order of their coming
+    "report",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("received", BigInteger, nullable=False),
+    Column("is_queued", Boolean, nullable=False),
+    *(Column(name, Text) for name in ("format", "party", "refusal")),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("original", LargeBinary),  # sealed
+    Index("report_received", "received"),
+    Index("report_queued", "number", sqlite_where=text("is_queued"), postgresql_where=text("is_queued")),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("report", Integer, nullable=False, autoincrement=False),
+    Column("place", Integer, nullable=False, autoincrement=False),
+    Column("incidents", Integer, nullable=False),
+    *(Column(name, BigInteger) for name in ("moment", "line")),
+    Column("case", Integer),
+    *(Column(name, Text, nullable=False) for name in ("found", "party")),
+    *(Column(name, Text) for name in ("because", "weight", "judgement")),
+    Column("folded", LargeBinary, unique=True),
+    PrimaryKeyConstraint("report", "place", name="incident_pkey"),
+    Index("incident_case", "case", "moment"),
+    Index("incident_line", "line"),
+)
+
+desk_case = Table(  # a number is never given again
+    "desk_case",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in ("line", "since")),
+    Column("due", BigInteger),  # when time alone may change it
+    Column("version", Integer, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("state", "packed")),
+    Index(
+        "desk_case_open",
+        "line",
+        unique=True,  # one at a time
+        sqlite_where=text("is_open"),
+        postgresql_where=text("is_open"),
+    ),
+    Index("desk_case_line", "line", "number"),
+    Index("desk_case_due", "due"),
+    sqlite_autoincrement=True,
+)
+
+case_event = Table(  # only grows
+    "case_event",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("uid", BigInteger),
+    *(Column(name, Integer, nullable=False) for name in ("case", "version")),
+    *(Column(name, Text, nullable=False) for name in ("what", "before", "after", "by", "reason")),
+    *(Column(name, Text, nullable=False) for name in ("evidence", "done")),
+    Index("case_event_case", "case", "version", unique=True),
+)
+
+action = Table(
+    "action",
+    metadata,
+    Column("key", Text, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("line", "asked_for")),
+    Column("due", BigInteger),
+    Column("case", Integer, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("kind", "progress", "packed")),
+    PrimaryKeyConstraint("key", name="action_pkey"),
+    Index("action_line", "line", "kind"),
+    Index("action_case", "case"),
+    Index("action_due", "due"),
+    Index("action_progress", "progress", "asked_for"),
+)
+
+reporter = Table(
+    "reporter",
+    metadata,
+    Column("at", BigInteger, nullable=False),
+    Column("left", Double, nullable=False),
+    *(Column(name, Integer, nullable=False) for name in ("confirmed", "dismissed")),
+    Column("party", Text, nullable=False),
+    PrimaryKeyConstraint("party", name="reporter_pkey"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,179 @@
+"""Reports, what came of them, and how their reporters stand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Row, and_, delete, func, insert, select, update
+
+from sekisho.desk.case_values import Counted, Judgement
+from sekisho.desk.records import KeptIncident, KeptReport
+from sekisho.desk.report import Format
+from sekisho.desk.trust import Reporter, Weight
+from sekisho.store.desk_tables import incident, report, reporter
+from sekisho.store.door import Door
+from sekisho.store.held_lines import HELD_LINES
+from sekisho.store.moments import from_us, to_us
+
+FOLDED: Final = "folded"
+"""The weight of what one party has reported before."""
+
+_HOUR_US: Final = timedelta(hours=1) // timedelta(microseconds=1)
+_COUNT: Final = (Weight.SOUND, Weight.WEAK)
+_FEW: Final = 1_000
+
+
+class NumberedReport(NamedTuple):
+    """A report under its number."""
+
+    number: int
+    report: KeptReport
+
+
+class Reports(Door):
+    """Reports in a transaction."""
+
+    def add_report(self, one: KeptReport) -> tuple[int, bool]:
+        """Write a report; return its number, and whether it is new: the same original is written once."""
+        known = select(report.c.number).where(report.c.digest == one.digest)
+        found = self._connection.execute(known).scalar_one_or_none()
+        if found is not None:
+            return found, False
+        row = {
+            "received": to_us(one.received),
+            "is_queued": one.is_queued,
+            "format": one.format,
+            "party": one.party,
+            "refusal": one.refusal,
+            "digest": one.digest,
+            "original": one.original,
+        }
+        made = self._connection.execute(insert(report).values(row).returning(report.c.number))
+        number: int = made.scalar_one()
+        return number, True
+
+    def report(self, number: int) -> KeptReport | None:
+        """Return a report."""
+        row = self._connection.execute(select(report).where(report.c.number == number)).one_or_none()
+        return None if row is None else _report(row)
+
+    def queued_reports(self, after: int = 0, most: int = _FEW) -> tuple[NumberedReport, ...]:
+        """Return the next reports that people have to look at, the oldest first, without their originals."""
+        columns = (column for column in report.c if column is not report.c.original)
+        found = (
+            select(*columns)
+            .where(report.c.is_queued, report.c.number > after)
+            .order_by(report.c.number)
+            .limit(most)
+        )
+        rows = self._connection.execute(found)
+        return tuple(NumberedReport(row.number, _report(row, with_original=False)) for row in rows)
+
+    def report_seen(self, number: int) -> bool:
+        """Write that people have looked at a report; tell whether it was in their queue."""
+        seen = update(report).where(report.c.number == number, report.c.is_queued).values(is_queued=False)
+        return self._connection.execute(seen).rowcount > 0
+
+    def is_folded(self, key: bytes) -> bool:
+        """Tell whether the same was reported before by the same party."""
+        known = select(incident.c.report).where(incident.c.folded == key)
+        return self._connection.execute(known).first() is not None
+
+    def add_incident(self, one: KeptIncident) -> bool:
+        """Write what came of an incident; tell whether it counts, and not only for what is known already."""
+        is_known = one.folded is not None and self.is_folded(one.folded)
+        row = {
+            "report": one.report,
+            "place": one.place,
+            "incidents": one.incidents,
+            "moment": to_us(one.moment),
+            "line": one.line,
+            "case": one.case,
+            "found": one.found,
+            "party": one.party,
+            "because": None if one.because is None else one.because.name,
+            "weight": FOLDED if is_known else one.weight,
+            "folded": None if is_known else one.folded,
+        }
+        self._connection.execute(insert(incident).values(row))
+        return not is_known and one.weight in _COUNT
+
+    def counted_reports(self, case: int, since: datetime) -> tuple[Counted, ...]:
+        """Return what counts of a case's incidents from a moment on, folded by party, soundness and hour."""
+        of_case = (incident.c.case == case, incident.c.weight.in_(_COUNT), incident.c.moment >= to_us(since))
+        hour = incident.c.moment // _HOUR_US
+        found = (
+            select(
+                incident.c.party,
+                incident.c.weight,
+                func.min(incident.c.moment).label("first"),
+                func.sum(incident.c.incidents).label("incidents"),
+            )
+            .where(*of_case)
+            .group_by(incident.c.party, incident.c.weight, hour)
+            .order_by("first", incident.c.party, incident.c.weight)
+        )
+        return tuple(
+            Counted(row.party, from_us(row.first), int(row.incidents), row.weight == Weight.SOUND)
+            for row in self._connection.execute(found)
+        )
+
+    def reporter(self, party: str) -> Reporter | None:
+        """Return what is known of a party."""
+        row = self._connection.execute(select(reporter).where(reporter.c.party == party)).one_or_none()
+        if row is None:
+            return None
+        return Reporter(party, from_us(row.at), row.left, row.confirmed, row.dismissed)
+
+    def put_reporter(self, one: Reporter) -> None:
+        """Write what is known of a party."""
+        self._many.put(reporter, [(to_us(one.at), one.left, one.confirmed, one.dismissed, one.party)])
+
+    def judge_reports(self, case: int, judgement: Judgement) -> None:
+        """Let what people found of a case count for its reporters, instead of what they found before."""
+        mine = and_(incident.c.case == case, incident.c.weight.in_(_COUNT))
+        for old in Judgement:
+            self._count_judged(and_(mine, incident.c.judgement == old), old, -1)
+        self._connection.execute(update(incident).where(mine).values(judgement=judgement))
+        self._count_judged(mine, judgement, 1)
+
+    def forget_reports(self, before: datetime, most: int = _FEW) -> int:
+        """Forget reports that came before a moment, and what came of them; return how many.
+
+        What is in people's queue stays, and what speaks of a line whose evidence is held.
+        """
+        is_held = (
+            select(incident.c.report)
+            .where(incident.c.report == report.c.number, incident.c.line.in_(HELD_LINES))
+            .correlate(report)
+            .exists()
+        )
+        old = (
+            select(report.c.number)
+            .where(report.c.received < to_us(before), ~report.c.is_queued, ~is_held)
+            .order_by(report.c.received)
+            .limit(most)
+        )
+        numbers = self._connection.scalars(old).all()
+        self._connection.execute(delete(incident).where(incident.c.report.in_(numbers)))
+        self._connection.execute(delete(report).where(report.c.number.in_(numbers)))
+        return len(numbers)
+
+    def _count_judged(self, which: Any, judgement: Judgement, by: int) -> None:
+        column = reporter.c.confirmed if judgement is Judgement.CONFIRMED else reporter.c.dismissed
+        parties = select(incident.c.party).where(which).distinct()
+        counted = update(reporter).where(reporter.c.party.in_(parties)).values({column: column + by})
+        self._connection.execute(counted)
+
+
+def _report(row: Row[Any], *, with_original: bool = True) -> KeptReport:
+    return KeptReport(
+        received=from_us(row.received),
+        digest=row.digest,
+        original=row.original if with_original else None,
+        format=None if row.format is None else Format(row.format),
+        party=row.party,
+        refusal=row.refusal,
+        is_queued=bool(row.is_queued),
+    )

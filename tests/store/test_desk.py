@@ -1,0 +1,335 @@
+"""Reports, cases and actions in the store: together or not at all, once, and never forgotten while held."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import pytest
+from cryptography.fernet import Fernet
+
+from sekisho.desk.actions import Action, Happened, Progress, step
+from sekisho.desk.attribute import Because, Found
+from sekisho.desk.case_values import (
+    Case,
+    Counted,
+    Decision,
+    Event,
+    Evidence,
+    Judgement,
+    Kind,
+    State,
+    What,
+)
+from sekisho.desk.cases import decide, due, open_case
+from sekisho.desk.policy import Policy, evidence_of
+from sekisho.desk.records import KeptIncident, KeptReport
+from sekisho.desk.report import Format
+from sekisho.desk.trust import Weight, first_seen, folded
+from sekisho.outbox import Kind as LetterKind
+from sekisho.outbox import mail
+from sekisho.store import Store, StoreError
+from sekisho.store.forgetting import forget_desk
+from sekisho.store.sealing import Sealer, SealError
+from sekisho.store.store import Transaction
+from tests.store.values import HOME, at, lease
+
+POLICY = Policy()
+LINE = 1
+LATER = 40 * 86_400.0  # s
+PEOPLE = Event(What.SUSPEND, "yamada", "grave")
+
+
+def kept(original: bytes = b"one", received: float = 0, **more: object) -> KeptReport:
+    digest = sha256(original).digest()
+    return replace(KeptReport(at(received), digest, original, Format.ARF, "example.net"), **more)  # type: ignore[arg-type]
+
+
+def put(
+    transaction: Transaction,
+    case: Case,
+    original: bytes,
+    party: str = "example.net",
+    *,
+    seconds: float = 0,
+    weight: Weight = Weight.SOUND,
+    message: str | None = None,
+) -> bool:
+    """Write a report with one incident that is attributed to the line of a case."""
+    number, _ = transaction.add_report(kept(original, seconds, party=party))
+    key = folded(party, case.line, at(seconds), message or original.decode(), None)
+    if transaction.reporter(party) is None:
+        transaction.put_reporter(first_seen(party, at(seconds), 100))
+    return transaction.add_incident(
+        KeptIncident(
+            number,
+            0,
+            Found.ATTRIBUTED,
+            party,
+            weight=weight,
+            moment=at(seconds),
+            line=case.line,
+            case=case.number,
+            folded=key,
+        )
+    )
+
+
+def opened(transaction: Transaction, line: int = LINE, before: Case | None = None) -> Case:
+    case = open_case(0, line, "dynamic", at(0), before)
+    return transaction.add_case(case, due(case, POLICY))
+
+
+def happen(
+    transaction: Transaction, case: Case, event: Event, now: datetime, counted: tuple[Counted, ...] = ()
+) -> tuple[Decision, tuple[Action, ...]]:
+    decision = decide(case, event, now, POLICY, counted)
+    actions = transaction.put_decision(
+        case,
+        event,
+        decision,
+        now,
+        evidence=evidence_of(case, counted),
+        due=due(decision.case, POLICY, counted),
+    )
+    return decision, actions
+
+
+def test_a_report_is_written_once_whatever_is_sent_again(store: Store) -> None:
+    with store.transaction() as transaction:
+        number, is_new = transaction.add_report(kept())
+        assert is_new
+        assert transaction.add_report(kept(received=5)) == (number, False)
+        assert transaction.add_report(kept(b"two"))[1]
+    with store.reading() as transaction:
+        assert transaction.report(number) == kept()
+        assert transaction.report(99) is None
+
+
+def test_what_is_not_understood_waits_for_people(store: Store) -> None:
+    with store.transaction() as transaction:
+        first, _ = transaction.add_report(kept(format=None, refusal="it has no source", is_queued=True))
+        transaction.add_report(kept(b"two"))
+        third, _ = transaction.add_report(kept(b"three", is_queued=True))
+        assert [one.number for one in transaction.queued_reports()] == [first, third]
+        assert [one.number for one in transaction.queued_reports(after=first)] == [third]
+        told = transaction.queued_reports()[0].report
+        assert (told.refusal, told.original) == ("it has no source", None)
+        assert transaction.report_seen(first)
+        assert not transaction.report_seen(first)
+        assert [one.number for one in transaction.queued_reports()] == [third]
+
+
+def test_the_same_counts_once_and_the_rest_is_folded_by_party_and_hour(store: Store) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        assert put(transaction, case, b"a", message="m")
+        assert not put(transaction, case, b"a again", message="m")
+        assert put(transaction, case, b"b", seconds=60)
+        assert put(transaction, case, b"c", "example.org", seconds=120, weight=Weight.WEAK)
+        assert not put(transaction, case, b"d", "example.com", seconds=120, weight=Weight.DOUBTED)
+        assert put(transaction, case, b"e", seconds=3_600)
+        number, _ = transaction.add_report(kept(b"f"))
+        doubt = KeptIncident(number, 1, Found.AMBIGUOUS, "example.net", Because.ZONE)
+        assert not transaction.add_incident(doubt)
+        assert transaction.counted_reports(case.number, at(0)) == (
+            Counted("example.net", at(0), 2),
+            Counted("example.org", at(120), 1, is_sound=False),
+            Counted("example.net", at(3_600), 1),
+        )
+        assert transaction.counted_reports(case.number, at(130)) == (Counted("example.net", at(3_600), 1),)
+        assert transaction.counted_reports(case.number + 1, at(0)) == ()
+
+
+def test_a_case_goes_from_reports_to_suspension_with_all_that_was_done(store: Store) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        for party in ("a.net", "b.net", "c.net"):
+            put(transaction, case, party.encode(), party)
+        counted = transaction.counted_reports(case.number, at(-100))
+        decision, (limit,) = happen(transaction, case, Event(What.REPORT), at(1), counted)
+        assert (limit.kind, limit.progress) == (Kind.LIMIT, Progress.WAITING)
+    with store.transaction() as transaction:
+        read = transaction.case(case.number)
+        assert read == decision.case == transaction.last_case(LINE)
+        assert read is not None
+        assert transaction.open_cases() == (read,)
+        assert transaction.due_cases(at(14 * 86_400 + 1)) == (read,)
+        assert transaction.due_cases(at(14 * 86_400)) == ()
+        suspended, (port25,) = happen(transaction, read, PEOPLE, at(2))
+        assert transaction.unconfirmed_actions() == (limit, port25)
+        assert transaction.due_actions(at(1)) == (limit,)
+        done = step(step(port25, Happened.ASKED, at(3)), Happened.SEEN, at(4))
+        transaction.put_action(done)
+    with store.transaction() as transaction:
+        restored, lifts = happen(
+            transaction, suspended.case, Event(What.RESTORE, "suzuki", "a mistake"), at(5)
+        )
+        assert restored.case.state is State.RESTORED
+        assert {one.key for one in transaction.unconfirmed_actions()} == {one.key for one in lifts}
+        before = transaction.action(port25.key)
+        assert before is not None
+        assert before.progress is Progress.OVERTAKEN
+        assert len(transaction.case_actions(case.number)) == 4
+        assert transaction.open_cases() == ()
+        events = transaction.case_events(case.number)
+    assert [(one.what, one.after, one.by, one.version) for one in events] == [
+        (What.REPORT, State.LIMITED, "sekishod", 1),
+        (What.SUSPEND, State.SUSPENDED, "yamada", 2),
+        (What.RESTORE, State.RESTORED, "suzuki", 3),
+    ]
+    assert events[0].evidence == Evidence(3, 3, at(0), at(0))
+    assert events[0].done == ("tell", "impose")
+
+
+def test_a_line_has_one_open_case_and_no_number_is_given_twice(store: Store) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+    with pytest.raises(StoreError), store.transaction() as transaction:
+        opened(transaction)
+    with store.transaction() as transaction:
+        dismissed, _ = happen(transaction, case, Event(What.DISMISS, "sato", "false"), at(1))
+        assert transaction.forget_cases(at(2)) == 1
+        assert transaction.case(case.number) is None
+        assert transaction.case_events(case.number) == ()
+        again = opened(transaction, before=dismissed.case)
+        assert again.number > case.number
+
+
+def test_a_decision_on_what_was_changed_meanwhile_is_not_written(store: Store) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        happen(transaction, case, PEOPLE, at(1))
+    with (
+        pytest.raises(StoreError, match="was changed meanwhile: read it again"),
+        store.transaction() as twice,
+    ):
+        happen(twice, case, PEOPLE, at(1))
+    with store.reading() as transaction:
+        assert len(transaction.case_actions(case.number)) == 1
+
+
+@pytest.fixture
+def broken_off(store: Store) -> Store:
+    """A store in which a whole decision was made, with its letter, and was never committed."""
+
+    def begin() -> None:
+        with store.transaction() as transaction:
+            case = opened(transaction)
+            put(transaction, case, b"a")
+            happen(transaction, case, PEOPLE, at(1))
+            transaction.put_letters([mail("1-1-suspension", "a@b.net", "suspended", "…", at(1))])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        begin()
+    return store
+
+
+def test_a_case_its_actions_and_its_letters_are_written_together_or_not_at_all(broken_off: Store) -> None:
+    with broken_off.reading() as transaction:
+        assert transaction.open_cases() == ()
+        assert transaction.unconfirmed_actions() == ()
+        assert transaction.due_letters(LetterKind.MAIL, at(9), 9) == ()
+        assert transaction.reporter("example.net") is None
+        assert transaction.report(1) is None
+
+
+def test_what_people_find_counts_once_a_case_and_can_be_found_otherwise(store: Store) -> None:
+    def standing() -> list[tuple[int, int]]:
+        found = [transaction.reporter(party) for party in ("a.net", "b.net", "c.net")]
+        return [(one.confirmed, one.dismissed) for one in found if one is not None]
+
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        for original, party in ((b"1", "a.net"), (b"2", "a.net"), (b"3", "b.net")):
+            put(transaction, case, original, party)
+        put(transaction, case, b"4", "c.net", weight=Weight.TOO_MANY)
+        suspended, _ = happen(transaction, case, PEOPLE, at(1))
+        assert standing() == [(1, 0), (1, 0), (0, 0)]
+        put(transaction, case, b"5", "c.net", seconds=2)
+        happen(transaction, suspended.case, Event(What.DISMISS, "sato", "false"), at(3))
+        assert standing() == [(0, 1), (0, 1), (0, 1)]
+        transaction.judge_reports(case.number, Judgement.CONFIRMED)
+        assert standing() == [(1, 0), (1, 0), (1, 0)]
+
+
+def test_reports_are_forgotten_in_their_time_but_not_those_of_a_held_line_or_of_the_queue(
+    store: Store,
+) -> None:
+    with store.transaction() as transaction:
+        case, other = opened(transaction), opened(transaction, line=2)
+        put(transaction, case, b"held")
+        put(transaction, other, b"gone")
+        transaction.add_report(kept(b"queued", is_queued=True))
+        put(transaction, other, b"young", seconds=LATER)
+        held, _ = happen(transaction, case, Event(What.HOLD, "yamada", "a complaint"), at(1))
+        transaction.change_leases([], [lease(0, 10, LINE), lease(20, line=2)])
+        assert transaction.forget_reports(at(LATER - 1)) == 1
+        assert transaction.forget_reports(at(LATER - 1)) == 0
+        assert len(transaction.counted_reports(case.number, at(-1))) == 1
+        assert len(transaction.counted_reports(other.number, at(-1))) == 1
+        transaction.forget_leases(at(LATER))
+        assert transaction.keeps_evidence()
+        assert len(list(transaction.leases_of(LINE, at(-1)))) == 1  # as an order for the line would have it
+        happen(transaction, held.case, Event(What.RELEASE, "yamada", "it is over"), at(2))
+        assert transaction.forget_reports(at(LATER - 1)) == 1
+        transaction.forget_leases(at(LATER))
+        assert list(transaction.leases_of(LINE, at(-1))) == []
+        assert HOME in transaction.latest([HOME])
+        assert not transaction.keeps_evidence()
+
+
+def test_a_case_is_kept_as_long_as_a_report_of_it(store: Store) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        put(transaction, case, b"a")
+        happen(transaction, case, Event(What.DISMISS, "sato", "false"), at(1))
+    assert sum(forget_desk(store, at(0), at(2))) == 0
+    assert sum(forget_desk(store, at(2), at(0.5))) == 1
+    assert sum(forget_desk(store, at(2), at(2))) == 1
+
+
+def test_a_reporter_is_written_and_read(store: Store) -> None:
+    reporter = replace(first_seen("例え.jp", at(0), 100), left=99.5, dismissed=2)
+    with store.transaction() as transaction:
+        transaction.put_reporter(reporter)
+        transaction.put_reporter(replace(reporter, at=at(1)))
+        assert transaction.reporter("例え.jp") == replace(reporter, at=at(1))
+
+
+def test_when_to_look_at_a_case_again_is_written_without_changing_it(store: Store) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        transaction.put_due(case.number, at(0) + timedelta(days=99))
+        assert transaction.due_cases(at(0) + POLICY.quiet) == ()
+        transaction.put_due(case.number, None)
+        assert transaction.due_cases(at(LATER * 99)) == ()
+        assert transaction.case(case.number) == case
+
+
+def test_an_original_is_opened_by_its_key_alone_and_is_no_others() -> None:
+    old, new = Fernet.generate_key(), Fernet.generate_key()
+    original = b"Received: from line.example" * 100
+    sealed = Sealer(old).seal(original)
+    assert original[:20] not in sealed
+    digest = sha256(original).digest()
+    both = Sealer(new + b"\n" + old + b"\n")
+    assert both.open(sealed, digest) == original
+    with pytest.raises(SealError, match="add the key that it was sealed with"):
+        Sealer(new).open(sealed, digest)
+    with pytest.raises(SealError, match="another report's"):
+        both.open(sealed, sha256(b"other").digest())
+    with pytest.raises(SealError, match="add the key"):
+        both.open(sealed[:-1] + bytes([sealed[-1] ^ 1]), digest)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"\n \n", "has no key"), (b"correct horse", "line 1 of the file is no key")]
+)
+def test_a_key_file_that_cannot_be_used_is_told_without_its_words(content: bytes, why: str) -> None:
+    with pytest.raises(SealError, match=why) as told:
+        Sealer(content)
+    assert "openssl rand" in str(told.value)
+    assert "horse" not in str(told.value)
