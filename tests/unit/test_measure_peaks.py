@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, concurrency_bucket
 from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE, binned
-from sekisho.measure.peaks import CAPS, HOUR, LATE, busiest, is_turn_due, is_whole, lines_met
+from sekisho.measure.peaks import CAPS, HOUR, LATE, busiest, is_turn_due, is_whole, lines_met, published
 from sekisho.model import ClassPeaks, Peaks
 
 NINE = datetime(2027, 3, 1, 9, tzinfo=UTC)
@@ -62,3 +62,30 @@ def test_the_busiest_hour_is_of_the_class_asked_for() -> None:
     ]
     assert busiest(hours, "dynamic") is hours[1]
     assert busiest(hours, "fixed") is None
+
+
+def test_what_is_told_of_an_hour_leaves_out_few_lines_and_what_would_give_them_away() -> None:
+    classes = {
+        ("dynamic", 0): ClassPeaks((500, 80, 30, 20, 11, 3)),
+        ("dynamic", 1): ClassPeaks((100, 20)),
+        ("fixed", 0): ClassPeaks((4,)),
+    }
+    hour = Peaks(NINE + SECOND, NINE + HOUR, classes)
+    told = published(hour, "dynamic")
+    assert (told["1"], told["2"], told["6-10"]) == (600, 100, None)
+    assert lines_met(told, 1)[1] is None
+    assert set(published(hour, "fixed").values()) == {None}
+
+
+@given(st.lists(st.integers(0, 60), max_size=CONCURRENCY_BUCKETS))
+def test_no_few_lines_are_ever_told(lines: list[int]) -> None:
+    told = published(Peaks(NINE, NINE + HOUR, {("dynamic", 0): ClassPeaks(tuple(lines))}), "dynamic")
+    assert all(count is None or count >= 10 for count in told.values())
+    assert sum(count is None for count in told.values()) != 1  # the total would give it away
+
+
+def test_an_hour_of_many_lines_is_told_whole() -> None:
+    lines = tuple([40] * CONCURRENCY_BUCKETS)
+    told = published(Peaks(NINE, NINE + HOUR, {("dynamic", 0): ClassPeaks(lines)}), "dynamic")
+    assert told == binned(SESSIONS_AT_ONCE, lines)
+    assert lines_met(told, 5) == (40 * (CONCURRENCY_BUCKETS - 5),) * 2

@@ -221,3 +221,18 @@ def top(name: Name = None, config: NameFrom = None) -> None:
         watch(meant(name, config))
     except (AnswerError, AwayError) as error:
         raise fail(error) from error
+
+
+@gate.command()
+def caps(
+    config: File,
+    days: Annotated[
+        int, typer.Option(min=1, max=366, help="Look for the busiest hour of the last days.")
+    ] = 7,
+    as_json: Json = False,
+) -> None:
+    """Tell how many lines each cap would have met, by the most sessions that lines had at once in an hour."""
+    from sekisho.cli.caps import tell_caps
+    from sekisho.cli.files import usable
+
+    tell_caps(usable(config), days, as_json=as_json)

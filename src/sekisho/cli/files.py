@@ -8,9 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic_core import PydanticCustomError
 
-from sekisho.config import Checked, Problem, Severity, digest, errors, parse
+from sekisho.cli.common import FAILED, fail
+from sekisho.config import Checked, Config, Problem, Severity, digest, errors, parse
 from sekisho.config.values import read_name
 
 
@@ -21,6 +23,19 @@ class BadNameError(Exception):
 def read_config(file: Path) -> Checked:
     """Read and check a configuration. Raises OSError."""
     return parse(file.read_bytes())
+
+
+def usable(file: Path) -> Config:
+    """Read a configuration that can be used; tell what is wrong with it on the way."""
+    try:
+        checked = read_config(file)
+    except OSError as error:
+        raise fail(f"{file} cannot be read: {error.strerror}") from error
+    if checked.problems:
+        typer.echo(told(file, checked), err=True)
+    if checked.config is None:
+        raise typer.Exit(FAILED)
+    return checked.config
 
 
 def good_name(name: str) -> str:

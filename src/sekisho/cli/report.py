@@ -55,7 +55,7 @@ def tell_report(config: Config, language: Language, files: Files) -> None:
     if files.pdf is not None and shutil.which(_BROWSER) is None:
         raise fail(f"--pdf needs {_BROWSER}, which is not installed: install Debian's package `{_BROWSER}`")
     try:
-        with reading_only(_url(config)) as transaction:
+        with reading_only(store_url(config)) as transaction:
             report = read_report(config, transaction, datetime.now(UTC))
     except StoreError as error:
         raise fail(error) from error
@@ -112,7 +112,8 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     return make_report(facts, hours.series)
 
 
-def _url(config: Config) -> str:
+def store_url(config: Config) -> str:
+    """Return where the daemon of a configuration keeps its store."""
     return config.kept.url or f"sqlite:///{STATE}/{config.gate.name}.db"
 
 

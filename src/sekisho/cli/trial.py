@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sekisho.cli.common import FAILED, File, Name, NameFrom, asked, fail, print_json
+from sekisho.cli.common import File, Name, NameFrom, asked, fail, print_json
 from sekisho.cli.trial_words import Language
 
 if TYPE_CHECKING:
@@ -157,16 +157,9 @@ def _protocol(config: Path) -> TrialProtocol:
 
 def read_trial(config: Path) -> Config:
     """Read a configuration with a trial; tell what is wrong with it on the way."""
-    from sekisho.cli.files import read_config, told
+    from sekisho.cli.files import usable
 
-    try:
-        checked = read_config(config)
-    except OSError as error:
-        raise fail(f"{config} cannot be read: {error.strerror}") from error
-    if checked.problems:
-        typer.echo(told(config, checked), err=True)
-    if checked.config is None:
-        raise typer.Exit(FAILED)
-    if checked.config.trial is None:
+    read = usable(config)
+    if read.trial is None:
         raise fail(f"{config} has no [trial]: docs/trial.md tells how one is written")
-    return checked.config
+    return read

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE
+from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE, binned
+from sekisho.measure.cells import Cell, Dimension, Ledger, Table
+from sekisho.measure.publish import publish
+from sekisho.measure.suppress import Rules
+from sekisho.measure.windows import Size, window_at
 from sekisho.model import Peaks
 
 HOUR: Final = timedelta(hours=1)
@@ -15,6 +21,10 @@ LATE: Final = timedelta(seconds=5)
 
 CAPS: Final[Mapping[int, int]] = {1: 1, 2: 2, 5: 3, 10: 4, 16: 5, 64: 6}
 """The caps that the bins can answer for, and how many of the bins have no line that such a cap would meet."""
+
+
+STATISTIC: Final = "lines by their most sessions at once"
+_UTC: Final = ZoneInfo("UTC")  # whatever zone a trial has: turns are at the hours of this one
 
 
 def is_turn_due(since: datetime, now: datetime) -> bool:
@@ -28,6 +38,26 @@ def is_whole(peaks: Peaks) -> bool:
     return peaks.since <= begin + LATE and begin + HOUR <= peaks.until <= begin + HOUR + LATE
 
 
+def published(hour: Peaks, class_name: str) -> dict[str, int | None]:
+    """Return what may be told of a class in a whole hour: lines by the bin of their peak; None: suppressed.
+
+    Always of the same table, so that nothing else was ever published of that hour, and of each class by
+    itself, since no total of classes is ever told. Raises NotPublishableError.
+    """
+    lines: list[int] = []
+    for (name, _), one in hour.classes.items():
+        if name == class_name:
+            lines = [a + b for a, b in zip_longest(lines, one.lines, fillvalue=0)]
+    shape = (Dimension(SESSIONS_AT_ONCE, BINS[SESSIONS_AT_ONCE], apart=True),)
+    cells: dict[tuple[str, ...], Cell] = {
+        (peak,): Cell(count, count, min(count, 1)) for peak, count in binned(SESSIONS_AT_ONCE, lines).items()
+    }
+    window = window_at(Size.HOUR, hour.since, _UTC)
+    table = Table(f"{STATISTIC}: {class_name}", window, shape, cells)
+    shown, _ = publish(table, Ledger(), Rules(), _UTC)
+    return {peak: shown.cells[(peak,)] for peak in BINS[SESSIONS_AT_ONCE]}
+
+
 def lines_met(lines: Mapping[str, int | None], cap: int) -> tuple[int, int | None]:
     """Return the least and the most lines that a cap would have met: those with more sessions at once.
 
@@ -39,11 +69,11 @@ def lines_met(lines: Mapping[str, int | None], cap: int) -> tuple[int, int | Non
 
 
 def busiest(hours: Iterable[Peaks], class_name: str) -> Peaks | None:
-    """Return the hour in which the most lines of a class had sessions, the earliest of several."""
+    """Return the whole hour in which the most lines of a class had sessions, the earliest of several."""
     most: tuple[int, Peaks] | None = None
     for hour in hours:
         lines = sum(sum(one.lines) for (name, _), one in hour.classes.items() if name == class_name)
-        if lines and (most is None or lines > most[0]):
+        if lines and is_whole(hour) and (most is None or lines > most[0]):
             most = lines, hour
     return None if most is None else most[1]
 
