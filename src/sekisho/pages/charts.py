@@ -70,7 +70,8 @@ def shares(days: Sequence[tuple[date, float]], title: str) -> Markup:
             f'<rect x="{at}" y="5" width="{width:.2f}" height="{60 - full:.1f}" fill="#fca5a5"/>'
             f'<rect x="{at}" y="{65 - full:.1f}" width="{width:.2f}" height="{full}" fill="#6b7280"/>'
         )
-    for at, anchor, day in ((0, "start", days[0][0]), (_WIDTH, "end", days[-1][0])):
+    ends = ((0, "start", days[0][0]), (_WIDTH, "end", days[-1][0]))
+    for at, anchor, day in ends[: len(days)]:
         parts.append(f'<text x="{at}" y="84" text-anchor="{anchor}" {_FONT}>{day}</text>')
     return _svg(parts, _HEIGHT, title)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +13,8 @@ from rich.text import Text
 from sekisho.pages.report import Rows, report_sections
 from sekisho.pages.voice import Language
 from sekisho.trial.report_values import Report
+
+_NARROW: Final = 10  # columns: a head of one longer word may be parted
 
 
 def report_parts(report: Report, language: Language) -> Iterator[RenderableType]:
@@ -29,7 +33,8 @@ def report_parts(report: Report, language: Language) -> Iterator[RenderableType]
 def _table(rows: Rows) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in rows.columns:
-        table.add_column(Text(column), overflow="fold")
+        longest = max(map(cell_len, column.split()), default=0)
+        table.add_column(Text(column), overflow="fold", min_width=min(longest, _NARROW))
     for row in rows.rows:
         table.add_row(*map(Text, row))
     return table
