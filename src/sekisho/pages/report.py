@@ -139,7 +139,9 @@ class _Teller:
         name = self.say(str(one.outcome))
         outcome = self.say("primary", outcome=name) if one.is_primary else name
         effect = one.effect
-        checks = self._check(one.carry_over), self._check(one.placebo)
+        checks = tuple(
+            "" if check == effect else self._check(check) for check in (one.carry_over, one.placebo)
+        )
         if isinstance(effect, NotKnown):
             return one.class_name, outcome, self.why(effect), "", *(("",) if has_p else ()), "", *checks
         p = () if not has_p else ("" if effect.p is None else f"{effect.p:.2g}",)
@@ -282,7 +284,7 @@ class _Teller:
 
 
 def _percent(value: float) -> str:
-    return f"{value:+.1f} %" if isfinite(value) else "∞"
+    return f"{value:+.1f}\u00a0%" if isfinite(value) else "∞"
 
 
 def _ends(effect: Estimate) -> tuple[float, float, float]:
