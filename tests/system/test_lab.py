@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,65 +14,9 @@ import pytest
 
 from sekisho.lab.phases import MINIMUM_SECONDS
 from sekisho.lab.programs import LINE_NAMES, RECONNECTING
+from tests.system.laboratory import END_SECONDS, LAB, end, inside, left, read_to, start
 
-LAB = (sys.executable, "-m", "sekisho.lab", "run", "--seconds", f"{MINIMUM_SECONDS:g}")
-# Every program of the laboratory ends within seconds of being asked; a loaded machine needs more.
-END_SECONDS = 60.0
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """Start a laboratory, its words on one pipe."""
-    return subprocess.Popen(
-        (*LAB, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-    )
-
-
-def end(process: subprocess.Popen[str]) -> str:
-    """Wait for its end and return what else it said."""
-    try:
-        said, _ = process.communicate(timeout=2 * MINIMUM_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=END_SECONDS)
-        raise
-    return said
-
-
-def read_to(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
-    """Read what it says until a line matches."""
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if match := re.search(pattern, line):
-            return match
-    raise AssertionError(f"it ended without {pattern!r}: {''.join(said)}")
-
-
-def inside(run: str) -> set[int]:
-    """Name the run's network namespaces by inode, which outlives their names."""
-    return {path.stat().st_ino for path in Path("/run/netns").glob(f"sekisho-lab-{run}-*")}
-
-
-def left(run: str, namespaces: set[int]) -> list[str]:
-    """List what a run has left on the machine."""
-    paths = [
-        *Path("/run/netns").glob(f"sekisho-lab-{run}-*"),
-        *Path(tempfile.gettempdir()).glob(f"sekisho-lab-{run}-*"),
-        *Path("/sys/fs/bpf/sekisho").glob(f"lab-{run}*"),
-        *Path("/run/sekisho").glob(f"lab-{run}*"),
-    ]
-    return [*map(str, paths), *processes_in(namespaces)]
-
-
-def processes_in(namespaces: set[int]) -> Iterator[str]:
-    """List processes in network namespaces; a zombie is in none."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "ns/net").stat().st_ino in namespaces:
-                yield (process / "cmdline").read_text().replace("\0", " ")
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
+RUN = ("run", "--seconds", f"{MINIMUM_SECONDS:g}")
 
 
 @dataclass
@@ -92,7 +33,7 @@ class Whole:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """The smallest laboratory, begun with the first test of this file."""
     json_file = tmp_path_factory.mktemp("lab") / "lab.json"
-    with start("--json", str(json_file)) as process:
+    with start(*RUN, "--json", str(json_file)) as process:
         run = read_to(process, r"namespaces sekisho-lab-(\w+)-")[1]
         read_to(process, "attach the gate")
         yield Whole(process, run, inside(run), json_file)
@@ -119,7 +60,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     ],
 )
 def test_an_early_end_leaves_nothing_behind(whole: Whole, number: signal.Signals, moment: str) -> None:
-    with start() as process:
+    with start(*RUN) as process:
         run = read_to(process, r"namespaces sekisho-lab-(\w+)-")[1]
         read_to(process, moment)
         namespaces = inside(run)
@@ -132,7 +73,7 @@ def test_an_early_end_leaves_nothing_behind(whole: Whole, number: signal.Signals
 
 
 def test_too_few_seconds_are_refused_in_a_sentence() -> None:
-    done = subprocess.run((*LAB[:-1], "10"), capture_output=True, text=True, timeout=END_SECONDS)
+    done = subprocess.run((*LAB, *RUN[:-1], "10"), capture_output=True, text=True, timeout=END_SECONDS)
     assert done.returncode == 2
     assert f"use --seconds {MINIMUM_SECONDS:g} or more" in done.stderr
 

@@ -15,11 +15,13 @@ from sekisho.lab import gate, office, processes, programs, topology
 from sekisho.lab.interrupts import Interrupts
 from sekisho.lab.laboratory import START_SECONDS, Lab
 from sekisho.lab.nas import Nas
-from sekisho.lab.phases import MINIMUM_SECONDS, plan
 from sekisho.lab.progress import Screen
 from sekisho.lab.tables import tables
 from sekisho.lab.topology import LabError, Topology
 from sekisho.lab.traffic import Bots, Writers
+from sekisho.model import Limit
+
+GATE_UP = "sekisho gate up"  # among the programs that run until the end
 
 
 def lay_out(stack: ExitStack, stopping: Interrupts, screen: Screen) -> Lab:
@@ -33,8 +35,11 @@ def lay_out(stack: ExitStack, stopping: Interrupts, screen: Screen) -> Lab:
     return Lab(net, directory, stopping, screen, bots, writers)
 
 
-def build(lab: Lab, stack: ExitStack) -> Nas:
-    """Start all but the traffic; the lines are up when this returns. Raises LabError, Interrupted."""
+def build(lab: Lab, stack: ExitStack, limit: Limit) -> Nas:
+    """Start all but the traffic, the gate with a limit; the lines are up when this returns.
+
+    Raises LabError, Interrupted.
+    """
     lab.screen.step(f"build the namespaces {lab.net.prefix}-…")
     stack.callback(topology.remove, lab.net)
     stack.callback(_end_all, lab.net)
@@ -49,7 +54,7 @@ def build(lab: Lab, stack: ExitStack) -> Nas:
     etc = office.lay_out(lab.directory / "office")
     lab.serve("postfix", lab.net.line("office").namespace, office.start_argv(etc))
     lab.screen.step("attach the gate")
-    _attach(lab, stack)
+    _attach(lab, stack, limit)
     lab.until(lambda: office.is_up(etc), START_SECONDS, "Postfix did not start")
     lab.screen.step("bring the lines up by RADIUS accounting")
     nas = Nas(lab.net, lab.directory, stack.enter_context(tables(gate.name(lab.net.run))), lab.check)
@@ -72,8 +77,8 @@ def _end_all(net: Topology) -> None:
             raise LabError(f"processes in {net.prefix}-… do not end: {found}; end them by hand")
 
 
-def _attach(lab: Lab, stack: ExitStack) -> None:
-    lab.config.write_text(gate.config(lab.net.run, plan(MINIMUM_SECONDS)[0].limit, lab.directory))
+def _attach(lab: Lab, stack: ExitStack, limit: Limit) -> None:
+    lab.config.write_text(gate.config(lab.net.run, limit, lab.directory))
     secret = lab.directory / programs.RADIUS_SECRET
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(24) + "\n")
@@ -82,7 +87,7 @@ def _attach(lab: Lab, stack: ExitStack) -> None:
         address = lab.directory / "ready"
         ready.bind(str(address))
         argv = ("env", f"NOTIFY_SOCKET={address}", *gate.up_argv(lab.config))
-        lab.serve("sekisho gate up", lab.net.gate, argv)
+        lab.serve(GATE_UP, lab.net.gate, argv)
         lab.until(lambda: _told_ready(ready), START_SECONDS, "the gate was not attached")
 
 
@@ -96,7 +101,7 @@ def _told_ready(manager: socket.socket) -> bool:
 
 def _detach(lab: Lab) -> None:
     """Take the gate down; in the namespace, since a clsact filter lives there."""
-    processes.end([lab.servers["sekisho gate up"].pid])
+    processes.end([lab.servers[GATE_UP].pid])
     argv = ("nsenter", f"--net=/run/netns/{lab.net.gate}", "--", *gate.down_argv(lab.config))
     done = subprocess.run(argv, capture_output=True, text=True, check=False, start_new_session=True)
     if done.returncode:

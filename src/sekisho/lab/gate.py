@@ -90,6 +90,11 @@ def down_argv(config_file: Path) -> tuple[str, ...]:
     return (str(COMMAND), "gate", "down", "--config", str(config_file))
 
 
+def trial_argv(config_file: Path, act: str) -> tuple[str, ...]:
+    """Act on the trial, or ask about it; the answer is JSON."""
+    return (str(COMMAND), "trial", act, "--json", "--config", str(config_file))
+
+
 def counts(status: str) -> GateCounts:
     """Read the class's counters from `gate status --json`. Raises LabError when they are not there."""
     try:

@@ -27,6 +27,7 @@ class Screen:
         )
         self._task: TaskID | None = None
         self._plain_at = 0.0
+        self._part = ""
 
     def __enter__(self) -> Self:
         """Begin to draw."""
@@ -44,15 +45,26 @@ class Screen:
         if self._task is not None:
             self._bars.update(self._task, total=1, completed=1)
         self._task = self._bars.add_task(text, total=None, rates="")
-        self._plain_at = 0.0
+        self._plain_at, self._part = 0.0, ""
         if not self._console.is_terminal:
             self._console.print(text)
+
+    def rename(self, text: str) -> None:
+        """Say what of the step is under way from now on."""
+        self._part = text
+        if self._task is not None:
+            self._bars.update(self._task, description=text)
+
+    def say(self, text: str) -> None:
+        """Say something that stays on the screen."""
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def show(self, elapsed: float, total: float, spam_per_minute: float, honest_per_minute: float) -> None:
         """Show how far the step is, in seconds, and what goes through at the moment."""
         rates = f"spam {spam_per_minute:6,.0f}/min   honest {honest_per_minute:4,.0f}/min"
         if self._task is not None:
             self._bars.update(self._task, total=total, completed=min(elapsed, total), rates=rates)
-        if not self._console.is_terminal and elapsed - self._plain_at >= _PLAIN_SECONDS:
+        if not self._console.is_terminal and elapsed // _PLAIN_SECONDS > self._plain_at // _PLAIN_SECONDS:
             self._plain_at = elapsed
-            self._console.print(f"  {elapsed:3.0f} of {total:.0f} s   {rates}")
+            part = f"   {self._part}" if self._part else ""
+            self._console.print(f"  {elapsed:3.0f} of {total:.0f} s   {rates}{part}", soft_wrap=True)

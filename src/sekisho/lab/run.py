@@ -10,19 +10,17 @@ from dataclasses import dataclass, replace
 
 from sekisho.lab import gate, lines, measure, office, programs
 from sekisho.lab.build import build, lay_out
+from sekisho.lab.drain import drain
 from sekisho.lab.interrupts import interrupts
 from sekisho.lab.laboratory import Lab
 from sekisho.lab.nas import Nas
-from sekisho.lab.phases import AFTER_SECONDS, MINIMUM_SECONDS, SETUP_SECONDS, Phase, describe, plan
+from sekisho.lab.phases import MINIMUM_SECONDS, SETUP_SECONDS, Phase, describe, plan
 from sekisho.lab.progress import Screen
 from sekisho.lab.result import Result
 from sekisho.lab.topology import LabError
-from sekisho.lab.traffic import outstanding
 
 _RATE_SECONDS = 10.0  # the rates on the screen are those of the last seconds
 _BIN_SECONDS = 1.0
-# Letters under way when the sending ends: Postfix gives a connect 30 s, then its queue is flushed.
-_DRAIN_SECONDS = 45.0
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,11 @@ def run(seconds: float, screen: Screen) -> Result:
 def _measured(lab: Lab, stack: ExitStack, end: float) -> Result:
     """Build the laboratory, go through the phases until about `end` (monotonic), compute the figures."""
     began = time.monotonic()
-    nas = build(lab, stack)
+    nas = build(lab, stack, plan(MINIMUM_SECONDS)[0].limit)
     phases = plan(max(end - time.monotonic() + SETUP_SECONDS, MINIMUM_SECONDS))
     passed = _phases(lab, nas, phases)
     ended = time.time()
-    _drain(lab)
+    drain(lab)
     accounting = _come_down(lab, nas, passed)
     written, failed, etc = lab.writers.letters, lab.writers.failed, lab.writers.postfix
     bots = {bot.line: bot.sessions for bot in programs.BOTS}
@@ -138,23 +136,3 @@ def _pass(lab: Lab, nas: Nas, began: float, end: float, until: float) -> int:
         most = max(most, nas.sessions(programs.TWOFOLD))
         lab.screen.show(now - began, end - began, *measure.rates(lab.arrived, time.time(), _RATE_SECONDS))
     return most
-
-
-def _drain(lab: Lab) -> None:
-    """Stop the sending and wait for letters under way; the office's deferred ones are tried again."""
-    lab.screen.step("wait for letters under way")
-    lab.bots.stop(*(bot.line for bot in programs.BOTS))
-    lab.writers.stop()
-    deadline = time.monotonic() + _DRAIN_SECONDS
-    flushed = False
-    while _under_way(lab) and time.monotonic() < deadline:
-        lab.tick()
-        if not flushed and time.monotonic() > deadline - _DRAIN_SECONDS + AFTER_SECONDS:
-            flushed = True
-            lab.command(office.flush_argv(lab.writers.postfix), "`postqueue -f`")
-
-
-def _under_way(lab: Lab) -> bool:
-    arrived = {receipt.letter for receipt in lab.arrived if receipt.letter is not None}
-    waiting = outstanding(lab.writers.letters, arrived, lab.writers.failed)
-    return bool(waiting or lab.writers.sending or office.queued(lab.writers.postfix))

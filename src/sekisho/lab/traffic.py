@@ -70,7 +70,7 @@ class Bots:
 
 @dataclass
 class Writers:
-    """The honest lines: each writes a letter every LETTER_SECONDS, whether or not the last has arrived."""
+    """The honest lines: each writes a letter every `gap` seconds, whether or not the last has arrived."""
 
     net: Topology
     postfix: Path
@@ -79,17 +79,18 @@ class Writers:
     failed: set[str] = field(default_factory=set)
     sending: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     due: dict[str, float] = field(default_factory=dict)
+    gap: float = LETTER_SECONDS
 
     def start(self, now: float) -> None:
         """Plan the first letters, spread over one interval; `now` in seconds since the epoch."""
-        gap = LETTER_SECONDS / len(programs.SENDERS)
-        self.due = {sender.line: now + number * gap for number, sender in enumerate(programs.SENDERS)}
+        apart = self.gap / len(programs.SENDERS)
+        self.due = {sender.line: now + number * apart for number, sender in enumerate(programs.SENDERS)}
 
     def tick(self, now: float) -> None:
         """Write the letters that are due and see how those under way ended."""
         for sender in programs.SENDERS:
             if self.due.get(sender.line, now + 1) <= now:
-                self.due[sender.line] += LETTER_SECONDS
+                self.due[sender.line] += self.gap
                 self._write(sender, now)
         for letter, process in list(self.sending.items()):
             if process.poll() is not None:
