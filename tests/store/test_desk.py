@@ -326,10 +326,9 @@ def test_an_original_is_opened_by_its_key_alone_and_is_no_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "why"), [(b"\n \n", "has no key"), (b"correct horse", "line 1 of the file is no key")]
+    ("content", "why"), [(b"\n \n", "it has no key"), (b"correct horse", "line 1 is no key")]
 )
 def test_a_key_file_that_cannot_be_used_is_told_without_its_words(content: bytes, why: str) -> None:
     with pytest.raises(SealError, match=why) as told:
         Sealer(content)
-    assert "openssl rand" in str(told.value)
     assert "horse" not in str(told.value)

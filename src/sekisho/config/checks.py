@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from sekisho.config.alerts import check_alerts
+from sekisho.config.desk_checks import check_desk, desk_delays_ms
+from sekisho.config.desk_draft import desk_users
 from sekisho.config.draft import Draft
 from sekisho.config.holdings import Place, check_holdings, count_addresses, overlaps
 from sekisho.config.problems import Finding, Path, Severity, dotted
@@ -55,6 +57,7 @@ def _check(draft: Draft) -> Iterator[Finding]:
     yield from check_radius(draft)
     yield from check_trial(draft)
     yield from check_alerts(draft.alerts)
+    yield from check_desk(draft)
 
 
 def _interfaces(gate: GateTable) -> Iterator[Finding]:
@@ -144,12 +147,12 @@ def _numbers(draft: Draft) -> Iterator[Finding]:
             ("class",), f"{len(draft.declared)} classes are more than the gate's {MAX_CLASSES}", "merge some"
         )
     of_classes = {table.delay_ms for table in draft.classes.values()}
-    delays = (of_classes | trial_delays_ms(draft.trial)) - {0}
+    delays = (of_classes | trial_delays_ms(draft.trial) | desk_delays_ms(draft.desk)) - {0}
     if len(delays) > MAX_BANKS:
         yield Finding(
             ("class",),
             f"{len(delays)} different delays are more than the gate's {MAX_BANKS} banks of queues",
-            "let some classes, or phases of the trial, share a delay",
+            "let some classes, phases of the trial, or the desk's limits, share a delay",
         )
 
 
@@ -205,7 +208,7 @@ def _pool_line(path: Path, pool: PoolTable) -> Iterator[Finding]:
 
 def _unknown_classes(draft: Draft) -> Iterator[Finding]:
     known = ", ".join(f'"{name}"' for name in sorted(draft.declared)) or "none"
-    for path, name in (*draft.users, *trial_users(draft.trial)):
+    for path, name in (*draft.users, *trial_users(draft.trial), *desk_users(draft.desk)):
         if name not in draft.declared:
             yield Finding(
                 path,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sekisho.config.alerts import AlertsTable
 from sekisho.config.alerts_draft import read_alerts
+from sekisho.config.desk_draft import DeskDraft, finish_desk, read_desk
 from sekisho.config.explain import unknown_key
 from sekisho.config.problems import Finding, Path
 from sekisho.config.reader import Reader
@@ -29,8 +30,8 @@ from sekisho.config.schema import (
 from sekisho.config.trial_draft import TrialDraft, finish_trial, read_trial
 
 _TOP_KEYS = (
-    *("alerts", "class", "gate", "kea", "line", "lines", "map", "nat", "pool", "radacct", "radius", "store"),
-    "trial",
+    *("alerts", "class", "desk", "gate", "kea", "line", "lines", "map", "nat", "pool", "radacct", "radius"),
+    *("store", "trial"),
 )
 
 
@@ -57,6 +58,7 @@ class Draft:
     radacct: RadacctTable | None
     trial: TrialDraft | None
     alerts: AlertsTable | None
+    desk: DeskDraft | None
     users: tuple[tuple[Path, str], ...]
     told: frozenset[Path]
 
@@ -85,6 +87,7 @@ def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
         radacct=reader.optional(RadacctTable, data, "radacct"),
         trial=read_trial(reader, data),
         alerts=read_alerts(reader, data),
+        desk=read_desk(reader, data),
         users=(
             *_users("pool", pools),
             *_users("line", lines),
@@ -115,6 +118,7 @@ def finish(draft: Draft) -> Config:
         radacct=draft.radacct,
         trial=None if draft.trial is None else finish_trial(draft.trial),
         alerts=draft.alerts,
+        desk=None if draft.desk is None else finish_desk(draft.desk),
     )
 
 

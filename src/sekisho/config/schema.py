@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from sekisho.config.alerts import AlertsTable
+from sekisho.config.desk import DeskTable
 from sekisho.config.listen import ClientField, ListenField, NasField
 from sekisho.config.places import DatabaseUrl, ListFile, StoreUrl, Zone
 from sekisho.config.table import Table
@@ -211,6 +212,7 @@ class Config(BaseModel):
     radacct: RadacctTable | None = None
     trial: TrialTable | None = None
     alerts: AlertsTable | None = None
+    desk: DeskTable | None = None
 
     @property
     def kept(self) -> StoreTable:
@@ -219,8 +221,8 @@ class Config(BaseModel):
 
     @property
     def keeps_lines(self) -> bool:
-        """Tell whether there is a store: it is asked for, or a source of lines or the trial needs it."""
-        wanting = (self.store, self.radius, self.static_list, self.kea, self.radacct, self.trial)
+        """Tell whether there is a store: it is asked for, or a source of lines, trial or desk needs it."""
+        wanting = (self.store, self.radius, self.static_list, self.kea, self.radacct, self.trial, self.desk)
         return any(table is not None for table in wanting)
 
 

@@ -10,6 +10,7 @@ from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_clients, read_secret
 from sekisho.lines.static_list import CheckedList, ListKind, read_list
 from sekisho.outbox import SECRET_WAY_OUT, read_webhook_secret
+from sekisho.store.sealing import KEY_WAY_OUT, Sealer, SealError
 
 _MOST_TOLD = 20  # errors of a list in one go
 
@@ -45,6 +46,8 @@ def _beside(config: Config, directory: Path) -> Iterator[Finding]:
         yield from _of_url(directory / config.radacct.url_file)
     if config.alerts is not None and config.alerts.webhook is not None:
         yield from _of_webhook(directory / config.alerts.webhook.secret_file)
+    if config.desk is not None:
+        yield from _of_desk(directory / config.desk.key_file)
     if config.static_list is not None:
         yield from _of_list(config, config.static_list.file, directory)
 
@@ -64,6 +67,16 @@ def _of_webhook(file: Path) -> Iterator[Finding]:
         yield Finding(key, *error.args)
     except ValueError as error:
         yield Finding(key, f"{file}: {error}", SECRET_WAY_OUT)
+
+
+def _of_desk(file: Path) -> Iterator[Finding]:
+    key = ("desk", "key_file")
+    try:
+        Sealer(read_secret(file))
+    except SecretError as error:
+        yield Finding(key, *error.args)
+    except SealError as error:
+        yield Finding(key, f"{file}: {error}", KEY_WAY_OUT)
 
 
 def _of_list(config: Config, name: str, directory: Path) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ class Sealer:
         """Read keys; SealError says what is wrong with them, without them."""
         lines = [line.strip() for line in content.splitlines() if line.strip()]
         if not lines:
-            raise SealError(f"the file has no key: {KEY_WAY_OUT}")
+            raise SealError("it has no key")
         self._fernet = MultiFernet([_key(number, line) for number, line in enumerate(lines, 1)])
 
     def seal(self, original: bytes) -> bytes:
@@ -49,4 +49,4 @@ def _key(number: int, line: bytes) -> Fernet:
     try:
         return Fernet(line)
     except ValueError:
-        raise SealError(f"line {number} of the file is no key: {KEY_WAY_OUT}") from None
+        raise SealError(f"line {number} is no key") from None

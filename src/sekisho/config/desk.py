@@ -1,0 +1,87 @@
+"""How [desk] is written: what leads to what for each class, who has to say so, and what is kept how long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from sekisho.config.alerts import MailAddress
+from sekisho.config.table import Table
+from sekisho.config.values import Cap, Delay, Duration
+from sekisho.desk.case_values import Kind
+from sekisho.desk.policy import Policy, Step
+from sekisho.model import Excess, Limit, Mode
+
+_DAY_MS = 24 * 3_600_000
+_LONGEST_MS = 366 * _DAY_MS
+_MOST_REPORTERS = 1_000
+_MOST_INCIDENTS = 1_000_000
+_HIGHEST_RATE = 100_000
+_BUILT_IN = Policy()
+
+Days = Annotated[Duration, Field(ge=3_600_000, le=_LONGEST_MS)]
+Kept = Annotated[Duration, Field(ge=_DAY_MS)]
+
+
+class StepTable(Table):
+    """[desk.class.NAME] stop_request, limit, proposal: how many parties and incidents lead to it."""
+
+    reporters: Annotated[int, Field(strict=True, ge=1, le=_MOST_REPORTERS)] = Field(examples=["2"])
+    incidents: Annotated[int, Field(strict=True, ge=1, le=_MOST_INCIDENTS)] = 1
+    within_ms: Days = Field(alias="within", examples=['"7d"'])
+
+    @property
+    def step(self) -> Step:
+        """Return the step as a value; each party brings one incident at least."""
+        within = timedelta(milliseconds=self.within_ms)
+        return Step(self.reporters, max(self.reporters, self.incidents), within)
+
+
+class DeskClassTable(Table):
+    """[desk.class.NAME]: what the desk does about the lines of a class."""
+
+    grace_ms: Annotated[Duration, Field(le=_LONGEST_MS)] = Field(_DAY_MS, alias="grace")
+    stopped_ms: Days = Field(14 * _DAY_MS, alias="stopped")
+    cap: Cap = _BUILT_IN.own_limit.cap
+    delay_ms: Delay = Field(_BUILT_IN.own_limit.delay_ms, alias="delay")
+    excess: Excess = _BUILT_IN.own_limit.excess
+    limited_ms: Days = Field(30 * _DAY_MS, alias="limited")
+    suspension: Kind = _BUILT_IN.suspension
+    suspended_ms: Days = Field(30 * _DAY_MS, alias="suspended")
+    stop_request: Step | None = _BUILT_IN.stop_request
+    limit: Step | None = _BUILT_IN.limit
+    proposal: Step | None = _BUILT_IN.proposal
+
+    def policy(self, grave: frozenset[Kind]) -> Policy:
+        """Return it as a value."""
+        return Policy(
+            stop_request=self.stop_request,
+            limit=self.limit,
+            proposal=self.proposal,
+            grace=timedelta(milliseconds=self.grace_ms),
+            quiet=timedelta(milliseconds=self.stopped_ms),
+            own_limit=Limit(Mode.ENFORCE, self.cap, self.delay_ms, self.excess),
+            limited=timedelta(milliseconds=self.limited_ms),
+            suspension=self.suspension,
+            suspended=timedelta(milliseconds=self.suspended_ms),
+            grave=grave,
+        )
+
+
+class DeskTable(Table):
+    """[desk]: reports are taken in, and what is done about them.
+
+    `rate`: how many reports of one party count in an hour; `grave`: what needs two persons; `skew`: by how
+    much the clocks of reporters may differ from ours; `reports`, `cases`: how long these are kept.
+    """
+
+    key_file: Annotated[str, Field(strict=True, min_length=1)] = Field(examples=['"secrets/desk"'])
+    sender: MailAddress = Field(alias="from", examples=['"abuse@example.net"'])
+    grave: tuple[Kind, ...] = (Kind.LINE,)
+    rate: Annotated[int, Field(strict=True, ge=1, le=_HIGHEST_RATE)] = 100
+    skew_ms: Annotated[Duration, Field(le=3_600_000)] = Field(120_000, alias="skew")
+    reports_ms: Kept = Field(183 * _DAY_MS, alias="reports")
+    cases_ms: Kept = Field(1_095 * _DAY_MS, alias="cases")
+    classes: dict[str, DeskClassTable] = Field({}, alias="class")

@@ -1,0 +1,81 @@
+"""[desk] and the tables in it, each read on its own, so that a fault in one hides none in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sekisho.config.desk import DeskClassTable, DeskTable, StepTable
+from sekisho.config.problems import Finding, Path
+from sekisho.config.reader import Reader
+from sekisho.config.values import toml
+from sekisho.desk.policy import Step
+
+DESK: Path = ("desk",)
+CLASSES: Path = (*DESK, "class")
+STEPS = ("stop_request", "limit", "proposal")
+NEVER = "never"
+
+
+@dataclass(frozen=True)
+class DeskDraft:
+    """The tables of the desk that could be read."""
+
+    table: DeskTable | None
+    classes: Mapping[str, DeskClassTable]
+
+
+def read_desk(reader: Reader, data: Mapping[str, Any]) -> DeskDraft | None:
+    """Read [desk], if there is one, and what stands in it."""
+    if "desk" not in data:
+        return None
+    entry = data["desk"]
+    inner = entry if isinstance(entry, dict) else {}
+    own = {key: value for key, value in inner.items() if key != "class"}
+    return DeskDraft(
+        table=reader.table(DeskTable, own if isinstance(entry, dict) else entry, DESK),
+        classes=dict(_classes(reader, inner.get("class", {}))),
+    )
+
+
+def finish_desk(draft: DeskDraft) -> DeskTable:
+    """Make the desk of a draft in which nothing is wrong."""
+    if draft.table is None:
+        raise ValueError("a draft whose [desk] cannot be read has an error")
+    return draft.table.model_copy(update={"classes": dict(draft.classes)})
+
+
+def desk_users(draft: DeskDraft | None) -> Iterator[tuple[Path, str]]:
+    """Name the keys that name a class, which there must be."""
+    for name in () if draft is None else draft.classes:
+        yield (*CLASSES, name), name
+
+
+def _classes(reader: Reader, classes: Any) -> Iterator[tuple[str, DeskClassTable]]:
+    if not isinstance(classes, dict):
+        what = f"{toml(classes)} is no table"
+        reader.findings.append(Finding(CLASSES, what, "write it as [desk.class.NAME]"))
+        return
+    for name, entry in classes.items():
+        path: Path = (*CLASSES, name)
+        parts = entry if isinstance(entry, dict) else {}
+        own = {key: value for key, value in parts.items() if key not in STEPS}
+        table = reader.table(DeskClassTable, own if isinstance(entry, dict) else entry, path)
+        steps = dict(_steps(reader, parts, path))
+        if table is not None:
+            yield name, table.model_copy(update=steps)
+
+
+def _steps(reader: Reader, parts: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Step | None]]:
+    for key in STEPS:
+        entry = parts.get(key)
+        if entry == NEVER:
+            yield key, None
+        elif isinstance(entry, dict):
+            table = reader.table(StepTable, entry, (*path, key))
+            if table is not None:
+                yield key, table.step
+        elif entry is not None:
+            way_out = 'write it as in { reporters = 2, within = "7d" }, or "never"'
+            reader.findings.append(Finding((*path, key), f"{toml(entry)} is no step", way_out))

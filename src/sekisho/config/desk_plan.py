@@ -1,0 +1,34 @@
+"""From the tables of the desk to the policies of classes, and to what is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sekisho.config.desk import DeskClassTable
+from sekisho.config.schema import Config
+from sekisho.desk.attribute import Ours, ours
+from sekisho.desk.policy import Policy
+
+
+def policies_of(config: Config) -> Mapping[str, Policy]:
+    """Return the policy of each class; empty where there is no desk."""
+    desk = config.desk
+    if desk is None:
+        return {}
+    usual = DeskClassTable.model_validate({})
+    grave = frozenset(desk.grave)
+    return {name: desk.classes.get(name, usual).policy(grave) for name in config.classes}
+
+
+def ours_of(config: Config) -> Ours:
+    """Return what is ours: what lines hold by the file, and the exempt destinations as our mail servers."""
+    return ours(
+        (
+            *(pool.prefix for pool in config.pools),
+            *(held.network for line in config.lines for held in line.addresses),
+            *(table.ipv4 for table in config.maps),
+            *(table.ipv6 for table in config.maps),
+            *(table.outside for table in config.nats),
+        ),
+        config.gate.exempt,
+    )
