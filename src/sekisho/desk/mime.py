@@ -26,6 +26,7 @@ ENCLOSED = frozenset(
 
 _LONGEST_TYPE = 2_048  # characters of a Content-Type that are read
 _LONGEST_BOUNDARY = 200  # RFC 2046 §5.1.1 has 70
+_LONGEST_PADDING = 100  # bytes after a boundary on its line
 _MOST_LOOKALIKES = 10_000  # lines that begin as a boundary and are none
 
 _PARAMETER = re.compile(r';\s*([A-Za-z0-9*_-]{1,40})\s*=\s*(?:"([^"]*)"|([^;\s]*))')
@@ -109,19 +110,20 @@ def _between(data: bytes, part: Part) -> Iterator[tuple[int, int]]:
 
 def _boundaries(data: bytes, part: Part, mark: bytes) -> Iterator[tuple[int, int, bool]]:
     """Yield where each line of a boundary begins, where the next begins, and whether it is the last."""
-    at, lookalikes = part.begin, 0
-    while (at := data.find(mark, at, part.end)) >= 0:
-        newline = data.find(b"\n", at, part.end)
+    at, lookalikes = part.begin - 1, 0  # a body begins after a newline
+    while (at := data.find(b"\n" + mark, at, part.end)) >= 0:
+        after = at + 1 + len(mark)
+        newline = data.find(b"\n", after, min(part.end, after + _LONGEST_PADDING))
         line_end = part.end if newline < 0 else newline + 1
-        rest = data[at + len(mark) : min(line_end, at + len(mark) + 100)].strip()
-        if (at == part.begin or data[at - 1] == 0x0A) and rest in {b"", b"--"}:
-            yield at, line_end, rest == b"--"
-            at = line_end
+        rest = data[after : min(line_end, after + _LONGEST_PADDING)].strip()
+        if rest in {b"", b"--"}:
+            yield at + 1, line_end, rest == b"--"
+            at = line_end - 1
             continue
         lookalikes += 1
         if lookalikes > _MOST_LOOKALIKES:
             raise RefusedError(Why.TOO_MANY_PARTS, "too many lines that look like a boundary")
-        at += len(mark)
+        at = after
 
 
 def _type(header: Header, default: str = "text/plain") -> tuple[str, dict[str, str]]:

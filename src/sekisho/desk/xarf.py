@@ -33,6 +33,7 @@ from sekisho.desk.words import clean, mail_address, message_id
 _MAIL = frozenset({"spam", "bulk_messaging"})
 _ENCLOSED = frozenset({"message/rfc822", "text/email", "text/rfc822-headers"})
 _ALGORITHMS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}  # hexadecimal digits
+_MOST_MARKS = 5_000  # in JSON: what stands between its values, also where they are words
 _LARGEST = 5_242_880  # bytes of one piece of evidence: the schema's
 _SPACE = str.maketrans("", "", " \t\r\n")
 
@@ -73,6 +74,8 @@ class _Written(_Model):
 
 def parse(data: bytes, limits: Limits) -> Report:
     """Read a report; raise RefusedError."""
+    if sum(map(data.count, (b",", b":", b"[", b"{"))) > _MOST_MARKS:
+        raise RefusedError(Why.MALFORMED, "it is no XARF 4 report: it has too many values in it")
     try:
         written = _Written.model_validate_json(data)
     except ValidationError as error:
