@@ -12,10 +12,12 @@ OBJECT := src/sekisho/gate/gate.bpf.o
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
 
-demo: ## a small Internet on this machine, with a spam run that meets the gate
+demo: ## a small Internet on this machine: a spam run meets the gate, then a trial measures the effect
 	@tools/setup.sh demo
 	@$(MAKE) --no-print-directory bpf
 	@$(BIN)/sekisho lab run
+	@mkdir -p build
+	@$(BIN)/sekisho lab trial --html build/trial-report.html
 
 # Two at a time: most tests wait most of the time. By file: what is made once for a file is made once.
 test: ## every test but those on other kernels
