@@ -29,9 +29,9 @@ from sekisho.desk.report import Format
 from sekisho.desk.trust import Weight, first_seen, folded
 from sekisho.outbox import Kind as LetterKind
 from sekisho.outbox import mail
+from sekisho.sealing import Sealer, SealError
 from sekisho.store import Store, StoreError
 from sekisho.store.forgetting import forget_desk
-from sekisho.store.sealing import Sealer, SealError
 from sekisho.store.store import Transaction
 from tests.store.values import HOME, at, lease
 

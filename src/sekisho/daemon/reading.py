@@ -10,7 +10,7 @@ from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_clients, read_secret
 from sekisho.lines.static_list import CheckedList, ListKind, read_list
 from sekisho.outbox import SECRET_WAY_OUT, read_webhook_secret
-from sekisho.store.sealing import KEY_WAY_OUT, Sealer, SealError
+from sekisho.sealing import KEY_WAY_OUT, Sealer, SealError
 
 _MOST_TOLD = 20  # errors of a list in one go
 
