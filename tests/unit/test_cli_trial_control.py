@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ from sekisho.api import client
 from sekisho.api.asker import Peer
 from sekisho.api.client import socket_path
 from sekisho.cli import app
+from sekisho.daemon.guardrail_keeper import Looked
+from sekisho.outbox import mail
 from sekisho.plan import LimitChange
+from sekisho.trial.guardrails import What as Watched
+from sekisho.trial.watching import Point, Seen
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.keeping import TEXT
 from tests.unit.test_trial_doc import DOC
@@ -149,6 +154,38 @@ def documented(section: str) -> set[str]:
     return found
 
 
+def test_complaints_are_counted_and_shown_with_guardrails(site: Site) -> None:
+    assert told("complaint", "--count", "2", "--reason", "calls") == (
+        "trial spring: 2 complaints on 2026-04-03\n"
+    )
+    assert told("complaint", "--count", "3", "--on", "2026-04-02", "--reason", "a letter") == (
+        "trial spring: 3 complaints on 2026-04-02\n"
+    )
+    assert "2026-04-04 is to come: it is 2026-04-03 in Asia/Tokyo" in refused(
+        "complaint", "--count", "1", "--on", "2026-04-04", "--reason", "x"
+    )
+    for wrong, words in (("soon", "is no date"), ("2026-02-30", "is no day there is")):
+        assert words in refused("complaint", "--count", "1", "--on", wrong, "--reason", "x")
+    seen = (
+        Seen(Watched.GATE_ERRORS, 0.0, 0.0),
+        Seen(Watched.DELAY_P99, inf, 200.0),
+        Seen(Watched.LEASES, None, 900.0, "the plan's maintenance"),
+    )
+    site.office._looked = lambda: Looked("spring", site.now, seen)
+    with site.store.transaction() as transaction:
+        transaction.raise_paths("spring", [(site.now.date(), Point(Watched.GATE_ERRORS, 2.0, 0.0, site.now))])
+        transaction.put_letters([mail("one", "noc@example.net", "a", "b", site.now)])
+        transaction.letter_failed("one", 1, site.now, "the mail server is away")
+    assert told("status").splitlines()[-6:] == [
+        "guardrails, looked at 2026-04-03 12:00:00+09:00:",
+        "  gate-errors: 0 a minute, bound 0; highest of the day: 2026-04-03 2",
+        "  delay-p99: more than is measured ms, bound 200",
+        "  leases: not known: the plan's maintenance, bound 900",
+        "complaints: 2026-04-02 3, 2026-04-03 2",
+        "alerts not sent yet: 1, the oldest of 2026-04-03 12:00:00+09:00: the mail server is away",
+    ]
+
+
 def paths(value: Any, path: str = "") -> set[str]:
     if isinstance(value, list):
         return set().union(*(paths(one, f"{path}[]") for one in value)) if value else {path}
@@ -168,6 +205,12 @@ def test_every_key_is_documented_and_there(site: Site) -> None:
     assert paths(in_json("suspend", "--reason", "x")) == documented(
         "`sekisho trial suspend --json`, `sekisho trial resume --json`"
     )
+    assert paths(in_json("complaint", "--count", "2", "--reason", "calls")) == documented(
+        "`sekisho trial complaint --json`"
+    )
+    with site.store.transaction() as transaction:
+        seen = Point(Watched.DELAY_P99, inf, 200.0, site.now)
+        transaction.raise_paths("spring", [(site.now.date(), seen)])
     assert paths(in_json("status")) == documented("`sekisho trial status --json`")
     assert paths(in_json("log")) == documented("`sekisho trial log --json`")
     assert site.in_kernel != PHASE

@@ -29,6 +29,7 @@ class Action(StrEnum):
     TRIAL_REGISTER = "trial register"
     TRIAL_SUSPEND = "trial suspend"
     TRIAL_RESUME = "trial resume"
+    TRIAL_COMPLAINT = "trial complaint"
 
 
 class Request(BaseModel):

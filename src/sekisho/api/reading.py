@@ -34,6 +34,7 @@ NEEDED = {
     "reason": "say why: it is recorded",
     "address": 'write it as in "192.0.2.7"',
     "line": "name the line",
+    "count": "say how many there are",
 }
 
 
@@ -67,6 +68,18 @@ def read_until(value: object) -> datetime:
         return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=1)
     except (ValueError, OverflowError):
         raise fault(f"{toml(value)} is no day there is", _UNTIL_WAY_OUT) from None
+
+
+def read_day(value: object) -> date:
+    """Read a day; raise a fault that tells the way out."""
+    text = value if isinstance(value, str) else ""
+    way_out = 'write it as in "2026-12-31"'
+    if not _DAY.fullmatch(text):
+        raise fault(f"{toml(value)} is no date", way_out)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise fault(f"{toml(value)} is no day there is", way_out) from None
 
 
 def read_address(value: object) -> IpAddress:
@@ -123,6 +136,11 @@ Until = Annotated[
     datetime,
     PlainValidator(read_until),
     WithJsonSchema({"type": "string", "examples": ["2026-12-31", _MOMENT_EXAMPLE]}, mode="validation"),
+]
+Day = Annotated[
+    date,
+    PlainValidator(read_day),
+    WithJsonSchema({"type": "string", "format": "date"}, mode="validation"),
 ]
 AddressField = Annotated[
     IpAddress,

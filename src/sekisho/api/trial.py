@@ -10,7 +10,15 @@ from sekisho.api.asker import Asker, Peer
 from sekisho.api.line_models import Action
 from sekisho.api.problems import RefusalError
 from sekisho.api.recorded import recorded_route, without_values
-from sekisho.api.trial_models import ActAnswer, ReasonRequest, RegisterAnswer, TrialLog, TrialStatus
+from sekisho.api.trial_models import (
+    ActAnswer,
+    ComplaintAnswer,
+    ComplaintRequest,
+    ReasonRequest,
+    RegisterAnswer,
+    TrialLog,
+    TrialStatus,
+)
 
 NO_TRIAL = (
     409,
@@ -34,6 +42,9 @@ class TrialOffice(Protocol):
 
     def resume(self, request: ReasonRequest, peer: Peer) -> ActAnswer:
         """Let the plan go on."""
+
+    def complain(self, request: ComplaintRequest, peer: Peer) -> ComplaintAnswer:
+        """Count complaints of customers."""
 
     def log(self) -> TrialLog:
         """Tell what happened to the trial."""
@@ -78,6 +89,10 @@ def _recorded_router(office: TrialOffice) -> APIRouter:
     @router.post("/resume", name=Action.TRIAL_RESUME)
     def resume(request: ReasonRequest, peer: Asker) -> ActAnswer:
         return office.resume(request, peer)
+
+    @router.post("/complaint", name=Action.TRIAL_COMPLAINT)
+    def complain(request: ComplaintRequest, peer: Asker) -> ComplaintAnswer:
+        return office.complain(request, peer)
 
     return router
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from sekisho.api.line_models import Request
 from sekisho.api.models import BlockValue, LimitValue, Value
-from sekisho.api.reading import Said
+from sekisho.api.reading import Day, Said
 from sekisho.trial.events import What
+from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.standing import State
 
 
 class ReasonRequest(Request):
     """Suspend or resume the trial, and why."""
 
+    reason: Said
+
+
+class ComplaintRequest(Request):
+    """So many complaints of customers more on a day of the trial's zone, today if it is left out."""
+
+    count: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    on: Day | None = None
     reason: Said
 
 
@@ -60,8 +72,50 @@ class TrialClassValue(Value):
     block: BlockValue | None
 
 
+class GuardrailDayValue(Value):
+    """The highest value of a day beside its bound; null where it is beyond what is measured."""
+
+    day: date
+    value: float | None
+    bound: float
+
+
+class GuardrailValue(Value):
+    """What a guardrail sees: `value` beside `bound`, both in `unit`, or why it is `not_known`.
+
+    `beyond`: the value is higher than what is measured, and null. `days`: the last that anything is known of.
+    """
+
+    what: Watched
+    unit: str
+    bound: float
+    value: float | None
+    beyond: bool
+    not_known: str | None
+    days: tuple[GuardrailDayValue, ...]
+
+
+class ComplaintDayValue(Value):
+    """How many complaints there were on a day."""
+
+    day: date
+    count: int
+
+
+class AlertsValue(Value):
+    """Alerts that are not sent yet, since when the oldest, and why its last try failed."""
+
+    waiting: int
+    since: datetime | None
+    why: str | None
+
+
 class TrialStatus(Value):
-    """How the trial stands; `digest` is that of the plan in force, `store` why it is away, or `"ok"`."""
+    """How the trial stands; `digest` is that of the plan in force, `store` why it is away, or `"ok"`.
+
+    `looked_at`: when guardrails were looked at last; null while the trial does not run. `complaints` and
+    `alerts` are null where the store is away.
+    """
 
     name: str
     state: State
@@ -74,6 +128,10 @@ class TrialStatus(Value):
     suspension: SuspensionValue | None
     classes: Mapping[str, TrialClassValue]
     next_change: datetime | None
+    looked_at: datetime | None = None
+    guardrails: tuple[GuardrailValue, ...] = ()
+    complaints: tuple[ComplaintDayValue, ...] | None = None
+    alerts: AlertsValue | None = None
     store: str
 
 
@@ -92,6 +150,14 @@ class ActAnswer(Value):
     state: State
     suspension: SuspensionValue | None
     not_durable: str | None = None
+
+
+class ComplaintAnswer(Value):
+    """How many complaints of the day there are by now."""
+
+    name: str
+    day: date
+    count: int
 
 
 class TrialEventValue(Value):

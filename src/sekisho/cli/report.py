@@ -108,6 +108,10 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         reliefs_at_least=reliefs_at_least(transaction.totals(now).reliefs),
         published=published(held, hours, None, now),
         comparison=_comparison(config, protocol),
+        paths={
+            what: tuple((point.at, point.value, point.bound) for _, point in path)
+            for what, path in transaction.guardrail_paths(plan.name).items()
+        },
     )
     return make_report(facts, hours.series)
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sekisho.api.models import BlockValue
 from sekisho.api.trial_models import (
     ActAnswer,
+    AlertsValue,
     RegisterAnswer,
     Registration,
     SuspensionValue,
@@ -19,6 +20,9 @@ from sekisho.api.trial_models import (
 from sekisho.cli.show import limit_text
 from sekisho.trial.plan import Arm
 from sekisho.trial.standing import State
+
+MOST_DAYS = 14
+DAYS_TOLD = 3
 
 _NOT_REGISTERED = (
     "not registered: what comes of it is no experiment; `sekisho trial register` freezes the plan"
@@ -70,8 +74,34 @@ def _status(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:
         yield f"{name}: {limit_text(one.limit)}; {_why(one, status, zone)}"
     if status.next_change is not None:
         yield f"next change: {moment(status.next_change, zone)}"
+    yield from _guardrails(status, zone)
+    if status.complaints:
+        yield "complaints: " + ", ".join(f"{one.day} {one.count}" for one in status.complaints[-MOST_DAYS:])
+    if status.alerts is not None and status.alerts.waiting:
+        yield _alerts(status.alerts, zone)
     if status.store != "ok":
         yield f"the store is away: {status.store}"
+
+
+def _guardrails(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:
+    if status.looked_at is not None:
+        yield f"guardrails, looked at {moment(status.looked_at, zone)}:"
+    elif status.guardrails:
+        yield "guardrails, which are not looked at while the trial does not run:"
+    for one in status.guardrails:
+        now = f"not known: {one.not_known}" if one.not_known else f"{_amount(one.value)} {one.unit}"
+        days = "; ".join(f"{day.day} {_amount(day.value)}" for day in one.days[-DAYS_TOLD:])
+        highest = f"; highest of the day: {days}" if days else ""
+        yield f"  {one.what}: {now}, bound {one.bound:g}{highest}"
+
+
+def _amount(value: float | None) -> str:
+    return "more than is measured" if value is None else f"{value:.4g}"
+
+
+def _alerts(alerts: AlertsValue, zone: ZoneInfo) -> str:
+    since = "" if alerts.since is None else f", the oldest of {moment(alerts.since, zone)}"
+    return f"alerts not sent yet: {alerts.waiting}{since}{f': {alerts.why}' if alerts.why else ''}"
 
 
 def _suspension(suspension: SuspensionValue, zone: ZoneInfo) -> str:

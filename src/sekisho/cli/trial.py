@@ -117,6 +117,33 @@ def resume(reason: Reason, as_json: Json = False, name: Name = None, config: Nam
 
 
 @app.command()
+def complaint(
+    count: Annotated[int, typer.Option(min=1, help="How many complaints more there are.")],
+    reason: Reason,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="DATE", help="On which day of the trial's zone: today."),
+    ] = None,
+    as_json: Json = False,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Count complaints of customers, which stop the trial where they become more than is known from before.
+
+    What is entered stays, with who entered it.
+    """
+    from sekisho.api.trial_models import ComplaintAnswer
+
+    body = {"count": count, "reason": reason, **({} if on is None else {"on": on})}
+    answer = asked(name, config, "POST", "/v1/trial/complaint", body)
+    if as_json:
+        print_json(answer)
+    else:
+        done = ComplaintAnswer.model_validate(answer)
+        typer.echo(f"trial {done.name}: {done.count} complaints on {done.day}")
+
+
+@app.command()
 def log(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
     """Tell what happened to the trial, in order."""
     from sekisho.api.trial_models import TrialLog

@@ -194,7 +194,7 @@ def read_by_the_minute(
     gate: CountingGate, store: Store, equipment: Callable[[], Equipment]
 ) -> Iterator[MinuteReader]:
     """Let the gate be read by the minute, and its equipment with it."""
-    reader = MinuteReader(gate, store, boot=boot_id(), clocks=_clocks, equipment=equipment)
+    reader = MinuteReader(gate, store, boot=boot_id(), clocks=read_clocks, equipment=equipment)
     reader.start()
     try:
         yield reader
@@ -202,5 +202,6 @@ def read_by_the_minute(
         reader.stop()
 
 
-def _clocks() -> Moment:
+def read_clocks() -> Moment:
+    """Read both clocks."""
     return Moment(datetime.now(UTC), time.clock_gettime_ns(time.CLOCK_BOOTTIME))

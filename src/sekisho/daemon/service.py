@@ -36,7 +36,7 @@ from sekisho.daemon.reattaching import keep_attached, links_watched
 from sekisho.daemon.scraping import scraping
 from sekisho.daemon.server import Server, listening
 from sekisho.daemon.sources import FileList, Sources, running
-from sekisho.daemon.trial_at_work import expecting, following, kept_trial, running_trial
+from sekisho.daemon.trial_at_work import TrialAtWork, expecting, following, kept_trial, running_trial
 from sekisho.daemon.trial_keeper import TrialKeeper
 from sekisho.gate import GateError, Tables
 from sekisho.gate.hold import Hold
@@ -86,12 +86,15 @@ def serve(file: Path, config: Config) -> None:
             stack.enter_context(read_by_the_minute(keeper, lines.store, equipment.read)) if lines else None
         )
         peaks = stack.enter_context(peaks_kept(keeper, lines.store if lines else None))
-        if trial and minutes:
-            stack.enter_context(following(trial, keeper, minutes.look))
+        at_work = None
+        if trial and minutes and sources:
+            at_work = stack.enter_context(
+                following(trial, keeper, sources, file.parent, utc=utc, on_change=minutes.look)
+            )
         guest = _guest(config)
         guests = () if guest is None else (guest.pw_uid,)
         listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
-        asyncio.run(_Service(keeper, equipment, office, trial, minutes, peaks, guests).run(listener))
+        asyncio.run(_Service(keeper, equipment, office, at_work, minutes, peaks, guests).run(listener))
 
 
 def _allow_many_files() -> None:
@@ -210,7 +213,7 @@ class _Service:
     keeper: Keeper
     equipment: EquipmentReader
     lines: LinesAtWork | None
-    trial: TrialKeeper | None
+    trial: TrialAtWork | None
     minutes: MinuteReader | None
     peaks: PeakKeeper
     guests: tuple[int, ...]
@@ -266,7 +269,7 @@ class _Service:
         if self.lines is not None:
             self.lines.follow(config)
         if self.trial is not None:
-            self.trial.look()
+            self.trial.keeper.look()
         if self.minutes is not None:
             self.minutes.look()
 

@@ -18,7 +18,7 @@ from sekisho.daemon.radacct_rounds import RadacctRounds, open_radacct
 from sekisho.daemon.radius_process import RadiusProcess
 from sekisho.daemon.reading import read_file_list
 from sekisho.gate import GateError
-from sekisho.lines.radius_reception import Client
+from sekisho.lines.radius_reception import Client, Count
 from sekisho.lines.radius_secrets import read_clients
 from sekisho.lines.radius_server import RadiusState
 from sekisho.lines.static import StaticList
@@ -91,6 +91,17 @@ class Sources:
         if self._radacct is not None:
             counts["radacct"] = dict(self._radacct.counts)
         return counts
+
+    def taken(self) -> int | None:
+        """Return how often sources told of leases so far and it was kept; None: there is no source."""
+        taken = []
+        if self._radius is not None:
+            taken.append(_sums(self._radius.report().radius).get(Count.TAKEN, 0))
+        if self.kea is not None:
+            taken.append(self.kea.counts["taken"])
+        if self._radacct is not None:
+            taken.append(self._radacct.counts["taken"])
+        return sum(taken) if taken else None
 
     def _process(self, config: Config, table: RadiusTable) -> RadiusProcess:
         listen = [(str(one.address), one.port) for one in table.listen]

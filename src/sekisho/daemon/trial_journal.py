@@ -29,10 +29,14 @@ log = structlog.get_logger()
 
 
 class Noted(NamedTuple):
-    """What has happened, and the entry of the audit log that is written with it, without its outcome."""
+    """What has happened, and the entry of the audit log that is written with it, without its outcome.
+
+    `also` writes what else is to be durable with it, or not at all.
+    """
 
     event: Event
     entry: Entry | None = None
+    also: Callable[[Transaction], object] = lambda _: None
 
 
 class TrialJournal:
@@ -99,10 +103,11 @@ class TrialJournal:
             waiting = {one.event.at for one in self._waiting if one.event.what is What.SUSPENDED}
         return not suspension.is_assumed and suspension.since not in waiting
 
-    def note(self, event: Event, entry: Entry | None = None) -> None:
+    def note(self, noted: Noted) -> None:
         """Take down what has happened; it holds from now on, and is written soon."""
+        event = noted.event
         with self._state:
-            self._waiting.append(Noted(event, entry))
+            self._waiting.append(noted)
             if event.what is What.SUSPENDED:
                 self._suspensions[event.trial] = Suspension(event.at, event.by, event.reason, event.uid)
         self._bell.set()
@@ -174,7 +179,8 @@ class TrialJournal:
 
 
 def _write(transaction: Transaction, waiting: tuple[Noted, ...]) -> None:
-    for event, entry in waiting:
+    for event, entry, also in waiting:
+        also(transaction)
         transaction.add_trial_event(event)
         if entry is not None:
             transaction.record(replace(entry, outcome=event.what))

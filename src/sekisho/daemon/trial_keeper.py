@@ -15,12 +15,11 @@ from typing import Protocol
 import structlog
 
 from sekisho.api.problems import RefusalError
-from sekisho.audit import Entry
 from sekisho.config import Config
 from sekisho.config.trial_plan import plan_of
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.kept import Kept
-from sekisho.daemon.trial_journal import DAEMON, TrialJournal
+from sekisho.daemon.trial_journal import DAEMON, Noted, TrialJournal
 from sekisho.gate import GateError
 from sekisho.model import Limit
 from sekisho.store import Store, Transaction
@@ -113,14 +112,15 @@ class TrialKeeper:
         """Look at once: there is another configuration."""
         self._bell.set()
 
-    def suspend(self, event: Event, entry: Entry | None, judge: Callable[[], object]) -> str | None:
+    def suspend(self, noted: Noted, judge: Callable[[], object]) -> str | None:
         """Suspend a trial, effective with the next SYN; return why that is not durable yet, if so.
 
         `judge` raises where it cannot be. Raises GateError, and the gate is tried again then.
         """
         with self._acting:
             judge()
-            self.journal.note(event, entry)
+            self.journal.note(noted)
+            event = noted.event
             log.warning("trial suspended", trial=event.trial, by=event.by, reason=event.reason)
             try:
                 self._follow()
@@ -173,7 +173,7 @@ class TrialKeeper:
 
     def _note(self, trial: str, what: What, said: str) -> None:
         log.warning("trial", trial=trial, what=what, why=said)
-        self.journal.note(Event(self._utc(), trial, what, said, DAEMON))
+        self.journal.note(Noted(Event(self._utc(), trial, what, said, DAEMON)))
 
 
 def _tell(now: Standing | None, changed: tuple[str, ...] = ()) -> None:

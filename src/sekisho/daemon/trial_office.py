@@ -14,6 +14,8 @@ from sekisho.api.problems import RefusalError
 from sekisho.api.trial import NO_TRIAL
 from sekisho.api.trial_models import (
     ActAnswer,
+    ComplaintAnswer,
+    ComplaintRequest,
     ReasonRequest,
     RegisterAnswer,
     TrialLog,
@@ -21,8 +23,12 @@ from sekisho.api.trial_models import (
 )
 from sekisho.audit import Entry
 from sekisho.config.trial_plan import protocol_of
+from sekisho.daemon.guardrail_keeper import Looked
+from sekisho.daemon.guardrail_showing import KeptOfTrial, guardrails_shown, kept_of_trial
+from sekisho.daemon.guardrail_state import begin_anew
 from sekisho.daemon.kept import Kept
 from sekisho.daemon.recording import Act, Recorder, store_answers
+from sekisho.daemon.trial_journal import Noted
 from sekisho.daemon.trial_keeper import TrialKeeper
 from sekisho.daemon.trial_showing import (
     event_value,
@@ -31,6 +37,7 @@ from sekisho.daemon.trial_showing import (
     trial_status,
 )
 from sekisho.store import Store, StoreError, Transaction
+from sekisho.trial.complaints import Complaint, day_of, why_not_counted
 from sekisho.trial.events import Event, What
 from sekisho.trial.following import why_not_suspend
 from sekisho.trial.protocol import TrialProtocol
@@ -41,24 +48,35 @@ log = structlog.get_logger()
 
 
 class RunningTrial:
-    """The trial of a running daemon, as `api.trial.TrialOffice` wants it; `kept`: what is in force."""
+    """The trial of a running daemon, as `api.trial.TrialOffice` wants it; `kept`: what is in force.
+
+    `looked`: what guardrails saw last.
+    """
 
     def __init__(
-        self, store: Store, keeper: TrialKeeper, *, kept: Callable[[], Kept], utc: Callable[[], datetime]
+        self,
+        store: Store,
+        keeper: TrialKeeper,
+        *,
+        kept: Callable[[], Kept],
+        utc: Callable[[], datetime],
+        looked: Callable[[], Looked | None] = lambda: None,
     ) -> None:
         self._store, self._keeper, self._kept, self._utc = store, keeper, kept, utc
+        self._looked = looked
         self._recorder = Recorder(store, utc)
 
     def status(self) -> TrialStatus:
         """Tell how the trial stands."""
         protocol, standing = self._trial()
-        versions: tuple[Version, ...] | StoreError
+        kept: KeptOfTrial | StoreError
         try:
             with self._store.reading() as transaction:
-                versions = transaction.trial_versions(protocol.plan.name)
+                kept = kept_of_trial(transaction, protocol.plan.name)
         except StoreError as error:
-            versions = error
-        return trial_status(protocol, standing, self._kept(), versions, is_durable=self._is_durable(standing))
+            kept = error
+        status = trial_status(protocol, standing, self._kept(), kept, is_durable=self._is_durable(standing))
+        return status.model_copy(update=guardrails_shown(protocol.plan.name, self._looked(), kept))
 
     def register(self, peer: Peer) -> RegisterAnswer:
         """Freeze the plan in force under its digest."""
@@ -95,7 +113,7 @@ class RunningTrial:
                 self._refuse(act, peer, why_not)
                 raise RefusalError(409, "not-suspended", "Nothing is suspended", why_not)
 
-        return self._answer(self._keeper.suspend(event, entry, judge))
+        return self._answer(self._keeper.suspend(Noted(event, entry), judge))
 
     def resume(self, request: ReasonRequest, peer: Peer) -> ActAnswer:
         """Let the plan go on."""
@@ -111,12 +129,32 @@ class RunningTrial:
                     detail = f"trial {name!r} is not suspended: there is nothing to do"
                     raise RefusalError(409, "not-resumed", "Nothing is resumed", detail)
                 transaction.add_trial_event(event)
+                begin_anew(transaction, name, event.at)
                 return None, What.RESUMED
 
             self._recorder.carry_out(act, peer, work)
 
         self._keeper.resume(event, write)
         return self._answer(None)
+
+    def complain(self, request: ComplaintRequest, peer: Peer) -> ComplaintAnswer:
+        """Count complaints of customers."""
+        plan = self._trial_for(Action.TRIAL_COMPLAINT, peer)[0].plan
+        now = self._utc()
+        day = request.on or day_of(plan, now)
+        act = Act(Action.TRIAL_COMPLAINT, plan.name, reference=request.reason)
+        why_not = why_not_counted(plan, day, now)
+        if why_not is not None:
+            self._refuse(act, peer, why_not)
+            raise RefusalError(409, "not-counted", "Nothing is counted", why_not)
+
+        def work(transaction: Transaction, entry: Entry) -> tuple[int, str]:
+            told = Complaint(entry.at, day, request.count, request.reason, entry.user, entry.uid)
+            transaction.add_complaint(plan.name, told)
+            return transaction.complaints_by_day(plan.name)[day], f"{request.count} more on {day}"
+
+        count = self._recorder.carry_out(act, peer, work)
+        return ComplaintAnswer(name=plan.name, day=day, count=count)
 
     def log(self) -> TrialLog:
         """Tell what happened to the trial."""

@@ -15,6 +15,7 @@ from sekisho.api.trial_models import (
     TrialStatus,
 )
 from sekisho.daemon.describe import block_value
+from sekisho.daemon.guardrail_showing import KeptOfTrial
 from sekisho.daemon.kept import Kept
 from sekisho.store import StoreError
 from sekisho.trial.events import Event, Suspension
@@ -27,11 +28,14 @@ def trial_status(
     protocol: TrialProtocol,
     standing: Standing,
     kept: Kept,
-    versions: tuple[Version, ...] | StoreError,
+    of_store: KeptOfTrial | StoreError,
     *,
     is_durable: bool,
 ) -> TrialStatus:
-    """Show how a trial stands; `versions`: what is registered of it, or why that is not known."""
+    """Show how a trial stands; `of_store`: what the store knows of it, or why that is not known."""
+    versions: tuple[Version, ...] | StoreError = (
+        of_store if isinstance(of_store, StoreError) else of_store.versions
+    )
     digest = sha256(canonical(protocol).encode()).hexdigest()
     plan, limits = protocol.plan, kept.limits()
     last = None if isinstance(versions, StoreError) or not versions else versions[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from sqlalchemy import func, select
@@ -14,6 +14,9 @@ from sekisho.store.schema import trial_event
 from sekisho.trial.events import What as Happened
 from sekisho.trial.guardrails import What
 from sekisho.trial.watching import Point
+
+Paths = Mapping[What, tuple[tuple[date, Point], ...]]
+"""The highest point of each day, by what it is of."""
 
 
 class GuardrailRows(Door):
@@ -45,14 +48,14 @@ class GuardrailRows(Door):
             )
             before = self._connection.execute(select(trial_path.c.value).where(*key)).scalar_one_or_none()
             if before is None or point.value > before:
-                row = (to_us(point.at), point.value, point.bound, trial, point.what, day.isoformat())
+                row = (to_us(point.at), point.value, point.bound, trial, str(point.what), day.isoformat())
                 self._many.put(trial_path, [row])
 
-    def guardrail_paths(self, trial: str) -> dict[What, tuple[Point, ...]]:
-        """Return the points of each day, in order, by what they are of."""
+    def guardrail_paths(self, trial: str) -> Paths:
+        """Return the point of each day, in order, by what they are of."""
         found = select(trial_path).where(trial_path.c.trial == trial).order_by(trial_path.c.day)
-        paths: dict[What, list[Point]] = {}
+        paths: dict[What, list[tuple[date, Point]]] = {}
         for row in self._connection.execute(found):
             point = Point(What(row.what), row.value, row.bound, from_us(row.at))
-            paths.setdefault(point.what, []).append(point)
+            paths.setdefault(point.what, []).append((date.fromisoformat(row.day), point))
         return {what: tuple(points) for what, points in paths.items()}

@@ -289,6 +289,21 @@ def _resting(measured: Measured) -> str | None:
     return "the plan's maintenance" if measured.resting else None
 
 
+def share_difference(limited: tuple[int, int], unlimited: tuple[int, int]) -> float | Unknown:
+    """Return a day's difference in percentage points; each share is so many, of so many."""
+    if not limited[1] or not unlimited[1]:
+        return Unknown(f"no session while {'limited' if not limited[1] else 'not limited'}")
+    return 100 * (limited[0] / limited[1] - unlimited[0] / unlimited[1])
+
+
+UNITS: Final[Mapping[What, str]] = {
+    What.COMPLAINTS: "evidence",
+    What.DIFFERENCE: "percentage points",
+    What.GATE_ERRORS: "a minute",
+    What.BYPASS: "s",
+    What.DELAY_P99: "ms",
+    What.LEASES: "s",
+}
 _SAID: Final[Mapping[What, str]] = {
     What.COMPLAINTS: "complaints have become more: evidence {value}, bound {bound}",
     What.DIFFERENCE: "the daily difference is at least {value} percentage points, harmless up to {bound}",

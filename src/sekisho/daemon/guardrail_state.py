@@ -1,0 +1,96 @@
+"""What guardrails know of a trial, in the store: read, begun anew, and days compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from sekisho.measure.readings import Timing
+from sekisho.store import Transaction
+from sekisho.store.minutes_asked import Asked, Per
+from sekisho.trial.complaints import Complaint
+from sekisho.trial.plan import Arm
+from sekisho.trial.protocol import HarmOutcome, TrialProtocol
+from sekisho.trial.walltime import DAY, day_begin
+from sekisho.trial.watch_written import read_watch, written_watch
+from sekisho.trial.watching import Unknown, Watch, begun, days_due, share_difference
+
+# What a share is of: the columns that are added up for it, and for the whole.
+_SHARES: Final[Mapping[HarmOutcome, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    HarmOutcome.REFUSED: (("refused",), ("attempted",)),
+    HarmOutcome.UNFINISHED: (("closed_time",), ("closed_fin", "closed_rst", "closed_time")),
+}
+_SETTLED: Final = timedelta(minutes=5)  # after a day's end its last minutes are written
+
+log = structlog.get_logger()
+
+
+class Known(NamedTuple):
+    """What the store knows: the state, complaints that it has not counted, and differences of days."""
+
+    watch: Watch
+    complaints: tuple[Complaint, ...]
+    days: Mapping[date, float | Unknown]
+
+
+def read_known(
+    transaction: Transaction, protocol: TrialProtocol, gate: str, before: Watch | None, now: datetime
+) -> Known:
+    """Read what is known; `before`: the state of the last look of this process, if it is still of use."""
+    trial = protocol.plan.name
+    resumption = transaction.resumptions(trial)
+    watch = before
+    if watch is None or watch.resumption != resumption:
+        watch = _stored(transaction, trial)
+    if watch is None or watch.resumption != resumption:
+        watch = begun(now, resumption=resumption, complaint=_last(transaction, trial) if resumption else 0)
+    days = {
+        day: _difference(transaction, protocol, gate, day)
+        for day in days_due(watch, protocol, now - _SETTLED)
+    }
+    return Known(watch, transaction.complaints_after(trial, watch.complaint), days)
+
+
+def begin_anew(transaction: Transaction, trial: str, at: datetime) -> None:
+    """Write the state of a trial that this transaction has resumed: nothing of before counts."""
+    watch = begun(at, resumption=transaction.resumptions(trial), complaint=_last(transaction, trial))
+    transaction.put_watch(trial, written_watch(watch))
+
+
+def _stored(transaction: Transaction, trial: str) -> Watch | None:
+    packed = transaction.watch(trial)
+    if packed is None:
+        return None
+    try:
+        return read_watch(packed)
+    except ValueError as error:
+        log.error("guardrails begin anew, which is our fault", trial=trial, why=str(error))  # noqa: TRY400 - the message says it all
+        return None
+
+
+def _last(transaction: Transaction, trial: str) -> int:
+    return max((one.number for one in transaction.complaints_after(trial, 0)), default=0)
+
+
+def _difference(transaction: Transaction, protocol: TrialProtocol, gate: str, day: date) -> float | Unknown:
+    """Return by how much a share was more on a day while limited by lot than while not."""
+    rule = protocol.guardrails.difference
+    if rule is None:
+        return Unknown("no difference is watched")
+    part, whole = _SHARES[rule.of]
+    zone, classes = ZoneInfo(protocol.plan.zone), {name for name, _ in protocol.plan.own}
+    asked = Asked(day_begin(zone, day), day_begin(zone, day + DAY), gate)
+    shares = {str(Arm.ON): [0, 0], str(Arm.OFF): [0, 0]}
+    for one in transaction.counted(asked, Per.MINUTE, (*part, *whole)):
+        share = shares.get(one.held.arm)
+        is_known = one.timing is Timing.KNOWN and one.class_name in classes
+        if share is None or one.held.washout or not is_known:
+            continue
+        share[0] += sum(one.sums[: len(part)])
+        share[1] += sum(one.sums[len(part) :])
+    (limited, of_limited), (unlimited, of_unlimited) = shares.values()
+    return share_difference((limited, of_limited), (unlimited, of_unlimited))

@@ -1,0 +1,70 @@
+"""What guardrails know, their paths, and complaints, in the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from math import inf
+
+from sekisho.store import Store
+from sekisho.trial.complaints import Complaint
+from sekisho.trial.events import Event, What
+from sekisho.trial.guardrails import What as Watched
+from sekisho.trial.watching import Point
+from tests.store.values import at
+
+FIRST, SECOND = date(2027, 4, 1), date(2027, 4, 2)
+COMPLAINT = Complaint(at(0), SECOND, 2, "苦情", "root", 0)
+ERRORS = Point(Watched.GATE_ERRORS, 1.0, 0.0, at(0))
+
+
+def test_complaints_only_grow_and_add_up_by_day(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.add_complaint("spring", COMPLAINT)
+        transaction.add_complaint("spring", replace(COMPLAINT, day=FIRST, count=5))
+        transaction.add_complaint("autumn", replace(COMPLAINT, count=9))
+        transaction.add_complaint("spring", COMPLAINT)
+    with store.reading() as transaction:
+        told = transaction.complaints_after("spring", 0)
+        assert [replace(one, number=0) for one in told] == [
+            COMPLAINT,
+            replace(COMPLAINT, day=FIRST, count=5),
+            COMPLAINT,
+        ]
+        assert transaction.complaints_after("spring", told[1].number) == told[2:]
+        assert list(transaction.complaints_by_day("spring").items()) == [(FIRST, 5), (SECOND, 4)]
+        assert transaction.complaints_by_day("winter") == {}
+
+
+def test_a_path_has_the_highest_of_each_day(store: Store) -> None:
+    beyond = Point(Watched.DELAY_P99, inf, 200.0, at(5))
+    with store.transaction() as transaction:
+        transaction.raise_paths("spring", [(FIRST, ERRORS), (FIRST, beyond), (SECOND, ERRORS)])
+    with store.transaction() as transaction:
+        lower, higher = replace(ERRORS, value=0.5), replace(ERRORS, value=3.0, at=at(9))
+        transaction.raise_paths("spring", [(FIRST, lower), (SECOND, higher)])
+        transaction.raise_paths("spring", [(FIRST, replace(beyond, value=1.0))])
+        transaction.raise_paths("autumn", [(FIRST, ERRORS)])
+    with store.reading() as transaction:
+        assert transaction.guardrail_paths("spring") == {
+            Watched.GATE_ERRORS: ((FIRST, ERRORS), (SECOND, replace(ERRORS, value=3.0, at=at(9)))),
+            Watched.DELAY_P99: ((FIRST, beyond),),
+        }
+        assert transaction.guardrail_paths("winter") == {}
+
+
+def test_what_is_known_is_replaced_and_resumptions_are_told_apart(store: Store) -> None:
+    with store.transaction() as transaction:
+        assert transaction.watch("spring") is None
+        assert transaction.resumptions("spring") == 0
+        transaction.put_watch("spring", "first")
+        transaction.put_watch("spring", "second")
+        transaction.add_trial_event(Event(at(0), "spring", What.SUSPENDED, "", "root", 0))
+        transaction.add_trial_event(Event(at(0), "autumn", What.RESUMED, "", "root", 0))
+        assert transaction.resumptions("spring") == 0
+        transaction.add_trial_event(Event(at(0), "spring", What.RESUMED, "", "root", 0))
+        first = transaction.resumptions("spring")
+        transaction.add_trial_event(Event(at(0), "spring", What.RESUMED, "", "root", 0))
+    with store.reading() as transaction:
+        assert transaction.watch("spring") == "second"
+        assert transaction.resumptions("spring") > first > 0
