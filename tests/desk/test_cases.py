@@ -176,6 +176,7 @@ def test_a_grave_suspension_needs_two_different_persons() -> None:
         "yamada has said so already, and a line-suspension needs two: another person has to approve"
     )
     assert same.case == proposed
+    assert decide(proposed, person(What.APPROVE, "Yamada"), at(1), POLICY).refusal is not None
     other = decide(proposed, person(What.APPROVE, "suzuki"), at(1), POLICY)
     assert other.case.state is State.SUSPENDED
     measure = other.case.measure(Kind.LINE)
@@ -196,7 +197,10 @@ def test_what_one_has_approved_is_not_taken_for_another_kind() -> None:
     ("event", "why"),
     [
         (Event(What.SUSPEND, "sekishod", "no person"), "'sekishod' is no person"),
-        (Event(What.SUSPEND, " ", "nobody"), "' ' is no person"),
+        (Event(What.SUSPEND, "Sekishod", "no person"), "'Sekishod' is no person"),
+        (Event(What.SUSPEND, "", "nobody"), "'' is no person"),
+        (Event(What.SUSPEND, "yamada ", "again"), "'yamada ' is no person"),
+        (Event(What.SUSPEND, "yamada, suzuki", "two"), "'yamada, suzuki' is no person"),
         (Event(What.SUSPEND, "yamada", " "), "there is no reason"),
         (person(What.SUSPEND, until=BEGIN), "cannot be its end"),
         (person(What.SUSPEND, until=at(400)), "within 366 days"),

@@ -95,9 +95,10 @@ class _Asked:
 
     @property
     def agreed(self) -> frozenset[str]:
-        """Return who has said so before, of this kind of suspension."""
+        """Return who has said so before, of this kind of suspension, without capitals."""
         proposal = self.case.proposal
-        return frozenset(proposal.approvals if proposal and proposal.kind is self.kind else ())
+        names = proposal.approvals if proposal and proposal.kind is self.kind else ()
+        return frozenset(name.casefold() for name in names)
 
 
 def _rule(asked: _Asked) -> Rule | None:
@@ -124,7 +125,7 @@ def _is_limited(asked: _Asked) -> bool:
 
 
 def _are_enough(asked: _Asked) -> bool:
-    return len(asked.agreed | {asked.event.by}) >= asked.policy.persons(asked.kind)
+    return len(asked.agreed | {asked.event.by.casefold()}) >= asked.policy.persons(asked.kind)
 
 
 _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
@@ -146,7 +147,7 @@ def _refusal(asked: _Asked) -> str | None:
     event = asked.event
     if event.what in _OF_THEMSELVES:
         return None
-    if not event.by.strip() or event.by == BY_ITSELF:
+    if not _is_person(event.by):
         return f"{event.by!r} is no person: only a person may {event.what}"
     if not event.reason.strip():
         return f"there is no reason: say why you {event.what}"
@@ -156,9 +157,16 @@ def _refusal(asked: _Asked) -> str | None:
     if event.what is What.SUSPEND and event.kind is not None and event.kind not in SUSPENSIONS:
         kinds = ", ".join(sorted(SUSPENSIONS))
         return f"{event.kind} is no suspension: name one of {kinds}"
-    if event.what in (What.APPROVE, What.SUSPEND) and event.by in asked.agreed and not _are_enough(asked):
+    has_agreed = event.by.casefold() in asked.agreed
+    if event.what in (What.APPROVE, What.SUSPEND) and has_agreed and not _are_enough(asked):
         return f"{event.by} has said so already, and a {asked.kind} needs two: another person has to approve"
     return None
+
+
+def _is_person(name: str) -> bool:
+    """Tell whether a name may be a person's; none may look like another's, or like two, in the record."""
+    is_plain = name.isprintable() and name == " ".join(name.split()) and "," not in name
+    return bool(name) and is_plain and name.casefold() != BY_ITSELF
 
 
 def _no_rule(asked: _Asked) -> str:
