@@ -1,0 +1,109 @@
+"""A real FreeRADIUS as the NAS: it acknowledges, refuses with its reason, has another secret, or is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sekisho.coa_client import AskError, Nas, ask
+from sekisho.desk.coa import PORT, Answer, Request, attribute, change, disconnect, of_line
+from sekisho.model import Address
+from tests.system.accounting import SECRET, copy_installed, start_freeradius
+from tests.system.netns import Namespace, network
+
+ONE = Address(bytes((100, 64, 0, 1)), 32)
+PREFIX = Address(bytes.fromhex("20010db8400001000000000000000000"), 56)
+NAS = Nas("127.0.0.1", PORT, SECRET.encode())
+SITE = f"""
+listen {{
+    type = coa
+    ipaddr = 127.0.0.1
+    port = {PORT}
+    virtual_server = nas
+}}
+server nas {{
+    recv-coa {{
+        if (!&Message-Authenticator || !&Event-Timestamp) {{
+            update reply {{ &Error-Cause := Missing-Attribute }}
+            reject
+        }}
+        elsif (&User-Name =~ /^cause-([0-9]+)$/) {{
+            update reply {{ &Error-Cause := "%{{1}}" }}
+            reject
+        }}
+        elsif (&User-Name == "silent") {{
+            handled
+        }}
+        elsif (&Packet-Type == Disconnect-Request && &Framed-IP-Address == 100.64.0.1) {{
+            ok
+        }}
+        elsif (&Packet-Type == CoA-Request && &Delegated-IPv6-Prefix == 2001:db8:4000:100::/56 \\
+               && &Filter-Id == "closed" && &ERX-Service-Activate:1 == "quarantine") {{
+            ok
+        }}
+        else {{
+            update reply {{ &Error-Cause := Invalid-Request }}
+            reject
+        }}
+    }}
+    send-coa {{
+        ok
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A namespace with a FreeRADIUS that takes what is asked of a NAS."""
+
+    here: Namespace
+
+    def ask(self, request: Request, nas: Nas = NAS, waits: tuple[float, ...] = (5.0, 5.0)) -> Answer:
+        return self.here.call(lambda: ask(nas, request, utc=lambda: datetime.now(UTC), waits_seconds=waits))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    directory: Path = tmp_path_factory.mktemp("nas")
+    with network() as net:
+        here = net.namespace("nas")
+        copy_installed(directory / "raddb", directory)
+        (directory / "raddb" / "sites-enabled" / "nas").write_text(SITE)
+        start_freeradius(here, directory / "raddb", directory / "log")
+        yield Site(here)
+
+
+def test_a_login_is_ended(site: Site) -> None:
+    assert site.ask(disconnect(of_line([ONE]))) == Answer(True)
+
+
+def test_a_login_is_changed_by_ones_own_and_a_vendors_attributes(site: Site) -> None:
+    wanted = [attribute("Filter-Id", "closed"), attribute("4874.65", "\x01quarantine")]  # tagged
+    assert site.ask(change(of_line([PREFIX], user="alice"), wanted)) == Answer(True)
+
+
+@pytest.mark.parametrize("cause", [401, 402, 404, 501, 503, 506])
+def test_a_refusal_says_why(site: Site, cause: int) -> None:
+    assert site.ask(disconnect(of_line([], user=f"cause-{cause}"))) == Answer(False, cause)
+
+
+def test_another_secret_is_no_answer_and_does_nothing(site: Site) -> None:
+    with pytest.raises(AskError, match="silent"):
+        site.ask(
+            disconnect(of_line([ONE])), Nas("127.0.0.1", PORT, b"another secret of somebody"), (0.2, 0.2)
+        )
+
+
+def test_nobody_is_there(site: Site) -> None:
+    with pytest.raises(AskError, match="nothing listens"):
+        site.ask(disconnect(of_line([ONE])), Nas("127.0.0.1", PORT + 1, SECRET.encode()), (0.1, 0.1))
+
+
+def test_a_nas_that_says_nothing(site: Site) -> None:
+    with pytest.raises(AskError, match="silent"):
+        site.ask(disconnect(of_line([], user="silent")), waits=(0.2, 0.2))
