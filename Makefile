@@ -7,7 +7,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
 OBJECT := src/sekisho/gate/gate.bpf.o
 
-.PHONY: help demo test check bench bench-trial wheel kernel-test venv bpf lock clean
+.PHONY: help demo test check bench bench-trial fuzz wheel kernel-test venv bpf lock clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -41,6 +41,12 @@ bench: ## figures beside those of plain forwarding, conntrack, nftables and HAPr
 bench-trial: ## how often the trial's analysis and guardrails err, by simulation
 	@tools/setup.sh check
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.trial
+
+SECONDS := 3600
+
+fuzz: ## the desk's parsers against damaged reports, for an hour: SECONDS=3600
+	@tools/setup.sh check
+	nice -n 19 $(BIN)/python -m tests.desk.fuzz $(SECONDS) $$RANDOM
 
 wheel: ## dist/sekisho-*.whl, with the kernel program in it
 	@tools/setup.sh wheel

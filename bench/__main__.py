@@ -15,6 +15,7 @@ from typing import Final
 from bench import (
     accounting,
     cost,
+    desk,
     freeradius,
     history,
     holding,
@@ -52,6 +53,9 @@ FILES: Final[dict[str, dict[str, Measure]]] = {
         "freeradius": freeradius.measure,
         "storm": storm.measure,
         "history": history.measure,
+    },
+    "desk.json": {
+        "reports": desk.measure,
     },
 }
 GROUPS: Final = [name for groups in FILES.values() for name in groups]

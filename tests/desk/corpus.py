@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 
-from sekisho.desk.attribute import SKEW, Found
-from sekisho.desk.report import HostAddress
+from sekisho.desk.attribute import SKEW, Asked, Found, Outcome, prepare, settle
+from sekisho.desk.parse import parse
+from sekisho.desk.report import HostAddress, Refusal
 from sekisho.lines.events import Lease
 from tests.desk import letters
 from tests.desk.letters import Facts, rfc5322
-from tests.desk.world import BEGIN, DYNAMIC, END, SECOND, SERVERS, SHARED, World, within, world, written
+from tests.desk.world import BEGIN, DYNAMIC, END, NOW, SECOND, SERVERS, SHARED, World, within, world, written
 
 ABROAD = ip_address("233.252.0.9")
 OWN_SERVER = SERVERS[25]
@@ -71,6 +72,28 @@ def corpus(seed: int, count: int, of: World | None = None) -> Iterator[Made]:
     for number in range(1, count + 1):
         variant = dice.choices(list(_VARIANTS), [weight for _, weight in _VARIANTS.values()])[0]
         yield _VARIANTS[variant][0](_deal(provider, number, dice), variant)
+
+
+def follow(data: bytes, provider: World) -> Outcome | Refusal:
+    """Take a report of one incident the whole way, from bytes to the line."""
+    report = parse(data)
+    if isinstance(report, Refusal):
+        return report
+    (incident,) = report.incidents
+    asked = prepare(report.feedback, incident, provider.ours, NOW)
+    if not isinstance(asked, Asked):
+        return asked
+    return settle(asked, {question: provider.answer(question) for question in asked.questions})
+
+
+def is_true(outcome: Outcome | Refusal, truth: Truth) -> bool:
+    """Tell whether what came of a report is what is true of it."""
+    if isinstance(outcome, Refusal):
+        return truth.found is None
+    is_found = outcome.found is truth.found
+    return is_found and (
+        truth.found is not Found.ATTRIBUTED or (outcome.line, outcome.moment) == (truth.line, truth.at)
+    )
 
 
 def _deal(provider: World, number: int, dice: random.Random) -> _Deal:

@@ -1,0 +1,88 @@
+"""Messages made to take long: for each of the parsers' loops one that goes through it as often as it can.
+
+Each has about 10 MB, the most that is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+
+_MOST = 9_900_000
+_LARGEST_EVIDENCE = 5_242_880
+_MIXED = b"Content-Type: multipart/mixed; boundary="
+_X_ARF = b"X-XARF: PLAIN\n" + _MIXED + b"a\n\n--a\n\nx\n--a\n\n"
+_ARF = b"Content-Type: multipart/report; report-type=feedback-report; boundary=a\n\n--a\n\nx\n--a\n"
+
+
+def hostile() -> Iterator[tuple[str, bytes]]:
+    """Yield each with what it is."""
+    for name, start, more in _REPEATED:
+        yield name, start + more * ((_MOST - len(start)) // len(more))
+    yield "deep parts", b"".join(_MIXED + b"b%d\n\n--b%d\n" % (n, n) for n in range(1_000))
+    layers = b"".join(_MIXED + b"b%d\n\n--b%d\n" % (n, n) for n in range(9))
+    yield "parts within parts", layers + b"\nsome words\n" * (_MOST // 12)
+    field = b"Received: from " + b"[192.0.2.1] ([192.0.2.2] " * 100 + b"by x; now\n"
+    yield "many hops", b"Content-Type: message/rfc822\n\n" + field * 3_000
+    yield "large evidence", _evidence()
+
+
+_REPEATED = (
+    ("words", b"From: a@b.example\n\n", b"some words\r\n"),
+    ("one line", b"From: a@b.example\n\n", b"x"),
+    ("blank lines", b"From: a@b.example\n", b"\n"),
+    ("envelopes", b"", b"From \n"),
+    ("fields", b"", b"a: b\n"),
+    ("a field", b"a: b\n", b" c\n"),
+    ("nothing but CR", b"From: a@b.example\r\r", b"x\r"),
+    ("a comment", b"Received: ", b"("),
+    ("parameters", _MIXED + b"a", b';a="'),
+    ("lines like a boundary", _MIXED + b"a\n\n", b"\n--ab"),
+    ("a line like boundaries", _MIXED + b'"-"\n\n', b"-"),
+    ("parts", _MIXED + b"a\n\n", b"\n--a"),
+    ("JSON of objects", b"", b'{"a":'),
+    ("JSON of names", b"{", b'"a":1,'),
+    ("JSON of a word", b'{"xarf_version":"', b"4"),
+    ("lists in YAML", _X_ARF, b"["),
+    ("questions in YAML", _X_ARF, b"? "),
+    ("escapes in YAML", _X_ARF + b'a: "', b"\\x41"),
+    ("aliases in YAML", _X_ARF + b"a: &a [x]\nb: ", b"*a "),
+    ("quotes", b"From: a@b.example\n\n", b"> "),
+    ("quoted fields", b"From: a@b.example\n\n", b"> Received: from x (y [192.0.2.1]) by z; now\n"),
+    ("SpamCop's words", b"From: a@spamcop.net\n\n", b"Email from 192.0.2.1 / x\n"),
+    ("blanks in a summary", b"From: a@spamcop.net\nSubject: summary\n\n", b"\t "),
+    ("an alert", b"From: a@spamcop.net\nSubject: alert\n\n", b"192.0.2.1\n"),
+    ("base64", b"Content-Type: application/json\nContent-Transfer-Encoding: base64\n\n", b"QUJD"),
+    (
+        "quoted-printable",
+        b"Content-Type: application/json\nContent-Transfer-Encoding: quoted-printable\n\n",
+        b"=41",
+    ),
+    ("a report's fields", _ARF + b"Content-Type: message/feedback-report\n\n", b"Source-IP: 192.0.2.1\n"),
+    ("a message's field", _ARF + b"Content-Type: message/rfc822\n\nReceived: ", b"(["),
+)
+
+
+def _evidence() -> bytes:
+    content = b"z" * _LARGEST_EVIDENCE
+    who = {"org": "a", "contact": "a@b.example", "domain": "b.example"}
+    piece = {
+        "content_type": "message/rfc822",
+        "payload": base64.b64encode(content).decode(),
+        "hash": f"sha512:{hashlib.sha512(content).hexdigest()}",
+        "size": len(content),
+    }
+    report = {
+        "xarf_version": "4.2.0",
+        "report_id": "x",
+        "timestamp": "2026-11-03T00:00:00Z",
+        "reporter": who,
+        "sender": who,
+        "source_identifier": "192.0.2.1",
+        "category": "messaging",
+        "type": "spam",
+        "evidence": [piece],
+    }
+    return json.dumps(report).encode()
