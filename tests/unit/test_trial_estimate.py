@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from math import exp, inf, nan, sin, tau
+from math import exp, inf, log, nan, sin, tau
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from sekisho.trial.estimate import Estimate, Measured, TooFew, Unvarying, measure, percent
+from sekisho.trial.estimate_pairs import carried, differences, matched, paired
 from sekisho.trial.plan import Arm, Plan, count_pairs, holds, schedule
 from sekisho.trial.series import Cell, Faults, Series, summed, usable
 from tests.unit.planning import DAY, HOUR, START, plan, span, switchback
@@ -236,6 +237,60 @@ def test_gates_add_up_where_all_have_counted() -> None:
     one = Series("one", HOUR, (Cell(START, 1), Cell(START + HOUR, 2), Cell(START + 2 * HOUR, 3)))
     two = Series("two", HOUR, (Cell(START, 10, 0.5), Cell(START + 2 * HOUR, 30)))
     assert summed([one, two]) == Series("one+two", HOUR, (Cell(START, 11, 0.75), Cell(START + 2 * HOUR, 33)))
+
+
+def naive(of: Plan, found: Series) -> dict[int, tuple[float, float | None]]:
+    """Return of each pair the difference, and that of its first part less that of the rest, cell by cell."""
+    sides: dict[int, dict[Arm, dict[timedelta, Cell]]] = {}
+    sizes: dict[int, float] = {}
+    for block in schedule(of):
+        if block.class_name == "dynamic" and block.pair is not None:
+            first = block.washout_end or block.begin
+            inside = [one for one in found.cells if first <= one.begin <= block.end - found.step]
+            sides.setdefault(block.pair, {})[block.arm] = {one.begin - block.begin: one for one in inside}
+            sizes[block.pair] = (block.end - first) / found.step
+    answers = {}
+    for pair, both in sides.items():
+        common = sorted(both[Arm.ON].keys() & both[Arm.OFF].keys())
+        parts = [[(both[Arm.ON][at], both[Arm.OFF][at]) for at in common]]
+        middle = len(common) // 2
+        covered = [sum(cells[at].covered for at in common) for cells in both.values()]
+        if not common or min(covered) < sizes[pair] / 2:
+            continue
+        parts += [parts[0][:middle], parts[0][middle:]]
+        whole, early, rest = (
+            log((sum(on.count for on, _ in part) + 1) / sum(on.covered for on, _ in part))
+            - log((sum(off.count for _, off in part) + 1) / sum(off.covered for _, off in part))
+            if part
+            else None
+            for part in parts
+        )
+        assert whole is not None
+        assert rest is not None
+        answers[pair] = whole, None if early is None else early - rest
+    return answers
+
+
+def test_columns_say_what_cells_say_one_by_one() -> None:
+    random = np.random.default_rng(5)
+    for washout in (0 * HOUR, HOUR):
+        of = plan(WHOLE, switchback(WHOLE, 6 * HOUR, washout))
+        cells = tuple(
+            Cell(
+                of.span.begin + number * HOUR,
+                int(random.lognormal(3, 2)),
+                float(random.choice([1.0, 0.3, 0.7])),
+            )
+            for number in np.flatnonzero(random.random(WEEKS * 7 * 24) < 0.8).tolist()
+        )
+        found, _ = usable(Series("one", HOUR, cells))
+        expected = naive(of, found)
+        both = matched(paired(block for block in schedule(of) if block.class_name == "dynamic"), found)
+        for answer, place in ((differences(both), 0), (carried(both), 1)):
+            values = dict(zip(answer.pairs.tolist(), answer.values.tolist(), strict=True))
+            assert values == pytest.approx(
+                {pair: one[place] for pair, one in expected.items() if one[place] is not None}, abs=1e-12
+            )
 
 
 def test_changes_too_large_for_a_number_do_not_fail() -> None:

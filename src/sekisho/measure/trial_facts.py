@@ -5,10 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from sekisho.measure.cells import Cell, Dimension, Ledger, Table
 from sekisho.measure.judge import NotPublishableError
@@ -30,12 +32,13 @@ from sekisho.trial.report_values import (
     Published,
     Shown,
 )
-from sekisho.trial.series import Series
+from sekisho.trial.series import Series, columns, microseconds
 
 LEAST_SESSIONS: Final = 1_000  # for a share of them to be told
 _TEN: Final = 10
 _OUTCOMES: Final = (Outcome.ADMITTED, Outcome.REFUSED)  # which add up to attempts
 _STATISTIC: Final = "sessions"
+_HOUR_US: Final = 3_600_000_000
 
 
 class Of(NamedTuple):
@@ -65,8 +68,9 @@ def coverage(
     found = []
     for gate in dict.fromkeys((*gates, *hours.gates())):
         expected = (so_far.end - so_far.begin) / HOUR
-        cells = [cell for cell in by_gate[gate].cells if cell.begin < so_far.end] if gate in by_gate else []
-        covered = sum(cell.covered for cell in cells)
+        cells = columns(by_gate[gate].cells if gate in by_gate else ())
+        cells = cells.where(cells.begins < microseconds(so_far.end))
+        covered = float(cells.covered.sum())
         silent = max(0, round(expected) - len(cells))
         doubtful, marked = hours.doubtful(gate), dict(why[gate])
         found.append(GateCoverage(gate, expected, covered, silent, hours.otherwise(gate), doubtful, marked))
@@ -156,31 +160,29 @@ def _blocks(
         for block in schedule(plan)
         if block.pair is not None and block.class_name == first and block.end <= now
     ]
-    missing: set[int] = set()
+    spans = [(microseconds(block.washout_end or block.begin), microseconds(block.end)) for block in blocks]
+    firsts, ends = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    missing = np.zeros(len(blocks), dtype=np.bool_)
     for gate in gates:
-        cells = by_gate[gate].cells if gate in by_gate else ()
-        for number, block in enumerate(blocks):
-            begin = block.washout_end or block.begin
-            at = bisect_right(cells, begin - timedelta(microseconds=1), key=attrgetter("begin"))
-            covered = 0.0
-            while at < len(cells) and cells[at].begin + HOUR <= block.end:
-                covered += cells[at].covered
-                at += 1
-            if covered < LEAST_COVERED * ((block.end - begin) / HOUR):
-                missing.add(number)
-    return len(blocks), len(missing)
+        cells = columns(by_gate[gate].cells if gate in by_gate else ())
+        owners, places = cells.within(firsts, ends - _HOUR_US)
+        covered = np.bincount(owners, cells.covered[places], len(blocks))
+        missing |= covered < LEAST_COVERED * ((ends - firsts) / _HOUR_US)
+    return len(blocks), int(missing.sum())
 
 
 def _days(plan: Plan, by_gate: Mapping[str, Series], gates: int, span: Span) -> Iterator[tuple[date, float]]:
     zone = ZoneInfo(plan.zone)
-    covered: defaultdict[datetime, float] = defaultdict(float)
+    covered: defaultdict[int, float] = defaultdict(float)
     for series in by_gate.values():
-        for cell in series.cells:
-            covered[cell.begin] += cell.covered
+        cells = columns(series.cells)
+        for moment, share in zip(cells.begins.tolist(), cells.covered.tolist(), strict=True):
+            covered[moment] += share
     days: dict[date, list[float]] = {}
     begin = span.begin
     while begin < span.end:
-        days.setdefault(begin.astimezone(zone).date(), []).append(covered[begin] / max(1, gates))
+        share = covered[microseconds(begin)] / max(1, gates)
+        days.setdefault(begin.astimezone(zone).date(), []).append(share)
         begin += HOUR
     for day, found in days.items():
         yield day, sum(found) / len(found)

@@ -8,16 +8,18 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
+
+import numpy as np
 
 from sekisho.measure.readings import Held, Timing
 from sekisho.model import Limit, Mode
 from sekisho.trial.plan import Arm, Block, Plan, schedule
 from sekisho.trial.protocol import Outcome
-from sekisho.trial.series import Cell, Series
+from sekisho.trial.series import Columns, Series, microseconds
 
 HOUR: Final = timedelta(hours=1)
 SUMS: Final = ("attempted", "admitted", "refused", "bytes_out", "over_cap", "held")
@@ -66,16 +68,16 @@ class Sessions(NamedTuple):
 
 
 class _Hours:
-    """The hours of one gate, class and arm of the gate's own, in order."""
+    """The hours of one gate, class and arm of the gate's own, in order; begins in microseconds."""
 
     def __init__(self) -> None:
-        self.begins: list[datetime] = []
+        self.begins = array("q")
         self.covered = array("d")
         self.counts = tuple(array("q") for _ in _PLACES)
-        self.otherwise: set[datetime] = set()
+        self.otherwise: set[int] = set()
         self.doubtful: Counter[str] = Counter()
 
-    def add(self, begin: datetime, covered: timedelta, sums: Sequence[int]) -> None:
+    def add(self, begin: int, covered: timedelta, sums: Sequence[int]) -> None:
         """Add a row; rows of one hour follow each other."""
         if self.begins and self.begins[-1] == begin:
             self.covered[-1] += covered / HOUR
@@ -98,6 +100,7 @@ class TrialHours:
         self._hours: dict[tuple[str, str, int], _Hours] = defaultdict(_Hours)
         self._sessions: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0, 0, 0])
         self._limited: dict[tuple[str, str, int | None], bool] = {}
+        self._moments: dict[datetime, int] = {}
         self._asked: tuple[str, Outcome] | None = None  # last; more answers at once would take much memory
         self._answer: tuple[Series, ...] = ()
         for row in rows:
@@ -124,7 +127,7 @@ class TrialHours:
     def otherwise(self, gate: str) -> int:
         """Return in how many hours a gate did something else than planned for one of its classes."""
         found = (hours.otherwise for (name, _, _), hours in self._hours.items() if name == gate)
-        return len(set().union(*found))
+        return len(set[int]().union(*found))
 
     def doubtful(self, gate: str) -> Mapping[str, int]:
         """Return how many rows of a gate belong to no hour, by why."""
@@ -141,11 +144,13 @@ class TrialHours:
             hours.doubtful[row.timing.name.lower()] += 1
             return
         begin, sums, held = row.begin, row.sums, row.held
-        hours.add(begin, row.covered, sums)
+        if (moment := self._moments.get(begin)) is None:
+            moment = self._moments[begin] = microseconds(begin)
+        hours.add(moment, row.covered, sums)
         if (own := self._own.get(row.class_name)) is None:
             return
         if not self._planned.allows(row.class_name, begin, held.arm):
-            hours.otherwise.add(begin)
+            hours.otherwise.add(moment)
         what = row.class_name, held.arm, held.phase
         if (limited := self._limited.get(what)) is None:
             limited = self._limited[what] = _is_limited(self._plan, row.class_name, own, held)
@@ -190,28 +195,12 @@ def _is_limited(plan: Plan, class_name: str, own: Limit, held: Held) -> bool:
     return held.arm not in (Arm.OFF, Arm.MAINTENANCE) and own.mode is Mode.ENFORCE
 
 
-def _cells(found: Sequence[_Hours], place: int) -> tuple[Cell, ...]:
+def _cells(found: Sequence[_Hours], place: int) -> Columns:
     """Return the cells of one gate; what its own arms counted beside each other adds up."""
-    otherwise = set[datetime]().union(*(hours.otherwise for hours in found))
-    if len(found) == 1:
-        (hours,) = found
-        rows: Iterable[tuple[datetime, int, float]] = zip(
-            hours.begins, hours.counts[place], hours.covered, strict=True
-        )
-    else:
-        rows = _merged(found, place)
-    return tuple(
-        Cell(begin, count, min(1.0, covered))
-        for begin, count, covered in rows
-        if covered > 0 and begin not in otherwise
-    )
-
-
-def _merged(found: Sequence[_Hours], place: int) -> Iterator[tuple[datetime, int, float]]:
-    merged: dict[datetime, tuple[int, float]] = {}
-    for hours in found:
-        for begin, count, covered in zip(hours.begins, hours.counts[place], hours.covered, strict=True):
-            before = merged.get(begin, (0, 0.0))
-            merged[begin] = before[0] + count, max(before[1], covered)
-    for begin in sorted(merged):
-        yield begin, *merged[begin]
+    begins, rows = np.unique(np.concatenate([hours.begins for hours in found]), return_inverse=True)
+    counts = np.bincount(rows, np.concatenate([hours.counts[place] for hours in found]), len(begins))
+    covered = np.zeros(len(begins))
+    np.maximum.at(covered, rows, np.concatenate([hours.covered for hours in found]))
+    otherwise = np.array([moment for hours in found for moment in hours.otherwise], dtype=np.int64)
+    cells = Columns(begins, counts.astype(np.float64), np.minimum(covered, 1.0))
+    return cells.where((covered > 0) & ~np.isin(begins, otherwise))

@@ -6,17 +6,25 @@ was counted in the two blocks of a pair, of which a lot put one on.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import expm1, inf
-from statistics import fmean
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from sekisho.trial.estimate_flips import flip_signs
-from sekisho.trial.estimate_pairs import Matched, difference, halves, matched, neighbours
+from sekisho.trial.estimate_pairs import (
+    Differences,
+    Matched,
+    carried,
+    differences,
+    matched,
+    neighbours,
+    paired,
+)
 from sekisho.trial.plan import ENOUGH_PAIRS, Block, Plan, schedule
-from sekisho.trial.series import Faults, Series, usable
+from sekisho.trial.series import Faults, Reals, Series, usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,43 +87,51 @@ def measure(plan: Plan, class_name: str, counted: Sequence[Series], *, registere
         raise ValueError(f"trial {plan.name!r} has no switchback: it can only be observed")
     blocks = [block for block in schedule(plan) if block.class_name == class_name]
     sound = [usable(series) for series in counted]
-    found = _all_matched(blocks, sound)
-    parts = [parts for one in found if (parts := halves(one)) is not None]
     placebo = tuple(neighbours(blocks, ZoneInfo(plan.zone), drawn.seed))
+    found, found_placebo = _all_matched(blocks, sound), _all_matched(placebo, sound)
 
-    def answer(differences: Iterable[tuple[int, float]], among: Sequence[Block]) -> Answer:
-        return _answer(differences, _count_pairs(among), drawn.seed, registered=registered)
+    def answer(found: Sequence[Differences], among: Sequence[Block]) -> Answer:
+        return _answer(found, _count_pairs(among), drawn.seed, registered=registered)
 
     return Measured(
-        answer(((one.pair, difference(one)) for one in found), blocks),
-        answer(((first.pair, difference(first) - difference(rest)) for first, rest in parts), blocks),
-        answer(((one.pair, difference(one)) for one in _all_matched(placebo, sound)), placebo),
+        answer([differences(one) for one in found], blocks),
+        answer([carried(one) for one in found], blocks),
+        answer([differences(one) for one in found_placebo], placebo),
         {series.gate: faults for series, faults in sound},
     )
 
 
 def _all_matched(blocks: Sequence[Block], sound: Sequence[tuple[Series, Faults]]) -> list[Matched]:
-    return [one for series, _ in sound for one in matched(blocks, series)]
+    pairs = paired(blocks)
+    return [matched(pairs, series) for series, _ in sound]
 
 
 def _count_pairs(blocks: Sequence[Block]) -> int:
     return len({block.pair for block in blocks} - {None})
 
 
-def _answer(differences: Iterable[tuple[int, float]], planned: int, seed: int, *, registered: bool) -> Answer:
+def _answer(found: Sequence[Differences], planned: int, seed: int, *, registered: bool) -> Answer:
     """Test differences by pair: what gates had in one pair was drawn together, and is flipped together."""
-    by_pair: dict[int, list[float]] = defaultdict(list)
-    for pair, value in differences:
-        by_pair[pair].append(value)
-    means = [fmean(values) for values in by_pair.values()]
+    means = _means(found)
     pairs, left_out = len(means), planned - len(means)
     if pairs < ENOUGH_PAIRS:
         return TooFew(pairs, left_out)
-    if not any(means):
+    if not means.any():
         return Unvarying(pairs, left_out)
     flipped = flip_signs(means, seed)
     low, change, high = (percent(end) for end in (flipped.low, flipped.shift, flipped.high))
     return Estimate(pairs, left_out, change, low, high, flipped.p if registered else None, flipped.exact)
+
+
+def _means(found: Sequence[Differences]) -> Reals:
+    """Return the mean of each pair over gates, in the order in which pairs are met."""
+    if not found:
+        return np.array([])
+    numbers = np.concatenate([one.pairs for one in found])
+    _, firsts, places = np.unique(numbers, return_index=True, return_inverse=True)
+    sums = np.bincount(places, np.concatenate([one.values for one in found]))
+    means: Reals = (sums / np.bincount(places))[np.argsort(firsts)]
+    return means
 
 
 def percent(logarithm: float) -> float:

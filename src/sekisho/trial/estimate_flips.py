@@ -59,7 +59,7 @@ class _Worlds:
         return float(np.partition(self.means, rank)[rank])
 
 
-def flip_signs(differences: Sequence[float], seed: int) -> Flipped:
+def flip_signs(differences: Sequence[float] | Reals, seed: int) -> Flipped:
     """Test the differences of pairs; six or more, else there is no interval, and ValueError is raised.
 
     The sets that are drawn are the bits of SHAKE-256 of "SEED:flips", a row of whole bytes for each.

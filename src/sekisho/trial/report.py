@@ -7,12 +7,13 @@ begin has a p-value.
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
+
+import numpy as np
 
 from sekisho.trial.estimate import Answer, Estimate, TooFew, measure
 from sekisho.trial.estimate_observed import Observational, TooFewCells, observe
@@ -37,7 +38,7 @@ from sekisho.trial.report_values import (
     Suspended,
     VersionKept,
 )
-from sekisho.trial.series import Series, summed, usable
+from sekisho.trial.series import Series, columns, microseconds, summed, usable
 
 Counted = Callable[[str, Outcome], Sequence[Series]]
 """Each gate's series of a class and an outcome; empty: nothing was counted."""
@@ -197,20 +198,17 @@ def _any_while_off(plan: Plan, class_name: str, counted: Iterable[Series]) -> bo
     Refused sessions are none while nothing is refused, and a change in per cent would be of nothing.
     """
     off = [
-        Span(block.washout_end or block.begin, block.end)
+        (microseconds(block.washout_end or block.begin), microseconds(block.end) - 1)
         for block in schedule(plan)
         if block.class_name == class_name and block.arm is Arm.OFF and block.pair is not None
     ]
-    begins = [one.begin for one in off]
-    nothing = True
+    firsts, lasts = np.array(off, dtype=np.int64).reshape(-1, 2).T
+    read = []
     for series in counted:
-        for cell in series.cells:
-            place = bisect_right(begins, cell.begin) - 1
-            if place >= 0 and cell.begin < off[place].end:
-                if cell.count:
-                    return True
-                nothing = False
-    return nothing
+        cells = columns(series.cells)
+        cells = cells.where(np.argsort(cells.begins, kind="stable"))
+        read.append(cells.counts[cells.within(firsts, lasts)[1]])
+    return any(counts.any() for counts in read) or not any(counts.size for counts in read)
 
 
 def _effect(answer: Answer) -> Effect:
