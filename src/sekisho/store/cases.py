@@ -14,6 +14,7 @@ from sekisho.desk.case_values import CLOSED, Case, Decision, Event, Evidence, Ju
 from sekisho.desk.records import KeptEvent
 from sekisho.store.desk_tables import action, case_event, desk_case, incident
 from sekisho.store.errors import StoreError
+from sekisho.store.many import Query
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.reports import Reports
 
@@ -22,6 +23,11 @@ _ACTION: Final = TypeAdapter(Action)
 _EVIDENCE: Final = TypeAdapter(Evidence)
 _DONE: Final = TypeAdapter(tuple[str, ...])
 _FEW: Final = 1_000
+_LAST_OF_LINE: Final = Query(
+    desk_case.c.line,
+    select(desk_case.c.number, desk_case.c.packed).order_by(desk_case.c.number.desc()),
+    most=1,
+)
 _OVER: Final = (*CLOSED, State.STOPPED)
 
 
@@ -40,8 +46,9 @@ class Cases(Reports):
 
     def last_case(self, line: int) -> Case | None:
         """Return the last case of a line, open or closed."""
-        of_line = select(desk_case).where(desk_case.c.line == line)
-        return next(iter(self._cases(of_line.order_by(desk_case.c.number.desc()).limit(1))), None)
+        for number, packed in self._many.find(_LAST_OF_LINE, [line]):
+            return _read_case(number, packed)
+        return None
 
     def open_cases(self, after: int = 0, most: int = _FEW) -> tuple[Case, ...]:
         """Return the next open cases in the order of their numbers."""
@@ -164,13 +171,14 @@ class Cases(Reports):
         self._connection.execute(insert(action).values(key=one.key, **_action_row(one)))
 
     def _cases(self, query: Select[Any]) -> tuple[Case, ...]:
-        return tuple(
-            replace(_CASE.validate_json(row.packed), number=row.number)
-            for row in self._connection.execute(query)
-        )
+        return tuple(_read_case(row.number, row.packed) for row in self._connection.execute(query))
 
     def _actions(self, query: Select[Any]) -> tuple[Action, ...]:
         return tuple(_ACTION.validate_json(row.packed) for row in self._connection.execute(query))
+
+
+def _read_case(number: int, packed: str) -> Case:
+    return replace(_CASE.validate_json(packed), number=number)
 
 
 def _case_row(one: Case, due: datetime | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, and_, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Integer, Row, and_, bindparam, delete, func, insert, select, update
 
 from sekisho.desk.case_values import Counted, Judgement
 from sekisho.desk.records import KeptIncident, KeptReport
@@ -14,6 +14,7 @@ from sekisho.desk.trust import Reporter, Weight
 from sekisho.store.desk_tables import incident, report, reporter
 from sekisho.store.door import Door
 from sekisho.store.held_lines import HELD_LINES
+from sekisho.store.many import Query
 from sekisho.store.moments import from_us, to_us
 
 FOLDED: Final = "folded"
@@ -22,6 +23,27 @@ FOLDED: Final = "folded"
 _HOUR_US: Final = timedelta(hours=1) // timedelta(microseconds=1)
 _COUNT: Final = (Weight.SOUND, Weight.WEAK)
 _FEW: Final = 1_000
+
+# What each report asks is one statement made once: to make it anew would cost more than to ask it.
+_BY_DIGEST: Final = Query(report.c.digest, select(report.c.number), most=1)
+_BY_FOLDED: Final = Query(incident.c.folded, select(incident.c.report), most=1)
+_BY_PARTY: Final = Query(reporter.c.party, select(*reporter.c), most=1)
+_INSERT: Final = insert(report).returning(report.c.number)
+_COUNTED: Final = (
+    select(
+        incident.c.party,
+        incident.c.weight,
+        func.min(incident.c.moment).label("first"),
+        func.sum(incident.c.incidents).label("incidents"),
+    )
+    .where(
+        incident.c.case == bindparam("of_case", type_=Integer),
+        incident.c.moment >= bindparam("since", type_=BigInteger),
+        incident.c.weight.in_(_COUNT),
+    )
+    .group_by(incident.c.party, incident.c.weight, incident.c.moment // _HOUR_US)
+    .order_by("first", incident.c.party, incident.c.weight)
+)
 
 
 class NumberedReport(NamedTuple):
@@ -36,10 +58,8 @@ class Reports(Door):
 
     def add_report(self, one: KeptReport) -> tuple[int, bool]:
         """Write a report; return its number, and whether it is new: the same original is written once."""
-        known = select(report.c.number).where(report.c.digest == one.digest)
-        found = self._connection.execute(known).scalar_one_or_none()
-        if found is not None:
-            return found, False
+        for (known,) in self._many.find(_BY_DIGEST, [one.digest]):
+            return known, False
         row = {
             "received": to_us(one.received),
             "is_queued": one.is_queued,
@@ -49,8 +69,7 @@ class Reports(Door):
             "digest": one.digest,
             "original": one.original,
         }
-        made = self._connection.execute(insert(report).values(row).returning(report.c.number))
-        number: int = made.scalar_one()
+        number: int = self._connection.execute(_INSERT, row).scalar_one()
         return number, True
 
     def report(self, number: int) -> KeptReport | None:
@@ -77,54 +96,31 @@ class Reports(Door):
 
     def is_folded(self, key: bytes) -> bool:
         """Tell whether the same was reported before by the same party."""
-        known = select(incident.c.report).where(incident.c.folded == key)
-        return self._connection.execute(known).first() is not None
+        return any(True for _ in self._many.find(_BY_FOLDED, [key]))
 
     def add_incident(self, one: KeptIncident) -> bool:
         """Write what came of an incident; tell whether it counts, and not only for what is known already."""
         is_known = one.folded is not None and self.is_folded(one.folded)
-        row = {
-            "report": one.report,
-            "place": one.place,
-            "incidents": one.incidents,
-            "moment": to_us(one.moment),
-            "line": one.line,
-            "case": one.case,
-            "found": one.found,
-            "party": one.party,
-            "because": None if one.because is None else one.because.name,
-            "weight": FOLDED if is_known else one.weight,
-            "folded": None if is_known else one.folded,
-        }
-        self._connection.execute(insert(incident).values(row))
+        counts = (one.report, one.place, one.incidents, to_us(one.moment), one.line, one.case)
+        because = None if one.because is None else one.because.name
+        weight = FOLDED if is_known else one.weight and str(one.weight)
+        words = (str(one.found), one.party, because, weight, None)
+        self._many.put(incident, [(*counts, *words, None if is_known else one.folded)])
         return not is_known and one.weight in _COUNT
 
     def counted_reports(self, case: int, since: datetime) -> tuple[Counted, ...]:
         """Return what counts of a case's incidents from a moment on, folded by party, soundness and hour."""
-        of_case = (incident.c.case == case, incident.c.weight.in_(_COUNT), incident.c.moment >= to_us(since))
-        hour = incident.c.moment // _HOUR_US
-        found = (
-            select(
-                incident.c.party,
-                incident.c.weight,
-                func.min(incident.c.moment).label("first"),
-                func.sum(incident.c.incidents).label("incidents"),
-            )
-            .where(*of_case)
-            .group_by(incident.c.party, incident.c.weight, hour)
-            .order_by("first", incident.c.party, incident.c.weight)
-        )
+        found = self._connection.execute(_COUNTED, {"of_case": case, "since": to_us(since)})
         return tuple(
             Counted(row.party, from_us(row.first), int(row.incidents), row.weight == Weight.SOUND)
-            for row in self._connection.execute(found)
+            for row in found
         )
 
     def reporter(self, party: str) -> Reporter | None:
         """Return what is known of a party."""
-        row = self._connection.execute(select(reporter).where(reporter.c.party == party)).one_or_none()
-        if row is None:
-            return None
-        return Reporter(party, from_us(row.at), row.left, row.confirmed, row.dismissed)
+        for at, left, confirmed, dismissed, _ in self._many.find(_BY_PARTY, [party]):
+            return Reporter(party, from_us(at), left, confirmed, dismissed)
+        return None
 
     def put_reporter(self, one: Reporter) -> None:
         """Write what is known of a party."""
