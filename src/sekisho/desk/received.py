@@ -32,6 +32,7 @@ _LITERAL = re.compile(r"\[([^\[\]\s]{2,60})\](?::(\d{1,5})(?!\d))?")
 _BARE = re.compile(r"([0-9A-Fa-f:.]{2,45}?)(?::(\d{1,5}))?")
 _CHOSEN = ("helo=", "ident=", "ehlo=")
 _GREETINGS = ("helo ", "ehlo ", "helo:", "ehlo:")
+_LATER = frozenset({"via", "with", "id", "for"})
 _LOCAL = ("lmtp", "local", "unix", "pop3", "imap", "mapi")
 
 
@@ -42,31 +43,33 @@ class _Pieces:
     words: list[str]
     comments: list[tuple[int, str]]
     date: str
-    is_whole: bool
 
 
 def hop(value: str) -> Hop:
     """Return the hop that the value of a Received field tells of; never raises."""
-    pieces = _pieces(value[:LONGEST])
+    pieces = _pieces(value) if len(value) <= LONGEST else None
+    if pieces is None:
+        return Hop(None, None, None, None, is_clear=False)
     when = _moment(pieces.date)
     words = [word.lower() for word in pieces.words]
-    by = pieces.words[words.index("by") + 1] if "by" in words[:-1] else None
-    name = clean(by) or None if by is not None else None
-    is_clear = (
-        pieces.is_whole and len(value) <= LONGEST and words.count("from") <= 1 and words.count("by") <= 1
-    )
-    if not is_clear:
-        return Hop(None, None, name, when, is_clear=False)
-    if words[:1] != ["from"]:
-        is_inside = "from" not in words and ("by" in words or _is_qmail(pieces))
-        return Hop(None, None, name, when, is_clear=is_inside)
-    return _from(pieces, words, name, when)
+    is_from = words[:1] == ["from"]
+    begin = 2 if is_from else 0  # the word after `from` is the sender's choice: it may be any
+    by_at = _only_by(words, begin)
+    if by_at is None or "from" in words[begin:]:
+        return Hop(None, None, None, when, is_clear=by_at is None and _is_qmail(pieces))
+    name = clean("".join(pieces.words[by_at + 1 : by_at + 2])) or None
+    return _from(pieces, by_at, name, when) if is_from else Hop(None, None, name, when)
 
 
-def _from(pieces: _Pieces, words: list[str], by: str | None, when: Moment | None) -> Hop:
-    end = next(
-        (at for at, word in enumerate(words) if word in {"by", "via", "with", "id", "for"}), len(words)
-    )
+def _only_by(words: list[str], begin: int) -> int | None:
+    """Return where the only `by` stands; None where there is not one, or another clause is before it."""
+    places = [at for at, word in enumerate(words) if word == "by" and at >= begin]
+    if len(places) != 1 or not _LATER.isdisjoint(words[begin : places[0]]):
+        return None
+    return places[0]
+
+
+def _from(pieces: _Pieces, end: int, by: str | None, when: Moment | None) -> Hop:
     comments = [text for at, text in pieces.comments if at <= end]
     found = {address: port for text in comments for address, port in _addresses(text)}
     if len(found) == 1:
@@ -74,7 +77,7 @@ def _from(pieces: _Pieces, words: list[str], by: str | None, when: Moment | None
         return Hop(address, port, by, when)
     if found:
         return Hop(None, None, by, when, is_clear=False)
-    if _is_internal(words, comments):
+    if _is_internal(pieces.words[end:], comments):
         return Hop(None, None, by, when)
     sender = _exim(pieces.words[1:end], comments, pieces)
     return Hop(None, None, by, when, is_clear=False) if sender is None else Hop(*sender, by, when)
@@ -123,9 +126,9 @@ def _exim(words: list[str], comments: list[str], pieces: _Pieces) -> tuple[HostA
 
 
 def _is_internal(words: list[str], comments: list[str]) -> bool:
-    """Tell whether the field is of a hand-over that takes no mail from strangers."""
-    protocol = words[words.index("with") + 1] if "with" in words[:-1] else ""
-    return protocol.startswith(_LOCAL) or "[unix socket]" in comments
+    """Tell whether a field is of a hand-over that takes no mail from strangers; `words`: from its `by` on."""
+    at = next((at for at, word in enumerate(words) if word.lower() == "with"), len(words))
+    return "".join(words[at + 1 : at + 2]).lower().startswith(_LOCAL) or "[unix socket]" in comments
 
 
 def _is_qmail(pieces: _Pieces) -> bool:
@@ -139,36 +142,41 @@ def _moment(text: str) -> Moment | None:
         return None
 
 
-def _pieces(value: str) -> _Pieces:
-    """Take the field apart at its comments, which may hold others, and at the last `;` outside them."""
-    depth, begin = 0, 0
+def _pieces(value: str) -> _Pieces | None:
+    """Take a field apart; None where comments lack an end or a begin, or there is more than one `;`.
+
+    Then whoever sent may have written into it, and what stands where is his choice.
+    """
+    segments = _segments(value)
+    ends = [at for at, (kind, _) in enumerate(segments) if kind == ";"]
+    if not segments or len(ends) > 1:
+        return None
+    clause, date = (segments[: ends[0]], segments[ends[0] + 1 :]) if ends else (segments, [])
     words: list[str] = []
     comments: list[tuple[int, str]] = []
-    dates: list[int] = []
+    for kind, text in clause:
+        if kind == "(":
+            comments.append((len(words), text))
+        else:
+            words += text.split()
+    return _Pieces(words, comments, " ".join(text for kind, text in date if kind != "("))
+
+
+def _segments(value: str) -> list[tuple[str, str]]:
+    """Return comments as `(`, what is between them as nothing, and each `;` between them.
+
+    Empty where the comments have not as many ends as begins, or there is too much of all.
+    """
+    found: list[tuple[str, str]] = []
+    depth = begin = 0
     for count, mark in enumerate(_MARK.finditer(value)):
-        if count >= _MOST_MARKS:
-            return _Pieces(words, comments, "", is_whole=False)
         sign, at = mark[0], mark.start()
-        if sign == "(":
-            if depth == 0:
-                words += [] if dates else value[begin:at].split()
-                begin = at + 1
-            depth += 1
-        elif sign == ")" and depth == 0:
-            return _Pieces(words, comments, _after(value, dates), is_whole=bool(dates))
-        elif sign == ")":
-            depth -= 1
-            if depth == 0:
-                comments += [] if dates else [(len(words), value[begin:at])]
-                begin = at + 1
-        elif sign == ";" and depth == 0:
-            words += [] if dates else value[begin:at].split()
-            dates.append(at)
+        before = depth
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth < 0 or count >= _MOST_MARKS:
+            return []
+        if sign in {"(", ")", ";"} and (before == 0 or depth == 0):
+            found.append(("(" if before else "", value[begin:at]))
+            found += [(";", "")] if sign == ";" else []
             begin = at + 1
-    if not dates and depth == 0:
-        words += value[begin:].split()
-    return _Pieces(words, comments, _after(value, dates), is_whole=depth == 0 or bool(dates))
-
-
-def _after(value: str, dates: list[int]) -> str:
-    return value[dates[-1] + 1 :] if dates else ""
+    return [] if depth else [*found, ("", value[begin:])]

@@ -53,7 +53,8 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?(Z|z|[+-].*)?"
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[Tt](.+))?")
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)")
 _SHORT_DATE = re.compile(r"(\d{1,2})-([A-Za-z]{3,9})-(\d{2,4})")
-_COMMENT = re.compile(r"\([^()]*\)?")
+_COMMENT = re.compile(r"\([^()]*(?:\)|$)")  # the innermost; one that was cut off has no end
+_DEEPEST_COMMENT = 3
 
 
 class UnreadableTimeError(ValueError):
@@ -72,7 +73,10 @@ def instant(written: str) -> datetime | None:
     """
     if len(written) > LONGEST or not written.isascii():
         raise UnreadableTimeError("it is longer than any date, or holds what no date does")
-    words = _COMMENT.sub(" ", written).replace(",", " ").split()
+    bare = written
+    for _ in range(_DEEPEST_COMMENT):
+        bare = _COMMENT.sub(" ", bare)
+    words = bare.replace(",", " ").split()
     day_name = _DAYS.get(words[0][:3].lower()) if words and words[0].rstrip(".").isalpha() else None
     if day_name is not None:
         words = words[1:]
