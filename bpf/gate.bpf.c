@@ -24,18 +24,22 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define PASS (-1) /* TC_ACT_UNSPEC */
 #define DROP 2	  /* TC_ACT_SHOT */
 
-/* One packet on its way through the gate; lives on the stack of examine(). */
+/*
+ * One packet on its way through the gate; lives on the stack of examine(), where 6.1 has no room left.
+ */
 struct visit {
 	struct packet packet;
 	struct slot_key key __attribute__((aligned(8)));
 	struct moment moment;
 	struct subject subject;
 	struct slot *closed; /* a slot of this session that may be used again */
-	bool doubted;        /* that one was closed by the line's own word */
 	const struct control *settings;
+	struct limit limit;
+	__u32 sessions; /* of the line, with one that took a slot or met the cap */
+	bool met_cap;
+	bool doubted; /* that closed slot was closed by the line's own word */
 	bool from_line;
 	bool ethernet;
-	struct limit limit;
 };
 
 static __always_inline void apply_limit(struct visit *v, __u16 index)
@@ -129,8 +133,8 @@ static __always_inline bool place(struct visit *v, const struct slot *fresh)
 	return !error;
 }
 
-/* Take a slot of the line for this packet's session; *sessions: the line's count with it. */
-static __always_inline bool take(struct visit *v, __u32 bound, __u32 *sessions)
+/* Take a slot of the line for this packet's session; v->sessions: the line's count with it. */
+static __always_inline bool take(struct visit *v, __u32 bound)
 {
 	struct slot fresh = {
 		.class = v->subject.class,
@@ -140,24 +144,24 @@ static __always_inline bool take(struct visit *v, __u32 bound, __u32 *sessions)
 		.limit = v->subject.limit,
 		.arm = v->subject.arm,
 	};
-	enum reserved answer = reserve(v->subject.line, bound, sessions);
+	enum reserved answer = reserve(v->subject.line, bound, &v->sessions);
 
 	if (answer != RESERVED) {
 		alarm(answer);
-		if (answer == AT_CAP && v->moment.enforcing)
-			note_met_cap(&v->subject, *sessions, v->moment.now);
+		v->met_cap = answer == AT_CAP && v->moment.enforcing;
+		if (!v->met_cap)
+			v->sessions = 0;
 		return false;
 	}
 	if (is_syn(&v->packet))
 		begin(&fresh, &v->packet, &v->moment);
 	else
 		adopt(&fresh, &v->packet, &v->moment, v->from_line);
-	if (!place(v, &fresh)) {
-		release(v->subject.line);
-		return false;
-	}
-	note_peak(&v->subject, *sessions, false);
-	return true;
+	if (place(v, &fresh))
+		return true;
+	release(v->subject.line);
+	v->sessions = 0;
+	return false;
 }
 
 static __always_inline __u32 uncapped(__u32 cap)
@@ -168,11 +172,11 @@ static __always_inline __u32 uncapped(__u32 cap)
 static __always_inline int open_session(struct __sk_buff *skb, struct visit *v)
 {
 	bool enforcing = v->moment.enforcing;
-	__u32 cap = v->limit.cap, sessions = 0;
+	__u32 cap = v->limit.cap;
 	struct counters *c;
 
 	COUNT(v->subject.class, v->subject.arm, attempted);
-	if (!take(v, enforcing ? cap : uncapped(cap), &sessions)) {
+	if (!take(v, enforcing ? cap : uncapped(cap))) {
 		if (enforcing)
 			return refuse(skb, v);
 		COUNT(v->subject.class, v->subject.arm, untracked);
@@ -180,10 +184,10 @@ static __always_inline int open_session(struct __sk_buff *skb, struct visit *v)
 	}
 	c = counters_of(v->subject.class, v->subject.arm);
 	if (c) {
-		__u32 bucket = concurrency_bucket(sessions);
+		__u32 bucket = concurrency_bucket(v->sessions);
 
 		c->admitted++;
-		c->over_cap += !enforcing && sessions > cap;
+		c->over_cap += !enforcing && v->sessions > cap;
 		c->held += v->moment.delay != 0;
 		if (bucket < CONCURRENCY_BUCKETS)
 			c->concurrency[bucket]++;
@@ -211,11 +215,11 @@ static __always_inline int without_slot(const struct visit *v)
 static __always_inline int adopt_session(struct visit *v)
 {
 	bool learning = v->moment.now < v->settings->learning_until;
-	__u32 cap = v->limit.cap, sessions = 0;
+	__u32 cap = v->limit.cap;
 
 	if (!v->from_line && !learning && !v->doubted)
 		return without_slot(v);
-	if (!take(v, v->moment.enforcing && !learning ? cap : uncapped(cap), &sessions))
+	if (!take(v, v->moment.enforcing && !learning ? cap : uncapped(cap)))
 		return without_slot(v);
 	COUNT(v->subject.class, v->subject.arm, adopted);
 	count_bytes(v, v->subject.class, v->subject.arm);
@@ -366,6 +370,7 @@ static __noinline int examine(struct __sk_buff *skb, int role, bool ethernet)
 {
 	struct visit v = {.ethernet = ethernet, .settings = settings_of_gate()};
 	enum parsed parsed;
+	int action;
 
 	if (!v.settings)
 		return PASS;
@@ -383,7 +388,13 @@ static __noinline int examine(struct __sk_buff *skb, int role, bool ethernet)
 	if (!v.from_line && (role & FROM_LINES_ONLY) && !is_line(&v))
 		return PASS;
 	identify(&v);
-	return judge_session(skb, &v);
+	action = judge_session(skb, &v);
+	/* Here and not where it is found out: 6.1 counts the stack of all frames below. */
+	if (v.sessions || v.met_cap)
+		note_peak(&v.subject, v.sessions, v.met_cap);
+	if (v.met_cap)
+		note_met_cap(v.subject.line, v.moment.now);
+	return action;
 }
 
 #define PROGRAM(name, role, ethernet)                       \
@@ -514,9 +525,9 @@ int fold(struct __sk_buff *skb)
 		return 0;
 	state->lines = 0;
 	if (writes_odd())
-		bpf_for_each_map_elem(&peaks_even, fold_peak, NULL, 0);
+		fold_even();
 	else
-		bpf_for_each_map_elem(&peaks_odd, fold_peak, NULL, 0);
+		fold_odd();
 	if (!state->lines) {
 		now = now_ns(settings);
 		bpf_for_each_map_elem(&met_cap, forget_met_cap, &now, 0);

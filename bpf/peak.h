@@ -126,12 +126,20 @@ static long fold_peak(void *side, const __u64 *number, struct peak *peak, void *
 	return !state || ++state->lines >= FOLDED_AT_ONCE;
 }
 
-/* The line's cap was met. Where that cannot be written nothing but an answer is lost. */
-static __always_inline void note_met_cap(const struct subject *subject, __u32 sessions, __u64 now)
+/* Two functions, since 6.1 takes one map alone at each call, and clang would make one call of two. */
+static __noinline long fold_even(void)
 {
-	__u64 line = subject->line;
+	return bpf_for_each_map_elem(&peaks_even, fold_peak, NULL, 0);
+}
 
-	note_peak(subject, sessions, true);
+static __noinline long fold_odd(void)
+{
+	return bpf_for_each_map_elem(&peaks_odd, fold_peak, NULL, 0);
+}
+
+/* The line's cap was met. Where that cannot be written nothing but an answer is lost. */
+static __always_inline void note_met_cap(__u64 line, __u64 now)
+{
 	bpf_map_update_elem(&met_cap, &line, &now, BPF_ANY);
 }
 
