@@ -1,4 +1,4 @@
-"""How [radius] says where to listen and who may send."""
+"""How a table says where to listen and who may send."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ _WIDEST = {4: 8, 6: 32}  # bits of a client's prefix, by the version of IP
 
 
 class Listen(NamedTuple):
-    """A local address and a UDP port."""
+    """A local address and a port."""
 
     address: IPv4Address | IPv6Address
     port: int
 
 
-def _listen(value: object) -> Listen:
-    text = read_text(value, "127.0.0.1:1813")
+def read_listen(value: object, example: str) -> Listen:
+    """Read an address with a port; raise a fault that tells the way out, with an example."""
+    text = read_text(value, example)
     match = _LISTEN.fullmatch(text)
     try:
         listen = Listen(ip_address(match[1] or match[2]), int(match[3])) if match else None
     except ValueError:
         listen = None
     if listen is None or not 1 <= listen.port <= _LAST_PORT:
+        port = example.rpartition(":")[2]
         raise fault(
-            f'"{text}" is no address with a port', 'write it as in "127.0.0.1:1813" or "[2001:db8::1]:1813"'
+            f'"{text}" is no address with a port', f'write it as in "{example}" or "[2001:db8::1]:{port}"'
         )
     if listen.address.is_unspecified:
         raise fault(
@@ -40,6 +42,10 @@ def _listen(value: object) -> Listen:
             "name each address to which clients send",
         )
     return listen
+
+
+def _listen(value: object) -> Listen:
+    return read_listen(value, "127.0.0.1:1813")
 
 
 def show_listen(listen: Listen) -> str:
