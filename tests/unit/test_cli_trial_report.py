@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from bench import trial_year
-from sekisho.cli import app
+from sekisho.api.asker import Peer
+from sekisho.cli import app, report_counts
 from sekisho.cli import report as command
+from sekisho.daemon.actors import actor_name
+from sekisho.measure.trial_facts import STATISTIC, Behind, Of
+from sekisho.measure.windows import Window
+from sekisho.store import StoreError, open_store
+from sekisho.trial.protocol import Outcome
 
 DAYS = 14
 
@@ -93,3 +105,54 @@ def test_a_page_is_printed_by_the_browser(
     assert result.exit_code == 1
     assert "was not printed" in result.stderr
     assert "broken" in result.stderr
+
+
+def shown(file: Path, to: Path) -> dict[str, Any]:
+    result = told(file, "--json", str(to))
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(to.read_text())["published"]
+    return found
+
+
+def test_counts_are_recorded_before_they_are_shown_and_stay(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if it were known how many lines there are, and that none has much."""
+
+    def behind(weeks: Sequence[Window], _: object) -> dict[Of, Behind]:
+        places = product((one.begin for one in weeks), ("dynamic",), (Outcome.ADMITTED, Outcome.REFUSED))
+        return {Of(*place): Behind(100, 1) for place in places}
+
+    file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
+    shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
+    file.write_text(trial_year.text_of(DAYS, url))
+    unknown = shown(file, tmp_path / "r.json")
+    assert (unknown["cells"], unknown["because"]) == ([], "lines-not-known")
+    monkeypatch.setattr(report_counts, "lines_behind", behind)
+    first = shown(file, tmp_path / "r.json")
+    assert any(one["count"] for one in first["cells"])
+    monkeypatch.undo()
+    assert shown(file, tmp_path / "r.json") == first
+    store = open_store(url)
+    with store.reading() as transaction:
+        tables = transaction.released(
+            STATISTIC, datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+        )
+    store.close()
+    assert len(tables) == len({one["begin"] for one in first["cells"]})
+    assert {one.by for one in tables} == {actor_name(Peer(os.getuid(), os.getpid()))}
+
+
+def test_what_cannot_be_recorded_is_not_shown(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def behind(weeks: Sequence[Window], _: object) -> dict[Of, Behind]:
+        return {Of(one.begin, "dynamic", Outcome.ADMITTED): Behind(100, 1) for one in weeks}
+
+    def fail(url: str) -> None:
+        raise StoreError(f"{url}: it may only be read")
+
+    monkeypatch.setattr(report_counts, "lines_behind", behind)
+    monkeypatch.setattr(report_counts, "open_store", fail)
+    found = shown(filled, tmp_path / "r.json")
+    assert (found["cells"], found["because"]) == ([], "not-recorded")

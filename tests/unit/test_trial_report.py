@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sekisho.measure.cells import Ledger
 from sekisho.measure.readings import Held, Mark, Timing, Why, held_by
 from sekisho.measure.trial_facts import Behind, Of, coverage, harm, published, reliefs_at_least
 from sekisho.measure.trial_hours import TrialHours
@@ -98,7 +99,7 @@ def report(
         coverage=coverage(held, read, gates, marks, now),
         harm=harm(held, read, {"dynamic": values([ON])}),
         reliefs_at_least=reliefs_at_least(0),
-        published=published(held, read, None, now),
+        published=published(held, read, {}, Ledger(), now)[0],
     )
     return make_report(facts, read.series)
 
@@ -306,22 +307,56 @@ def test_phases_are_observed_and_never_have_a_p_value() -> None:
     assert "it proves no cause" in texts(found)
 
 
-def counts(behind: dict[Of, Behind] | None) -> Published:
-    return published(PLAN, TrialHours(PLAN, hours(PLAN)), behind, END)
+def counts(behind: dict[Of, Behind]) -> Published:
+    return published(PLAN, TrialHours(PLAN, hours(PLAN)), behind, Ledger(), END)[0]
 
 
-def of_weeks(lines: int, share: float) -> dict[Of, Behind]:
+def of_weeks(lines: int | None, share: float | None) -> dict[Of, Behind]:
     return {
-        Of(START + week * 7 * DAY, "dynamic", outcome): Behind(lines, round(share * 1_000))
+        Of(START + week * 7 * DAY, "dynamic", outcome): Behind(
+            lines, None if share is None else round(share * 1_000)
+        )
         for week in range(4)
         for outcome in (Outcome.ADMITTED, Outcome.REFUSED)
     }
 
 
 def test_no_count_is_shown_whose_lines_are_not_known() -> None:
-    found = counts(None)
-    assert (found.cells, found.because) == ((), Because.LINES_NOT_KNOWN)
-    assert {one.count for one in counts({}).cells} == {None}
+    for behind in ({}, of_weeks(None, None), of_weeks(None, 1)):
+        found = counts(behind)
+        assert (found.cells, found.because) == ((), Because.LINES_NOT_KNOWN)
+    found = counts(of_weeks(100, None))
+    assert (found.cells, found.because) == ((), Because.LARGEST_NOT_KNOWN)
+    first = Of(START, "dynamic", Outcome.ADMITTED)
+    some = counts({**of_weeks(None, None), first: Behind(100, 1)})
+    seen = [one for one in some.cells if one.count is not None]
+    assert {one.begin for one in seen} == {START}
+    assert "refused" not in {one.outcome for one in seen}
+
+
+def test_what_was_published_stays_whatever_is_known_and_counted_later() -> None:
+    read = TrialHours(PLAN, hours(PLAN))
+    first, ledger = published(PLAN, read, of_weeks(100, 1), Ledger(), END)
+    assert len(ledger.shapes) == 4
+    later = [replace(one, sums=(*one.sums[:2], one.sums[2] + 1, *one.sums[3:])) for one in hours(PLAN)]
+    more = TrialHours(PLAN, later)
+    for again, behind in (
+        (read, of_weeks(100, 1)),
+        (read, {}),
+        (more, of_weeks(100, 1)),
+        (more, of_weeks(3, 1)),
+    ):
+        found, after = published(PLAN, again, behind, ledger, END)
+        assert (found.cells, found.suppressed, after) == (first.cells, first.suppressed, ledger)
+        assert found.differing == (4 if again is more else 0)
+
+
+def test_a_report_in_the_middle_publishes_the_weeks_that_are_over_and_a_later_one_the_others() -> None:
+    read = TrialHours(PLAN, hours(PLAN))
+    early, ledger = published(PLAN, read, of_weeks(100, 1), Ledger(), START + 15 * DAY)
+    late, _ = published(PLAN, read, of_weeks(100, 1), ledger, END)
+    assert (len(early.cells), len(late.cells)) == (12, 24)
+    assert late.cells[:12] == early.cells
 
 
 def test_counts_pass_the_door_of_publishing() -> None:

@@ -19,11 +19,12 @@ from rich.console import Console
 
 from sekisho.cli.common import fail
 from sekisho.cli.notice import write_page
+from sekisho.cli.report_counts import Asking, counts_of_weeks, lines_that_met
 from sekisho.cli.trial_words import Language
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.daemon.service import STATE
-from sekisho.measure.trial_facts import coverage, harm, published, reliefs_at_least
+from sekisho.measure.trial_facts import coverage, harm, reliefs_at_least
 from sekisho.measure.trial_hours import SUMS, TrialHours
 from sekisho.model import Mode
 from sekisho.pages import voice
@@ -96,6 +97,7 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     hours = TrialHours(held, transaction.counted(asked, Per.HOUR, SUMS))
     marks = transaction.counted_marks(plan.span.begin, plan.span.end)
     values = {one.name: one.during for one in notice.taking_part}
+    asking = Asking(held, hours.gates(), store_url(config), transaction, now)
     facts = Facts(
         protocol=protocol,
         versions=transaction.trial_versions(plan.name),
@@ -104,9 +106,9 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         program=version("sekisho"),
         policy=digest(config),
         coverage=coverage(held, hours, (config.gate.name,), marks, now),
-        harm=harm(held, hours, values),
+        harm=harm(held, hours, values, lines_that_met(asking, values)),
         reliefs_at_least=reliefs_at_least(transaction.totals(now).reliefs),
-        published=published(held, hours, None, now),
+        published=counts_of_weeks(asking, hours),
         comparison=_comparison(config, protocol),
         paths={
             what: tuple((point.at, point.value, point.bound) for _, point in path)

@@ -65,6 +65,29 @@ def publish(table: Table, ledger: Ledger, rules: Rules, zone: ZoneInfo) -> tuple
     return Shown(*one, seen), Ledger(remembered, ledger.shapes | {one})
 
 
+class Released(NamedTuple):
+    """What is shown of a table; `differs`: something else is counted now than when it was published."""
+
+    shown: Shown
+    ledger: Ledger
+    differs: bool
+
+
+def release(table: Table, ledger: Ledger, rules: Rules, zone: ZoneInfo) -> Released:
+    """Publish a table, or show one that was published before as it was then: the first stays.
+
+    Raises NotPublishableError as `publish` does.
+    """
+    one = Published(table.statistic, table.window, table.shape)
+    if one not in ledger.shapes:
+        return Released(*publish(table, ledger, rules, zone), differs=False)
+    states = {at: ledger.cells[identity(*one, at)] for at in places(one.shape)}
+    shown = {at: None if isinstance(state, Secret) else state for at, state in states.items()}
+    now = with_totals(table)
+    differs = any(count not in (None, now[at].value) for at, count in shown.items())
+    return Released(Shown(*one, shown), ledger, differs)
+
+
 def _judged(
     grid: Grid,
     cells: Mapping[Identity, Cell],

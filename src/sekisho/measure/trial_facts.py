@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 
 from sekisho.measure.cells import Cell, Dimension, Ledger, Table
 from sekisho.measure.judge import NotPublishableError
-from sekisho.measure.publish import publish
+from sekisho.measure.publish import release
 from sekisho.measure.readings import Mark
 from sekisho.measure.suppress import Rules, is_few
 from sekisho.measure.trial_hours import HOUR, TrialHours
@@ -37,7 +37,7 @@ from sekisho.trial.series import Series, columns, microseconds
 LEAST_SESSIONS: Final = 1_000  # for a share of them to be told
 _TEN: Final = 10
 _OUTCOMES: Final = (Outcome.ADMITTED, Outcome.REFUSED)  # which add up to attempts
-_STATISTIC: Final = "sessions"
+STATISTIC: Final = "sessions"  # what the counts of the report are published as
 _HOUR_US: Final = 3_600_000_000
 
 
@@ -50,10 +50,10 @@ class Of(NamedTuple):
 
 
 class Behind(NamedTuple):
-    """How many lines are behind a count, and how much of it the line with the most has."""
+    """How many lines are behind a count, and how much of it the line with the most has; None: not known."""
 
-    lines: int
-    largest: int
+    lines: int | None
+    largest: int | None
 
 
 def coverage(
@@ -78,8 +78,16 @@ def coverage(
     return Coverage(tuple(found), blocks, missing, tuple(_days(plan, by_gate, len(found), so_far)))
 
 
-def harm(plan: Plan, hours: TrialHours, values: Mapping[str, Values | None]) -> tuple[Harm, ...]:
-    """Tell what the limits did to the lines of each class; `values`: of each, over the trial."""
+def harm(
+    plan: Plan,
+    hours: TrialHours,
+    values: Mapping[str, Values | None],
+    met: Mapping[str, int | NotKnown] | None = None,
+) -> tuple[Harm, ...]:
+    """Tell what the limits did to the lines of each class.
+
+    `values`: of each, over the trial. `met`: how many lines the lowest cap would meet, where that is known.
+    """
     found = []
     for name, _ in plan.own:
         of_class = values.get(name)
@@ -92,7 +100,7 @@ def harm(plan: Plan, hours: TrialHours, values: Mapping[str, Values | None]) -> 
                 over_cap_percent=_share(limited.over_cap, limited.tried),
                 over_cap_percent_without=_share(free.over_cap, free.tried),
                 held_percent=_share(limited.held, limited.tried),
-                lines_that_met_the_cap=NotKnown(Because.NOT_MEASURED),
+                lines_that_met_the_cap=(met or {}).get(name, NotKnown(Because.NOT_MEASURED)),
                 delay_seen_ms=NotKnown(Because.NOT_MEASURED),
             )
         )
@@ -106,41 +114,52 @@ def reliefs_at_least(reliefs: int) -> int | NotKnown:
     return reliefs // _TEN * _TEN
 
 
-def published(plan: Plan, hours: TrialHours, behind: Mapping[Of, Behind] | None, now: datetime) -> Published:
-    """Return the counts of whole weeks that may be seen; without `behind`, none.
+def published(
+    plan: Plan, hours: TrialHours, behind: Mapping[Of, Behind], before: Ledger, now: datetime
+) -> tuple[Published, Ledger]:
+    """Return the counts of whole weeks that may be seen, and the ledger that remembers them.
 
-    A cell whose lines or whose largest line nobody knows is suppressed.
+    `before`: what was published of these times, which stays as it was. A cell whose lines or whose largest
+    line nobody knows is suppressed.
     """
     classes = tuple(name for name, _ in plan.own)
-    weeks = list(_weeks(plan, now))
-    size = (len(classes) + 1) * (len(_OUTCOMES) + 1) * len(weeks)
-    if behind is None:
-        return Published((), size, 0, Because.LINES_NOT_KNOWN)
+    weeks = whole_weeks(plan, now)
+    if not before.shapes and (why_not := _why_none(behind.values())) is not None:
+        size = (len(classes) + 1) * (len(_OUTCOMES) + 1) * len(weeks)
+        return Published((), size, 0, why_not), before
     counts = _by_week(plan, hours, weeks)
     shape = (
         Dimension("class", classes, apart=True),
         Dimension("outcome", tuple(map(str, _OUTCOMES))),
     )
-    ledger, cells, refused = Ledger(), [], 0
+    ledger, cells, refused, differing = before, [], 0, 0
     for week in weeks:
         wanted: dict[tuple[str, ...], Cell] = {
             (name, str(one)): _cell(behind.get(Of(week.begin, name, one)), counts[week, name, one])
             for name in classes
             for one in _OUTCOMES
         }
+        table = Table(STATISTIC, week, shape, wanted)
         try:
-            shown, ledger = publish(
-                Table(_STATISTIC, week, shape, wanted), ledger, Rules(), ZoneInfo(plan.zone)
-            )
+            shown, ledger, differs = release(table, ledger, Rules(), ZoneInfo(plan.zone))
         except NotPublishableError:
             refused += 1
             continue
+        differing += differs
         cells += [Shown(week.begin, name, one, count) for (name, one), count in shown.cells.items()]
-    return Published(tuple(cells), sum(one.count is None for one in cells), refused)
+    suppressed = sum(one.count is None for one in cells)
+    return Published(tuple(cells), suppressed, refused, differing=differing), ledger
+
+
+def _why_none(behind: Collection[Behind]) -> Because | None:
+    """Tell why no cell can be shown, where that is so of all."""
+    if all(one.lines is None for one in behind):
+        return Because.LINES_NOT_KNOWN
+    return Because.LARGEST_NOT_KNOWN if all(one.largest is None for one in behind) else None
 
 
 def _cell(behind: Behind | None, count: int) -> Cell:
-    if behind is None:
+    if behind is None or behind.lines is None or behind.largest is None:
         return Cell(min(1, count), count, count)  # as if one line had it all
     return Cell(behind.lines, count, behind.largest)
 
@@ -194,14 +213,15 @@ def _share(part: int, whole: int) -> float | NotKnown:
     return round(100 * part / whole, 1)
 
 
-def _weeks(plan: Plan, now: datetime) -> Iterator[Window]:
-    """Yield the weeks that lie in the trial and are over."""
+def whole_weeks(plan: Plan, now: datetime) -> list[Window]:
+    """Return the weeks that lie in the trial and are over."""
     zone = ZoneInfo(plan.zone)
-    week = window_at(Size.WEEK, plan.span.begin, zone)
+    week, weeks = window_at(Size.WEEK, plan.span.begin, zone), []
     while week.end <= min(plan.span.end, now):
         if week.begin >= plan.span.begin:
-            yield week
+            weeks.append(week)
         week = window_at(Size.WEEK, week.end, zone)
+    return weeks
 
 
 def _by_week(plan: Plan, hours: TrialHours, weeks: Sequence[Window]) -> Counter[tuple[Window, str, Outcome]]:

@@ -275,7 +275,9 @@ class _Teller:
             )
             for one in found.cells
         )
-        return Section(title, said=(said,), rows=Rows(self.heads("week", "class", "outcome", "count"), rows))
+        differing = (self.say("differing", count=found.differing),) if found.differing else ()
+        heads = self.heads("week", "class", "outcome", "count")
+        return Section(title, differing, (said,), rows=Rows(heads, rows))
 
     def limits(self) -> Section:
         block = self.report.block_ms

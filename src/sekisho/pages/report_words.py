@@ -88,7 +88,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "over_cap": ("sessions beyond the cap, of those tried, limit on", "上限超過の割合（規制あり）"),
     "over_cap_without": ("the same, limit off", "同（規制なし）"),
     "held": ("sessions that were held, limit on", "待機した割合（規制あり）"),
-    "met": ("lines that met the cap", "上限に達した契約者回線の数"),
+    "met": (
+        "lines with more sessions at once than the lowest cap, in the busiest hour without a limit",
+        "規制のない最も混んだ一時間に、最も低い上限を超えた契約者回線の数",
+    ),
     "delay_seen": ("delay that ordinary lines saw", "通常の契約者回線が受けた遅延"),
     "reliefs": ("lines released at their customers' request, now", "救済中の契約者回線（現在）"),
     "at_least": ("at least {count}", "{count} 以上"),
@@ -138,6 +141,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "gate_silent": ("Gate {gate} did not report at all.", "関所 {gate} からの報告がまったくない。"),
     "not_read": ("not read", "読み取りなし"),
     "counters_anew": ("counters began anew", "カウンターの初期化"),
+    "equipment_not_read": ("equipment not read", "機器の読み取りなし"),
+    "equipment_anew": ("equipment began anew", "機器の計数の初期化"),
     "class_anew": ("class began anew", "種別の再作成"),
     "class_gone": ("class gone", "種別の削除"),
     "clock_back": ("clock set back", "時計の後退"),
@@ -152,6 +157,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "published_said": (
         "Counts of weeks: {shown} shown, {suppressed} suppressed to protect lines, {refused} weeks left out.",
         "週ごとの件数：公表 {shown}、契約者回線の保護のため秘匿 {suppressed}、全体を非公表 {refused} 週。",
+    ),
+    "differing": (
+        "{count} weeks were shown before and stay as they were, though something else is counted now.",
+        "{count} 週分は以前に公表した値のままである（現在の集計値とは異なる）。",
     ),
     "suppressed_cell": ("(suppressed)", "（秘匿）"),
     "week": ("week from", "週の始め"),
@@ -206,5 +215,18 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "how many lines are behind a count is not known, so none is shown",
         "件数に含まれる契約者回線の数が不明なため、件数は示さない",
     ),
+    "largest-not-known": (
+        "how much of a count one line has is not known, so none is shown",
+        "件数のうち一つの契約者回線が占める割合が不明なため、件数は示さない",
+    ),
+    "not-recorded": (
+        "it is recorded before it is shown, and that failed: ask again, as somebody who may write the store",
+        "公表する値は先に記録するが、いま記録できない。書き込みのできる利用者で再度実行する",
+    ),
+    "not-in-bins": (
+        "the fixed bins of what is published have no edge at this cap",
+        "公表に用いる固定の区切りにこの上限がない",
+    ),
+    "not-tested": ("not tested", "検定なし"),
     "suppressed": ("suppressed, as few lines are behind it", "該当する契約者回線が少ないため秘匿"),
 }

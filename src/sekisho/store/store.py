@@ -20,6 +20,7 @@ from sekisho.store.minutes_asked import AskedMinutes
 from sekisho.store.outbox import Outbox
 from sekisho.store.peaks import PeakSpans
 from sekisho.store.port_plans import PortPlans
+from sekisho.store.publishing import Publishing
 from sekisho.store.reliefs import Reliefs
 from sekisho.store.retention import Retention
 from sekisho.store.sums import Sums
@@ -41,6 +42,7 @@ class Transaction(
     GuardrailRows,
     Outbox,
     PeakSpans,
+    Publishing,
     Cases,
 ):
     """All that can be asked and written, by theme."""

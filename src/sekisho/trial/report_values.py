@@ -33,6 +33,10 @@ class Because(StrEnum):
     NONE_WHILE_OFF = "none-while-off"
     CANNOT_TELL = "cannot-tell"
     LINES_NOT_KNOWN = "lines-not-known"
+    LARGEST_NOT_KNOWN = "largest-not-known"
+    NOT_RECORDED = "not-recorded"
+    NOT_IN_BINS = "not-in-bins"
+    NOT_TESTED = "not-tested"
     SUPPRESSED = "suppressed"
 
 
@@ -152,7 +156,8 @@ class Harm:
     """What the limit did to the lines of a class.
 
     Per cent of the sessions that were tried: `over_cap`, `held`, while a limit was enforced and while not.
-    `caps`, `delays_ms`: the lowest and highest by the plan.
+    `caps`, `delays_ms`: the lowest and highest by the plan. `lines_that_met_the_cap`: the lines with more
+    sessions at once than the lowest, in the busiest hour without a limit.
     """
 
     class_name: str
@@ -177,12 +182,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What of the counts may be seen, and how much was suppressed; `because`: why nothing is there."""
+    """What of the counts may be seen, and how much was suppressed; `because`: why nothing is there.
+
+    `refused`, `differing`: weeks of which nothing may be seen, and whose counts were shown before and stay as
+    they were, though something else is counted now.
+    """
 
     cells: tuple[Shown, ...]
     suppressed: int
     refused: int
     because: Because | None = None
+    differing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
