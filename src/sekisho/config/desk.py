@@ -8,6 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from sekisho.config.alerts import MailAddress
+from sekisho.config.desk_intake import DeskIntakeTable, Place
+from sekisho.config.desk_nas import NasTable
+from sekisho.config.desk_notices import NoticesTable
 from sekisho.config.table import Table
 from sekisho.config.values import Cap, Delay, Duration
 from sekisho.desk.case_values import Kind
@@ -85,3 +88,11 @@ class DeskTable(Table):
     reports_ms: Kept = Field(183 * _DAY_MS, alias="reports")
     cases_ms: Kept = Field(1_095 * _DAY_MS, alias="cases")
     classes: dict[str, DeskClassTable] = Field({}, alias="class")
+    notices: NoticesTable | None = None
+    nases: tuple[NasTable, ...] = Field((), alias="nas")
+    intake: DeskIntakeTable | None = None
+
+    @property
+    def places(self) -> tuple[Place | None, ...]:
+        """Return where reports come in by mail: by LMTP, by SMTP."""
+        return () if self.intake is None else (self.intake.lmtp, self.intake.smtp)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sekisho.config.desk import DeskClassTable, DeskTable
-from sekisho.config.desk_draft import CLASSES, DESK, DeskDraft
+from sekisho.config.desk_draft import CLASSES, DESK, INTAKE, NASES, NOTICES, DeskDraft
+from sekisho.config.desk_intake import check_intake
+from sekisho.config.desk_nas_checks import check_nases
+from sekisho.config.desk_notices import check_notices
 from sekisho.config.draft import Draft
 from sekisho.config.problems import Finding, Path, Severity, twice
 from sekisho.config.rules import cap_beyond, delay_worry
@@ -21,6 +24,11 @@ def check_desk(draft: Draft) -> Iterator[Finding]:
     if draft.desk.table is not None:
         yield from _desk(draft.desk.table)
         yield from _mail(draft)
+    if draft.desk.intake is not None:
+        yield from check_intake(draft.desk.intake, INTAKE)
+    has_told = any(path[:2] == NOTICES for path in draft.told)
+    yield from check_notices(NOTICES, draft.desk.notices, is_told=has_told)
+    yield from check_nases(NASES, draft.desk.nases)
     for name, table in draft.desk.classes.items():
         path: Path = (*CLASSES, name)
         yield from _kind(path, table)

@@ -1,0 +1,33 @@
+"""What must hold between the [[desk.nas]]es."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sekisho.config.desk_nas import NasTable
+from sekisho.config.holdings import Place, overlaps
+from sekisho.config.problems import Finding, Path, Severity, dotted, twice
+
+
+def check_nases(path: Path, nases: Mapping[int, NasTable]) -> Iterator[Finding]:
+    """Tell what is wrong between the NASes of the desk."""
+    yield from twice(((*path, index, "name"), nas.name, f'"{nas.name}"') for index, nas in nases.items())
+    places = [
+        Place(prefix, (*path, index, "pools", number))
+        for index, nas in nases.items()
+        for number, prefix in enumerate(nas.pools)
+    ]
+    for earlier, later in overlaps(places):
+        what = f'"{later.network}" overlaps with "{earlier.network}" of {dotted(earlier.path[:-2])}'
+        yield Finding(later.path, what, "cut the prefixes so that each address is of one NAS")
+    for index, nas in nases.items():
+        if not nas.pools:
+            what = "it has no pools, so it would never be asked"
+            yield Finding((*path, index, "pools"), what, 'name them, as in ["100.64.0.0/16"]')
+        if nas.restore and not nas.suspend:
+            what = "a login that was ended has nothing to set back"
+            yield Finding((*path, index, "restore"), what, "take it out, or write `suspend` too")
+        elif nas.suspend and not nas.restore:
+            what = "what `suspend` sets stays set when the suspension is lifted, until the line logs in anew"
+            way_out = "write what sets it back"
+            yield Finding((*path, index, "restore"), what, way_out, Severity.WARNING)

@@ -1,0 +1,193 @@
+"""What a customer is told of a case, as values for the templates; and whom an acknowledgement may reach.
+
+Of the reports a notice has counts and dates, and nothing of who reported or to whom was sent. The words of
+whoever decided stay inside as well: they are written for the desk, and may speak of others or of a complaint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sekisho.desk.case_values import (
+    SUSPENSIONS,
+    Case,
+    Decision,
+    Event,
+    Evidence,
+    Impose,
+    Kind,
+    Lift,
+    Notice,
+    State,
+    Tell,
+    What,
+)
+from sekisho.desk.policy import Policy
+from sekisho.model import Limit
+
+_NONE_SEEN = Evidence()
+
+
+class Mail(StrEnum):
+    """What is sent: the notices of a case, that of a relief, and the acknowledgement to a reporter."""
+
+    STOP_REQUEST = "stop-request"
+    SUSPENSION = "suspension"
+    RESTORATION = "restoration"
+    RELIEF = "relief"
+    ACKNOWLEDGEMENT = "acknowledgement"
+
+
+class Why(StrEnum):
+    """Why a line is restored."""
+
+    ENDED = "ended"  # the suspension's end date
+    STOPPED = "stopped"  # no reports for so long
+    DECIDED = "decided"  # by the desk
+    MISTAKEN = "mistaken"  # the reports were dismissed
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the templates can say.
+
+    `number`: of the case, or of the report that is acknowledged. `seen`: how many parties and incidents, of
+    which time. `limit`, `limit_until`: the line's own limit, where it has one now. `deadline`: what is sent
+    after it leads on. `until`: when a suspension or a relief ends. `is_whole_line`: not port 25 alone.
+    `was_asked`: there was a stop request before. `was_suspended`, `was_limited`: what is lifted.
+    """
+
+    mail: Mail
+    now: datetime
+    line: str = ""
+    number: int | None = None
+    seen: Evidence = _NONE_SEEN
+    limit: Limit | None = None
+    limit_until: datetime | None = None
+    deadline: datetime | None = None
+    until: datetime | None = None
+    is_whole_line: bool = False
+    was_asked: bool = False
+    was_suspended: bool = False
+    was_limited: bool = False
+    why: Why | None = None
+
+
+def letter_id(case: Case, mail: Mail) -> str:
+    """Return the id of a notice: the same however often the decision is written."""
+    return f"desk-{case.number}-{case.version}-{mail}"
+
+
+def told(
+    before: Case,
+    event: Event,
+    decision: Decision,
+    now: datetime,
+    policy: Policy,
+    *,
+    line: str,
+    evidence: Evidence,
+) -> tuple[Told, ...]:
+    """Return what is to be told of a decision; `evidence`: on which it was made, `line`: its name."""
+    return tuple(
+        _told(one.notice, before, event, decision, now, policy, line, evidence)
+        for one in decision.changes
+        if isinstance(one, Tell)
+    )
+
+
+def may_acknowledge(headers: Mapping[str, str], return_path: str) -> bool:
+    """Tell whether a report's sender may be answered: never a machine's nor a list's mail (RFC 3834 §2).
+
+    `headers`: those of the report, the names in lower case. `return_path`: the envelope's sender.
+    """
+    address = return_path.strip().strip("<>").strip()
+    user = address.partition("@")[0].lower()
+    if not address or user in _NOBODY or user.startswith(_LISTS_BEGIN) or user.endswith(_LISTS_END):
+        return False
+    if headers.get("auto-submitted", "no").partition(";")[0].strip().lower() != "no":
+        return False
+    if headers.get("precedence", "").strip().lower() in _BULK:
+        return False
+    return not any(name.startswith("list-") or name in _MACHINES for name in headers)
+
+
+_BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
+_NOBODY = frozenset(
+    {"mailer-daemon", "postmaster", "no-reply", "noreply", "do-not-reply", "donotreply", "nobody"}
+)
+_LISTS_BEGIN = ("owner-", "bounce-", "bounces-", "bounce+", "bounces+")
+_LISTS_END = ("-request", "-bounces", "-owner", "-relay")
+_MACHINES = frozenset({"feedback-id", "x-auto-response-suppress", "x-autoreply", "x-autorespond", "x-loop"})
+_MAILS = {
+    Notice.STOP_REQUEST: Mail.STOP_REQUEST,
+    Notice.SUSPENSION: Mail.SUSPENSION,
+    Notice.RESTORATION: Mail.RESTORATION,
+}
+
+
+def _told(
+    notice: Notice,
+    before: Case,
+    event: Event,
+    decision: Decision,
+    now: datetime,
+    policy: Policy,
+    line: str,
+    evidence: Evidence,
+) -> Told:
+    after = decision.case
+    limit = after.measure(Kind.LIMIT)
+    lifted = {change.measure.kind for change in decision.changes if isinstance(change, Lift)}
+    imposed = [change.measure for change in decision.changes if isinstance(change, Impose)]
+    suspension = next((measure for measure in imposed if measure.kind in SUSPENSIONS), None)
+    is_request, is_suspension = notice is Notice.STOP_REQUEST, notice is Notice.SUSPENSION
+    return Told(
+        mail=_MAILS[notice],
+        now=now,
+        line=line,
+        number=after.number,
+        seen=evidence,
+        limit=policy.own_limit if limit is not None else None,
+        limit_until=None if limit is None else limit.until,
+        deadline=now + policy.grace if is_request else None,
+        until=None if suspension is None else suspension.until,
+        is_whole_line=(policy.suspension if is_request else suspension and suspension.kind) is Kind.LINE,
+        was_asked=is_suspension and before.stop_requested is not None,
+        was_suspended=bool(lifted & SUSPENSIONS),
+        was_limited=Kind.LIMIT in lifted,
+        why=_why(before, event, after) if notice is Notice.RESTORATION else None,
+    )
+
+
+def _why(before: Case, event: Event, after: Case) -> Why:
+    if after.state is State.DISMISSED:
+        return Why.MISTAKEN
+    if event.what is not What.TIME:
+        return Why.DECIDED
+    return Why.ENDED if before.state is State.SUSPENDED else Why.STOPPED
+
+
+def made_up(now: datetime, limit: Limit) -> Iterable[Told]:
+    """Return notices about nobody, one of each kind, to look at and to try templates with."""
+    seen = Evidence(4, 37, now - timedelta(days=3, hours=5), now - timedelta(hours=2))
+    line, number = "example-line-17", 1042
+    yield Told(
+        Mail.STOP_REQUEST,
+        now,
+        line,
+        number,
+        seen,
+        limit=limit,
+        limit_until=now + timedelta(days=30),
+        deadline=now + timedelta(days=1),
+    )
+    yield Told(Mail.SUSPENSION, now, line, number, seen, until=now + timedelta(days=30), was_asked=True)
+    yield Told(
+        Mail.RESTORATION, now, line, number, seen, was_suspended=True, was_limited=True, why=Why.DECIDED
+    )
+    yield Told(Mail.RELIEF, now, line, until=now + timedelta(days=90))
+    yield Told(Mail.ACKNOWLEDGEMENT, now, number=20481)
