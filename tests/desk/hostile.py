@@ -8,25 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 
 _MOST = 9_900_000
 _LARGEST_EVIDENCE = 5_242_880
 _MIXED = b"Content-Type: multipart/mixed; boundary="
 _X_ARF = b"X-XARF: PLAIN\n" + _MIXED + b"a\n\n--a\n\nx\n--a\n\n"
 _ARF = b"Content-Type: multipart/report; report-type=feedback-report; boundary=a\n\n--a\n\nx\n--a\n"
-
-
-def hostile() -> Iterator[tuple[str, bytes]]:
-    """Yield each with what it is."""
-    for name, start, more in _REPEATED:
-        yield name, start + more * ((_MOST - len(start)) // len(more))
-    yield "deep parts", b"".join(_MIXED + b"b%d\n\n--b%d\n" % (n, n) for n in range(1_000))
-    layers = b"".join(_MIXED + b"b%d\n\n--b%d\n" % (n, n) for n in range(9))
-    yield "parts within parts", layers + b"\nsome words\n" * (_MOST // 12)
-    field = b"Received: from " + b"[192.0.2.1] ([192.0.2.2] " * 100 + b"by x; now\n"
-    yield "many hops", b"Content-Type: message/rfc822\n\n" + field * 3_000
-    yield "large evidence", _evidence()
 
 
 _REPEATED = (
@@ -65,6 +54,20 @@ _REPEATED = (
 )
 
 
+def _deep() -> bytes:
+    return b"".join(_MIXED + b"b%d\n\n--b%d\n" % (n, n) for n in range(1_000))
+
+
+def _within() -> bytes:
+    layers = b"".join(_MIXED + b"b%d\n\n--b%d\n" % (n, n) for n in range(9))
+    return layers + b"\nsome words\n" * (_MOST // 12)
+
+
+def _hops() -> bytes:
+    field = b"Received: from " + b"[192.0.2.1] ([192.0.2.2] " * 100 + b"by x; now\n"
+    return b"Content-Type: message/rfc822\n\n" + field * 3_000
+
+
 def _evidence() -> bytes:
     content = b"z" * _LARGEST_EVIDENCE
     who = {"org": "a", "contact": "a@b.example", "domain": "b.example"}
@@ -86,3 +89,17 @@ def _evidence() -> bytes:
         "evidence": [piece],
     }
     return json.dumps(report).encode()
+
+
+def _repeated(start: bytes, more: bytes) -> bytes:
+    return start + more * ((_MOST - len(start)) // len(more))
+
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    **{name: partial(_repeated, start, more) for name, start, more in _REPEATED},
+    "deep parts": _deep,
+    "parts within parts": _within,
+    "many hops": _hops,
+    "large evidence": _evidence,
+}
+"""Each by what it is; made when it is asked for."""
