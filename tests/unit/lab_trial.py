@@ -47,7 +47,7 @@ def trial(change: float = 0.1, laid_out: Layout = LAYOUT, *, registered: bool = 
     version = register((), protocol, at)
     assert isinstance(version, Version)
     readings = counted(plan, lambda moment, on: _noisy(moment, 6.0 * (change if on else 1.0)))
-    return Trial("lab-abc", found, protocol, version, (), laid_out.step, readings)
+    return Trial("lab-abc", found, protocol, version, laid_out.step, readings)
 
 
 def counted(plan: Plan, admitted: Callable[[datetime, bool], float]) -> Readings:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from string import Formatter
 
 import pytest
 from rich.console import Console
 
 from sekisho.lab import trial_facts, trial_report
-from sekisho.lab.trial_effect import Compared, compared
+from sekisho.lab.trial_effect import Compared, compared, effect_of
 from sekisho.lab.trial_layout import Layout
 from sekisho.lab.trial_result import TrialResult
 from sekisho.lab.trial_words import WORDS
 from sekisho.pages.voice import Language
 from sekisho.trial.estimate import Estimate
+from sekisho.trial.events import Event, What
+from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.plan import Arm, Block, schedule
 from sekisho.trial.report_values import Because, NotKnown, Report
 from tests.unit.lab_trial import LAYOUT, result, trial, without
@@ -112,6 +115,22 @@ def test_a_gate_that_was_not_read_for_a_block_leaves_its_pair_out() -> None:
     assert gate.covered == pytest.approx(gate.expected * 23 / 24, rel=0.02)
 
 
+def test_a_suspension_takes_its_pairs_out_of_all_that_is_compared() -> None:
+    whole = trial()
+    begin = schedule(whole.plan)[4].begin
+    events = (
+        Event(begin, "laboratory", What.SUSPENDED, "hot", "root"),
+        Event(begin + timedelta(seconds=1), "laboratory", What.RESUMED, "cool", "root"),
+    )
+    suspended = replace(whole, events=events)
+    assert effect_of(suspended, (), ()).refused.pairs == LAYOUT.pairs - 1
+    found = trial_facts.report(suspended, whole.plan.span.end, "1")
+    effect = primary(found)
+    assert isinstance(effect, Estimate)
+    assert effect.pairs == LAYOUT.pairs - 1
+    assert [one.in_block for one in found.happened.suspensions] == [True]
+
+
 def test_the_answers_of_the_commands_are_read() -> None:
     whole = trial()
     kept = whole.version
@@ -129,6 +148,20 @@ def test_the_answers_of_the_commands_are_read() -> None:
     event = {"at": at, "what": "suspended", "reason": "hot", "by": "root", "uid": 0}
     (read,) = trial_facts.events({"name": "laboratory", "zone": "UTC", "events": [event]})
     assert (read.at, read.what, read.uid) == (datetime.fromisoformat(at), "suspended", 0)
+
+
+def test_the_paths_of_guardrails_are_read_of_the_status_and_reported() -> None:
+    days = [
+        {"day": "2026-11-25", "value": 0.0, "bound": 1.0},
+        {"day": "2026-11-26", "value": None, "bound": 1.0},
+    ]
+    answer = {"guardrails": [{"what": "bypass", "days": days}, {"what": "leases", "days": []}]}
+    paths = trial_facts.paths(answer)
+    assert paths == {Watched.BYPASS: ((datetime(2026, 11, 25, tzinfo=UTC), 0.0, 1.0),)}
+    found = trial_facts.report(replace(trial(), paths=paths), trial().plan.span.end, "1")
+    points = {one.what: one.points for one in found.guardrails}
+    assert points["bypass"] == paths[Watched.BYPASS]
+    assert points["leases"] == NotKnown(Because.NOT_KEPT)
 
 
 def printed(found: TrialResult, language: Language = Language.EN, width: int = 80) -> str:
@@ -154,7 +187,7 @@ def test_it_ends_with_the_effect_and_its_interval() -> None:
     assert "the limit (cap 2, delay 1s) changes spam by -" in text
     assert "p = 0.00049 (12 pairs give 0.00049 at least)" in text
     assert "honest letters: 120 written, 120 delivered, 0 failed (wanted: 0)" in text
-    assert text.index("Report of the trial laboratory") < text.index("What arrived, and what the gate did")
+    assert text.index("Report of the trial laboratory") < text.index("In 12 pairs of blocks of 5 seconds")
 
 
 def test_the_chart_shows_the_lots_below_what_arrived() -> None:

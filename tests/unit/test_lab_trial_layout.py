@@ -52,6 +52,16 @@ def test_what_is_run_by_itself_has_enough_pairs_for_the_placebo() -> None:
     assert laid_out.pairs // 2 >= ENOUGH_PAIRS
 
 
+@pytest.mark.parametrize(
+    ("more_seconds", "block", "pairs"),
+    [(0, 2, 6), (12, 3, 6), (36, 5, 6), (60, 5, 8), (96, 5, 12), (120, 6, 12), (3_600, 30, 60)],
+)
+def test_blocks_are_long_enough_first_then_many_then_longer(
+    more_seconds: int, block: int, pairs: int
+) -> None:
+    assert layout(MINIMUM_SECONDS + more_seconds) == Layout(timedelta(seconds=block), pairs)
+
+
 @given(st.floats(MINIMUM_SECONDS, 36_000))
 def test_a_trial_takes_no_longer_than_was_said(seconds: float) -> None:
     laid_out = layout(seconds)

@@ -104,8 +104,12 @@ def _ending() -> Iterator[None]:
 
 def _check_place(option: str, path: Path | None) -> None:
     """Refuse before the run what could not be written after it."""
-    if path is not None and not path.absolute().parent.is_dir():
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no directory {path.parent}", param_hint=option)
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a directory: name a file in it", param_hint=option)
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from sekisho.lab.progress import Screen
 from sekisho.lab.topology import LabError, Topology
 from sekisho.lab.traffic import Bots, Writers
 
-START_SECONDS = 20.0  # what a program may take to start on a busy machine
+START_SECONDS = 60.0  # what a program may take to start on a busy machine
 _TICK_SECONDS = 0.1
 _COLLECT_SECONDS = 0.5
 _SAID_CHARACTERS = 1_000  # of what a program said last, in an error

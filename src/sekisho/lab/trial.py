@@ -70,12 +70,13 @@ def _measured(lab: Lab, stack: ExitStack, laid_out: Layout, seed: int) -> TrialR
     lab.writers.start(time.time())
     planned = _register(lab, laid_out, seed)
     _follow(lab, nas, planned)
-    log = json.loads(lab.command(gate.trial_argv(lab.config, "log"), "`sekisho trial log`"))
+    events = trial_facts.events(_trial(lab, "log"))
+    paths = trial_facts.paths(_trial(lab, "status"))
     drain(lab)
     lab.screen.step("take the lines down")
     nas.go_down(programs.LINE_NAMES)
     lab.collect()
-    return _result(lab, replace(planned, events=trial_facts.events(log)))
+    return _result(lab, replace(planned, events=events, paths=paths))
 
 
 def _register(lab: Lab, laid_out: Layout, seed: int) -> Trial:
@@ -86,8 +87,7 @@ def _register(lab: Lab, laid_out: Layout, seed: int) -> Trial:
     read = _config(lab)
     lab.servers[GATE_UP].send_signal(signal.SIGHUP)
     lab.until(lambda: _has_trial(lab), START_SECONDS, "the gate did not take the trial")
-    answer = json.loads(lab.command(gate.trial_argv(lab.config, "register"), "`sekisho trial register`"))
-    registered = trial_facts.version(answer)
+    registered = trial_facts.version(_trial(lab, "register"))
     if registered.late:
         raise LabError(
             f"the trial was registered at {registered.registered_at:%H:%M:%S}, after its begin at "
@@ -96,7 +96,15 @@ def _register(lab: Lab, laid_out: Layout, seed: int) -> Trial:
     name, protocol = gate.name(lab.net.run), trial_facts.protocol(read)
     lab.screen.say(f"  registered before its begin, SHA-256 {registered.digest}")
     lab.screen.say(f"  seed {seed}, lots (█ on, ░ off): {lots_drawn(paired(protocol.plan, gate.CLASS))}")
-    return Trial(name, read, protocol, registered, (), laid_out.step, Readings())
+    return Trial(name, read, protocol, registered, laid_out.step, Readings())
+
+
+def _trial(lab: Lab, act: str) -> Mapping[str, Any]:
+    """Act on the trial, or ask about it. Raises LabError."""
+    answer: Mapping[str, Any] = json.loads(
+        lab.command(gate.trial_argv(lab.config, act), f"`sekisho trial {act}`")
+    )
+    return answer
 
 
 def _lead_seconds(lab: Lab) -> float:

@@ -62,7 +62,7 @@ class Effect:
 
 def effect_of(trial: Trial, receipts: Sequence[Receipt], letters: Iterable[Letter]) -> Effect:
     """Compare the blocks of a trial."""
-    plan, seed = trial.plan, trial.seed
+    plan, seed = trial.held, trial.seed
     blocks = paired(plan, CLASS)
     spam = sorted(datetime.fromtimestamp(one.at, UTC) for one in receipts if one.letter is None)
     cells = arrived_cells(spam, grid(plan.span.begin, plan.span.end, trial.step), trial.step)

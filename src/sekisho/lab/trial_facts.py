@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sekisho.config import Config, digest
@@ -14,10 +14,11 @@ from sekisho.measure.trial_facts import LEAST_SESSIONS
 from sekisho.model import ClassCounters
 from sekisho.trial.estimate_pairs import LEAST_COVERED
 from sekisho.trial.events import Event, What
+from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.plan import Arm, Block, Plan, Switchback, schedule
 from sekisho.trial.protocol import Outcome, TrialProtocol
 from sekisho.trial.registration import Version
-from sekisho.trial.report import Facts, make_report
+from sekisho.trial.report import Facts, as_it_was, make_report
 from sekisho.trial.report_values import (
     Because,
     Coverage,
@@ -28,6 +29,8 @@ from sekisho.trial.report_values import (
     Report,
 )
 from sekisho.trial.series import Series
+
+Path = tuple[tuple[datetime, float, float], ...]  # moment, value, bound
 
 _HOUR = timedelta(hours=1)
 
@@ -40,14 +43,20 @@ class Trial:
     config: Config
     protocol: TrialProtocol
     version: Version
-    events: tuple[Event, ...]
     step: timedelta
     readings: Readings
+    events: tuple[Event, ...] = ()
+    paths: Mapping[Watched, Path] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
         """Return its plan."""
         return self.protocol.plan
+
+    @property
+    def held(self) -> Plan:
+        """Return its plan as it was held: what was suspended is not compared."""
+        return as_it_was(self.plan, self.events, self.plan.span.end)
 
     @property
     def seed(self) -> int:
@@ -99,6 +108,19 @@ def events(answer: Mapping[str, Any]) -> tuple[Event, ...]:
     )
 
 
+def paths(answer: Mapping[str, Any]) -> dict[Watched, Path]:
+    """Read of what `sekisho trial status --json` has answered what guardrails saw, by day."""
+    found: dict[Watched, Path] = {}
+    for one in answer["guardrails"]:
+        seen = [day for day in one["days"] if day["value"] is not None]
+        if seen:
+            found[Watched(one["what"])] = tuple(
+                (datetime.combine(date.fromisoformat(day["day"]), time(), UTC), day["value"], day["bound"])
+                for day in seen
+            )
+    return found
+
+
 def report(trial: Trial, made_at: datetime, program: str) -> Report:
     """Make the report by the program that makes that of every trial."""
     facts = Facts(
@@ -112,6 +134,7 @@ def report(trial: Trial, made_at: datetime, program: str) -> Report:
         harm=tuple(_harm(trial)),
         reliefs_at_least=NotKnown(Because.SUPPRESSED),
         published=Published((), 0, 0, Because.LINES_NOT_KNOWN),
+        paths=trial.paths,
     )
     return make_report(facts, lambda _, outcome: [trial.counted(outcome)])
 
@@ -124,7 +147,7 @@ def _coverage(trial: Trial) -> Coverage:
         sum(cell.covered for cell in cells) * trial.step / _HOUR,
     )
     gates = (GateCoverage(trial.gate, expected, covered, 0, 0, {}, {}),)
-    blocks = [block for block in schedule(trial.plan) if block.pair is not None]
+    blocks = [block for block in schedule(trial.held) if block.pair is not None]
     missing = sum(_share_read(trial, block) < LEAST_COVERED for block in blocks)
     return Coverage(gates, len(blocks), missing, tuple(_days(trial)))
 
@@ -150,7 +173,7 @@ def _harm(trial: Trial) -> Iterator[Harm]:
     for one in () if notice is None else notice.taking_part:
         values = one.during
         on, off = (
-            [block for block in schedule(trial.plan) if block.class_name == one.name and block.arm is arm]
+            [block for block in schedule(trial.held) if block.class_name == one.name and block.arm is arm]
             for arm in (Arm.ON, Arm.OFF)
         )
         yield Harm(

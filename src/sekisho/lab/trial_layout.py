@@ -18,8 +18,9 @@ OWN = Limit(Mode.OBSERVE, 2, 1_000)
 """What the class has beside the trial and in its off blocks; the same enforced is what is on."""
 
 STEPS = 5  # of a block, each a cell of what is counted
-_WASHED_OUT = 3  # of these: what the block before left under way, a delay and a session of 2 s at 5 s a block
+_WASHED_OUT = 3  # of these: what the block before left under way
 _WANTED_PAIRS = 12  # leave six pairs of off blocks for the placebo, the fewest that give it an answer
+_SETTLED = 5.0  # seconds of a block whose wash-out is a delay and a session
 _BLOCKS = (30.0, 20.0, 15.0, 12.0, 10.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0)  # seconds; each divides a day
 _OUTCOMES = (Outcome.ADMITTED, Outcome.ATTEMPTS, Outcome.REFUSED, Outcome.BYTES)
 
@@ -56,7 +57,7 @@ class Layout:
 
 
 def layout(seconds: float) -> Layout:
-    """Choose the longest blocks that leave enough pairs in a run of `seconds` in all.
+    """Choose how long blocks are in a run of `seconds` in all: long enough first, then many, then longer.
 
     Raises ValueError below what a trial of six pairs takes.
     """
@@ -66,8 +67,13 @@ def layout(seconds: float) -> Layout:
             f"interval, need at least {MINIMUM_SECONDS:g}; use --seconds {MINIMUM_SECONDS:g} or more"
         )
     spare = seconds - SETUP_SECONDS - LEAD_SECONDS - AFTER_SECONDS
-    block = next((one for one in _BLOCKS if spare // (2 * one) >= _WANTED_PAIRS), _BLOCKS[-1])
+    block = next(one for one in _BLOCKS if spare // (2 * one) >= _fewest_pairs(one))
     return Layout(timedelta(seconds=block), int(spare // (2 * block)))
+
+
+def _fewest_pairs(block: float) -> int:
+    """Return how many pairs there must be for blocks to be as long; `block` in seconds."""
+    return _WANTED_PAIRS if block > _SETTLED else ENOUGH_PAIRS
 
 
 def first_begin(laid_out: Layout, now: datetime) -> datetime:

@@ -16,8 +16,8 @@ def say(language: Language, key: str, **values: object) -> str:
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "title": (
-        "What arrived, and what the gate did: {pairs} pairs of blocks of {block}, less {washout} each",
-        "届いた数と関所の働き：{block}の区間 {pairs} 組（各区間の最初の{washout}を除く）",
+        "In {pairs} pairs of blocks of {block}, the first {washout} of each left out:",
+        "{block}の区間 {pairs} 組で測った値（各区間の最初の{washout}を除く）：",
     ),
     "off": ("off", "規制なし"),
     "on": ("on", "規制あり"),
