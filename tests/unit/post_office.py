@@ -1,10 +1,14 @@
-"""A real web server and a real mail server on loopback, which keep what they get and may refuse it."""
+"""A real web server and a real mail server on loopback, which keep what they get and may refuse it.
+
+`inside` makes their sockets, as in another network namespace.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -56,7 +60,7 @@ class Mails:
 
 
 @contextmanager
-def hooks(port: int = 0) -> Iterator[Hooks]:
+def hooks(inside: Callable[[Callable[[], Any]], Any] = lambda make: make()) -> Iterator[Hooks]:
     made = Hooks()
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,7 +75,7 @@ def hooks(port: int = 0) -> Iterator[Hooks]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+    with inside(lambda: ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         made.url = f"http://127.0.0.1:{server.server_port}/hook"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -83,10 +87,11 @@ def hooks(port: int = 0) -> Iterator[Hooks]:
 
 
 @contextmanager
-def mails(port: int = 0) -> Iterator[Mails]:
+def mails(port: int = 0, inside: Callable[[Callable[[], Any]], Any] = lambda make: make()) -> Iterator[Mails]:
     made, loop = Mails(), asyncio.new_event_loop()
+    listener = inside(lambda: socket.create_server(("127.0.0.1", port)))
     server = loop.run_until_complete(
-        loop.create_server(lambda: SMTP(made, hostname="localhost", loop=loop), "127.0.0.1", port)
+        loop.create_server(lambda: SMTP(made, hostname="localhost", loop=loop), sock=listener)
     )
     made.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever)
