@@ -61,3 +61,16 @@ def test_what_a_list_says_of_lines(store: Store) -> None:
         transaction.set_lines([ListedLine(alice.number, "alice")])
         assert set(transaction.listed_lines()) == {bob}
         assert transaction.number_lines(["alice"]) == {"alice": alice.number}
+
+
+def test_a_contact_is_kept_while_the_list_has_it(store: Store) -> None:
+    with store.transaction() as transaction:
+        number = transaction.number_lines(["alice"])["alice"]
+        alice = ListedLine(number, "alice", "fixed", contact="alice@example.net", language="ja")
+        transaction.set_lines([alice])
+        assert transaction.listed_line(number) == alice
+        assert list(transaction.listed_lines()) == [alice]
+        transaction.number_lines(["alice"])
+        assert transaction.listed_line(number) == alice
+        transaction.set_lines([ListedLine(number, "alice")])
+        assert transaction.listed_line(number) == ListedLine(number, "alice")

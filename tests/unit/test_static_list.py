@@ -189,7 +189,7 @@ def test_an_empty_list_is_read_with_a_warning(row: str) -> None:
 # Each wrong list, with the line that is told and what is said.
 WRONG = [
     ("", 1, "does not name the columns: line, class, addresses not there"),
-    ("line,class\n", 1, "addresses not there: let it be: line,class,addresses,fixed"),
+    ("line,class\n", 1, "addresses not there: let it be: line,class,addresses,fixed,contact,language"),
     ("line;class;addresses;fixed\na;fixed;192.0.2.7;yes\n", 1, "this key is unknown"),
     ("line,class,addresses,fix\n", 1, 'did you mean "fixed"?'),
     ("line,class,addresses,line\n", 1, "this column is there twice"),
@@ -365,3 +365,37 @@ def test_a_line_without_addresses_gets_its_class_alone(content: str, kind: ListK
     read = good(content, kind)
     assert read.lines["a"] == StaticLine("fixed")
     assert "a" not in read.addresses.values()
+
+
+def test_a_line_may_say_where_its_customer_is_told_and_in_which_language() -> None:
+    header = "line,class,addresses,contact,language\n"
+    read = good(header + "a,fixed,192.0.2.7,office@example.net,en\nb,dynamic,,,\n")
+    assert read.lines == {
+        "a": StaticLine("fixed", contact="office@example.net", language="en"),
+        "b": StaticLine("dynamic"),
+    }
+    in_toml = '[[line]]\nname = "a"\nclass = "fixed"\ncontact = "a@example.net"\n'
+    assert good(in_toml, ListKind.TOML).lines == {"a": StaticLine("fixed", contact="a@example.net")}
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "what"),
+    [
+        ("a,fixed,,secret at example.net,", "contact", "this is no mail address"),
+        ("a,fixed,,secret@example.net\u2028x,", "contact", "this is no mail address"),
+        ("a,fixed,,a@example.net,fr", "language", '"fr" is no language of notices'),
+    ],
+)
+def test_a_contact_that_cannot_be_is_told_and_not_repeated(row: str, key: str, what: str) -> None:
+    content = f"line,class,addresses,contact,language\n{row}\n".encode()
+    (problem,) = read_list(content, ListKind.CSV, config()).problems
+    assert (problem.line, problem.key) == (2, key)
+    assert what in problem.what
+    assert "secret" not in problem.what + problem.way_out
+
+
+def test_another_contact_of_the_same_line_is_told() -> None:
+    header = b"line,class,addresses,contact\n"
+    content = header + b"a,fixed,192.0.2.7,a@example.net\na,fixed,192.0.2.8,b@example.net\n"
+    (problem,) = read_list(content, ListKind.CSV, config()).problems
+    assert problem.what == '"a" has another contact in a row before'

@@ -62,7 +62,8 @@ def show_server(server: MailServer) -> str:
     return f"[{server.host}]:{server.port}" if ":" in server.host else f"{server.host}:{server.port}"
 
 
-def _address(value: object) -> str:
+def read_address(value: object) -> str:
+    """Return a mail address; raise a fault that tells how to write one."""
     text = read_text(value, "noc@example.net")
     if not _ADDRESS.fullmatch(text) or len(text) > _LONGEST_ADDRESS:
         raise fault(f'"{text}" is no mail address', 'write the address alone, as in "noc@example.net"')
@@ -71,7 +72,7 @@ def _address(value: object) -> str:
 
 Url = Annotated[str, PlainValidator(_url)]
 Server = Annotated[MailServer, PlainValidator(_server), PlainSerializer(show_server)]
-MailAddress = Annotated[str, PlainValidator(_address)]
+MailAddress = Annotated[str, PlainValidator(read_address)]
 
 
 class WebhookTable(Table):

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from sekisho.config.alerts import AlertsTable
+from sekisho.config.contact import Contact, LanguageField
 from sekisho.config.desk import DeskTable
 from sekisho.config.listen import ClientField, ListenField, NasField
 from sekisho.config.places import DatabaseUrl, ListFile, StoreUrl, Zone
@@ -109,6 +110,8 @@ class LineTable(Table):
     name: Annotated[str, Field(strict=True, min_length=1, max_length=200)] = Field(examples=['"office-17"'])
     class_name: Name = Field(alias="class", examples=['"fixed"'])
     addresses: tuple[HeldField, ...] = Field(examples=['["192.0.2.7"]'])
+    contact: Contact = Field("", repr=False)
+    language: LanguageField = ""
 
 
 class MapTable(Table):

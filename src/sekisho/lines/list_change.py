@@ -133,7 +133,7 @@ def _take_out(addresses: dict[Address, str], lease: Lease, source: str) -> bool:
 def _take_out_lines(lists: Lists, lines: dict[str, StaticLine | None], new: StaticList) -> Iterator[str]:
     """Take out of a list's lines what is known already; yield the lines of all lists that are off it."""
     for one in lists.listed_lines():
-        if lines.get(one.name) == StaticLine(one.class_name or "", one.fixed):
+        if lines.get(one.name) == StaticLine(one.class_name or "", *one[3:]):
             del lines[one.name]
         elif one.name not in new.lines:
             yield one.name

@@ -7,12 +7,18 @@ from typing import NamedTuple
 
 
 class ListedLine(NamedTuple):
-    """A line, and what a static list says of it: its class, and that its addresses are fixed."""
+    """A line, and what a static list says of it: its class, that its addresses are fixed, and its contact.
+
+    `contact`, `language`: the mail address for notices to its customer, and their language; "": not known.
+    They are for notices alone: in no log, and shown to nobody.
+    """
 
     number: int
     name: str
     class_name: str | None = None
     fixed: bool = False
+    contact: str = ""
+    language: str = ""
 
 
 class Relief(NamedTuple):

@@ -22,10 +22,15 @@ CONFIG, LIST = "config", "list"
 
 
 class StaticLine(NamedTuple):
-    """What a list says of a line beside its addresses: its class, and that these are fixed."""
+    """What a list says of a line beside its addresses: its class, that these are fixed, and its contact.
+
+    `contact`, `language`: as of a `ListedLine`.
+    """
 
     class_name: str
     fixed: bool = False
+    contact: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,11 @@ def config_list(config: Config) -> StaticList:
         for held in line.addresses
         for address in with_shares(share_rules(config), _addresses(held, plans))
     }
-    return StaticList({line.name: StaticLine(line.class_name) for line in config.lines}, addresses, plans)
+    lines = {
+        line.name: StaticLine(line.class_name, contact=line.contact, language=line.language)
+        for line in config.lines
+    }
+    return StaticList(lines, addresses, plans)
 
 
 def pool_classes(config: Config) -> ClassOf:

@@ -28,6 +28,7 @@ from sekisho.lines.static import (
 from sekisho.lines.static_rows import Portion, Row, Told
 from sekisho.model import Address
 
+_SAID = ("class", "fixed", "contact", "language")  # of a StaticLine, in its order
 _LARGE_PREFIX = 16  # no line's, though a whole pool's
 _LONGEST_NAME = 200
 _IPV4_BITS = 32
@@ -44,7 +45,7 @@ class Gathering:
         self._rules = share_rules(config)
         self._divided = dict(port_plans(self._rules))
         self._configured = config_list(config)
-        self._kinds: dict[tuple[str, bool], StaticLine] = {}  # one value for all lines that are alike
+        self._kinds: dict[StaticLine, StaticLine] = {}  # one value for all lines that are alike
         self._lines: dict[str, StaticLine] = {}
         self._addresses: dict[Address, str] = {}
         self._rows = array("L")  # of the addresses, in their order
@@ -60,11 +61,11 @@ class Gathering:
         if row.name in self._configured.lines:
             what = f'"{row.name}" is a [[line]] of the configuration'
             self._tell(row.number, self._name_column, what, "let it stand in one place")
-        kind = (row.class_name, row.fixed)
-        line = self._kinds.get(kind) or self._kinds.setdefault(kind, StaticLine(*kind))
+        line = StaticLine(row.class_name, row.fixed, row.contact, row.language)
+        line = self._kinds.setdefault(line, line)
         known_as = self._lines.setdefault(row.name, line)
         if known_as != line:
-            column = "fixed" if known_as.class_name == line.class_name else "class"
+            column = next(key for key, one, other in zip(_SAID, known_as, line, strict=True) if one != other)
             what = f'"{row.name}" has another {column} in a row before'
             self._tell(row.number, column, what, "say the same in every row of a line")
         for portion in row.held:

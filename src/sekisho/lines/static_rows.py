@@ -1,13 +1,13 @@
 """The rows of a static list, in CSV or TOML; what cannot be read of it is told, and the rest read.
 
-line,class,addresses,fixed                       [[line]]
-office-17,fixed,192.0.2.7 2001:db8:17::/48,yes    name = "office-17" …
+line,class,addresses,fixed,contact,language                              [[line]]
+office-17,fixed,192.0.2.7 2001:db8:17::/48,yes,office@example.net,ja      name = "office-17" …
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO, TextIOWrapper
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from pydantic import StrictBool
 from pydantic_core import PydanticCustomError
 
 from sekisho.config import Finding, Held
+from sekisho.config.contact import read_contact, read_language
 from sekisho.config.explain import unknown_key
 from sekisho.config.problems import Path
 from sekisho.config.reader import Reader
@@ -26,7 +27,7 @@ from sekisho.model import Address
 
 MOST_TOLD = 1_000  # findings of one list; nobody reads more
 
-_COLUMNS = ("line", "class", "addresses", "fixed")
+_COLUMNS = ("line", "class", "addresses", "fixed", "contact", "language")
 _NEEDED = _COLUMNS[:3]
 _FIXED = {"": False, "no": False, "false": False, "yes": True, "true": True}
 _Header = Mapping[str, int]
@@ -47,6 +48,8 @@ class Row(NamedTuple):
     class_name: str
     held: Sequence[Portion]  # none: what it holds is for accounting to say
     fixed: bool
+    contact: str = ""
+    language: str = ""
 
 
 class Told:
@@ -82,7 +85,15 @@ def toml_rows(content: bytes, told: Told) -> Iterator[Row]:
     tables = reader.tables(_ListedTable, ("line",), enumerate(reader.array(data, ("line",))))
     told.add(reader.findings)
     for index, table in tables.items():
-        yield Row(index, table.name, table.class_name, tuple(map(_portion, table.addresses)), table.fixed)
+        yield Row(
+            index,
+            table.name,
+            table.class_name,
+            tuple(map(_portion, table.addresses)),
+            table.fixed,
+            table.contact,
+            table.language,
+        )
 
 
 def csv_rows(content: bytes, told: Told) -> Iterator[Row]:
@@ -137,7 +148,27 @@ def _row(number: int, fields: Sequence[str], header: _Header, told: Told) -> Row
         fields[header["class"]].strip(),
         _portions(number, fields[header["addresses"]], told),
         _FIXED.get(fixed, False),
+        _read(read_contact, number, "contact", fields, header, told),
+        _read(read_language, number, "language", fields, header, told),
     )
+
+
+def _read(
+    read: Callable[[object], str],
+    number: int,
+    column: str,
+    fields: Sequence[str],
+    header: _Header,
+    told: Told,
+) -> str:
+    """Read a column that may be left out, or left empty."""
+    if column not in header:
+        return ""
+    try:
+        return read(fields[header[column]].strip())
+    except PydanticCustomError as fault:
+        told.tell((number, column), *words(fault))
+        return ""
 
 
 def _portions(number: int, texts: str, told: Told) -> list[Portion]:

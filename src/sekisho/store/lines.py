@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from sekisho.lines.numbers import following, own_number
 from sekisho.lines.records import ListedLine
@@ -12,11 +12,15 @@ from sekisho.store.door import Door
 from sekisho.store.many import Query
 from sekisho.store.schema import line
 
+_TOLD = ListedLine._fields.index("contact")
 _CHUNK = 10_000  # rows that a stream reads ahead
 _BY_NAME = Query(line.c.name, select(line.c.name, line.c.number))
 _BY_NUMBER = Query(line.c.number, select(line.c.number, line.c.name))
 _CLASS = Query(line.c.number, select(line.c.number, line.c.class_name).where(line.c.class_name.is_not(None)))
-_LISTED = select(line.c.number, line.c.name, line.c.class_name, line.c.fixed)
+_LISTED = select(
+    *(line.c.number, line.c.name, line.c.class_name, line.c.fixed),
+    *(func.coalesce(one, "") for one in (line.c.contact, line.c.language)),
+)
 
 
 class Lines(Door):
@@ -33,7 +37,7 @@ class Lines(Door):
         missing = sorted(wanted - numbers.keys())
         if missing:
             given = self._free_numbers(missing)
-            self._many.put(line, [(number, name, None, False) for name, number in given.items()])
+            self._many.put(line, [(number, name, None, False, None, None) for name, number in given.items()])
             numbers |= given
         return numbers
 
@@ -51,7 +55,8 @@ class Lines(Door):
 
     def set_lines(self, lines: Iterable[ListedLine]) -> None:
         """Write what a static list says of lines that have numbers."""
-        self._many.put(line, [(one.number, one.name, one.class_name, one.fixed) for one in lines])
+        rows = [(*one[:_TOLD], one.contact or None, one.language or None) for one in lines]
+        self._many.put(line, rows)
 
     def listed_lines(self) -> Iterator[ListedLine]:
         """Yield the lines of which a static list says something."""

@@ -42,6 +42,7 @@ line = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("class_name", Text),  # given by a static list
     Column("fixed", Boolean, nullable=False, server_default=text("false")),
+    *(Column(name, Text) for name in ("contact", "language")),  # of notices to its customer; by a static list
 )
 
 login = Table(  # numbered in the order of their coming, so that those of one time are on one page
