@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,18 @@ from bench import trial_year
 from sekisho.api.asker import Peer
 from sekisho.cli import app, report_counts
 from sekisho.cli import report as command
+from sekisho.config.trial_plan import plan_of
 from sekisho.daemon.actors import actor_name
+from sekisho.measure.equipment import EquipmentCounts
+from sekisho.measure.readings import EquipmentRow, Timing, held_by
 from sekisho.measure.trial_facts import STATISTIC, Behind, Of
 from sekisho.measure.windows import Window
 from sekisho.store import StoreError, open_store
+from sekisho.trial.plan import schedule
 from sekisho.trial.protocol import Outcome
 
 DAYS = 14
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +161,34 @@ def test_what_cannot_be_recorded_is_not_shown(
     monkeypatch.setattr(report_counts, "open_store", fail)
     found = shown(filled, tmp_path / "r.json")
     assert (found["cells"], found["because"]) == ([], "not-recorded")
+
+
+def test_the_load_on_the_equipment_is_read_from_the_store(filled: Path, tmp_path: Path) -> None:
+    file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
+    shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
+    text = trial_year.text_of(DAYS, url)
+    outcomes = 'outcomes = ["attempts", "cpu"]\n[trial.switchback]'
+    file.write_text(text.replace("[trial.switchback]", outcomes))
+    plan = plan_of(trial_year.config_of(DAYS, url))
+    assert plan is not None
+    store = open_store(url)
+    with store.transaction() as transaction:
+        for number, block in enumerate(schedule(plan)):
+            counts = EquipmentCounts(
+                cpu_ms=7_200_000, busy_ms=10**6 + number % 7 * 10**4 + (block.arm == "on") * 10**5
+            )
+            begins = (block.begin + hour * HOUR for hour in range((block.end - block.begin) // HOUR))
+            transaction.put_equipment(
+                EquipmentRow("gate000", held_by(block, begin), begin, Timing.KNOWN, HOUR, counts)
+                for begin in begins
+            )
+    store.close()
+    to = tmp_path / "r.json"
+    result = told(file, "--json", str(to))
+    assert result.exit_code == 0, result.output
+    found = {one["what"]: one for one in json.loads(to.read_text())["equipment"]}
+    cpu = found["cpu_percent"]
+    assert 14 < cpu["free"] < cpu["limited"] < 16
+    assert 0 < cpu["effect"]["low_percent"] < 10 < cpu["effect"]["high_percent"]
+    assert found["packets_per_second"]["effect"] == {"not_known": "not-tested"}
+    assert "The load on the equipment" in result.stdout

@@ -13,7 +13,7 @@ from sekisho.config import Config, parse
 from sekisho.config.trial_plan import plan_of, protocol_of
 from sekisho.model import Excess, Limit, Mode
 from sekisho.trial.plan import Phase, Plan, Span, Switchback, count_pairs, schedule
-from sekisho.trial.protocol import Guardrails, Outcome, TrialProtocol
+from sekisho.trial.protocol import USUAL, Guardrails, Outcome, TrialProtocol
 from tests.unit.configuring import BASE, FIXED, GATE, POOL, SHIPPED
 
 HOUR = timedelta(hours=1)
@@ -137,7 +137,7 @@ def test_equal_files_have_equal_trials_however_a_moment_is_written() -> None:
 
 def test_without_them_there_are_guardrails_and_every_outcome() -> None:
     protocol = protocol_of(config(WHOLE))
-    assert protocol == TrialProtocol(planned(WHOLE), tuple(Outcome), Guardrails())
+    assert protocol == TrialProtocol(planned(WHOLE), USUAL, Guardrails())
 
 
 def test_guardrails_are_read() -> None:

@@ -15,7 +15,7 @@ from sekisho.config.trial_checks import LONGEST_DAYS, MOST_BLOCKS
 from sekisho.config.trial_plan import protocol_of
 from sekisho.trial.lots import earlier_is_on
 from sekisho.trial.plan import schedule
-from sekisho.trial.protocol import Guardrails, Outcome, TrialProtocol
+from sekisho.trial.protocol import USUAL, Guardrails, TrialProtocol
 from tests.unit.test_config_trial import config, said
 
 DOC = (Path(__file__).parents[2] / "docs" / "trial.md").read_text()
@@ -74,7 +74,7 @@ def test_the_drawing_is_that_of_the_example() -> None:
 
 def test_the_defaults_are_those_of_the_program() -> None:
     protocol = documented()
-    assert protocol.outcomes == tuple(Outcome)
+    assert protocol.outcomes == USUAL
     assert protocol.guardrails == Guardrails(complaints_per_day=2.0)
 
 

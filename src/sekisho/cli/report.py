@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from sekisho.cli.trial_words import Language
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.daemon.service import STATE
+from sekisho.measure.equipment_compared import PLACES, EquipmentHour, as_hour, compared
 from sekisho.measure.trial_facts import coverage, harm, reliefs_at_least
 from sekisho.measure.trial_hours import SUMS, TrialHours
 from sekisho.model import Mode
@@ -34,10 +35,12 @@ from sekisho.store import StoreError, Transaction
 from sekisho.store.minutes_asked import Asked, Per
 from sekisho.store.read_only import reading_only
 from sekisho.trial.estimate_observed import NEAR
-from sekisho.trial.protocol import TrialProtocol
+from sekisho.trial.plan import Plan
+from sekisho.trial.protocol import OF_EQUIPMENT, Outcome, TrialProtocol
 from sekisho.trial.report import Facts, as_it_was, make_report
 from sekisho.trial.report_values import Report
 from sekisho.trial.report_written import written_report
+from sekisho.trial.series import Series
 
 _BROWSER: Final = "chromium"
 _PRINT_SECONDS: Final = 120
@@ -97,6 +100,7 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     hours = TrialHours(held, transaction.counted(asked, Per.HOUR, SUMS))
     marks = transaction.counted_marks(plan.span.begin, plan.span.end)
     values = {one.name: one.during for one in notice.taking_part}
+    equipment = _equipment(held, protocol, transaction)
     asking = Asking(held, hours.gates(), store_url(config), transaction, now)
     facts = Facts(
         protocol=protocol,
@@ -110,12 +114,27 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         reliefs_at_least=reliefs_at_least(transaction.totals(now).reliefs),
         published=counts_of_weeks(asking, hours),
         comparison=_comparison(config, protocol),
+        equipment=compared(held, transaction.equipment_sums(plan.span.begin, plan.span.end)),
         paths={
             what: tuple((point.at, point.value, point.bound) for _, point in path)
             for what, path in transaction.guardrail_paths(plan.name).items()
         },
     )
-    return make_report(facts, hours.series)
+
+    def counted(name: str, outcome: Outcome) -> tuple[Series, ...]:
+        return (equipment if outcome in OF_EQUIPMENT else hours).series(name, outcome)
+
+    return make_report(facts, counted)
+
+
+def _equipment(plan: Plan, protocol: TrialProtocol, transaction: Transaction) -> TrialHours:
+    """Read the hours of the equipment where an outcome is of it, as those of a class that the lots are of."""
+    rows: Iterable[EquipmentHour] = ()
+    if plan.switchback is not None and OF_EQUIPMENT.intersection(protocol.outcomes):
+        name = plan.switchback.on[0][0]
+        hours = transaction.equipment_hours(plan.span.begin, plan.span.end)
+        rows = (as_hour(row, name) for row in hours)
+    return TrialHours(plan, rows, PLACES)
 
 
 def store_url(config: Config) -> str:

@@ -16,7 +16,7 @@ from sekisho.durations import format_ms
 from sekisho.gate.releases import LATENESS_EDGES_MS
 from sekisho.model import Limit, Mode
 from sekisho.trial.plan import Span
-from sekisho.trial.protocol import Difference, Guardrails, HarmOutcome, Outcome
+from sekisho.trial.protocol import USUAL, Difference, Guardrails, HarmOutcome, Outcome
 from sekisho.trial.walltime import DAY, day_begin
 
 _YEARS = range(2000, 2200)
@@ -172,6 +172,6 @@ class TrialTable(SpanTable):
     phases: tuple[PhaseTable, ...] = Field((), alias="phase")
     switchback: SwitchbackTable | None = None
     maintenance: tuple[MaintenanceTable, ...] = ()
-    outcomes: tuple[Outcome, ...] = tuple(Outcome)
+    outcomes: tuple[Outcome, ...] = USUAL
     guardrails: GuardrailsTable = GuardrailsTable.model_validate({})
     notice: dict[str, NoticeTable] = Field({})  # by language

@@ -91,10 +91,12 @@ class _Hours:
 
 
 class TrialHours:
-    """The hours of a trial; rows come by gate, class, arm and time."""
+    """The hours of a trial; rows come by gate, class, arm and time. `places`: of outcomes in their sums."""
 
-    def __init__(self, plan: Plan, rows: Iterable[CountedHour]) -> None:
-        self._plan = plan
+    def __init__(
+        self, plan: Plan, rows: Iterable[CountedHour], places: Mapping[Outcome, int] = _PLACES
+    ) -> None:
+        self._plan, self._places = plan, places
         self._own = dict(plan.own)
         self._planned = _Planned(plan)
         self._hours: dict[tuple[str, str, int], _Hours] = defaultdict(_Hours)
@@ -108,7 +110,7 @@ class TrialHours:
 
     def series(self, class_name: str, outcome: Outcome) -> tuple[Series, ...]:
         """Return each gate's series, without hours in which it did something else than planned."""
-        place = _PLACES.get(outcome)
+        place = self._places.get(outcome)
         if place is None:
             return ()
         by_gate: dict[str, list[_Hours]] = defaultdict(list)
@@ -153,7 +155,7 @@ class TrialHours:
             hours.otherwise.add(moment)
         what = row.class_name, held.arm, held.phase
         if (limited := self._limited.get(what)) is None:
-            limited = self._limited[what] = _is_limited(self._plan, row.class_name, own, held)
+            limited = self._limited[what] = is_limited(self._plan, row.class_name, own, held)
         found = self._sessions[row.class_name, limited]
         found[0] += sums[_TRIED]
         found[1] += sums[_REFUSED] + sums[_OVER_CAP]
@@ -187,7 +189,8 @@ class _Planned:
         return str(before.arm) if before is not None and before.arm in _DRAWN else ""
 
 
-def _is_limited(plan: Plan, class_name: str, own: Limit, held: Held) -> bool:
+def is_limited(plan: Plan, class_name: str, own: Limit, held: Held) -> bool:
+    """Tell whether a class is limited by what held; `own`: its limit without the trial."""
     if held.arm == Arm.ON:
         return True
     if held.arm == Arm.PHASE and held.phase is not None and held.phase <= len(plan.phases):

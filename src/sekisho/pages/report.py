@@ -16,6 +16,7 @@ from sekisho.pages.templating import page, templates
 from sekisho.pages.voice import Language, Voice
 from sekisho.trial.estimate import Estimate
 from sekisho.trial.report_values import (
+    Because,
     Effect,
     Experiment,
     GateCoverage,
@@ -25,6 +26,7 @@ from sekisho.trial.report_values import (
     Report,
 )
 
+_LARGE = 1_000  # from here on a number is told in full
 _DIGITS = 12  # of a digest in a table
 
 
@@ -67,6 +69,7 @@ def report_sections(report: Report, language: Language) -> tuple[str, tuple[str,
         tell.registration(),
         tell.effect(),
         tell.harm(),
+        tell.equipment(),
         *tell.phases(),
         tell.happened(),
         tell.coverage(),
@@ -127,7 +130,7 @@ class _Teller:
         heads = self.heads(*columns, "pairs", "carry_over", "placebo")
         rows = tuple(self._experiment(one, has_p=has_p) for one in found)
         known = [
-            Interval(f"{one.class_name}: {self.say(str(one.outcome))}", *_ends(one.effect))
+            Interval(f"{self._whose(one)}: {self.say(str(one.outcome))}", *_ends(one.effect))
             for one in found
             if isinstance(one.effect, Estimate)
         ]
@@ -143,11 +146,14 @@ class _Teller:
             "" if check == effect else self._check(check) for check in (one.carry_over, one.placebo)
         )
         if isinstance(effect, NotKnown):
-            return one.class_name, outcome, self.why(effect), "", *(("",) if has_p else ()), "", *checks
+            return self._whose(one), outcome, self.why(effect), "", *(("",) if has_p else ()), "", *checks
         p = () if not has_p else ("" if effect.p is None else f"{effect.p:.2g}",)
         pairs = f"{effect.pairs} ({effect.left_out})"
         change, interval = _percent(effect.change_percent), self._interval(effect)
-        return one.class_name, outcome, change, interval, *p, pairs, *checks
+        return self._whose(one), outcome, change, interval, *p, pairs, *checks
+
+    def _whose(self, one: Experiment) -> str:
+        return self.say("gates") if one.class_name is None else one.class_name
 
     def _interval(self, one: Estimate) -> str:
         return f"{_percent(one.low_percent)} … {_percent(one.high_percent)}"
@@ -161,7 +167,7 @@ class _Teller:
             ("placebo_alarm", [one for one in found if _leaves_out_zero(one.placebo)]),
         ):
             if alarmed:
-                names = [f"{one.class_name}/{self.say(str(one.outcome))}" for one in alarmed]
+                names = [f"{self._whose(one)}/{self.say(str(one.outcome))}" for one in alarmed]
                 yield self.say(key, names=self.voice.listed(names))
 
     def harm(self) -> Section:
@@ -183,6 +189,33 @@ class _Teller:
         yield "met", self._figure(one.lines_that_met_the_cap)
         seen = one.delay_seen_ms
         yield "delay_seen", self.why(seen) if isinstance(seen, NotKnown) else self.voice.duration(seen)
+
+    def equipment(self) -> Section:
+        title, found = self.say("equipment"), self.report.equipment
+        if not found:
+            return Section(title, (self.why(NotKnown(Because.NOT_COUNTED)),))
+        rows = tuple(
+            (
+                self.say(one.what),
+                self._number(one.limited),
+                self._number(one.free),
+                *self._change(one.effect),
+            )
+            for one in found
+        )
+        heads = self.heads("what", "limit_on", "limit_off", "change", "interval")
+        return Section(title, said=(self.say("equipment_said"),), rows=Rows(heads, rows))
+
+    def _change(self, effect: Effect) -> tuple[str, str]:
+        if isinstance(effect, Estimate):
+            return _percent(effect.change_percent), self._interval(effect)
+        is_asked = effect.because is not Because.NOT_TESTED
+        return self.why(effect) if is_asked else self.say(str(effect.because)), ""
+
+    def _number(self, one: float | NotKnown) -> str:
+        return (
+            self.why(one) if isinstance(one, NotKnown) else f"{one:,.3g}" if one < _LARGE else f"{one:,.0f}"
+        )
 
     def _share(self, one: float | NotKnown) -> str:
         return self.why(one) if isinstance(one, NotKnown) else f"{self.voice.number(one)} %"

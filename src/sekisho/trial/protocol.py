@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sekisho.trial.plan import Plan
 
@@ -16,6 +17,16 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     BYTES = "bytes"
     REPORTS = "reports"
+    CPU = "cpu"
+    PACKETS = "packets"
+    DROPS = "drops"
+
+
+USUAL: Final = (Outcome.ATTEMPTS, Outcome.ADMITTED, Outcome.REFUSED, Outcome.BYTES, Outcome.REPORTS)
+"""What is measured where nothing is said."""
+
+OF_EQUIPMENT: Final = frozenset((Outcome.CPU, Outcome.PACKETS, Outcome.DROPS))
+"""What is measured of gates and not of classes."""
 
 
 class HarmOutcome(StrEnum):
@@ -59,5 +70,5 @@ class TrialProtocol:
     """A plan with its outcomes, the primary one first, and its guardrails."""
 
     plan: Plan
-    outcomes: tuple[Outcome, ...] = tuple(Outcome)
+    outcomes: tuple[Outcome, ...] = USUAL
     guardrails: Guardrails = Guardrails()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
+from typing import Final
 
 import numpy as np
 
@@ -20,10 +21,11 @@ from sekisho.trial.estimate_observed import Observational, TooFewCells, observe
 from sekisho.trial.events import Event, What
 from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.plan import Arm, Block, Plan, Span, count_pairs, schedule
-from sekisho.trial.protocol import Outcome, TrialProtocol
+from sekisho.trial.protocol import OF_EQUIPMENT, Outcome, TrialProtocol
 from sekisho.trial.registration import Version, canonical
 from sekisho.trial.report_values import (
     Because,
+    Compared,
     Coverage,
     Effect,
     Experiment,
@@ -40,6 +42,11 @@ from sekisho.trial.report_values import (
 )
 from sekisho.trial.series import Series, columns, microseconds, summed, usable
 
+_OUTCOMES: Final = {
+    "cpu_percent": Outcome.CPU,
+    "packets_per_second": Outcome.PACKETS,
+    "dropped_per_million": Outcome.DROPS,
+}
 Counted = Callable[[str, Outcome], Sequence[Series]]
 """Each gate's series of a class and an outcome; empty: nothing was counted."""
 
@@ -60,6 +67,7 @@ class Facts:
     published: Published
     comparison: str | None = None
     paths: Mapping[Watched, tuple[tuple[datetime, float, float], ...]] | None = None
+    equipment: tuple[Compared, ...] = ()
 
 
 def make_report(facts: Facts, counted: Counted) -> Report:
@@ -67,6 +75,7 @@ def make_report(facts: Facts, counted: Counted) -> Report:
     protocol = facts.protocol
     registration = _registration(protocol, facts.versions)
     held = as_it_was(protocol.plan, facts.events, facts.made_at)
+    experiments = _experiments(held, facts, counted, registered=registration.no_p is None)
     return Report(
         name=protocol.plan.name,
         span=protocol.plan.span,
@@ -80,12 +89,13 @@ def make_report(facts: Facts, counted: Counted) -> Report:
         registration=registration,
         coverage=facts.coverage,
         happened=_happened(protocol.plan, facts.events, facts.made_at),
-        experiments=_experiments(held, facts, counted, registered=registration.no_p is None),
+        experiments=experiments,
         observed=tuple(_observed(held, facts, counted)),
         guardrails=tuple(_paths(facts)),
         harm=facts.harm,
         reliefs_at_least=facts.reliefs_at_least,
         published=facts.published,
+        equipment=tuple(_with_effect(one, experiments) for one in facts.equipment),
     )
 
 
@@ -166,16 +176,28 @@ def _experiments(
     if facts.made_at <= held.span.begin:
         return NotKnown(Because.NOT_BEGUN)
     outcomes = facts.protocol.outcomes
+    # One lot decides for all classes: of the equipment each says the same.
+    first = held.switchback.on[0][0]
     return tuple(
         Experiment(
-            name,
+            None if outcome in OF_EQUIPMENT else name,
             outcome,
             outcome is outcomes[0],
             *_answers(held, name, outcome, counted(name, outcome), registered=registered),
         )
         for name, _ in held.own
         for outcome in outcomes
+        if outcome not in OF_EQUIPMENT or name == first
     )
+
+
+def _with_effect(one: Compared, experiments: tuple[Experiment, ...] | NotKnown) -> Compared:
+    """Put the effect to a figure, where its outcome is registered."""
+    outcome = _OUTCOMES.get(one.what)
+    if outcome is None or isinstance(experiments, NotKnown):
+        return one
+    effects = [found.effect for found in experiments if found.outcome is outcome]
+    return replace(one, effect=effects[0]) if effects else one
 
 
 def _answers(
@@ -227,7 +249,7 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
     """Yield what phases say; without one there is nothing to observe."""
     names = {name for phase in held.phases for name, _ in phase.limits}
     for name in (name for name, _ in held.own if name in names):
-        for outcome in facts.protocol.outcomes:
+        for outcome in [one for one in facts.protocol.outcomes if one not in OF_EQUIPMENT]:
             series = _whole(counted(name, outcome))
             if series is None:
                 yield Observed(name, outcome, _uncounted(outcome), compared=False)

@@ -37,6 +37,7 @@ class Because(StrEnum):
     NOT_RECORDED = "not-recorded"
     NOT_IN_BINS = "not-in-bins"
     NOT_TESTED = "not-tested"
+    BEYOND_THE_LAST = "beyond-the-last"
     SUPPRESSED = "suppressed"
 
 
@@ -123,9 +124,9 @@ Effect = Estimate | NotKnown
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What the switchback says about one class and one outcome."""
+    """What the switchback says about one class and one outcome; no class: the gates' equipment."""
 
-    class_name: str
+    class_name: str | None
     outcome: Outcome
     is_primary: bool
     effect: Effect
@@ -168,6 +169,19 @@ class Harm:
     held_percent: float | NotKnown
     lines_that_met_the_cap: int | NotKnown
     delay_seen_ms: int | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A figure of the equipment while something was limited and while nothing was.
+
+    `effect`: the change with its interval, where the plan registers it as an outcome.
+    """
+
+    what: str
+    limited: float | NotKnown
+    free: float | NotKnown
+    effect: Effect = NotKnown(Because.NOT_TESTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +235,4 @@ class Report:
     harm: tuple[Harm, ...]
     reliefs_at_least: int | NotKnown
     published: Published
+    equipment: tuple[Compared, ...] = ()
