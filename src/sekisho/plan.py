@@ -47,6 +47,8 @@ _KEPT_TO: Mapping[str, Callable[[Config], object]] = {
     "[radius] listen": lambda config: config.radius and config.radius.listen,
     "[kea]": lambda config: config.kea and config.kea.user,
     "[radacct]": lambda config: config.radacct,
+    "[desk]": lambda config: config.desk is not None,
+    "[desk.intake] lmtp and smtp": lambda config: config.desk and config.desk.places,
 }
 """What is opened once, by the name that it has in the file."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from ipaddress import ip_address
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -15,6 +15,7 @@ from sekisho.daemon.reading import read_whole
 from sekisho.desk.case_values import Kind
 from sekisho.desk.policy import Policy, Step
 from sekisho.model import Excess, Limit, Mode
+from sekisho.plan import unfollowable
 from tests.unit.configuring import BASE, FIXED, SHIPPED, good, problems
 
 MAIL = '[alerts.mail]\nserver = "mail.example.net"\nfrom = "sekisho@example.net"\nto = ["noc@example.net"]\n'
@@ -101,12 +102,19 @@ def test_the_shipped_example_shows_every_key_and_its_default() -> None:
     config = good(BASE + MAIL + re.sub(r"^#(?=[a-z[])", "", stated, flags=re.MULTILINE))
     assert config.desk is not None
     assert policies_of(config)["dynamic"] == Policy()
-    for table in (config.desk, config.desk.classes["dynamic"]):
+    desk = config.desk
+    assert desk.intake is not None
+    assert desk.notices is not None
+    for table in (desk, desk.intake, desk.notices, *desk.nases, desk.classes["dynamic"]):
         for key, field in type(table).model_fields.items():
-            if key != "classes":
-                assert re.search(rf"^#{field.alias or key} *=", stated, re.MULTILINE), key
-            if not field.is_required() and key != "classes":
+            if key not in TABLES:
+                assert re.search(rf"^#.*\b{field.alias or key} *=", stated, re.MULTILINE), key
+            if not field.is_required() and key not in TABLES | SHOWN_FILLED:
                 assert getattr(table, key) == field.default, key
+
+
+TABLES = {"classes", "intake", "notices", "nases", "ja", "en"}
+SHOWN_FILLED = {"lmtp", "templates", "nas", "suspend", "restore"}
 
 
 IN_CLASS = DESK + "[desk.class.dynamic]\n"
@@ -166,6 +174,26 @@ IN_CLASS = DESK + "[desk.class.dynamic]\n"
             "desk.class.dynamic.suspension",
             '"individual-limit" is no suspension',
         ),
+        (
+            MAIL + DESK + '[desk.intake]\nrecipients = ["abuse@example.net"]\n',
+            "desk.intake",
+            "reports come in nowhere",
+        ),
+        (
+            MAIL + DESK + '[desk.intake]\nrecipients = ["a@example.net"]\nsmtp = "192.0.2.1:25"\n',
+            "desk.intake.smtp",
+            "nobody is named who may send",
+        ),
+        (
+            MAIL + DESK + '[desk.intake]\nrecipients = []\nlmtp = "127.0.0.1:24"\n',
+            "desk.intake.recipients",
+            "",
+        ),
+        (
+            MAIL + DESK + '[desk.intake]\nrecipients = ["a@example.net"]\nlmtp = "/run/"\n',
+            "desk.intake.lmtp",
+            "cannot be the path of a socket",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_with_the_way_out(text: str, key: str, what: str) -> None:
@@ -176,6 +204,16 @@ def test_what_cannot_be_is_told_with_the_way_out(text: str, key: str, what: str)
     ]
     assert [what in one.what for one in found] == [True], problems(BASE + text)
     assert found[0].way_out
+
+
+def test_reports_come_in_where_the_file_says() -> None:
+    text = '[desk.intake]\nlmtp = "/run/lmtp"\nsmtp = "127.0.0.1:2525"\nrecipients = ["abuse@example.net"]\n'
+    desk = good(WHOLE + text).desk
+    assert desk is not None
+    assert desk.intake is not None
+    assert desk.places == (PurePosixPath("/run/lmtp"), (ip_address("127.0.0.1"), 2525))
+    assert desk.intake.recipients == ("abuse@example.net",)
+    assert unfollowable(good(WHOLE), good(WHOLE + text))[0] == ("[desk.intake] lmtp and smtp",)
 
 
 def test_the_delays_of_the_desk_need_banks_too() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 
 from sekisho.config import Config
-from sekisho.store.forgetting import forget, forget_minutes
+from sekisho.store.forgetting import forget, forget_desk, forget_minutes
 from sekisho.store.late import LateStore
 
 EVERY = timedelta(hours=1)
@@ -34,10 +34,16 @@ class Forgetter:
             self._round = None
 
     def _begin(self, now: datetime) -> Iterator[int]:
-        kept = self._config().kept
+        config = self._config()
+        kept, desk = config.kept, config.desk
         leases_before = now - timedelta(milliseconds=kept.leases_ms)
         audit_before = now - timedelta(milliseconds=kept.audit_ms)
+        of_desk: Iterable[int] = ()
+        if desk is not None:
+            reports, cases = timedelta(milliseconds=desk.reports_ms), timedelta(milliseconds=desk.cases_ms)
+            of_desk = forget_desk(self._store, now - reports, now - cases)
         return chain(
+            of_desk,
             forget_minutes(self._store, now - MINUTES_KEPT),
             forget(self._store, self._store.journal, leases_before, audit_before, now),
         )

@@ -22,6 +22,7 @@ from sekisho.api.problems import RefusalError
 from sekisho.config import Config, GateTable
 from sekisho.daemon.attached import is_there, take_down
 from sekisho.daemon.collector import calm_collector
+from sekisho.daemon.desk_at_work import DeskAtWork, desk_running
 from sekisho.daemon.equipment import EquipmentReader
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
@@ -91,10 +92,11 @@ def serve(file: Path, config: Config) -> None:
             at_work = stack.enter_context(
                 following(trial, keeper, sources, file.parent, utc=utc, on_change=minutes.look)
             )
+        desk = stack.enter_context(desk_running(config, lines, file.parent, utc)) if lines else None
         guest = _guest(config)
         guests = () if guest is None else (guest.pw_uid,)
         listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
-        asyncio.run(_Service(keeper, equipment, office, at_work, minutes, peaks, guests).run(listener))
+        asyncio.run(_Service(keeper, equipment, office, at_work, desk, minutes, peaks, guests).run(listener))
 
 
 def _allow_many_files() -> None:
@@ -214,6 +216,7 @@ class _Service:
     equipment: EquipmentReader
     lines: LinesAtWork | None
     trial: TrialAtWork | None
+    desk: DeskAtWork | None
     minutes: MinuteReader | None
     peaks: PeakKeeper
     guests: tuple[int, ...]
@@ -292,6 +295,8 @@ class _Service:
                 self.lines.check()
             if self.trial is not None:
                 self.trial.check()
+            if self.desk is not None:
+                self.desk.check()
             if self.minutes is not None:
                 self.minutes.check()
             self.peaks.check()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import Row, Select, and_, delete, insert, or_, select, update
 
-from sekisho.desk.actions import UNCONFIRMED, Action, Progress, actions_of, overtaken
-from sekisho.desk.case_values import CLOSED, Case, Decision, Event, Evidence, Judge, State, What
+from sekisho.desk.actions import UNCONFIRMED, Action, Do, Progress, actions_of, overtaken
+from sekisho.desk.case_values import CLOSED, Case, Decision, Event, Evidence, Judge, Kind, State, What
 from sekisho.desk.records import KeptEvent
 from sekisho.store.desk_tables import action, case_event, desk_case, incident
 from sekisho.store.errors import StoreError
 from sekisho.store.many import Query
 from sekisho.store.moments import from_us, to_us
-from sekisho.store.reports import Reports
+from sekisho.store.unread_reports import UnreadReports
 
 _CASE: Final = TypeAdapter(Case)
 _ACTION: Final = TypeAdapter(Action)
@@ -28,10 +29,15 @@ _LAST_OF_LINE: Final = Query(
     select(desk_case.c.number, desk_case.c.packed).order_by(desk_case.c.number.desc()),
     most=1,
 )
+_OF_GATE: Final = and_(
+    or_(action.c.kind == Kind.LIMIT, action.c.kind == Kind.PORT25),
+    action.c.progress != Progress.OVERTAKEN,
+)
+_OF_LINES: Final = Query(action.c.line, select(action.c.packed).where(_OF_GATE))
 _OVER: Final = (*CLOSED, State.STOPPED)
 
 
-class Cases(Reports):
+class Cases(UnreadReports):
     """Cases in a transaction."""
 
     def add_case(self, one: Case, due: datetime | None) -> Case:
@@ -137,6 +143,14 @@ class Cases(Reports):
         some = select(action).where(action.c.progress.in_(tuple(UNCONFIRMED)))
         return self._actions(some.order_by(action.c.asked_for, action.c.key).limit(most))
 
+    def measures_of(self, lines: Iterable[int]) -> tuple[Action, ...]:
+        """Return what has been asked of the gate for lines and not taken back."""
+        return _in_force(packed for (packed,) in self._many.find(_OF_LINES, lines))
+
+    def measures(self) -> tuple[Action, ...]:
+        """Return all that has been asked of the gate and not taken back."""
+        return _in_force(self._connection.scalars(select(action.c.packed).where(_OF_GATE)))
+
     def forget_cases(self, before: datetime, most: int = _FEW) -> int:
         """Forget cases that have been over since before a moment, and of which no report is kept."""
         has_reports = (
@@ -175,6 +189,11 @@ class Cases(Reports):
 
     def _actions(self, query: Select[Any]) -> tuple[Action, ...]:
         return tuple(_ACTION.validate_json(row.packed) for row in self._connection.execute(query))
+
+
+def _in_force(packed: Iterable[str]) -> tuple[Action, ...]:
+    """Return the actions that impose; a later one that lifts has overtaken those before it."""
+    return tuple(one for one in map(_ACTION.validate_json, packed) if one.do is Do.IMPOSE)
 
 
 def _read_case(number: int, packed: str) -> Case:

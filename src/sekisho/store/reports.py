@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Row, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Integer, Row, and_, bindparam, delete, func, insert, or_, select, update
 
 from sekisho.desk.case_values import Counted, Judgement
 from sekisho.desk.records import KeptIncident, KeptReport
@@ -23,6 +23,7 @@ FOLDED: Final = "folded"
 _HOUR_US: Final = timedelta(hours=1) // timedelta(microseconds=1)
 _COUNT: Final = (Weight.SOUND, Weight.WEAK)
 _FEW: Final = 1_000
+_IS_READ: Final = or_(report.c.format.is_not(None), report.c.refusal.is_not(None))
 
 # What each report asks is one statement made once: to make it anew would cost more than to ask it.
 _BY_DIGEST: Final = Query(report.c.digest, select(report.c.number), most=1)
@@ -75,19 +76,19 @@ class Reports(Door):
     def report(self, number: int) -> KeptReport | None:
         """Return a report."""
         row = self._connection.execute(select(report).where(report.c.number == number)).one_or_none()
-        return None if row is None else _report(row)
+        return None if row is None else read_report(row)
 
     def queued_reports(self, after: int = 0, most: int = _FEW) -> tuple[NumberedReport, ...]:
         """Return the next reports that people have to look at, the oldest first, without their originals."""
         columns = (column for column in report.c if column is not report.c.original)
         found = (
             select(*columns)
-            .where(report.c.is_queued, report.c.number > after)
+            .where(report.c.is_queued, _IS_READ, report.c.number > after)
             .order_by(report.c.number)
             .limit(most)
         )
         rows = self._connection.execute(found)
-        return tuple(NumberedReport(row.number, _report(row, with_original=False)) for row in rows)
+        return tuple(NumberedReport(row.number, read_report(row, with_original=False)) for row in rows)
 
     def report_seen(self, number: int) -> bool:
         """Write that people have looked at a report; tell whether it was in their queue."""
@@ -163,7 +164,8 @@ class Reports(Door):
         self._connection.execute(counted)
 
 
-def _report(row: Row[Any], *, with_original: bool = True) -> KeptReport:
+def read_report(row: Row[Any], *, with_original: bool = True) -> KeptReport:
+    """Read a row; `with_original`: where it was asked for."""
     return KeptReport(
         received=from_us(row.received),
         digest=row.digest,

@@ -1,0 +1,91 @@
+"""The desk in a running daemon: what comes in, what reads it, and what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sekisho.config import Config
+from sekisho.daemon.desk_cases import Desk, desk_of
+from sekisho.daemon.desk_doors import Inbox, doors_open
+from sekisho.daemon.desk_settler import DeskSettler
+from sekisho.daemon.line_keeper import LineKeeper
+from sekisho.gate import GateError
+from sekisho.lines.radius_secrets import SecretError, read_secret
+from sekisho.receiving import Doorkeeper
+from sekisho.sealing import Sealer, SealError
+from sekisho.store import StoreError
+
+
+class Basis:
+    """What the desk goes by, made anew when another configuration is in force."""
+
+    def __init__(self, lines: LineKeeper, directory: Path) -> None:
+        self._lines, self._directory = lines, directory
+        self._made: tuple[Config, Desk] | None = None
+
+    def desk(self) -> Desk:
+        """Return what the desk goes by now. Raises StoreError where there is none any more."""
+        config = self._lines.config()
+        made = self._made
+        if made is None or made[0] is not config:
+            if config.desk is None:
+                raise StoreError("the configuration in force has no [desk]: add it again")
+            made = self._made = config, desk_of(config, self._lines.treatment())
+        return made[1]
+
+    def sealer(self) -> Sealer:
+        """Return what seals and opens originals, by the key file of now. Raises StoreError."""
+        desk = self._lines.config().desk
+        if desk is None:
+            raise StoreError("the configuration in force has no [desk]: add it again")
+        try:
+            return Sealer(read_secret(self._directory / desk.key_file))
+        except SecretError as error:
+            raise StoreError(": ".join(error.args)) from error
+        except SealError as error:
+            raise StoreError(f"{desk.key_file}: {error}") from error
+
+
+@dataclass(frozen=True)
+class DeskAtWork:
+    """What takes reports in and what reads them."""
+
+    basis: Basis
+    inbox: Inbox
+    settler: DeskSettler
+    doors: Doorkeeper | None
+
+    def check(self) -> None:
+        """Raise GateError where a thread of theirs has ended by itself."""
+        self.settler.check()
+        if self.doors is not None and not self.doors.is_alive:
+            raise GateError("the thread that takes mail in has ended, our fault: start the daemon anew")
+
+
+@contextmanager
+def desk_running(
+    config: Config, lines: LineKeeper, directory: Path, utc: Callable[[], datetime]
+) -> Iterator[DeskAtWork | None]:
+    """Let the desk work, where there is one. Raises GateError where a place to listen at cannot be had."""
+    if config.desk is None:
+        yield None
+        return
+    basis = Basis(lines, directory)
+    settler = DeskSettler(
+        lines.store,
+        desk=basis.desk,
+        sealer=basis.sealer,
+        settle_lines=lines.settle,
+        on_actions=lambda _: None,
+        utc=utc,
+    )
+    inbox = Inbox(lines.store, basis.sealer, utc, settler.look)
+    with ExitStack() as stack:
+        settler.start()
+        stack.callback(settler.stop)
+        doors = stack.enter_context(doors_open(config, inbox, lines.config))
+        yield DeskAtWork(basis, inbox, settler, doors)

@@ -1,0 +1,105 @@
+"""What an event makes of a case, written with all that follows of it in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sekisho.config import Config
+from sekisho.config.desk_plan import ours_of, policies_of
+from sekisho.desk.actions import Action
+from sekisho.desk.attribute import Ours
+from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, What
+from sekisho.desk.cases import decide, due, open_case
+from sekisho.desk.policy import Policy, evidence_of
+from sekisho.lines.roster import Treatment, known_line
+from sekisho.model import Address
+from sekisho.store import Transaction
+
+LOOK_AGAIN = timedelta(hours=1)
+"""Where time was to change a case and changed nothing: nobody looks at it again and again."""
+
+Also = Callable[[Transaction, Case, Decision, datetime], object]
+"""What is written beside a decision, in its transaction: the notices that it asks for."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the desk goes by, as a configuration has it."""
+
+    our: Ours
+    policies: Mapping[str, Policy]
+    treatment: Treatment
+    skew: timedelta
+    rate: int
+    also: Also = lambda *_: None
+
+    def policy(self, class_name: str) -> Policy:
+        """Return the policy of a class; the usual one where the configuration has no such class any more."""
+        return self.policies.get(class_name, Policy())
+
+
+def desk_of(config: Config, treatment: Treatment, also: Also = lambda *_: None) -> Desk:
+    """Return what the desk goes by; ValueError where the configuration has none."""
+    if config.desk is None:
+        raise ValueError("there is no [desk]")
+    skew = timedelta(milliseconds=config.desk.skew_ms)
+    return Desk(ours_of(config), policies_of(config), treatment, skew, config.desk.rate, also)
+
+
+def happen(
+    transaction: Transaction, desk: Desk, case: Case, event: Event, now: datetime, uid: int | None = None
+) -> tuple[Decision, tuple[Action, ...]]:
+    """Decide what comes of an event and write it; return the decision and what it asks for.
+
+    `uid`: of the person on this machine who is its author.
+    """
+    policy = desk.policy(case.class_name)
+    counted = transaction.counted_reports(case.number, max(case.counted_from, now - _looked_back(policy)))
+    decision = decide(case, event, now, policy, counted)
+    after, next_due = decision.case, due(decision.case, policy, counted)
+    if after.version == case.version:
+        is_stuck = event.what is What.TIME and next_due is not None and next_due <= now
+        if event.what in (What.TIME, What.REPORT):
+            transaction.put_due(case.number, now + LOOK_AGAIN if is_stuck else next_due)
+        return decision, ()
+    evidence = evidence_of(case, counted)
+    actions = transaction.put_decision(case, event, decision, now, evidence=evidence, due=next_due, uid=uid)
+    desk.also(transaction, case, decision, now)
+    return decision, actions
+
+
+def case_for(transaction: Transaction, desk: Desk, line: int, network: bytes, now: datetime) -> Case:
+    """Return the open case of a line; a new one where it has none.
+
+    `network`: the packed address that was reported, which tells the class of a line that is offline now.
+    """
+    before = transaction.last_case(line)
+    if before is not None and before.state not in CLOSED:
+        return before
+    class_name = _class_of(transaction, desk.treatment, line, network)
+    case = open_case(0, line, class_name, now, before)
+    return transaction.add_case(case, due(case, desk.policy(class_name)))
+
+
+def pass_time(transaction: Transaction, desk: Desk, now: datetime) -> tuple[Action, ...]:
+    """Let time do what it does to cases; return what that asks for."""
+    asked: list[Action] = []
+    for case in transaction.due_cases(now):
+        asked += happen(transaction, desk, case, Event(What.TIME, BY_ITSELF), now)[1]
+    return tuple(asked)
+
+
+def _looked_back(policy: Policy) -> timedelta:
+    """Return how far back any step looks."""
+    steps = (policy.stop_request, policy.limit, policy.proposal)
+    return max(policy.quiet, *(step.within for step in steps if step is not None))
+
+
+def _class_of(transaction: Transaction, treatment: Treatment, line: int, network: bytes) -> str:
+    """Return the class of a line; empty where no pool has its address any more."""
+    listed = transaction.listed_classes([line]).get(line)
+    held = transaction.holdings_of([line]).get(line) or (Address(network, 8 * len(network)),)
+    known = known_line(treatment, held, listed, relieved=False)
+    return "" if known is None else known.class_name

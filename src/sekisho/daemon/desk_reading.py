@@ -1,0 +1,172 @@
+"""From a report as it came to what follows: who held the address, what it counts for, what its case says.
+
+    original ─► parse ─► look-ups, which only read ─► one transaction: outcomes, cases, actions, audit
+
+A report that is read already is left as it is: whoever ends in between loses nothing and does nothing twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Final
+
+from sekisho.api.line_models import Action as Recorded
+from sekisho.audit import Entry
+from sekisho.daemon.desk_cases import Desk, case_for, happen
+from sekisho.daemon.lookups import find_holder
+from sekisho.desk.actions import Action
+from sekisho.desk.attribute import Asked, Found, Outcome, prepare, settle
+from sekisho.desk.case_values import BY_ITSELF, Event, What
+from sekisho.desk.records import KeptIncident
+from sekisho.desk.report import Format, Incident, Parsed, Refusal, Report, Trust
+from sekisho.desk.trust import UNKNOWN_PARTY, Weight, counted_incidents, first_seen, folded, party_of, weigh
+from sekisho.lines.purposes import Purpose
+from sekisho.store import NumberedReport, Transaction
+
+_FOR_PEOPLE: Final = frozenset({Found.AMBIGUOUS, Found.NOT_ATTRIBUTABLE})
+_MOST_TOLD: Final = 5  # incidents in the words for people
+_COUNT: Final = (Weight.SOUND, Weight.WEAK)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A report, what it was read as, and what came of each incident: what was asked, and the outcome."""
+
+    report: NumberedReport
+    parsed: Parsed
+    outcomes: tuple[tuple[Asked | None, Outcome], ...] = ()
+
+
+@dataclass(slots=True)
+class _Writing:
+    """What is known of a report that is being written."""
+
+    transaction: Transaction
+    desk: Desk
+    now: datetime
+    number: int
+    report: Report
+    party: str
+    weight: Weight | None = None
+
+
+def look_up(transaction: Transaction, desk: Desk, report: NumberedReport, parsed: Parsed) -> Looked:
+    """Ask who held the addresses that a report names; `transaction` only reads."""
+    if isinstance(parsed, Refusal):
+        return Looked(report, parsed)
+    received = report.report.received
+    asked = [prepare(parsed.feedback, one, desk.our, received, desk.skew) for one in parsed.incidents]
+    return Looked(report, parsed, tuple(_answered(transaction, one) for one in asked))
+
+
+def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: datetime) -> tuple[Action, ...]:
+    """Write what came of a report, and what its cases make of it; return what these ask for."""
+    number, kept = looked.report
+    parsed = looked.parsed
+    if isinstance(parsed, Refusal):
+        transaction.put_read(number, replace(kept, refusal=f"{parsed.why}: {parsed.reason}", is_queued=True))
+        return ()
+    party = UNKNOWN_PARTY if parsed.reporter.domain is None else party_of(parsed.reporter.domain)
+    doubts = "; ".join(_doubts(looked.outcomes)) or None
+    read = replace(
+        kept, format=Format(parsed.format), party=party, refusal=doubts, is_queued=doubts is not None
+    )
+    if not transaction.put_read(number, read):
+        return ()  # somebody has read it meanwhile
+    writing = _Writing(transaction, desk, now, number, parsed, party)
+    actions: list[Action] = []
+    for place, (incident, (asked, outcome)) in enumerate(zip(parsed.incidents, looked.outcomes, strict=True)):
+        network = b"" if asked is None else asked.questions[0].network
+        case = _write_incident(writing, place, incident, outcome, network, actions)
+        if asked is not None:
+            transaction.record(_entry(writing, asked, outcome, case))
+    return tuple(actions)
+
+
+def _answered(transaction: Transaction, asked: Asked | Outcome) -> tuple[Asked | None, Outcome]:
+    if isinstance(asked, Outcome):
+        return None, asked
+    answers = {
+        one: find_holder(transaction, one.network, one.port, one.at, one.skew) for one in asked.questions
+    }
+    return asked, settle(asked, answers)
+
+
+def _write_incident(
+    writing: _Writing,
+    place: int,
+    incident: Incident,
+    outcome: Outcome,
+    network: bytes,
+    actions: list[Action],
+) -> int | None:
+    """Write what came of an incident; return the number of its case, if it has one."""
+    kept = KeptIncident(
+        report=writing.number,
+        place=place,
+        found=outcome.found,
+        party=writing.party,
+        because=outcome.because,
+        incidents=counted_incidents(incident.count),
+        moment=outcome.moment,
+        line=outcome.line,
+    )
+    if outcome.line is None or outcome.moment is None:
+        writing.transaction.add_incident(kept)
+        return None
+    key = folded(writing.party, outcome.line, outcome.moment, incident.message_id, writing.report.report_id)
+    if writing.transaction.is_folded(key):
+        writing.transaction.add_incident(replace(kept, weight=Weight.TOO_MANY, folded=key))
+        return None
+    weight = _weight(writing)
+    if weight not in _COUNT:
+        writing.transaction.add_incident(replace(kept, weight=weight, folded=key))
+        return None
+    case = case_for(writing.transaction, writing.desk, outcome.line, network, writing.now)
+    writing.transaction.add_incident(replace(kept, weight=weight, case=case.number, folded=key))
+    _, asked = happen(writing.transaction, writing.desk, case, Event(What.REPORT, BY_ITSELF), writing.now)
+    actions += asked
+    return case.number
+
+
+def _weight(writing: _Writing) -> Weight:
+    """Return what the report counts for; its party is weighed once, however many incidents it names."""
+    if writing.weight is None:
+        transaction, rate = writing.transaction, writing.desk.rate
+        known = transaction.reporter(writing.party) or first_seen(writing.party, writing.now, rate)
+        is_structured = writing.report.trust is Trust.STRUCTURED
+        after, writing.weight = weigh(known, writing.now, rate, is_structured=is_structured)
+        transaction.put_reporter(after)
+    return writing.weight
+
+
+def _doubts(outcomes: Iterable[tuple[Asked | None, Outcome]]) -> Iterator[str]:
+    """Tell what people have to look at, a few of many."""
+    told = [
+        f"incident {place}: {outcome.found}, {outcome.because or 'for no reason that is known'}"
+        for place, (_, outcome) in enumerate(outcomes, 1)
+        if outcome.found in _FOR_PEOPLE
+    ]
+    yield from told[:_MOST_TOLD]
+    if len(told) > _MOST_TOLD:
+        yield f"and {len(told) - _MOST_TOLD} more"
+
+
+def _entry(writing: _Writing, asked: Asked, outcome: Outcome, case: int | None) -> Entry:
+    """Return the record of a look-up, as people's are recorded."""
+    first = asked.questions[0]
+    port = "" if first.port is None else f" port {first.port}"
+    return Entry(
+        at=writing.now,
+        uid=os.geteuid(),
+        user=BY_ITSELF,
+        action=Recorded.HOLDER,
+        subject=f"{ip_address(first.network)}{port} at {first.at.isoformat()}",
+        purpose=Purpose.REPORT,
+        reference=f"report {writing.number}" if case is None else f"report {writing.number}, case {case}",
+        outcome=str(outcome.found),
+    )

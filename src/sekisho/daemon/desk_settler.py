@@ -1,0 +1,183 @@
+"""The thread that reads what came in, in its order, and lets time do what it does to cases.
+
+What fails by our fault is set aside for people, with the reason, and keeps nothing else from being read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from sekisho.daemon.attempts import Attempts
+from sekisho.daemon.desk_cases import Desk, pass_time
+from sekisho.daemon.desk_reading import Looked, look_up, write_outcome
+from sekisho.desk.actions import Action
+from sekisho.desk.parse import parse
+from sekisho.desk.report import Parsed
+from sekisho.gate import GateError
+from sekisho.sealing import Sealer, SealError
+from sekisho.store import NumberedReport, Store, StoreError, Transaction, UnfitError
+
+LOOK_SECONDS: Final = 1.0
+_BATCH: Final = 32  # reports that are written in one transaction
+_MOST_INCIDENTS: Final = 200  # of the reports of one transaction, so that nobody waits for it long
+
+_Read = tuple[NumberedReport, Parsed | str]
+"""A report, and what it says, or why it cannot be opened."""
+
+log = structlog.get_logger()
+
+
+class DeskSettler:
+    """Reads what came in; `desk` is what it goes by now, `sealer` opens originals.
+
+    `settle_lines` returns when what was heard of leases before is in the store; `on_actions` is told of what
+    was asked for when it is durable. Any of them may raise StoreError.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        desk: Callable[[], Desk],
+        sealer: Callable[[], Sealer],
+        settle_lines: Callable[[], object],
+        on_actions: Callable[[Sequence[Action]], object],
+        utc: Callable[[], datetime],
+    ) -> None:
+        self._store, self._desk, self._sealer, self._utc = store, desk, sealer, utc
+        self._settle_lines, self._on_actions = settle_lines, on_actions
+        self._after = 0  # the last report that was read
+        self._attempts = Attempts()
+        self._stopping, self._bell = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="desk")
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is being written."""
+        self._stopping.set()
+        self._bell.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def check(self) -> None:
+        """Raise GateError where the thread has ended by itself."""
+        if not self._thread.is_alive():
+            raise GateError("the thread that reads reports has ended, our fault: start the daemon anew")
+
+    def look(self) -> None:
+        """Look at once: something has come in."""
+        self._bell.set()
+
+    def step(self) -> bool:
+        """Read the next reports; tell whether there may be more. Raises StoreError."""
+        with self._store.reading() as transaction:
+            waiting = transaction.unread_reports(self._after, _BATCH)
+        if not waiting:
+            return False
+        self._settle_lines()
+        read = [(one, self._parsed(one)) for one in waiting]
+        while read:
+            some = _few(read)
+            self._write_all(some)
+            read = read[len(some) :]
+            self._after = some[-1][0].number
+        return True
+
+    def pass_time(self) -> None:
+        """Let time do what it does to cases. Raises StoreError."""
+        desk, now = self._desk(), self._utc()
+        with self._store.reading() as transaction:
+            if not transaction.due_cases(now, most=1):
+                return
+        with self._store.transaction() as transaction:
+            actions = pass_time(transaction, desk, now)
+        self._tell(actions)
+
+    def _parsed(self, one: NumberedReport) -> Parsed | str:
+        """Return what a report says, or why it cannot be opened."""
+        kept = one.report
+        if kept.original is None:
+            return "its original is not kept"
+        try:
+            return parse(self._sealer().open(kept.original, kept.digest))
+        except SealError as error:
+            return str(error)
+
+    def _write_all(self, some: Sequence[_Read]) -> None:
+        """Write some together, and where that fails by our fault, each on its own."""
+        try:
+            self._write(some)
+        except Exception as error:
+            if _is_away(error):
+                raise
+            log.exception("reports cannot be taken in together, our fault: please report it")
+            for one in some:
+                self._write_alone(one)
+
+    def _write(self, some: Sequence[_Read]) -> None:
+        desk, now = self._desk(), self._utc()
+        with self._store.reading() as transaction:
+            looked = [self._looked(transaction, desk, *one) for one in some]
+        actions: list[Action] = []
+        with self._store.transaction() as transaction:
+            for report, found in zip((one for one, _ in some), looked, strict=True):
+                if isinstance(found, str):
+                    transaction.put_read(report.number, replace(report.report, refusal=found, is_queued=True))
+                else:
+                    actions += write_outcome(transaction, desk, found, now)
+        self._tell(actions)
+
+    @staticmethod
+    def _looked(
+        transaction: Transaction, desk: Desk, report: NumberedReport, parsed: Parsed | str
+    ) -> Looked | str:
+        return parsed if isinstance(parsed, str) else look_up(transaction, desk, report, parsed)
+
+    def _write_alone(self, one: _Read) -> None:
+        """Write one report; where that fails by our fault, people look at it."""
+        report = one[0]
+        try:
+            self._write([one])
+        except Exception as error:
+            if _is_away(error):
+                raise
+            log.exception("a report cannot be taken, our fault: please report it", report=report.number)
+            why = f"it cannot be taken in, which is our fault ({type(error).__name__}): please report it"
+            with self._store.transaction() as transaction:
+                transaction.put_read(report.number, replace(report.report, refusal=why, is_queued=True))
+
+    def _tell(self, actions: Sequence[Action]) -> None:
+        if actions:
+            self._on_actions(actions)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            more = self._attempts.attempt("reports that came in", self.step, rests=True)
+            self._attempts.attempt("cases whose time has come", self.pass_time, rests=True)
+            if not more:
+                self._bell.wait(LOOK_SECONDS)
+                self._bell.clear()
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell whether it is the store that is away, which is no report's fault."""
+    return isinstance(error, StoreError) and not isinstance(error, UnfitError)
+
+
+def _few(read: Sequence[_Read]) -> Sequence[_Read]:
+    """Return the first of many, of which there are no more incidents than one transaction may have."""
+    incidents = 0
+    for count, (_, parsed) in enumerate(read):
+        incidents += len(getattr(parsed, "incidents", ()))
+        if incidents > _MOST_INCIDENTS and count:
+            return read[:count]
+    return read

@@ -1,0 +1,73 @@
+"""Reports as they came, until they are read: kept first, understood later, so that none is lost in between.
+
+What is unread stands in the queue with neither a format nor a refusal.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import and_, func, select, update
+
+from sekisho.desk.attribute import Because, Found
+from sekisho.desk.records import KeptIncident, KeptReport
+from sekisho.desk.trust import Weight
+from sekisho.store.desk_tables import incident, report
+from sekisho.store.moments import from_us
+from sekisho.store.reports import FOLDED, NumberedReport, Reports, read_report
+
+_UNREAD: Final = and_(report.c.is_queued, report.c.format.is_(None), report.c.refusal.is_(None))
+
+
+class UnreadReports(Reports):
+    """Reports that are to be read, in a transaction."""
+
+    def add_unread(self, one: KeptReport) -> tuple[int, bool]:
+        """Write a report that nobody has read; else as `add_report`."""
+        return self.add_report(KeptReport(one.received, one.digest, one.original, is_queued=True))
+
+    def unread_reports(self, after: int, most: int) -> tuple[NumberedReport, ...]:
+        """Return the next reports that are to be read, in the order of their coming."""
+        found = select(report).where(_UNREAD, report.c.number > after).order_by(report.c.number).limit(most)
+        return tuple(NumberedReport(row.number, read_report(row)) for row in self._connection.execute(found))
+
+    def count_unread(self, most: int) -> int:
+        """Return how many reports are to be read, counted up to `most`."""
+        some = select(report.c.number).where(_UNREAD).limit(most).subquery()
+        return self._connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+    def is_unread(self, number: int) -> bool:
+        """Tell whether a report is to be read."""
+        found = select(report.c.number).where(report.c.number == number, _UNREAD)
+        return self._connection.execute(found).first() is not None
+
+    def put_read(self, number: int, one: KeptReport) -> bool:
+        """Write what a report was read as; tell whether it was unread, else nothing is written."""
+        read = {
+            "format": one.format,
+            "party": one.party,
+            "refusal": one.refusal,
+            "is_queued": one.is_queued,
+        }
+        changed = update(report).where(report.c.number == number, _UNREAD).values(read)
+        return self._connection.execute(changed).rowcount > 0
+
+    def incidents_of(self, number: int) -> tuple[KeptIncident, ...]:
+        """Return what came of the incidents of a report, in their order."""
+        found = select(incident).where(incident.c.report == number).order_by(incident.c.place)
+        return tuple(
+            KeptIncident(
+                report=row.report,
+                place=row.place,
+                found=Found(row.found),
+                party=row.party,
+                because=None if row.because is None else Because[row.because],
+                weight=None if row.weight in (None, FOLDED) else Weight(row.weight),
+                incidents=row.incidents,
+                moment=from_us(row.moment),
+                line=row.line,
+                case=row.case,
+                folded=row.folded,
+            )
+            for row in self._connection.execute(found)
+        )

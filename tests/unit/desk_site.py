@@ -1,0 +1,118 @@
+"""A desk at work on a real store: originals in, outcomes out, at a time of its own, that can be killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from sekisho.daemon.desk_cases import Desk
+from sekisho.daemon.desk_doors import Inbox
+from sekisho.daemon.desk_settler import DeskSettler
+from sekisho.desk.actions import Action
+from sekisho.desk.attribute import SKEW
+from sekisho.desk.policy import Policy
+from sekisho.lines.roster import Treatment
+from sekisho.model import Limit, Mode
+from sekisho.sealing import Sealer
+from sekisho.store import Store, Transaction, open_store
+from tests.desk.world import BEGIN, NOW, PLAN, SHARED, World
+
+KEY = Fernet.generate_key()
+TREATMENT = Treatment(lambda _: "dynamic", {"dynamic": Limit(Mode.ENFORCE, 5, 1_000)})
+
+
+class KilledError(BaseException):
+    """The process has ended, at once."""
+
+
+@dataclass
+class Mortal:
+    """A store whose process can be killed before or after the commit of a transaction that writes."""
+
+    store: Store
+    commits_left: float = float("inf")
+    is_after: bool = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        self.commits_left -= 1
+        is_last = self.commits_left < 0
+        with self.store.transaction() as transaction:
+            yield transaction
+            if is_last and not self.is_after:
+                raise KilledError
+        if is_last:
+            raise KilledError
+
+    def reading(self) -> object:
+        return self.store.reading()
+
+
+@dataclass
+class Site:
+    """A desk; `now` is its clock."""
+
+    store: Store
+    provider: World
+    policy: Policy = field(default_factory=Policy)
+    now: datetime = NOW
+    rate: int = 10_000
+    asked: list[Action] = field(default_factory=list)
+    settled_lines: int = 0
+
+    def desk(self) -> Desk:
+        return Desk(self.provider.ours, {"dynamic": self.policy}, TREATMENT, SKEW, self.rate)
+
+    def inbox(self, store: Store | Mortal | None = None) -> Inbox:
+        return Inbox(store or self.store, self.sealer, lambda: self.now, lambda: None)  # type: ignore[arg-type]
+
+    def settler(self, store: Store | Mortal | None = None) -> DeskSettler:
+        return DeskSettler(
+            store or self.store,  # type: ignore[arg-type]
+            desk=self.desk,
+            sealer=self.sealer,
+            settle_lines=self.settle_lines,
+            on_actions=self.asked.extend,
+            utc=lambda: self.now,
+        )
+
+    def settle_lines(self) -> None:
+        self.settled_lines += 1
+
+    def sealer(self) -> Sealer:
+        return Sealer(KEY)
+
+    def take(self, *originals: bytes) -> None:
+        """Let originals come in."""
+        assert self.inbox().take(originals)
+
+    def settle(self) -> None:
+        """Read all that has come in."""
+        settler = self.settler()
+        while settler.step():
+            pass
+
+    def rows(self, *tables: str) -> dict[str, Sequence[object]]:
+        """Return all that stands in tables, but for moments at which it was written."""
+        with self.store.reading() as transaction:
+            execute = transaction._connection.exec_driver_sql
+            return {
+                table: execute(f'SELECT * FROM "{table}" ORDER BY 1, 2').all()  # noqa: S608
+                for table in tables
+            }
+
+
+@contextmanager
+def site_of(path: Path, provider: World, policy: Policy | None = None) -> Iterator[Site]:
+    """Open a store with the leases of a provider in it, and a desk on that."""
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        with store.transaction() as transaction:
+            transaction.change_leases((), provider.leases)
+            plans = {SHARED[host + 1].packed: PLAN for host in range(3)}
+            transaction.set_port_plans(plans, BEGIN - timedelta(days=1))
+        yield Site(store, provider, policy or Policy())

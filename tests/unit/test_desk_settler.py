@@ -1,0 +1,274 @@
+"""Reports that came in are read once, in their order, whatever ends in between; none is lost."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from sekisho.daemon import desk_reading, desk_settler
+from sekisho.daemon.desk_doors import MOST_UNREAD
+from sekisho.desk.attribute import Found
+from sekisho.desk.case_values import Kind, State
+from sekisho.desk.policy import Policy, Step
+from sekisho.desk.report import Report
+from sekisho.desk.trust import party_of
+from sekisho.lines.events import Lease
+from sekisho.sealing import Sealer
+from sekisho.store import StoreError
+from tests.desk import letters
+from tests.desk.corpus import corpus
+from tests.desk.letters import Facts
+from tests.desk.world import DYNAMIC, SECOND, World, world
+from tests.unit.desk_site import KEY, KilledError, Mortal, Site, site_of
+
+_SEED, _COUNT = 20_261_126, 100
+SOON = Policy(
+    stop_request=Step(1, 1, timedelta(days=30)),
+    limit=Step(2, 2, timedelta(days=30)),
+    proposal=Step(3, 3, timedelta(days=30)),
+    grace=timedelta(0),
+)
+ALL = ("report", "incident", "desk_case", "case_event", "action", "reporter", "audit")
+
+
+@pytest.fixture(scope="module")
+def provider() -> World:
+    return world(_SEED)
+
+
+def lease_of(provider: World) -> Lease:
+    """Return a lease that lasts at least an hour."""
+    return next(
+        one
+        for one in provider.leases
+        if len(one.address.network) == 4
+        and one.address.network in _dynamic(provider)
+        and one.end is not None
+        and one.end - one.begin > timedelta(hours=2)
+    )
+
+
+def _dynamic(provider: World) -> set[bytes]:
+    return {one.address.network for one in provider.leases if one.address.port_set is None}
+
+
+def about(lease: Lease, number: int, seconds: int = 3_600) -> bytes:
+    """Return an ARF report about a lease; `number` decides about the reporter and the message."""
+    address = DYNAMIC.network_address.__class__(lease.address.network)
+    date = letters.rfc5322(lease.begin + seconds * SECOND)
+    enclosed = letters.message([letters.postfix(address, date)], number)
+    return letters.arf(Facts(address, None, date, enclosed, number), random.Random(number))
+
+
+def test_what_comes_of_reports_is_what_is_true_of_them(tmp_path: Path, provider: World) -> None:
+    made = list(corpus(_SEED, _COUNT, provider))
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.take(*(data for data, _ in made))
+        site.settle()
+        assert site.settled_lines > 0
+        seen: Counter[str] = Counter()
+        with site.store.reading() as transaction:
+            assert transaction.unread_reports(0, 10) == ()
+            records = [one.entry for one in transaction.records()]
+            queued = {one.number: one.report for one in transaction.queued_reports()}
+            for data, truth in made:
+                number, _ = _number(site, data)
+                kept = transaction.report(number)
+                assert kept is not None
+                assert Sealer(KEY).open(kept.original or b"", sha256(data).digest()) == data
+                if truth.found is None:
+                    assert kept.refusal
+                    assert number in queued
+                    continue
+                (incident,) = transaction.incidents_of(number)
+                assert (incident.found, incident.line) == (truth.found, truth.line)
+                is_doubtful = truth.found in (Found.AMBIGUOUS, Found.NOT_ATTRIBUTABLE)
+                assert (number in queued) is is_doubtful
+                seen[truth.found] += 1
+                about_it = [one for one in records if one.reference.split(",")[0] == f"report {number}"]
+                if truth.found is Found.ATTRIBUTED:
+                    assert [(one.action, one.purpose) for one in about_it] == [("line holder", "report")]
+    assert len(seen) >= 5, seen
+
+
+def _number(site: Site, data: bytes) -> tuple[int, bool]:
+    with site.store.transaction() as transaction:
+        return site.inbox().put(transaction, data)
+
+
+def test_reports_of_three_parties_lead_to_a_proposal_and_no_further(tmp_path: Path, provider: World) -> None:
+    lease = lease_of(provider)
+    with site_of(tmp_path / "a.db", provider, SOON) as site:
+        site.now = lease.begin + timedelta(hours=1)
+        states = []
+        for number in range(3):
+            site.take(about(lease, number, 3_600 + 60 * number))
+            site.now += timedelta(minutes=5)
+            site.settle()
+            with site.store.reading() as transaction:
+                case = transaction.last_case(lease.line)
+                assert case is not None
+                states.append(case.state)
+        assert states == [State.STOP_REQUESTED, State.LIMITED, State.LIMITED]
+        assert [(one.kind, one.line) for one in site.asked] == [(Kind.LIMIT, lease.line)]
+        with site.store.reading() as transaction:
+            assert [one.kind for one in transaction.measures()] == [Kind.LIMIT]
+            assert [one.line for one in transaction.measures_of([lease.line, 1])] == [lease.line]
+
+
+def test_a_flood_of_one_party_asks_for_a_stop_at_most(tmp_path: Path, provider: World) -> None:
+    lease = lease_of(provider)
+    flood = Policy(stop_request=Step(1, 1, timedelta(days=30)), limit=Step(2, 2, timedelta(days=30)))
+    with site_of(tmp_path / "a.db", provider, flood) as site:
+        site.take(*(about(lease, 3 * number) for number in range(50)))
+        site.now = lease.begin + timedelta(hours=2)
+        site.settle()
+        with site.store.reading() as transaction:
+            case = transaction.last_case(lease.line)
+    assert case is not None
+    assert case.state is State.STOP_REQUESTED
+    assert site.asked == []
+
+
+def test_the_same_again_is_one_report(tmp_path: Path, provider: World) -> None:
+    data = about(lease_of(provider), 1)
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.take(data)
+        site.settle()
+        before = site.rows(*ALL)
+        site.take(data, data)
+        site.settle()
+        assert site.rows(*ALL) == before
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_done_twice(
+    tmp_path: Path,
+    provider: World,
+    monkeypatch: pytest.MonkeyPatch,
+    is_after: bool,
+) -> None:
+    monkeypatch.setattr(desk_settler, "_BATCH", 2)
+    lease = lease_of(provider)
+    reports = [about(lease, number, 3_600 + 60 * number) for number in range(4)]
+    with site_of(tmp_path / "whole.db", provider, SOON) as site:
+        site.now = lease.begin + timedelta(hours=2)
+        site.take(*reports)
+        site.settle()
+        wanted = site.rows(*ALL)
+    for kept in range(4):
+        with site_of(tmp_path / f"{kept}.db", provider, SOON) as site:
+            site.now = lease.begin + timedelta(hours=2)
+            deaths = _run(site, reports, kept, is_after=is_after)
+            assert deaths == (1 if kept < 3 else 0)
+            found = site.rows(*ALL)
+        assert [len(found[table]) for table in ALL] == [len(wanted[table]) for table in ALL]
+        without_seal = [[row[:-1] for row in rows["report"]] for rows in (found, wanted)]  # type: ignore[index]
+        assert without_seal[0] == without_seal[1]
+        for table in ("incident", "desk_case", "case_event", "action", "reporter"):
+            assert found[table] == wanted[table]
+
+
+def _run(site: Site, reports: list[bytes], commits: int, *, is_after: bool) -> int:
+    """Take and read reports by a process that is killed after so many commits; then by another."""
+    deaths = 0
+    store: Mortal = Mortal(site.store, commits, is_after)
+    for mortal in (store, Mortal(site.store)):
+        try:
+            if not site.inbox(mortal)._take(reports):
+                raise AssertionError
+            settler = site.settler(mortal)
+            while settler.step():
+                pass
+        except KilledError:
+            deaths += 1
+        else:
+            return deaths
+    raise AssertionError
+
+
+def test_a_store_that_is_away_loses_nothing(tmp_path: Path, provider: World) -> None:
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.take(about(lease_of(provider), 1))
+        settler = site.settler()
+
+        def away() -> None:
+            raise StoreError("the store is away")
+
+        settler._settle_lines = away
+        with pytest.raises(StoreError):
+            settler.step()
+        settler._settle_lines = lambda: None
+        assert settler.step()
+        assert not settler.step()
+        with site.store.reading() as transaction:
+            assert transaction.count_unread(10) == 0
+
+
+def test_what_we_cannot_take_goes_to_people_and_keeps_nothing_back(
+    tmp_path: Path, provider: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = lease_of(provider)
+    bad, good = about(lease, 1), about(lease, 2)
+    real = desk_reading.write_outcome
+
+    def failing(transaction, desk, looked, now):  # type: ignore[no-untyped-def]
+        assert isinstance(looked.parsed, Report)
+        if looked.parsed.reporter.address == letters.REPORTERS[1]:
+            raise ZeroDivisionError
+        return real(transaction, desk, looked, now)
+
+    monkeypatch.setattr(desk_settler, "write_outcome", failing)
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.take(bad, good)
+        site.settle()
+        with site.store.reading() as transaction:
+            (queued,) = transaction.queued_reports()
+            assert "our fault (ZeroDivisionError)" in (queued.report.refusal or "")
+            assert transaction.incidents_of(queued.number) == ()
+            assert [one.party for one in transaction.incidents_of(queued.number + 1)] == [
+                party_of("mail.example.com")
+            ]
+
+
+def test_an_original_that_no_key_opens_waits_for_people(tmp_path: Path, provider: World) -> None:
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.take(about(lease_of(provider), 1))
+        with site.store.transaction() as transaction:
+            transaction._connection.exec_driver_sql("UPDATE report SET original = x'80'")
+        site.settle()
+        with site.store.reading() as transaction:
+            (queued,) = transaction.queued_reports()
+    assert "no key opens the original" in (queued.report.refusal or "")
+
+
+def test_no_more_is_taken_than_can_be_read(
+    tmp_path: Path, provider: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MOST_UNREAD > 1_000
+    monkeypatch.setattr("sekisho.daemon.desk_doors.MOST_UNREAD", 1)
+    with site_of(tmp_path / "a.db", provider) as site:
+        inbox = site.inbox()
+        assert inbox.take([b"one"])
+        assert not inbox.take([b"two"])
+        site.settle()
+        assert inbox.take([b"two"])
+
+
+def test_time_ends_what_was_done(tmp_path: Path, provider: World) -> None:
+    lease = lease_of(provider)
+    with site_of(tmp_path / "a.db", provider, SOON) as site:
+        site.take(*(about(lease, number) for number in range(2)))
+        site.now = lease.begin + timedelta(hours=2)
+        site.settle()
+        assert len(site.asked) == 1
+        site.now += SOON.limited + SECOND
+        site.settler().pass_time()
+        assert [one.do for one in site.asked] == ["impose", "lift"]
+        with site.store.reading() as transaction:
+            assert transaction.measures() == ()
