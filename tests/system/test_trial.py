@@ -155,12 +155,19 @@ def test_a_killed_daemon_that_starts_again_applies_what_holds_then(seconds: Tria
     assert "the file's limit" not in again.end()
 
 
+def rules(scene: Scene) -> list[str]:
+    """Return the rules that fill the queues, with the handles that they got when they came."""
+    found = scene.gate.run("nft", "--handle", "list", "ruleset").stdout
+    return [line for line in found.splitlines() if "queue num" in line or "NFQUEUE" in line]
+
+
 def test_another_delay_is_held_from_its_boundary_on(lines_scene: Scene) -> None:
     made = trial(lines_scene, SWITCHBACK, ("cap = 3", 'cap = 3, delay = "100ms"'))
     daemon = lines_scene.up()
-    for _ in range(2):
-        follow_a_switch(made)  # queue rules take what the machine leaves them
-        until(lambda: lines_scene.status()["delay_by"] == "hold")
+    assert (ready := rules(lines_scene))
+    for _ in range(3):
+        assert timedelta() <= follow_a_switch(made) <= LATE
+        assert rules(lines_scene) == ready, "no rule has to come at a boundary"
         assert lines_scene.status()["hold"]["unheld_delays"] == []
     daemon.end()
 

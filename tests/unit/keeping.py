@@ -134,11 +134,13 @@ class Scene:
         roster: Roster | None = NOBODY,
         text: str = TEXT,
         trial: Callable[[Config], Standing | None] = lambda _: None,
+        hold_failing: int = 0,
     ) -> None:
         self.story: list[str] = []
         self.gate = gate or FakeGate(self.story)
         self.gate.story = self.story
         self.hold = FakeHold(self.story, banks(self.gate.tables))
+        self.hold.failing = hold_failing
         self.text = text
         self.slow_read: Callable[[], Checked] | None = None
         self.roster: Roster | None = roster

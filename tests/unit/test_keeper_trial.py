@@ -13,6 +13,8 @@ from sekisho.api.problems import RefusalError
 from sekisho.config import Config
 from sekisho.config.trial_plan import plan_of
 from sekisho.gate import GateError
+from sekisho.gate.abi import MAX_BANKS
+from sekisho.gate.indices import banks, banks_ahead
 from sekisho.model import Limit, Mode
 from sekisho.plan import LimitChange
 from sekisho.trial.events import Suspension
@@ -41,6 +43,15 @@ def scene_on(number: float) -> tuple[Scene, Trial]:
     return Scene(text=TEXT + TRIAL, trial=trial), trial
 
 
+def unready_scene_on(number: float) -> tuple[Scene, Trial]:
+    """Return one where no queues could be had for the delays to come, which is told."""
+    trial = Trial(number)
+    with capture_logs() as logs:
+        scene = Scene(text=TEXT + TRIAL, trial=trial, hold_failing=3)
+    assert "no queues ready for the trial's delays to come" in [one["event"] for one in logs]
+    return scene, trial
+
+
 def test_a_gate_that_starts_applies_what_holds_now_and_nothing_else_before() -> None:
     scene, _ = scene_on(3)
     assert scene.in_kernel == PHASE
@@ -55,15 +66,54 @@ def test_a_boundary_is_one_write_for_each_class_that_has_another_limit() -> None
     trial.now = day(3)
     assert scene.keeper.follow_trial() == ("dynamic", "fixed")
     assert scene.in_kernel == PHASE == scene.keeper.kept.limits()
-    assert scene.story.count("write limits") == len(scene.story) - 4 == 2
-    assert sorted(scene.hold.banks.values()) == [2_000, 4_000]
+    assert scene.story == ["write limits", "write limits"]
+    assert sorted(scene.hold.banks.values()) == [1_000, 2_000, 4_000]
     scene.story.clear()
     assert scene.keeper.follow_trial() == ()
     assert scene.story == []
 
 
+def test_delays_to_come_have_their_queues_ahead_and_keep_them() -> None:
+    scene, trial = scene_on(1)
+    ready = scene.hold.banks
+    assert sorted(ready.values()) == [1_000, 2_000, 4_000]
+    for number in (2, 3, 3.5, 4, 5):
+        trial.now = day(number)
+        scene.keeper.follow_trial()
+        assert banks(scene.gate.tables).items() <= scene.hold.banks.items() <= ready.items()
+    trial.now = day(31)
+    scene.keeper.follow_trial()
+    assert scene.hold.banks == banks(scene.gate.tables), "nothing is to come"
+
+
+def test_a_delay_that_is_set_by_hand_takes_no_queue_that_the_trial_needs() -> None:
+    scene, trial = scene_on(1)
+    scene.keeper.set_limit("dynamic", LimitChange(delay_ms=7_000), PEER)
+    assert sorted(scene.hold.banks.values()) == [1_000, 2_000, 4_000, 7_000]
+    trial.now = day(3)
+    scene.story.clear()
+    scene.keeper.follow_trial()
+    assert scene.story[:2] == ["write limits", "write limits"]
+    assert banks(scene.gate.tables).items() <= scene.hold.banks.items()
+
+
+def test_a_reload_has_the_queues_of_its_plan_ready() -> None:
+    scene, _ = scene_on(1)
+    scene.text = scene.text.replace('"4s"', '"6s"')
+    scene.keeper.reload(PEER)
+    assert sorted(scene.hold.banks.values()) == [1_000, 2_000, 6_000]
+
+
+def test_where_there_is_no_room_the_next_delays_are_ready() -> None:
+    scene, _ = scene_on(2)
+    found = banks_ahead(range(2_000, 40_000, 1_000), scene.gate.tables, {3: 5_000})
+    assert sorted(found.values()) == [number * 1_000 for number in range(1, MAX_BANKS + 1)]
+    assert found[3] == 5_000
+    assert banks(scene.gate.tables).items() <= found.items()
+
+
 def test_a_new_delay_is_held_before_it_is_written_and_the_old_one_given_up_after() -> None:
-    scene, trial = scene_on(2)
+    scene, trial = unready_scene_on(2)
     scene.story.clear()
     trial.now = day(3)
     scene.keeper.follow_trial()
@@ -78,7 +128,7 @@ def test_after_the_end_the_class_has_its_own_limit() -> None:
 
 
 def test_what_fails_is_done_when_it_is_tried_again() -> None:
-    scene, trial = scene_on(2)
+    scene, trial = unready_scene_on(2)
     trial.now = day(3)
     scene.hold.failing = 3  # at the second class
     with pytest.raises(GateError):
@@ -131,12 +181,12 @@ def test_a_suspended_trial_observes_and_leaves_its_classes_to_operators() -> Non
 
 
 def test_what_is_to_be_observed_is_so_before_any_queue_is_touched() -> None:
-    scene, trial = scene_on(3)
+    scene, trial = unready_scene_on(3)
     scene.story.clear()
     trial.suspension = SUSPENSION
     scene.keeper.follow_trial()
     assert scene.story[:3] == ["write limits", "write limits", "hold [1000, 2000, 4000]"]
-    again, trial = scene_on(3)
+    again, trial = unready_scene_on(3)
     trial.suspension = SUSPENSION
     again.hold.failing = 1
     with pytest.raises(GateError):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sekisho.gate import Change, FullError, GateError, Tables
 from sekisho.gate.hold import HoldState
-from sekisho.gate.indices import banks
+from sekisho.gate.indices import NOTHING_AHEAD, banks
 from sekisho.gate.peaks import KernelPeaks
 from sekisho.gate.releases import cover
 from sekisho.gate.tables import diff
@@ -60,13 +60,19 @@ class RunningHold(Protocol):
 
 
 def apply(
-    gate: OpenGate, hold: RunningHold, before: Tables, after: Tables, changes: Iterable[Change]
+    gate: OpenGate,
+    hold: RunningHold,
+    before: Tables,
+    after: Tables,
+    changes: Iterable[Change],
+    ahead: Mapping[int, int] = NOTHING_AHEAD,
 ) -> FullError | None:
     """Bring kernel and hold from one state to another by changes; return whether lines found no room.
 
+    `ahead`: banks that the hold has ready for delays to come, before and after (bank → ms).
     Raises GateError for anything else that fails, with all of it taken back.
     """
-    old, new = banks(before), banks(after)
+    old, new = {**ahead, **banks(before)}, {**ahead, **banks(after)}
     full = None
     try:
         if old != new:

@@ -21,6 +21,7 @@ from sekisho.api.problems import RefusalError
 from sekisho.config import Checked, Config, delay_worry, digest, errors
 from sekisho.daemon.applying import OpenGate, RunningHold, apply
 from sekisho.daemon.kept import Kept
+from sekisho.daemon.preparing import Ahead
 from sekisho.daemon.reconciling import Told, reconcile
 from sekisho.daemon.telling import shown, tell_differences, tell_problems
 from sekisho.gate import FullError, GateError, Tables
@@ -39,7 +40,7 @@ from sekisho.plan import (
     trial_limits,
     unfollowable,
 )
-from sekisho.trial.standing import Standing
+from sekisho.trial.standing import Standing, delays_to_come_ms
 
 log = structlog.get_logger()
 
@@ -70,6 +71,7 @@ class Keeper:
     ) -> None:
         self._gate: OpenGate | None = gate
         self.hold, self.file = hold, file
+        self._ahead = Ahead(hold)
         self._read, self._roster, self._numbers, self._trial = read, roster, numbers, trial
         self._utc, self._monotonic_ns = utc, monotonic_ns
         self._changing = threading.Lock()
@@ -81,6 +83,7 @@ class Keeper:
         tell_differences(self.found, file_limits(config), trial_limits(standing))
         of_file, tables, _ = self._reconcile(config, trial_limits(standing), Roster(), told)
         self.kept = Kept(config, digest(config), standing, {}, of_file, tables, utc())
+        self._prepare()
 
     def set_limit(self, class_name: str, change: LimitChange, peer: Peer) -> LimitAnswer:
         """Give a class another limit by one write, effective with the next SYN of every line.
@@ -92,11 +95,12 @@ class Keeper:
             after = kept.changed(class_name, change, self.file)
             limit = after.limits()[class_name]
             try:
-                write, tables = limit_change(kept.tables, class_name, limit)
+                write, tables = limit_change(kept.tables, class_name, limit, self._ahead.banks)
             except GateError as error:  # too many different delays
                 raise RefusalError(422, "invalid", "The delay cannot be", str(error)) from error
-            apply(self._open(), self.hold, kept.tables, tables, (write,))
+            apply(self._open(), self.hold, kept.tables, tables, (write,), self._ahead.banks)
             self.kept = replace(after, tables=tables)
+            self._prepare()
         log.info("limit set", **shown(class_name, limit), by_uid=peer.uid, by_pid=peer.pid)
         worry = delay_worry(limit.delay_ms) if change.delay_ms is not None else None
         return LimitAnswer(
@@ -119,13 +123,14 @@ class Keeper:
             changed = {name: limit for name, limit in after.limits().items() if in_kernel[name] != limit}
             try:
                 for name, limit in (*observed_first(in_kernel, changed), *changed.items()):
-                    write, then = limit_change(tables, name, limit)
-                    apply(gate, self.hold, tables, then, (write,))
+                    write, then = limit_change(tables, name, limit, self._ahead.banks)
+                    apply(gate, self.hold, tables, then, (write,), self._ahead.banks)
                     tables = then
             except GateError:
                 self.kept = replace(kept, tables=tables)
                 raise
             self.kept = replace(after, tables=tables)
+            self._prepare()
         for name in kept.overrides.keys() - after.overrides.keys():
             log.warning("the trial takes the class: the limit of `gate set` ends", class_name=name)
         return tuple(changed)
@@ -167,6 +172,7 @@ class Keeper:
                 kept = self.kept
                 of_file, tables, full = self._reconcile(config, kept.over_file(), kept.of_file, told)
                 self.kept = replace(kept, of_file=of_file, tables=tables)
+                self._prepare()
         if full is not None:
             raise full
         return told.roster is not None
@@ -183,7 +189,7 @@ class Keeper:
             tables = settings_for(change, kept.tables)
             changes = line_changes(change, tables)
             if tables is not kept.tables:
-                apply(gate, self.hold, kept.tables, tables, diff(kept.tables, tables))
+                apply(gate, self.hold, kept.tables, tables, diff(kept.tables, tables), self._ahead.banks)
                 self.kept = replace(kept, tables=tables)
             gate.apply(changes)
         if misfits is not None:
@@ -249,10 +255,15 @@ class Keeper:
                 of_file, tables, full = self._reconcile(config, over_file, kept.of_file, told)
                 now, new = self._utc(), digest(config)
                 self.kept = after = Kept(config, new, standing, overrides, of_file, tables, now)
+                self._prepare()
         except GateError as error:
             self._note_refusal([str(error)])
             raise
         return kept, after, full
+
+    def _prepare(self) -> None:
+        """Be ready for the delays that the trial is still to give."""
+        self._ahead.prepare(delays_to_come_ms(self.kept.standing), self.kept.tables)
 
     def _ask(self, config: Config) -> Told:
         """Ask the office for numbers and roster; its store may let one wait, and nobody else has to."""
@@ -268,6 +279,7 @@ class Keeper:
             over_file,
             told,
             former=former,
+            ahead=self._ahead.banks,
             monotonic_ns=self._monotonic_ns,
         )
 

@@ -34,9 +34,12 @@ def reconcile(
     told: Told,
     *,
     former: Roster,
+    ahead: Mapping[int, int],
     monotonic_ns: Callable[[], int],
 ) -> tuple[Roster, Tables, FullError | None]:
     """Bring the kernel to what is wanted by the difference; `former`: the lines of the file before.
+
+    `ahead`: banks that the hold has ready (bank → ms).
 
     Return the lines of the file, the settings, and what had no room. Raises GateError, with nothing changed.
     """
@@ -49,7 +52,7 @@ def reconcile(
     else:
         both, misfits = _with_fitting(by_file, told.roster)
         tables = encode(both, found, hold_by_queue=True, learning_until_ns=until_ns)
-    full = apply(gate, hold, found, tables, diff(found, tables)) or misfits
+    full = apply(gate, hold, found, tables, diff(found, tables), ahead) or misfits
     if full is not None:
         log.error("some lines are not known to the gate", why=str(full))
     return Roster(by_file.lines, by_file.addresses, by_file.port_plans), settings(tables), full

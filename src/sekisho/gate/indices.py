@@ -16,6 +16,8 @@ _MODES: Final = {Mode.OBSERVE: abi.MODE_OBSERVE, Mode.ENFORCE: abi.MODE_ENFORCE}
 _EXCESSES: Final = {Excess.DROP: abi.EXCESS_DROP, Excess.RESET: abi.EXCESS_RESET}
 _Item = TypeVar("_Item")
 
+NOTHING_AHEAD: Final[Mapping[int, int]] = {}
+
 
 def class_names(tables: Tables) -> dict[str, int]:
     """Return which index each class has."""
@@ -58,12 +60,29 @@ def assign_classes(names: Iterable[str], installed: Tables) -> dict[str, int]:
     return _assign(names, class_names(installed), range(abi.MAX_CLASSES), "classes", way_out)
 
 
-def assign_banks(delays_ms: Iterable[int], installed: Tables) -> dict[int, int]:
-    """Give each delay its bank of queues. GateError where there are too many."""
-    by_delay = {delay_ms: bank for bank, delay_ms in banks(installed).items()}
+def assign_banks(
+    delays_ms: Iterable[int], installed: Tables, ahead: Mapping[int, int] = NOTHING_AHEAD
+) -> dict[int, int]:
+    """Give each delay its bank of queues; `ahead`: banks that are ready for delays to come (bank → ms).
+
+    GateError where there are too many.
+    """
+    used = banks(installed)
+    by_delay = {delay_ms: bank for bank, delay_ms in ahead.items() if bank not in used}
+    by_delay |= {delay_ms: bank for bank, delay_ms in used.items()}
     delays = (delay_ms for delay_ms in delays_ms if delay_ms)
     way_out = "give some limits the same delay"
     return _assign(delays, by_delay, range(abi.MAX_BANKS), "different delays", way_out)
+
+
+def banks_ahead(delays_ms: Iterable[int], tables: Tables, before: Mapping[int, int]) -> dict[int, int]:
+    """Return banks (bank → ms) for delays to come, the next first, beside those in use.
+
+    A delay keeps the bank that it had `before`. Where there is no room for all, the last have none.
+    """
+    wanted = dict.fromkeys(delay_ms for delay_ms in (*banks(tables).values(), *delays_ms) if delay_ms)
+    found = assign_banks(list(wanted)[: abi.MAX_BANKS], tables, before)
+    return {bank: delay_ms for delay_ms, bank in found.items()}
 
 
 def assign_own_limits(limits: Iterable[Limit], installed: Tables) -> dict[Limit, int]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from sekisho.gate import Change, FullError, Tables, abi
 from sekisho.gate.indices import (
+    NOTHING_AHEAD,
     assign_banks,
     assign_classes,
     assign_own_limits,
@@ -73,11 +74,16 @@ def learning_until(tables: Tables) -> int:
     return int(abi.unpack_control(control)["learning_until"]) if control else 0
 
 
-def limit_change(tables: Tables, class_name: str, limit: Limit) -> tuple[Change, Tables]:
-    """Give a class another limit: the one write that does it, and the tables after it."""
+def limit_change(
+    tables: Tables, class_name: str, limit: Limit, ahead: Mapping[int, int] = NOTHING_AHEAD
+) -> tuple[Change, Tables]:
+    """Give a class another limit: the one write that does it, and the tables after it.
+
+    `ahead`: banks that are ready for delays to come (bank → ms).
+    """
     key = index_key(class_index(class_names(tables), class_name))
     others = [abi.unpack_limit(value)[1] for k, value in tables["limits"].items() if k != key]
-    value = pack_limit(limit, assign_banks([*others, limit.delay_ms], tables))
+    value = pack_limit(limit, assign_banks([*others, limit.delay_ms], tables, ahead))
     return Change("limits", updates={key: value}), {**tables, "limits": {**tables["limits"], key: value}}
 
 

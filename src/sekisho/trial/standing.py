@@ -63,6 +63,15 @@ def standing(plan: Plan, suspension: Suspension | None, now: datetime) -> Standi
     return Standing(plan, state, suspension, limits, blocks, since, until)
 
 
+def delays_to_come_ms(now: Standing | None) -> tuple[int, ...]:
+    """Return the delays that a trial is still to give, the next first, then its classes' own."""
+    if now is None or now.state is State.OVER:
+        return ()
+    blocks = schedule(now.plan)
+    left = (one.limit for one in blocks if now.since is None or one.end > now.since)
+    return tuple(dict.fromkeys(one.delay_ms for one in (*left, *(own for _, own in now.plan.own))))
+
+
 def _state(plan: Plan, suspension: Suspension | None, now: datetime) -> State:
     if now < plan.span.begin:
         return State.NOT_STARTED
