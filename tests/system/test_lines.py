@@ -40,8 +40,11 @@ def test_a_line_that_reconnects_keeps_its_count(lines_scene: Scene) -> None:
         scene.account("Stop", "alice", "100.64.0.5")
         scene.account("Start", "alice", "100.64.0.6", login="0002")
         scene.wait_for("100.64.0.6")
+        assert scene.ask("show", "alice", "--purpose", "case")["met_cap_at"] is None
         with pytest.raises(ConnectionRefusedError):
             scene.connect("100.64.0.6")
+    met_at = datetime.fromisoformat(scene.ask("show", "alice", "--purpose", "case")["met_cap_at"])
+    assert abs((datetime.now(UTC) - met_at).total_seconds()) < PATIENCE_SECONDS
 
 
 def test_holder_now_and_before(lines_scene: Scene) -> None:

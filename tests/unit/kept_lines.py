@@ -65,6 +65,7 @@ class Desk:
         default_factory=lambda: {name: (limit, GivenBy.FILE) for name, limit in file_limits(parsed()).items()}
     )
     busy: str = ""
+    met_cap: datetime | None = None
     changed: list[set[int]] = field(default_factory=list)
     heard: list[tuple[str, Address, float]] = field(default_factory=list)
 
@@ -139,6 +140,7 @@ def desk_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
             gate_is_whole=lambda: desk.is_whole,
             counts=lambda: {"radius": {"taken": 7, "unsent": 0}, "intake": {"outside": 0}},
             put_list=desk.put_list,
+            met_cap=lambda _: desk.met_cap,
             on_change=lambda lines: desk.changed.append(set(lines)),
         )
         with running(FakeOffice(), lines=KeptLines(store, around)):

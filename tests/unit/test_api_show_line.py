@@ -22,6 +22,7 @@ def test_a_line_is_shown_with_what_its_pool_makes_of_it(desk: Desk) -> None:
         "limit": {"mode": "enforce", "cap": 5, "delay": "1s", "excess": "drop"},
         "limit_from": "class",
         "class_limit_given_by": "file",
+        "met_cap_at": None,
         "relief": None,
         "holds": [
             {"address": "100.64.0.7", "ports": None},
@@ -53,6 +54,12 @@ def test_a_line_is_shown_with_what_its_pool_makes_of_it(desk: Desk) -> None:
         ],
     }
     assert desk.recorded() == ("line show", "home-7", "case", "case 17", "shown")
+
+
+def test_a_line_that_met_its_cap_is_shown_with_the_moment(desk: Desk) -> None:
+    desk.hold("home-7", HOME, 0)
+    desk.met_cap = desk.now - timedelta(minutes=10, microseconds=1)
+    assert shown("home-7")["met_cap_at"] == "2026-11-24T13:49:59.999999Z"
 
 
 def test_a_lease_that_another_line_has_ended_is_superseded(desk: Desk) -> None:

@@ -122,6 +122,7 @@ def test_a_line_is_shown(desk: Desk) -> None:
         "line home-7: not fixed\n"
         "  class: dynamic, by its pool\n"
         "  limit: enforce, cap 5, delay 1s, excess drop, by its class\n"
+        "  its cap: not met in the last day, as far as the gate remembers\n"
         "  holds: 100.64.0.7\n"
         "  leases since 2026-10-25 14:00:00 UTC:\n"
         "    100.64.0.7: from 2026-11-24 12:00:00 UTC to now, and goes on\n"
@@ -129,11 +130,18 @@ def test_a_line_is_shown(desk: Desk) -> None:
     )
 
 
+def test_when_a_line_met_its_cap_is_shown(desk: Desk) -> None:
+    desk.hold("home-7", HOME, 0)
+    desk.met_cap = desk.now - timedelta(minutes=10, microseconds=1)
+    assert "  its cap: met last at 2026-11-24 13:49:59 UTC\n" in told("line", "show", "home-7", *CASE)
+
+
 def test_a_line_without_an_address_is_shown(desk: Desk) -> None:
     desk.hold("home-7", HOME, 0, 60)
     assert told("line", "show", "home-7", *CASE, "--since", "2026-11-24T13:00:00Z") == (
         "line home-7: not fixed\n"
         "  class: none, since it holds no address of a pool and no list names it\n"
+        "  its cap: not met in the last day, as far as the gate remembers\n"
         "  holds: nothing\n"
         "  leases since 2026-11-24 13:00:00 UTC: none\n"
     )

@@ -145,7 +145,8 @@ class LineAnswer(Value):
     """What is known of a line.
 
     Class and limit, and where each is from, are null where the line holds no address and no list names it.
-    `class_limit_given_by`: what gives its class the limit that it has now.
+    `class_limit_given_by`: what gives its class the limit that it has now. `met_cap_at`: when a session of it
+    was last refused for its cap; null: not in the last day, as far as the gate remembers.
     """
 
     line: str
@@ -155,6 +156,7 @@ class LineAnswer(Value):
     limit: LimitValue | None = None
     limit_from: Literal["class", "relief"] | None = None
     class_limit_given_by: GivenBy | None = None
+    met_cap_at: datetime | None = None
     relief: ReliefValue | None
     holds: tuple[HeldValue, ...]
     leases_since: datetime

@@ -85,6 +85,10 @@ def _line(answer: LineAnswer) -> Iterator[str]:
         yield f"  class: {answer.class_name}, {_CLASS_FROM[answer.class_from or '']}"
         why = _given_by(answer) if answer.relief is None else _relief(answer.relief)
         yield f"  limit: {limit_text(answer.limit)}, {why}"
+    if answer.met_cap_at is None:
+        yield "  its cap: not met in the last day, as far as the gate remembers"
+    else:
+        yield f"  its cap: met last at {_moment(answer.met_cap_at.replace(microsecond=0))}"
     yield "  holds: " + (", ".join(map(_held, answer.holds)) or "nothing")
     yield f"  leases since {_moment(answer.leases_since)}:" + ("" if answer.leases else " none")
     yield from (f"    {_held(lease)}: {_lease(lease)}" for lease in answer.leases)

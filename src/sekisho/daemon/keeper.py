@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
-from typing import NoReturn
+from datetime import datetime, timedelta
+from typing import Final, NoReturn
 
 import structlog
 
@@ -41,6 +41,8 @@ from sekisho.plan import (
     unfollowable,
 )
 from sekisho.trial.standing import Standing, delays_to_come_ms
+
+DAY: Final = timedelta(days=1)
 
 log = structlog.get_logger()
 
@@ -222,6 +224,15 @@ class Keeper:
         """Give what counts lines by their peaks. Raises GateError."""
         with self._changing, self._open().peaks() as peaks:
             yield peaks
+
+    def met_cap(self, line: int) -> datetime | None:
+        """Return when a known line last met its cap, in the last day. Raises GateError."""
+        with self.peaks() as peaks:
+            at_ns = peaks.met_cap(line)
+        if at_ns is None:
+            return None
+        ago = timedelta(microseconds=(self._monotonic_ns() - at_ns) // 1_000)
+        return self._utc() - ago if ago < DAY else None
 
     def stop(self) -> None:
         """Let go of queues and kernel; the gate stays attached and limits on."""

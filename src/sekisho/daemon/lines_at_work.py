@@ -64,6 +64,7 @@ def kept_lines(at_work: LinesAtWork, gate: Keeper, utc: Callable[[], datetime]) 
             gate_is_whole=lambda: keeper.is_whole,
             counts=at_work.sources.counts,
             put_list=keeper.put_list,
+            met_cap=gate.met_cap,
             on_change=keeper.refresh,
             take_calls=None if kea is None else kea.take_calls,
         ),

@@ -80,6 +80,7 @@ class Surroundings:
     `settle` returns when all that was acknowledged before is in the leases, or raises StoreError.
     `limits`: of the classes, as they are in force, and what has given them.
     `kept_since`: from when on all leases are kept. `counts`: what sources and intake have counted.
+    `met_cap`: when a line last met its cap, in the last day.
     `on_change` is told of lines whose relief has changed; if it raises StoreError it will see it by itself.
     `take_calls` takes calls of Kea's hook, or raises StoreError; None where there is no [kea].
     """
@@ -94,6 +95,7 @@ class Surroundings:
     gate_is_whole: Callable[[], bool]
     counts: Callable[[], Mapping[str, Mapping[str, int]]]
     put_list: PutList
+    met_cap: Callable[[int], datetime | None]
     on_change: Callable[[Collection[int]], object]
     take_calls: Callable[[Sequence[KeaCall]], EventsAnswer] | None = None
 
@@ -130,7 +132,8 @@ class KeptLines:
             since = question.since or entry.at - LEASES_SHOWN
             treatment = self._around.treatment()
             limits = self._around.limits()
-            return describe_line(transaction, line, treatment, limits, since=since, now=entry.at), "shown"
+            answer = describe_line(transaction, line, treatment, limits, since=since, now=entry.at)
+            return answer.model_copy(update={"met_cap_at": self._around.met_cap(line.number)}), "shown"
 
         act = Act.asking(Action.SHOW, question.line, question)
         return self._recorder.carry_out(act, peer, describe, first=self._around.settle)

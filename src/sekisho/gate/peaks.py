@@ -4,7 +4,7 @@ The kernel keeps peaks on one of two sides. After a turn packets write to the ot
 they have left is folded: lines are counted by their peak, and removed, some at a time, as no packet passes
 on the processor that does it. What is folded stays, with its span, until `forget`; so whoever reads it may do
 that once it is stored, and a daemon that ends in between loses nothing.
-No line's own peak is ever read from here.
+No line's own peak is ever read from here; only when it last met its cap can be asked.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sekisho.gate.indices import class_names
 from sekisho.model import ClassPeaks, Peaks
 
 _FIRST: Final = bytes(4)
+_U64_SIZE: Final = 8
 _ANY_PACKET: Final = bytes(64)
 _sides = struct.Struct(abi.PEAK_SIDES.format)
 _folded = struct.Struct(abi.FOLDED_PEAKS.format)
@@ -75,6 +76,14 @@ class KernelPeaks:
         fd = self.maps["folded_peaks"]
         sums = bpf.read_all(fd)
         bpf.update_batch(fd, b"".join(sums), bytes(len(sums) * abi.FOLDED_PEAKS.size))
+
+    def met_cap(self, line: int) -> int | None:
+        """Return when a known line last met its cap (CLOCK_MONOTONIC ns), as far back as a day."""
+        try:
+            (at,) = struct.unpack(abi.U64, bpf.lookup(self.maps["met_cap"], abi.pack_line(line), _U64_SIZE))
+        except KeyError:
+            return None
+        return int(at)
 
     def counted(self) -> dict[tuple[str, int], ClassPeaks]:
         """Return what was folded since `forget`; the arms beyond the first with anything in them."""
