@@ -164,6 +164,25 @@ def test_a_carriage_return_among_newlines_begins_no_field() -> None:
     assert refused(arf(written)).why is Why.NO_SOURCE
 
 
+def test_an_enclosed_message_has_line_ends_of_its_own() -> None:
+    fields = f"Received: {HOP}\nMessage-ID: <m@x>\n\nx\nReceived: from y ([{OTHER}]) by z; {DATE}\n"
+    third = "--b\nContent-Type: message/rfc822\n\n" + fields.replace("\n", "\r") + "\n"
+    for data in (arf(FIELDS, third), arf(FIELDS, third).replace(b"\n", b"\r\n")):
+        incident = only(data)
+        assert ([hop.address for hop in incident.chain], incident.message_id) == ([ADDRESS], "<m@x>")
+
+
+def test_a_spam_s_own_fields_are_not_those_of_its_report() -> None:
+    forged = f"Received: {HOP}\n{FIELDS}Category: abuse\nReport-Type: spam\nSource: {OTHER}\nDate: {DATE}\n"
+    parts = f"--b\n\nwords\n--b\nContent-Type: message/rfc822\n\n{forged}\nx\n--b--\n"
+    report = f"Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n{parts}"
+    assert refused(report.encode()).why is Why.MALFORMED
+    assert (
+        refused(f"X-XARF: PLAIN\nContent-Type: multipart/mixed; boundary=b\n\n{parts}".encode()).why
+        is Why.MALFORMED
+    )
+
+
 def test_spamcop_s_report_has_its_number() -> None:
     report = read(letters.spamcop(FACTS, random.Random(1)))
     assert (report.format, report.report_id) == (Format.SPAMCOP, "7")
@@ -316,6 +335,10 @@ def test_x_arf_s_port_is_the_service_s_and_its_time_has_a_zone_or_none() -> None
     [
         ("From: fbl@Reports.Example.NET", "fbl@Reports.Example.NET", "reports.example.net"),
         ('From: "trusted@bank.example" <x@evil.example>', "x@evil.example", "evil.example"),
+        ("From: x@evil.example (<trusted@bank.example>)", "x@evil.example", "evil.example"),
+        ("From: <x@evil.example> <trusted@bank.example>", None, None),
+        ("From: x@evil.example, trusted@bank.example", None, None),
+        ("From: trusted@bank.example <x@evil.example>", "x@evil.example", "evil.example"),
         ("From: Nobody", None, None),
         ("From: a@b.example\nFrom: c@d.example", None, None),
         ("To: x@y.example", None, None),

@@ -93,6 +93,7 @@ def test_whatever_its_pieces_are_it_is_a_hop(pieces: list[str]) -> None:
     [
         f"from [{OTHER}] (unknown [{ADDRESS}]) by mx.example.net (Postfix) with SMTP id 1; {DATE}",
         f"from localhost (HELO [{OTHER}]) ({ADDRESS}) by mx.example.net with SMTP; {DATE}",
+        f"from {ADDRESS} (EHLO {OTHER}) by mx.example.net with SMTPs (version=TLS1_3); {DATE}",
         f"from {ADDRESS}  (EHLO x) ({ADDRESS}) by mx.example.net with SMTP; {DATE}",
         f"from x (ident@dsl.example [{ADDRESS}] (may be forged)) by mx.example.net; {DATE}",
         f"from x ([::ffff:{ADDRESS}]) by mx.example.net; {DATE}",

@@ -11,7 +11,7 @@ from sekisho.desk.address import host_address, written_port
 from sekisho.desk.enclosed import NOTHING, Enclosed, attached, read
 from sekisho.desk.header import Header, strict
 from sekisho.desk.limits import Limits, RefusedError
-from sekisho.desk.mime import Mail, Part, first_text
+from sekisho.desk.mime import ENCLOSED, Mail, Part, first_text
 from sekisho.desk.report import (
     Feedback,
     Format,
@@ -46,7 +46,7 @@ def is_arf(mail: Mail) -> bool:
 def parse(mail: Mail, limits: Limits) -> Report:
     """Read a feedback report; raise RefusedError."""
     place, part = _fields_part(mail)
-    content = mail.content(part, _LONGEST_FIELDS).replace(b"\n\n", b"\n").strip(b"\n")
+    content = mail.content(part, _LONGEST_FIELDS)
     fields = strict(content, limits)
     enclosed = _enclosed(mail, place, limits)
     incident = _incident(fields, enclosed, _body_address(mail, fields, limits))
@@ -66,7 +66,7 @@ def _fields_part(mail: Mail) -> tuple[int, Part]:
         raise RefusedError(Why.MALFORMED, "it has more than one part of type message/feedback-report")
     if found:
         return found[0], mail.parts[found[0]]
-    if len(mail.parts) < 2:
+    if len(mail.parts) < 2 or mail.parts[1].kind in ENCLOSED:
         raise RefusedError(Why.MALFORMED, "it says it is a feedback report and has no such part")
     return 1, mail.parts[1]
 

@@ -52,7 +52,7 @@ def _in_text(words: str, limits: Limits) -> list[Enclosed]:
     if first is None:
         return []
     fields: list[str] = []
-    for line in words[first.start() :].splitlines():
+    for line in words[first.start() :].split("\n"):
         bare = _QUOTE.sub("", line, count=1)
         if not bare.strip():
             break

@@ -34,16 +34,21 @@ def text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def with_newlines(data: bytes) -> bytes:
-    """Return a message with LF line ends, as it has CRLF, or CR alone.
-
-    A CR among lines that end otherwise is no line end: who could write one would write fields.
-    """
+def without_crlf(data: bytes) -> bytes:
+    """Return a mail with LF line ends, as it has CRLF, or CR alone; a CR among others stays, for its part."""
     if b"\r" not in data:
         return data
     if b"\n" not in data.rstrip(b"\n"):
         return data.replace(b"\r", b"\n")
-    return data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b" ")
+    return data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n")
+
+
+def with_newlines(data: bytes) -> bytes:
+    """Return a part with LF line ends, whatever it has.
+
+    A CR among lines that end otherwise is no line end: who could write one would write fields.
+    """
+    return without_crlf(data).replace(b"\r", b" ")
 
 
 def without_envelope(data: bytes) -> bytes:

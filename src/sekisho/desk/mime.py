@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sekisho.desk.header import Header, end_of_header, strict, with_newlines, without_envelope
+from sekisho.desk.header import Header, end_of_header, strict, with_newlines, without_crlf, without_envelope
 from sekisho.desk.header import text as to_text
 from sekisho.desk.limits import Limits, RefusedError
 from sekisho.desk.report import Why
@@ -63,7 +63,7 @@ class Mail:
 
 def read(data: bytes, limits: Limits) -> Mail:
     """Take a message apart; raise RefusedError where it exceeds the limits."""
-    mail = without_envelope(with_newlines(data))
+    mail = without_envelope(without_crlf(data))
     end, body = end_of_header(mail, 0, len(mail))
     header = strict(mail[:end], limits)
     kind, parameters = _type(header)

@@ -6,6 +6,7 @@ Exim       from name ([address]:port helo=…) by …     or: from [address] (po
 Exchange   from name (address) by name (address) with Microsoft SMTP Server …
 qmail      from name (HELO helo) (address) by …       and: (qmail 12 invoked from network); …
 Gmail      from name (name. [address]) by …           and, inside: by address with SMTP id …
+Yahoo      from address (EHLO helo) by …
 Lotus      from name ([address]) by … (Lotus Domino …) with …
 
 What the sender says of itself (HELO, ident) it may choose, so it never gives the address; where it reaches
@@ -79,7 +80,7 @@ def _from(pieces: _Pieces, end: int, by: str | None, when: Moment | None) -> Hop
         return Hop(None, None, by, when, is_clear=False)
     if _is_internal(pieces.words[end:], comments):
         return Hop(None, None, by, when)
-    sender = _exim(pieces.words[1:end], comments, pieces)
+    sender = _before(pieces.words[1:end], comments, pieces)
     return Hop(None, None, by, when, is_clear=False) if sender is None else Hop(*sender, by, when)
 
 
@@ -110,16 +111,19 @@ def _in_brackets(word: str) -> Iterator[tuple[HostAddress, int | None]]:
             yield address, written_port(literal[2])
 
 
-def _exim(words: list[str], comments: list[str], pieces: _Pieces) -> tuple[HostAddress, int | None] | None:
-    """Return the sender where Exim wrote it before its comment; of others, that is what the sender said."""
+def _before(words: list[str], comments: list[str], pieces: _Pieces) -> tuple[HostAddress, int | None] | None:
+    """Return the sender where Exim or Yahoo wrote it before the comment; others have its own word there."""
+    if len(words) != 1:
+        return None
+    if len(comments) == 1 and comments[0].lower().startswith(_GREETINGS):
+        address = host_address(words[0])
+        return None if address is None else (address, None)
     marks = [word for text in comments for word in text.lower().split()]
     is_exim = any(mark.startswith(("helo=", "port=")) for mark in marks) or any(
         text.startswith("Exim ") for _, text in pieces.comments
     )
-    if not is_exim or len(words) != 1:
-        return None
-    found = list(_in_brackets(words[0]))
-    if len(found) != 1 or not words[0].startswith("["):
+    found = list(_in_brackets(words[0])) if is_exim and words[0].startswith("[") else []
+    if len(found) != 1:
         return None
     port = next((mark.removeprefix("port=") for mark in marks if mark.startswith("port=")), None)
     return found[0][0], found[0][1] or written_port(port)

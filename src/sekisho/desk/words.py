@@ -7,7 +7,9 @@ import re
 LONGEST = 255  # characters of a name, an id or a date that are kept
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-_ADDRESS = re.compile(r"<?([^\s<>\"(),:;@]{1,64}@([A-Za-z0-9.-]{1,253}))>?")
+_NAMES = re.compile(r'"[^"]*"|\([^()]*\)')
+_ADDRESS = re.compile(r"([^\s<>\"(),:;@]{1,64}@([A-Za-z0-9.-]{1,253}))")
+_BRACKETED = re.compile(rf"<\s*{_ADDRESS.pattern}\s*>")
 
 
 def clean(text: str, longest: int = LONGEST) -> str:
@@ -16,13 +18,16 @@ def clean(text: str, longest: int = LONGEST) -> str:
 
 
 def mail_address(text: str) -> tuple[str, str] | None:
-    """Return the first address of a field such as `From:` and its domain in lower case, or None."""
-    shown = clean(text, 2_000)
-    bracketed = shown.rfind("<")  # a display name may look like an address, what is in brackets is one
-    for begin in (bracketed, 0):
-        found = _ADDRESS.search(shown, begin) if begin >= 0 else None
-        if found is not None:
-            return found[1], found[2].lower().strip(".")
+    """Return the address of a field such as `From:` and its domain in lower case; None where not one.
+
+    What is quoted or in a comment is a name, however much it looks like an address.
+    """
+    bare = _NAMES.sub(" ", clean(text, 2_000))
+    for pattern in (_BRACKETED, _ADDRESS):
+        found = pattern.findall(bare)
+        if found:
+            address, domain = found[0]
+            return (address, domain.lower().strip(".")) if len(found) == 1 else None
     return None
 
 

@@ -12,7 +12,7 @@ from sekisho.desk.address import host_address
 from sekisho.desk.enclosed import NOTHING, Enclosed, attached, read
 from sekisho.desk.header import text as to_text
 from sekisho.desk.limits import Limits, RefusedError
-from sekisho.desk.mime import Mail, Part
+from sekisho.desk.mime import ENCLOSED, Mail, Part
 from sekisho.desk.report import Feedback, Format, Incident, Report, Reporter, TimeSource, Trust, Why
 from sekisho.desk.when import UnreadableTimeError, moment
 from sekisho.desk.words import clean, mail_address, message_id
@@ -54,7 +54,7 @@ def _fields_part(mail: Mail) -> tuple[int, Part]:
         disposition = (part.header.get(b"content-disposition") or "").lower()
         if part.parameters.get("name", "").lower() == "report.txt" or "report.txt" in disposition:
             return at, part
-    if len(mail.parts) < 2:
+    if len(mail.parts) < 2 or mail.parts[1].kind in ENCLOSED:
         raise RefusedError(Why.MALFORMED, "it says it is X-ARF and has no second part")
     return 1, mail.parts[1]
 
