@@ -19,6 +19,7 @@ import httpx
 
 from sekisho.outbox import Letter, signed
 
+_ANSWER: Final = "auto-replied"
 TIMEOUT_SECONDS: Final = 10.0  # of each step
 
 
@@ -53,7 +54,9 @@ def send_mail(letter: Letter, host: str, port: int, sender: str) -> None:
         server.ehlo_or_helo_if_needed()
         if server.has_extn("starttls"):
             server.starttls(context=_whoever())
-        server.send_message(message)
+        # What answers comes from nobody, so that nothing can answer it (RFC 3834 §3.3).
+        is_answer = message["Auto-Submitted"] == _ANSWER
+        server.send_message(message, from_addr="" if is_answer else None)
     except (OSError, smtplib.SMTPException) as error:
         server.close()
         raise SendError(f"mail server {host}:{port} has not taken it: {_told(error)}") from error
@@ -64,12 +67,18 @@ def send_mail(letter: Letter, host: str, port: int, sender: str) -> None:
 
 def _message(letter: Letter, sender: str) -> EmailMessage:
     told = json.loads(letter.payload)
+    sender = told.get("from", sender)
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, told["to"], told["subject"]
     message["Date"] = format_datetime(letter.created)
     message["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2]}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer of a machine
-    message.set_content(told["text"])
+    answered = told.get("answers")
+    # RFC 3834: no machine shall answer it.
+    message["Auto-Submitted"] = "auto-generated" if answered is None else _ANSWER
+    if answered:
+        message["In-Reply-To"] = message["References"] = answered
+    # In ASCII on its way, since a server need not take eight bits.
+    message.set_content(told["text"], cte=None if told["text"].isascii() else "base64")
     return message
 
 

@@ -95,12 +95,22 @@ def test_outcomes_and_guardrails_are_told(tmp_path: Path) -> None:
     assert "complaints rise above 2 a day; more than" in shown(tmp_path / "x.toml", text).stdout
     found = in_json(tmp_path / "x.toml", text)
     assert found["outcomes"] == ["reports"]
-    assert found["guardrails"] == {
+    guardrails = {
         "complaints_per_day": 2.0,
         "gate_errors": 0,
         "bypass": "1m",
         "delay_p99": "1s",
         "leases": "15m",
+    }
+    assert found["guardrails"] == guardrails
+    text += 'difference = "refused"\nharmless = 2.5\n'
+    assert "the daily share of refused sessions is higher by more than 2.5 percentage" in shown(
+        tmp_path / "x.toml", text
+    ).stdout.replace("\n", " ")
+    assert in_json(tmp_path / "x.toml", text)["guardrails"] == {
+        **guardrails,
+        "difference": "refused",
+        "harmless": 2.5,
     }
 
 

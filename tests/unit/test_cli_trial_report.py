@@ -25,8 +25,10 @@ from sekisho.measure.readings import EquipmentRow, Timing, held_by
 from sekisho.measure.trial_facts import STATISTIC, Behind, Of
 from sekisho.measure.windows import Window
 from sekisho.store import StoreError, open_store
+from sekisho.trial.guardrails import What
 from sekisho.trial.plan import schedule
 from sekisho.trial.protocol import Outcome
+from sekisho.trial.watching import Point
 
 DAYS = 14
 HOUR = timedelta(hours=1)
@@ -69,6 +71,20 @@ def test_nothing_is_changed_in_the_store(filled: Path) -> None:
     before = store.read_bytes()
     assert told(filled).exit_code == 0
     assert store.read_bytes() == before
+
+
+def test_the_paths_of_guardrails_are_told(filled: Path) -> None:
+    point = Point(What.GATE_ERRORS, 3.0, 2.0, datetime(2026, 1, 2, 3, tzinfo=UTC))
+    store = open_store(f"sqlite:///{filled.parent}/year.db")
+    with store.transaction() as transaction:
+        transaction.raise_paths("year", [(point.at.date(), point)])
+    store.close()
+    written = filled.parent / "paths.json"
+    result = told(filled, "--json", str(written))
+    paths = {one["what"]: one["points"] for one in json.loads(written.read_text())["guardrails"]}
+    assert paths["gate-errors"] == [["2026-01-02T03:00:00Z", 3.0, 2.0]]
+    assert paths["complaints"] == {"not_known": "not-kept"}
+    assert "1 values, the last 3 against 2" in " ".join(result.stdout.split())
 
 
 def test_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -224,6 +224,21 @@ def test_killed_between_taking_and_writing_it_goes_once_more_under_the_same_id(p
     assert post.mails.ids() == ["<mail_one@example.net>"] * 2
 
 
+def test_a_mail_goes_in_ascii_and_one_that_cannot_be_written_keeps_no_other_back(post: Post) -> None:
+    with post.store.transaction() as transaction:
+        transaction.put_letters(
+            [
+                mail("broken", "noc@example.net", "two\nlines", "x", post.now),
+                mail("short", "noc@example.net", "a", "短い", post.now),
+            ]
+        )
+    with at_work(post.postmen()):
+        until(lambda: post.waiting() == 1)
+    (got,) = post.mails.got
+    assert got["Content-Transfer-Encoding"] == "base64"
+    assert got.get_content() == "短い\n"
+
+
 def test_without_a_table_for_it_a_letter_waits_and_the_reason_is_told(post: Post) -> None:
     config = good(TEXT)
     letter = mail("one", "noc@example.net", "a", "b", post.now)

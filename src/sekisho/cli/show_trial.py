@@ -110,6 +110,8 @@ def _head(protocol: TrialProtocol, voice: _Voice) -> Iterator[str]:
         yield voice.say("maintenance", count=len(windows), hours=round(hours, 2))
     yield voice.say("outcomes", names=", ".join(protocol.outcomes))
     yield _guardrails(protocol.guardrails, voice)
+    if (rule := protocol.guardrails.difference) is not None:
+        yield voice.say("difference", of=rule.of, harmless=rule.harmless)
 
 
 def _guardrails(guardrails: Guardrails, voice: _Voice) -> str:

@@ -59,6 +59,10 @@ WORDS: Mapping[str, Mapping[Language, str]] = {
         "自動中断の条件：{complaints}、関所の異常が毎分 {errors} を超える、迂回 {bypass}、"
         "100 本に 1 本が規制値より {delay} 長い待機、割当の途絶 {leases}",
     ),
+    "difference": _both(
+        "or the daily share of {of} sessions is higher by more than {harmless:g} percentage points while on",
+        "または、規制中の一日の割合（{of}）が規制なしより {harmless:g} ポイントを超えて高い",
+    ),
     "rate": _both("complaints rise above {rate:g} a day", "苦情が一日 {rate:g} 件より増える"),
     "unwatched": _both("(complaints are not watched)", "（苦情は見ない）"),
     "begin": _both("from", "開始"),

@@ -28,6 +28,7 @@ from sekisho.sending import SendError, post_webhook, send_mail
 from sekisho.store import Store
 
 LOOK_SECONDS = 1.0
+STOP_SECONDS = 15.0
 KEPT: Final = timedelta(days=31)  # that a letter was sent
 _FORGET_EVERY: Final = 3_600  # looks
 _AT_ONCE: Final = 10
@@ -46,18 +47,21 @@ class Postman:
         self._taken: set[str] = set()  # by somebody, which the store does not know yet
         self._attempts = Attempts()
         self._stopping, self._bell = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"outbox {kind}")
+        # A server that answers step by step, each late, shall not keep the daemon from ending.
+        self._thread = threading.Thread(target=self._run, name=f"outbox {kind}", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End when the letter at hand is taken or refused."""
+        """End when the letter at hand is taken or refused, or leave it: it may then go once more."""
         self._stopping.set()
         self._bell.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            log.warning("a letter is left on its way, and may go once more", kind=self._kind)
 
     @property
     def is_alive(self) -> bool:
