@@ -34,7 +34,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What is told, as JSON: the body of a webhook, or `to`, `subject` and `text` of a mail to one address.
+    """What is told, as JSON: the body of a webhook, or what a mail to one address has.
+
+    That is `to`, `subject` and `text`, perhaps `from`, and `answers` where it answers a mail.
 
     `id`: the same at every try, of letters, digits, "_" and "-". `created`: aware UTC.
     """
@@ -54,9 +56,21 @@ class Waiting:
     why: str | None = None
 
 
-def mail(letter_id: str, to: str, subject: str, text: str, created: datetime) -> Letter:
-    """Write a mail to one address."""
-    return Letter(letter_id, Kind.MAIL, _json({"to": to, "subject": subject, "text": text}), created)
+def mail(
+    letter_id: str,
+    to: str,
+    subject: str,
+    text: str,
+    created: datetime,
+    *,
+    sender: str | None = None,
+    answers: str | None = None,
+) -> Letter:
+    """Write a mail to one address; `sender`: None: that of alerts; `answers`: the Message-ID answered."""
+    told = {"to": to, "subject": subject, "text": text}
+    more = {"from": sender, "answers": answers}
+    told |= {key: value for key, value in more.items() if value is not None}
+    return Letter(letter_id, Kind.MAIL, _json(told), created)
 
 
 def webhook(letter_id: str, body: Mapping[str, Any], created: datetime) -> Letter:

@@ -45,6 +45,7 @@ class Mails:
 
     answer: str = "250 taken"
     got: list[EmailMessage] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
     port: int = 0
 
     async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: ARG002, N802 - aiosmtpd's names
@@ -53,6 +54,7 @@ class Mails:
             assert isinstance(message, EmailMessage)
             assert envelope.rcpt_tos == [message["To"]]
             self.got.append(message)
+            self.senders.append(envelope.mail_from or "")
         return self.answer
 
     def ids(self) -> list[str]:

@@ -10,7 +10,7 @@ from sekisho.config import Config
 from sekisho.config.desk_plan import ours_of, policies_of
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Ours
-from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, What
+from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, Evidence, What
 from sekisho.desk.cases import decide, due, open_case
 from sekisho.desk.policy import Policy, evidence_of
 from sekisho.lines.roster import Treatment, known_line
@@ -20,7 +20,7 @@ from sekisho.store import Transaction
 LOOK_AGAIN = timedelta(hours=1)
 """Where time was to change a case and changed nothing: nobody looks at it again and again."""
 
-Also = Callable[[Transaction, Case, Decision, datetime], object]
+Also = Callable[[Transaction, Case, Event, Decision, Evidence, datetime], object]
 """What is written beside a decision, in its transaction: the notices that it asks for."""
 
 
@@ -66,7 +66,7 @@ def happen(
         return decision, ()
     evidence = evidence_of(case, counted)
     actions = transaction.put_decision(case, event, decision, now, evidence=evidence, due=next_due, uid=uid)
-    desk.also(transaction, case, decision, now)
+    desk.also(transaction, case, event, decision, evidence, now)
     return decision, actions
 
 

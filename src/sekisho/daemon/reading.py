@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sekisho.config import Checked, Config, Finding, Severity, also, errors, parse
+from sekisho.config.desk_nas import NasTable
+from sekisho.daemon.desk_templates import check_templates
 from sekisho.gate import GateError
-from sekisho.lines.radius_secrets import SecretError, read_clients, read_secret
+from sekisho.lines.radius_secrets import SAFE_LENGTH, SecretError, read_clients, read_secret
 from sekisho.lines.static_list import CheckedList, ListKind, read_list
 from sekisho.outbox import SECRET_WAY_OUT, read_webhook_secret
 from sekisho.sealing import KEY_WAY_OUT, Sealer, SealError
@@ -48,6 +50,9 @@ def _beside(config: Config, directory: Path) -> Iterator[Finding]:
         yield from _of_webhook(directory / config.alerts.webhook.secret_file)
     if config.desk is not None:
         yield from _of_desk(directory / config.desk.key_file)
+        yield from _of_nases(config.desk.nases, directory)
+        if config.desk.notices is not None:
+            yield from check_templates(config.desk.notices, directory)
     if config.static_list is not None:
         yield from _of_list(config, config.static_list.file, directory)
 
@@ -77,6 +82,19 @@ def _of_desk(file: Path) -> Iterator[Finding]:
         yield Finding(key, *error.args)
     except SealError as error:
         yield Finding(key, f"{file}: {error}", KEY_WAY_OUT)
+
+
+def _of_nases(nases: Sequence[NasTable], directory: Path) -> Iterator[Finding]:
+    for index, nas in enumerate(nases):
+        key = ("desk", "nas", index, "secret_file")
+        try:
+            secret = read_secret(directory / nas.secret_file)
+        except SecretError as error:
+            yield Finding(key, *error.args)
+            continue
+        if len(secret) < SAFE_LENGTH:
+            what = f"the secret has {len(secret)} characters, which can be found out from one packet"
+            yield Finding(key, what, f"take {SAFE_LENGTH} or more, by chance", Severity.WARNING)
 
 
 def _of_list(config: Config, name: str, directory: Path) -> Iterator[Finding]:

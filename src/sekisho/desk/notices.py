@@ -6,6 +6,7 @@ whoever decided stay inside as well: they are written for the desk, and may spea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,9 +77,9 @@ class Told:
     why: Why | None = None
 
 
-def letter_id(case: Case, mail: Mail) -> str:
-    """Return the id of a notice: the same however often the decision is written."""
-    return f"desk-{case.number}-{case.version}-{mail}"
+def letter_id(gate: str, case: Case, mail: Mail) -> str:
+    """Return the id of a notice: the same however often the decision is written, and no other store's."""
+    return f"desk-{gate}-{case.number}-{int(case.opened.timestamp())}-{case.version}-{mail}"
 
 
 def told(
@@ -115,6 +116,20 @@ def may_acknowledge(headers: Mapping[str, str], return_path: str) -> bool:
     return not any(name.startswith("list-") or name in _MACHINES for name in headers)
 
 
+def is_answerable(address: str) -> bool:
+    """Tell whether an address that somebody wrote into a report can be written to."""
+    return _ADDRESS.fullmatch(address) is not None
+
+
+def answered(message_id: str) -> str:
+    """Return the Message-ID of what is answered, or "" where it is none that can be repeated."""
+    return message_id if _MESSAGE_ID.fullmatch(message_id) else ""
+
+
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", re.ASCII
+)
+_MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,128}@[A-Za-z0-9.-]{1,128}>", re.ASCII)
 _BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
 _NOBODY = frozenset(
     {"mailer-daemon", "postmaster", "no-reply", "noreply", "do-not-reply", "donotreply", "nobody"}

@@ -1,0 +1,112 @@
+"""Puts notices of the desk into the outbox, in the transaction of what they tell of: none lost or twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from sekisho.config import Config
+from sekisho.config.desk import DeskTable
+from sekisho.config.desk_notices import NoticesTable
+from sekisho.config.desk_plan import policies_of
+from sekisho.daemon.desk_templates import read_templates, words_of
+from sekisho.desk.case_values import Case, Decision, Event, Evidence
+from sekisho.desk.notices import Mail, Told, answered, is_answerable, letter_id, told
+from sekisho.desk.policy import Policy
+from sekisho.outbox import mail
+from sekisho.pages.desk_notice import Own, TemplateFault, Written, ordered, write
+from sekisho.pages.voice import Language
+from sekisho.store import Transaction
+
+log = structlog.get_logger()
+
+
+class Notices:
+    """Writes what is told, as the configuration in force says; its templates are in `directory`."""
+
+    def __init__(self, config: Callable[[], Config], directory: Path) -> None:
+        self._config, self._directory = config, directory
+
+    def decided(
+        self,
+        transaction: Transaction,
+        before: Case,
+        event: Event,
+        decision: Decision,
+        evidence: Evidence,
+        now: datetime,
+    ) -> None:
+        """Put what a decision says to the line's customer into the outbox."""
+        config = self._config()
+        names = transaction.line_names([before.line])
+        policy = policies_of(config).get(before.class_name, Policy())
+        name = names.get(before.line, "")
+        for one in told(before, event, decision, now, policy, line=name, evidence=evidence):
+            letter = letter_id(config.gate.name, decision.case, one.mail)
+            if not self._put(transaction, before.line, letter, one, now):
+                log.warning("nobody is told", case=before.number, notice=str(one.mail), why=_WHY_NOBODY)
+
+    def relieved(
+        self, transaction: Transaction, line: int, name: str, until: datetime, now: datetime
+    ) -> None:
+        """Put into the outbox that a line is released from its limit, where there is somebody to be told."""
+        one = Told(Mail.RELIEF, now, name, until=until)
+        letter = f"desk-{self._config().gate.name}-relief-{line}-{int(now.timestamp() * 1_000_000)}"
+        self._put(transaction, line, letter, one, now)
+
+    def received(
+        self, transaction: Transaction, number: int, to: str, message_id: str, now: datetime
+    ) -> None:
+        """Thank whoever has sent a report, where that is wanted; `desk.notices.may_acknowledge` was asked."""
+        config = self._config()
+        if config.desk is None or config.desk.notices is None or not config.desk.notices.acknowledge:
+            return
+        if not is_answerable(to):
+            return
+        told_ = Told(Mail.ACKNOWLEDGEMENT, now, number=number)
+        written = self._written(config.desk.notices, told_, None)
+        letter = f"desk-{config.gate.name}-report-{number}-{int(now.timestamp() * 1_000_000)}"
+        sender = config.desk.sender
+        sent = mail(letter, to, *_parts(written), now, sender=sender, answers=answered(message_id))
+        transaction.put_letters([sent])
+
+    def _put(self, transaction: Transaction, line: int, letter: str, one: Told, now: datetime) -> bool:
+        """Put a notice into the outbox; tell whether there is somebody to be told, and in some language."""
+        desk: DeskTable | None = self._config().desk
+        listed = transaction.listed_line(line)
+        if desk is None or desk.notices is None or listed is None or not listed.contact:
+            return False
+        language = Language(listed.language) if listed.language else None
+        written = self._written(desk.notices, one, language)
+        sent = mail(letter, listed.contact, *_parts(written), now, sender=desk.sender)
+        transaction.put_letters([sent])
+        return True
+
+    def _written(self, notices: NoticesTable, one: Told, language: Language | None) -> Written:
+        """Write a notice; a template that is at fault gives way to the shipped one, so that none is lost."""
+        words = words_of(notices)
+        some = {key: words[key] for key in ordered(tuple(words), language)}
+        zone = ZoneInfo(notices.zone)
+        try:
+            return write(one, some, zone, self._own(notices))
+        except TemplateFault as error:
+            log.error("the shipped template is taken instead", why=str(error))  # noqa: TRY400 - it says it all
+            return write(one, some, zone, {})
+
+    def _own(self, notices: NoticesTable) -> Mapping[str, Own]:
+        try:
+            return read_templates(notices, self._directory)
+        except (OSError, ValueError) as error:
+            log.error("the shipped templates are taken instead", why=str(error))  # noqa: TRY400 - it says it all
+            return {}
+
+
+_WHY_NOBODY = "the list of lines has no contact, or there is no [desk.notices]: tell the customer yourself"
+
+
+def _parts(written: Written) -> tuple[str, str]:
+    return written.subject, written.text

@@ -1,0 +1,217 @@
+"""Notices from a decision to the customer's mailbox, whatever ends or is away on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from sekisho.config import Config
+from sekisho.daemon.desk_notices import Notices
+from sekisho.daemon.desk_templates import check_templates
+from sekisho.daemon.postman import Postman, carriers
+from sekisho.desk.case_values import Case, Event, Evidence, Kind, What
+from sekisho.desk.cases import decide, open_case
+from sekisho.desk.policy import Policy
+from sekisho.lines.records import ListedLine
+from sekisho.outbox import Kind as LetterKind
+from sekisho.outbox import Letter
+from sekisho.store import Store, open_store
+from tests.unit.configuring import good
+from tests.unit.post_office import Mails, mails
+from tests.unit.test_config_desk import WHOLE as BARE
+
+NOW = datetime(2026, 4, 1, 3, tzinfo=UTC)
+WHOLE = BARE.replace("mail.example.net", "127.0.0.1:{port}")
+NOTICES = """
+[desk.notices]
+acknowledge = true
+[desk.notices.ja]
+provider = "サンプル通信"
+contact = "お客様窓口"
+[desk.notices.en]
+provider = "Example"
+contact = "Support"
+"""
+SUSPEND = Event(What.SUSPEND, "yamada", "seen by two of us", Kind.PORT25)
+SEEN = Evidence(2, 9, NOW - timedelta(days=1), NOW)
+
+
+@dataclass
+class Site:
+    directory: Path
+    server: Mails
+    now: datetime = NOW
+    text: str = NOTICES
+    taken: list[str] = field(default_factory=list)
+
+    def store(self) -> closing[Store]:
+        return closing(open_store(f"sqlite:///{self.directory / 'store.db'}"))
+
+    def config(self) -> Config:
+        return good((WHOLE + self.text).replace("{port}", str(self.server.port)))
+
+    def notices(self) -> Notices:
+        return Notices(self.config, self.directory)
+
+    def open(self, store: Store, contact: str = "a@example.net", language: str = "") -> Case:
+        with store.transaction() as transaction:
+            line = transaction.number_lines(["alice"])["alice"]
+            transaction.set_lines([ListedLine(line, "alice", "fixed", contact=contact, language=language)])
+            return transaction.add_case(open_case(0, line, "fixed", NOW, None), None)
+
+    def suspend(self, store: Store, case: Case, *, ends: bool = False) -> None:
+        decision = decide(case, SUSPEND, NOW, Policy(), ())
+        with store.transaction() as transaction:
+            transaction.put_decision(case, SUSPEND, decision, NOW, evidence=SEEN, due=None)
+            self.notices().decided(transaction, case, SUSPEND, decision, SEEN, NOW)
+            if ends:
+                raise KeyboardInterrupt
+
+    def postman(self, store: Store, *, ends: bool = False) -> Postman:
+        carry = carriers(self.config, self.directory, lambda: self.now)[LetterKind.MAIL]
+
+        def carry_and_end(letter: Letter) -> None:
+            carry(letter)
+            self.taken.append(letter.id)
+            if ends:
+                raise KeyboardInterrupt
+
+        return Postman(LetterKind.MAIL, carry_and_end, store, utc=lambda: self.now)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with mails() as server, capture_logs():
+        yield Site(tmp_path, server)
+
+
+def test_a_suspension_reaches_the_customer_once(site: Site) -> None:
+    with site.store() as store:
+        site.suspend(store, site.open(store))
+        for _ in range(2):
+            site.postman(store).deliver()
+    (got,) = site.server.got
+    assert (got["From"], got["To"]) == ("abuse@example.net", "a@example.net")
+    assert got["Auto-Submitted"] == "auto-generated"
+    assert got["Message-ID"] == f"<{site.taken[0]}@example.net>"
+    assert not any(name.lower().startswith("list-") for name in got)
+    assert got.get_content_charset() == "utf-8"
+    text = got.get_content()
+    assert "停止の理由" in text
+    assert "How it is lifted" in text
+    assert "seen by two" not in text  # the desk's own words stay inside
+
+
+@pytest.mark.parametrize(("language", "word", "other"), [("ja", "停止の理由", "Why"), ("en", "Why", "停止")])
+def test_a_line_whose_language_is_known_is_told_in_it(
+    site: Site, language: str, word: str, other: str
+) -> None:
+    with site.store() as store:
+        site.suspend(store, site.open(store, language=language))
+        site.postman(store).deliver()
+    text = site.server.got[0].get_content()
+    assert word in text
+    assert other not in text
+
+
+def test_whoever_ends_before_the_decision_is_written_tells_nobody(site: Site) -> None:
+    with site.store() as store:
+        case = site.open(store)
+        with pytest.raises(KeyboardInterrupt):
+            site.suspend(store, case, ends=True)
+    with site.store() as store, store.transaction() as transaction:
+        assert transaction.case(case.number) == case
+        assert transaction.letters_waiting().letters == 0
+    with site.store() as store:
+        site.suspend(store, case)
+        site.postman(store).deliver()
+    assert len(site.server.got) == 1
+
+
+def test_whoever_ends_after_the_server_has_taken_it_sends_it_under_the_same_id(site: Site) -> None:
+    with site.store() as store:
+        site.suspend(store, site.open(store))
+        with pytest.raises(KeyboardInterrupt):
+            site.postman(store, ends=True).deliver()
+    with site.store() as store:
+        site.postman(store).deliver()
+        site.postman(store).deliver()
+    assert len(set(site.server.ids())) == 1  # by which the receiver can tell
+
+
+def test_a_mail_server_that_is_away_for_a_day_gets_it_once(site: Site) -> None:
+    site.server.answer = "451 later"
+    with site.store() as store:
+        site.suspend(store, site.open(store))
+        for _ in range(4 * 24):
+            site.postman(store).deliver()
+            site.now += timedelta(minutes=15)
+        assert site.server.got == []
+        site.server.answer = "250 taken"
+        site.postman(store).deliver()
+        site.postman(store).deliver()
+    assert len(site.server.got) == 1
+
+
+def test_a_template_at_fault_gives_way_to_the_shipped_one(site: Site) -> None:
+    site.text = NOTICES.replace("acknowledge", 'templates = "own"\nacknowledge')
+    (site.directory / "own").mkdir()
+    (site.directory / "own" / "suspension.ja.j2").write_text("Subject: x\n\n{{ nothing }}\n")
+    (site.directory / "own" / "suspended.ja.j2").write_text("Subject: x\n\ny\n")
+    notices = site.config().desk
+    assert notices is not None
+    assert notices.notices is not None
+    found = list(check_templates(notices.notices, site.directory))
+    assert [one.what.removeprefix(f"{site.directory}/own/") for one in found] == [
+        "suspended.ja.j2:1: no notice has this name",
+        "suspension.ja.j2:3: 'nothing' is undefined",
+    ]
+    with site.store() as store, capture_logs() as logs:
+        site.suspend(store, site.open(store))
+        site.postman(store).deliver()
+    assert "停止の理由" in site.server.got[0].get_content()
+    assert any("suspension.ja.j2:3" in one.get("why", "") for one in logs)
+
+
+def test_without_a_contact_it_is_told_that_nobody_is_told_and_nothing_of_the_line(site: Site) -> None:
+    with site.store() as store, capture_logs() as logs:
+        case = site.open(store, contact="")
+        site.suspend(store, case)
+        site.postman(store).deliver()
+    assert site.server.got == []
+    (told,) = (one for one in logs if one["event"] == "nobody is told")
+    assert (told["case"], told["notice"]) == (case.number, "suspension")
+    assert "alice" not in repr(logs)
+
+
+def test_a_reporter_is_thanked_by_nobody_in_particular_where_that_is_wanted(site: Site) -> None:
+    with site.store() as store:
+        with store.transaction() as transaction:
+            for number, to, answered in (
+                (7, "r@example.org", "<1@example.org>"),
+                (8, "r@example.org", "<1@a>\r\nBcc: x@example.org"),
+                (9, "r@example.org, x@example.org", "<1@example.org>"),
+            ):
+                site.notices().received(transaction, number, to, answered, NOW)
+            site.text = NOTICES.replace("true", "false")
+            site.notices().received(transaction, 10, "r@example.org", "", NOW)
+        site.postman(store).deliver()
+    first, second = site.server.got
+    assert (first["Auto-Submitted"], first["In-Reply-To"]) == ("auto-replied", "<1@example.org>")
+    assert second["In-Reply-To"] is None
+    assert site.server.senders == ["<>", "<>"]  # so that nothing answers it
+
+
+def test_a_relief_is_told(site: Site) -> None:
+    with site.store() as store:
+        case = site.open(store)
+        with store.transaction() as transaction:
+            site.notices().relieved(transaction, case.line, "alice", NOW + timedelta(days=90), NOW)
+        site.postman(store).deliver()
+    assert "2026年6月30日" in site.server.got[0].get_content()
