@@ -192,6 +192,26 @@ def test_state_outlasts_a_restart(tmp_path: Path) -> None:
         assert watched.site.kinds() == GONE, "3 and 2 are enough, neither alone"
 
 
+def test_state_outlasts_a_store_that_is_away_at_the_first_look(tmp_path: Path) -> None:
+    with watching(tmp_path) as watched:
+        watched.minute()
+        watched.site.office.complain(ComplaintRequest(count=3, reason="calls"), PEER)
+        watched.minute()
+        gate = watched.site.gate
+    with watching(tmp_path, 3.01, gate) as watched:
+        watched.site.store.is_away = True
+        watched.minute()
+        (complaints,) = (
+            one for one in watched.site.office.status().guardrails if one.what is Watched.COMPLAINTS
+        )
+        assert complaints.value is None
+        assert "the store is away" in (complaints.not_known or "")
+        watched.site.store.is_away = False
+        watched.site.office.complain(ComplaintRequest(count=2, reason="calls"), PEER)
+        watched.minute()
+        assert [one for one in watched.site.kinds() if one in GONE] == GONE
+
+
 def test_errors_between_the_last_look_and_a_restart_are_not_forgotten(tmp_path: Path) -> None:
     with watching(tmp_path) as watched:
         watched.minute()

@@ -56,13 +56,17 @@ class Looked(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """One look at a running trial, with what is to be kept of it."""
+    """One look at a running trial, with what is to be kept of it.
+
+    `is_of_store`: the state goes on from what the store knew, and is worth remembering.
+    """
 
     protocol: TrialProtocol
     config: Config
     at: datetime
     watch: Watch
     seen: tuple[Seen, ...]
+    is_of_store: bool
 
     def keep(self, transaction: Transaction) -> None:
         """Write it."""
@@ -127,12 +131,12 @@ class GuardrailKeeper:
             self._watch = self._looked = None
             return
         found = self._look(config, protocol, standing, gauged)
-        self._watch = protocol.plan.name, found.watch
+        self._watch = (protocol.plan.name, found.watch) if found.is_of_store else None
         self._looked = Looked(protocol.plan.name, found.at, found.seen)
         passed = breaches(found.seen)
         if passed:
             self._suspend(found, passed)
-        else:
+        elif found.is_of_store:
             self._attempts.attempt("the guardrails' state", lambda: self._keep(found))
 
     def look_if_due(self) -> timedelta:
@@ -148,6 +152,7 @@ class GuardrailKeeper:
         now = self._clocks()
         before = self._watch[1] if self._watch and self._watch[0] == protocol.plan.name else None
         complaints: tuple[Complaint, ...] | Unknown
+        is_of_store = True
         try:
             with self._store.reading() as transaction:
                 known = read_known(transaction, protocol, config.gate.name, before, now.wall)
@@ -155,6 +160,7 @@ class GuardrailKeeper:
         except StoreError as error:
             known = Known(before or begun(now.wall), (), {})
             complaints = Unknown(f"the store is away: {error}")
+            is_of_store = before is not None
         measured = Measured(
             at=now.wall,
             boot=self._boot,
@@ -166,7 +172,7 @@ class GuardrailKeeper:
             and all(one.arm is Arm.MAINTENANCE for one in standing.blocks.values()),
         )
         watch, seen = look(known.watch, protocol, measured)
-        return _Look(protocol, config, now.wall, watch, seen)
+        return _Look(protocol, config, now.wall, watch, seen, is_of_store)
 
     def _keep(self, found: _Look) -> None:
         with self._store.transaction() as transaction:
