@@ -79,6 +79,12 @@ def test_minutes_add_up_to_hours_and_sums(store: Store) -> None:
         ("off", HOUR, 3_600_000),
         ("on", 29 * MINUTE, 29 * 60_000),
     ]
+    with store.reading() as transaction:
+        loads = list(transaction.equipment_loads(*DAY, "dynamic"))
+    assert [(one.gate, one.class_name, one.held, one.begin, one.covered, one.sums[0]) for one in loads] == [
+        ("tokyo", "dynamic", OFF, NOON, HOUR, 60_000),
+        ("tokyo", "dynamic", ON, NOON + HOUR, 29 * MINUTE, 29_000),
+    ]
     off = sums[0].counts
     assert (off.highest, off.held, off.unreleased, off.late[3]) == (60, 720, 120, 600)
 

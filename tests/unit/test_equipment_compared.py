@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from sekisho.measure.cells import Ledger
 from sekisho.measure.equipment import EquipmentCounts
-from sekisho.measure.equipment_compared import PLACES, as_hour, compared
+from sekisho.measure.equipment_compared import PLACES, compared
 from sekisho.measure.readings import VARIOUS, EquipmentRow, Held, Timing, held_by
 from sekisho.measure.trial_facts import coverage, harm, published
 from sekisho.measure.trial_hours import TrialHours
 from sekisho.model import Mode
 from sekisho.pages.report import report_sections
 from sekisho.pages.voice import Language
-from sekisho.store.equipment import EquipmentSum
+from sekisho.store.equipment import EquipmentSum, Load
 from sekisho.trial.estimate import Estimate
 from sekisho.trial.plan import holds
 from sekisho.trial.protocol import OF_EQUIPMENT, USUAL, Outcome, TrialProtocol
@@ -117,12 +117,17 @@ def equipment(times: float, gates: Sequence[str] = ("tokyo", "osaka")) -> Iterat
             begin += HOUR
 
 
+def as_load(row: EquipmentRow) -> Load:
+    sums = (row.counts.busy_ms, row.counts.received, row.counts.sent_dropped, 0, 0, 0)
+    return Load(row.gate, "dynamic", 0, row.held, row.timing, row.begin, row.covered, sums)
+
+
 def reported(outcomes: tuple[Outcome, ...], rows: Sequence[EquipmentRow]) -> Report:
     protocol = TrialProtocol(PLAN, outcomes)
     version = register((), protocol, START - DAY)
     assert isinstance(version, Version)
     of_sessions = TrialHours(PLAN, hours(PLAN))
-    of_equipment = TrialHours(PLAN, [as_hour(row, "dynamic") for row in rows], PLACES)
+    of_equipment = TrialHours(PLAN, [as_load(row) for row in rows], PLACES)
 
     def counted(name: str, outcome: Outcome) -> tuple[Series, ...]:
         return (of_equipment if outcome in OF_EQUIPMENT else of_sessions).series(name, outcome)
@@ -198,7 +203,7 @@ def test_an_hour_that_was_not_as_planned_is_left_out() -> None:
         for row in rows
     ]
     (with_all, without) = (
-        TrialHours(PLAN, [as_hour(row, "dynamic") for row in some], PLACES).series("dynamic", Outcome.CPU)
+        TrialHours(PLAN, [as_load(row) for row in some], PLACES).series("dynamic", Outcome.CPU)
         for some in (rows, spoilt)
     )
     assert max(cell.count for series in without for cell in series.cells) < 10**9

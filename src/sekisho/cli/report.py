@@ -24,9 +24,9 @@ from sekisho.cli.trial_words import Language
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.daemon.service import STATE
-from sekisho.measure.equipment_compared import PLACES, EquipmentHour, as_hour, compared
+from sekisho.measure.equipment_compared import PLACES, compared
 from sekisho.measure.trial_facts import coverage, harm, reliefs_at_least
-from sekisho.measure.trial_hours import SUMS, TrialHours
+from sekisho.measure.trial_hours import SUMS, CountedHour, TrialHours
 from sekisho.model import Mode
 from sekisho.pages import voice
 from sekisho.pages.report import report_page
@@ -129,11 +129,10 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
 
 def _equipment(plan: Plan, protocol: TrialProtocol, transaction: Transaction) -> TrialHours:
     """Read the hours of the equipment where an outcome is of it, as those of a class that the lots are of."""
-    rows: Iterable[EquipmentHour] = ()
+    rows: Iterable[CountedHour] = ()
     if plan.switchback is not None and OF_EQUIPMENT.intersection(protocol.outcomes):
-        name = plan.switchback.on[0][0]
-        hours = transaction.equipment_hours(plan.span.begin, plan.span.end)
-        rows = (as_hour(row, name) for row in hours)
+        first = plan.switchback.on[0][0]
+        rows = transaction.equipment_loads(plan.span.begin, plan.span.end, first)
     return TrialHours(plan, rows, PLACES)
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import isfinite
 from typing import Final, NamedTuple, Protocol
 
 from sekisho.gate.releases import quantile_ms
 from sekisho.measure.equipment import EquipmentCounts, added_equipment
-from sekisho.measure.readings import VARIOUS, EquipmentRow, Held, Timing
+from sekisho.measure.readings import VARIOUS, Held, Timing
 from sekisho.measure.trial_hours import is_limited
 from sekisho.trial.plan import Plan
 from sekisho.trial.protocol import Outcome
@@ -21,7 +21,7 @@ from sekisho.trial.report_values import Because, Compared, NotKnown
 
 LEAST_SESSIONS: Final = 1_000  # for a share of them to be told
 PLACES: Final[Mapping[Outcome, int]] = {Outcome.CPU: 0, Outcome.PACKETS: 1, Outcome.DROPS: 2}
-"""Of an outcome in the sums of an `EquipmentHour`."""
+"""Of an outcome in the sums of an hour: processors' time that was not idle, packets received, all drops."""
 
 _MILLION: Final = 1_000_000
 
@@ -39,29 +39,9 @@ class AlikeHours(Protocol):
     def counts(self) -> EquipmentCounts: ...  # noqa: D102
 
 
-class EquipmentHour(NamedTuple):
-    """An hour of the equipment in the form of one of sessions, `measure.trial_hours.CountedHour`."""
-
-    gate: str
-    class_name: str
-    arm_number: int
-    held: Held
-    timing: Timing
-    begin: datetime
-    covered: timedelta
-    sums: tuple[int, ...]
-
-
 class _Side(NamedTuple):
     counts: EquipmentCounts
     covered: timedelta
-
-
-def as_hour(row: EquipmentRow, class_name: str) -> EquipmentHour:
-    """Return an hour of the equipment as that of a class, whose lots decide."""
-    counts = row.counts
-    sums = (counts.busy_ms, counts.received, counts.received_dropped + counts.sent_dropped, 0, 0, 0)
-    return EquipmentHour(row.gate, class_name, 0, row.held, row.timing, row.begin, row.covered, sums)
 
 
 def compared(plan: Plan, hours: Iterable[AlikeHours]) -> tuple[Compared, ...]:
