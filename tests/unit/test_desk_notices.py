@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -9,14 +10,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 from structlog.testing import capture_logs
 
+from sekisho.cli.desk_preview import tell_preview
 from sekisho.config import Config
 from sekisho.daemon.desk_notices import Notices
 from sekisho.daemon.desk_templates import check_templates
 from sekisho.daemon.postman import Postman, carriers
 from sekisho.desk.case_values import Case, Event, Evidence, Kind, What
 from sekisho.desk.cases import decide, open_case
+from sekisho.desk.notices import Mail
 from sekisho.desk.policy import Policy
 from sekisho.lines.records import ListedLine
 from sekisho.outbox import Kind as LetterKind
@@ -215,3 +219,24 @@ def test_a_relief_is_told(site: Site) -> None:
             site.notices().relieved(transaction, case.line, "alice", NOW + timedelta(days=90), NOW)
         site.postman(store).deliver()
     assert "2026年6月30日" in site.server.got[0].get_content()
+
+
+@pytest.mark.parametrize("mail", Mail)
+def test_a_preview_is_the_mail_of_nobody(site: Site, mail: Mail, capsys: pytest.CaptureFixture[str]) -> None:
+    tell_preview(site.config(), site.directory / "sekisho.toml", str(mail), "ja")
+    printed = capsys.readouterr().out
+    assert printed.startswith("From: abuse@example.net\nSubject: ")
+    assert "サンプル通信" in printed
+    assert "Example" not in printed
+
+
+@pytest.mark.parametrize(
+    ("notice", "lang", "why"),
+    [("suspend", None, "known: stop-request"), ("suspension", "fr", r"\[desk.notices.fr\]")],
+)
+def test_a_preview_that_cannot_be_says_why(
+    site: Site, notice: str, lang: str | None, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit):
+        tell_preview(site.config(), site.directory / "sekisho.toml", notice, lang)
+    assert re.search(why, capsys.readouterr().err)

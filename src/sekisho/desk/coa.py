@@ -5,7 +5,7 @@ Event-Timestamp and a Message-Authenticator; an answer counts only if it was mad
 very request.
 
 Sources: RFC 5176 §2, §3.3 (identifier, authenticators), §3.5 (Error-Cause), RFC 2869 §5.14, RFC 3162 §2.3,
-RFC 4818 §3.
+RFC 4818 §3, RFC 6911 §3.1.
 """
 
 from __future__ import annotations
@@ -160,11 +160,18 @@ def of_line(
             if address.length == _IPV4_BITS and address.port_set is None:
                 found.append((8, address.network))
         else:
-            used = address.network[: -(-address.length // 8)]
-            found.append((123, bytes((0, address.length)) + used))
+            found.append(_ipv6(address))
     if not found:
         raise ValueError("nothing that the line holds names its login")
     return tuple(found if nas is None else [(32, nas.encode()), *found])
+
+
+def _ipv6(address: Address) -> tuple[Key, bytes]:
+    """Return Framed-IPv6-Address, Framed-IPv6-Prefix or Delegated-IPv6-Prefix, as the length tells."""
+    if address.length == 128:
+        return 168, address.network
+    used = address.network[: -(-address.length // 8)]
+    return 97 if address.length == 64 else 123, bytes((0, address.length)) + used
 
 
 def attribute(name: str, value: str | int) -> tuple[Key, bytes]:

@@ -1,0 +1,39 @@
+"""Notices of the desk on the command line, about nobody: to look at, before a customer gets one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import typer
+
+from sekisho.cli.common import fail
+from sekisho.config import Config
+from sekisho.config.desk_plan import policies_of
+from sekisho.daemon.desk_templates import read_templates, words_of
+from sekisho.desk.notices import Mail, made_up
+from sekisho.desk.policy import Policy
+from sekisho.pages.desk_notice import TemplateFault, ordered, write
+from sekisho.pages.voice import Language
+
+
+def tell_preview(config: Config, file: Path, notice: str, lang: str | None) -> None:
+    """Print a notice as its mail would be, with made-up values; `lang`: None: all languages there are."""
+    desk = config.desk
+    if desk is None or desk.notices is None:
+        way_out = "add [desk.notices.ja] or [desk.notices.en] (docs/desk-notices.md)"
+        raise fail(f"{file} does not say who writes to customers: {way_out}")
+    if notice not in tuple(Mail):
+        raise fail(f'there is no notice "{notice}" (known: {", ".join(Mail)})')
+    words = words_of(desk.notices)
+    if lang is not None and lang not in words:
+        raise fail(f"{file} has no [desk.notices.{lang}]: add it, with `provider` and `contact`")
+    policy = next(iter(policies_of(config).values()), Policy())
+    told = next(one for one in made_up(datetime.now(UTC), policy.own_limit) if one.mail == notice)
+    some = {key: words[key] for key in ordered(tuple(words), None if lang is None else Language(lang))}
+    try:
+        written = write(told, some, ZoneInfo(desk.notices.zone), read_templates(desk.notices, file.parent))
+    except (TemplateFault, OSError, ValueError) as error:
+        raise fail(error) from error
+    typer.echo(f"From: {desk.sender}\nSubject: {written.subject}\n\n{written.text}", nl=False)
