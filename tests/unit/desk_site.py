@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -15,15 +16,25 @@ from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.desk_settler import DeskSettler
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import SKEW
-from sekisho.desk.policy import Policy
+from sekisho.desk.policy import Policy, Step
+from sekisho.lines.events import Lease
 from sekisho.lines.roster import Treatment
 from sekisho.model import Limit, Mode
 from sekisho.sealing import Sealer
 from sekisho.store import Store, Transaction, open_store
-from tests.desk.world import BEGIN, NOW, PLAN, SHARED, World
+from tests.desk import letters
+from tests.desk.letters import Facts
+from tests.desk.world import BEGIN, DYNAMIC, NOW, PLAN, SECOND, SHARED, World
 
 KEY = Fernet.generate_key()
 TREATMENT = Treatment(lambda _: "dynamic", {"dynamic": Limit(Mode.ENFORCE, 5, 1_000)})
+
+SOON = Policy(
+    stop_request=Step(1, 1, timedelta(days=30)),
+    limit=Step(2, 2, timedelta(days=30)),
+    proposal=Step(3, 3, timedelta(days=30)),
+    grace=timedelta(0),
+)
 
 
 class KilledError(BaseException):
@@ -116,3 +127,27 @@ def site_of(path: Path, provider: World, policy: Policy | None = None) -> Iterat
             plans = {SHARED[host + 1].packed: PLAN for host in range(3)}
             transaction.set_port_plans(plans, BEGIN - timedelta(days=1))
         yield Site(store, provider, policy or Policy())
+
+
+def lease_of(provider: World) -> Lease:
+    """Return a lease that lasts at least an hour."""
+    return next(
+        one
+        for one in provider.leases
+        if len(one.address.network) == 4
+        and one.address.network in _dynamic(provider)
+        and one.end is not None
+        and one.end - one.begin > timedelta(hours=2)
+    )
+
+
+def _dynamic(provider: World) -> set[bytes]:
+    return {one.address.network for one in provider.leases if one.address.port_set is None}
+
+
+def about(lease: Lease, number: int, seconds: int = 3_600) -> bytes:
+    """Return an ARF report about a lease; `number` decides about the reporter and the message."""
+    address = DYNAMIC.network_address.__class__(lease.address.network)
+    date = letters.rfc5322(lease.begin + seconds * SECOND)
+    enclosed = letters.message([letters.postfix(address, date)], number)
+    return letters.arf(Facts(address, None, date, enclosed, number), random.Random(number))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from sekisho.api.app import Peer, create_app
 from sekisho.api.client import socket_path
+from sekisho.api.desk import DeskOffice
 from sekisho.api.lines import LinesOffice
 from sekisho.api.models import (
     ClassStatus,
@@ -114,6 +115,7 @@ def running(
     lines: LinesOffice | None = None,
     guest: pwd.struct_passwd | None = None,
     trial: TrialOffice | None = None,
+    desk: DeskOffice | None = None,
 ) -> Iterator[FakeOffice]:
     """Answer for an office on the gate's socket until the test ends; `guest` may only tell of leases."""
     started = threading.Event()
@@ -122,7 +124,7 @@ def running(
         started.set()
 
     guests = () if guest is None else (guest.pw_uid,)
-    server = Server(create_app(office, lines, trial), on_started=tell_started, guests=guests)
+    server = Server(create_app(office, lines, trial, desk=desk), on_started=tell_started, guests=guests)
     with listening(socket_path(name), None if guest is None else guest.pw_gid) as listener:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()

@@ -53,6 +53,9 @@ class FakeGate:
     def installed(self) -> Tables:
         return {name: dict(entries) for name, entries in self.tables.items()}
 
+    def known(self, key: bytes) -> bytes | None:
+        return self.tables["known"].get(key)
+
     def settings(self) -> Tables:
         return settings(self.installed())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from datetime import timedelta
 from hashlib import sha256
@@ -17,52 +16,20 @@ from sekisho.desk.case_values import Kind, State
 from sekisho.desk.policy import Policy, Step
 from sekisho.desk.report import Report
 from sekisho.desk.trust import party_of
-from sekisho.lines.events import Lease
 from sekisho.sealing import Sealer
 from sekisho.store import StoreError
 from tests.desk import letters
 from tests.desk.corpus import corpus
-from tests.desk.letters import Facts
-from tests.desk.world import DYNAMIC, SECOND, World, world
-from tests.unit.desk_site import KEY, KilledError, Mortal, Site, site_of
+from tests.desk.world import SECOND, World, world
+from tests.unit.desk_site import KEY, SOON, KilledError, Mortal, Site, about, lease_of, site_of
 
 _SEED, _COUNT = 20_261_126, 100
-SOON = Policy(
-    stop_request=Step(1, 1, timedelta(days=30)),
-    limit=Step(2, 2, timedelta(days=30)),
-    proposal=Step(3, 3, timedelta(days=30)),
-    grace=timedelta(0),
-)
 ALL = ("report", "incident", "desk_case", "case_event", "action", "reporter", "audit")
 
 
 @pytest.fixture(scope="module")
 def provider() -> World:
     return world(_SEED)
-
-
-def lease_of(provider: World) -> Lease:
-    """Return a lease that lasts at least an hour."""
-    return next(
-        one
-        for one in provider.leases
-        if len(one.address.network) == 4
-        and one.address.network in _dynamic(provider)
-        and one.end is not None
-        and one.end - one.begin > timedelta(hours=2)
-    )
-
-
-def _dynamic(provider: World) -> set[bytes]:
-    return {one.address.network for one in provider.leases if one.address.port_set is None}
-
-
-def about(lease: Lease, number: int, seconds: int = 3_600) -> bytes:
-    """Return an ARF report about a lease; `number` decides about the reporter and the message."""
-    address = DYNAMIC.network_address.__class__(lease.address.network)
-    date = letters.rfc5322(lease.begin + seconds * SECOND)
-    enclosed = letters.message([letters.postfix(address, date)], number)
-    return letters.arf(Facts(address, None, date, enclosed, number), random.Random(number))
 
 
 def test_what_comes_of_reports_is_what_is_true_of_them(tmp_path: Path, provider: World) -> None:

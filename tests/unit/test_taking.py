@@ -135,7 +135,7 @@ def test_the_whole_roster_treats_each_line_as_by_itself() -> None:
     shared = Address(bytes([192, 0, 2, 18]), 32, 0x34)
     holdings = {HOME: 1, OFFICE: 2, PREFIX: 3, shared: 3, ELSEWHERE: 4, address("100.64.0.9"): 2}
     listed, relieved = {2: "fixed"}, {3}
-    whole = roster(TREATMENT, holdings.items(), listed, relieved)
+    whole = roster(TREATMENT, holdings.items(), listed, relieved, {})
     by_itself = {
         line: known_line(
             TREATMENT,

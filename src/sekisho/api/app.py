@@ -8,6 +8,7 @@ from typing import Protocol
 from fastapi import FastAPI
 
 from sekisho.api.asker import Asker, Peer
+from sekisho.api.desk import DeskOffice, desk_router, no_desk_router
 from sekisho.api.lines import LinesOffice, lines_router, no_lines_router
 from sekisho.api.metrics import Scrape, metrics_router
 from sekisho.api.models import (
@@ -49,8 +50,9 @@ def create_app(
     lines: LinesOffice | None = None,
     trial: TrialOffice | None = None,
     scrape: Callable[[], Scrape] | None = None,
+    desk: DeskOffice | None = None,
 ) -> FastAPI:
-    """Return the interface of an office; `lines` and `trial` are None where it has no store.
+    """Return the interface of an office; `lines` and `trial` are None where it has no store, `desk` no desk.
 
     `scrape`: what reads metrics, None where nobody measures.
     """
@@ -80,6 +82,7 @@ def create_app(
 
     app.include_router(no_lines_router() if lines is None else lines_router(lines))
     app.include_router(no_trial_router() if trial is None else trial_router(trial))
+    app.include_router(no_desk_router() if desk is None else desk_router(desk))
     if scrape is not None:
         app.include_router(metrics_router(scrape))
     return app

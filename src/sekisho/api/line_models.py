@@ -30,6 +30,15 @@ class Action(StrEnum):
     TRIAL_SUSPEND = "trial suspend"
     TRIAL_RESUME = "trial resume"
     TRIAL_COMPLAINT = "trial complaint"
+    DESK_INGEST = "desk ingest"
+    DESK_CASE = "desk case"
+    DESK_APPROVE = "desk approve"
+    DESK_SUSPEND = "desk suspend"
+    DESK_HOLD = "desk hold"
+    DESK_RELEASE = "desk release"
+    DESK_RESTORE = "desk restore"
+    DESK_DISMISS = "desk dismiss"
+    DESK_SEEN = "desk seen"
 
 
 class Request(BaseModel):
@@ -154,7 +163,7 @@ class LineAnswer(Value):
     class_name: str | None = None
     class_from: Literal["list", "pool"] | None = None
     limit: LimitValue | None = None
-    limit_from: Literal["class", "relief"] | None = None
+    limit_from: Literal["class", "relief", "case"] | None = None
     class_limit_given_by: GivenBy | None = None
     met_cap_at: datetime | None = None
     relief: ReliefValue | None

@@ -12,6 +12,7 @@ import typer
 
 from sekisho.cli.audit import app as audit
 from sekisho.cli.common import FAILED, File, Json, Name, NameFrom, fail, meant, print_json
+from sekisho.cli.desk import app as desk
 from sekisho.cli.line import app as line
 from sekisho.cli.trial import app as trial
 
@@ -32,6 +33,7 @@ app.add_typer(gate, name="gate")
 app.add_typer(line, name="line")
 app.add_typer(audit, name="audit")
 app.add_typer(trial, name="trial")
+app.add_typer(desk, name="desk")
 
 
 def main() -> None:

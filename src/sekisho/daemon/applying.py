@@ -27,6 +27,9 @@ class OpenGate(Protocol):
     def apply(self, changes: Iterable[Change]) -> None:
         """Write changes in their order; FullError at the end where lines found no room."""
 
+    def known(self, key: bytes) -> bytes | None:
+        """Return the entry of a line, None where it is not known."""
+
     def counters(self) -> Counters:
         """Read what was counted."""
 

@@ -11,13 +11,17 @@ from pathlib import Path
 from sekisho.config import Config
 from sekisho.daemon.desk_cases import Desk, desk_of
 from sekisho.daemon.desk_doors import Inbox, doors_open
+from sekisho.daemon.desk_measures import GateActions
+from sekisho.daemon.desk_notices import Notices
+from sekisho.daemon.desk_office import RunningDesk
 from sekisho.daemon.desk_settler import DeskSettler
+from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_secret
 from sekisho.receiving import Doorkeeper
 from sekisho.sealing import Sealer, SealError
-from sekisho.store import StoreError
+from sekisho.store import Store, StoreError
 
 
 class Basis:
@@ -25,6 +29,7 @@ class Basis:
 
     def __init__(self, lines: LineKeeper, directory: Path) -> None:
         self._lines, self._directory = lines, directory
+        self._notices = Notices(lines.config, directory)
         self._made: tuple[Config, Desk] | None = None
 
     def desk(self) -> Desk:
@@ -34,7 +39,7 @@ class Basis:
         if made is None or made[0] is not config:
             if config.desk is None:
                 raise StoreError("the configuration in force has no [desk]: add it again")
-            made = self._made = config, desk_of(config, self._lines.treatment())
+            made = self._made = config, desk_of(config, self._lines.treatment(), self._notices.decided)
         return made[1]
 
     def sealer(self) -> Sealer:
@@ -54,6 +59,7 @@ class Basis:
 class DeskAtWork:
     """What takes reports in and what reads them."""
 
+    store: Store
     basis: Basis
     inbox: Inbox
     settler: DeskSettler
@@ -68,7 +74,7 @@ class DeskAtWork:
 
 @contextmanager
 def desk_running(
-    config: Config, lines: LineKeeper, directory: Path, utc: Callable[[], datetime]
+    config: Config, lines: LineKeeper, keeper: Keeper, directory: Path, utc: Callable[[], datetime]
 ) -> Iterator[DeskAtWork | None]:
     """Let the desk work, where there is one. Raises GateError where a place to listen at cannot be had."""
     if config.desk is None:
@@ -80,7 +86,14 @@ def desk_running(
         desk=basis.desk,
         sealer=basis.sealer,
         settle_lines=lines.settle,
-        on_actions=lambda _: None,
+        on_actions=lambda _: None,  # they are carried out when the loop comes to it, which is at once
+        act=GateActions(
+            lines.store,
+            refresh=lines.refresh,
+            wanted=lines.intake.known_line,
+            in_kernel=keeper.known_line,
+            utc=utc,
+        ).step,
         utc=utc,
     )
     inbox = Inbox(lines.store, basis.sealer, utc, settler.look)
@@ -88,4 +101,11 @@ def desk_running(
         settler.start()
         stack.callback(settler.stop)
         doors = stack.enter_context(doors_open(config, inbox, lines.config))
-        yield DeskAtWork(basis, inbox, settler, doors)
+        yield DeskAtWork(lines.store, basis, inbox, settler, doors)
+
+
+def running_desk(desk: DeskAtWork, utc: Callable[[], datetime]) -> RunningDesk:
+    """Return what answers questions at the desk."""
+    return RunningDesk(
+        desk.store, desk=desk.basis.desk, inbox=desk.inbox, utc=utc, on_change=desk.settler.look
+    )

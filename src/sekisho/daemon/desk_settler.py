@@ -37,7 +37,7 @@ class DeskSettler:
     """Reads what came in; `desk` is what it goes by now, `sealer` opens originals.
 
     `settle_lines` returns when what was heard of leases before is in the store; `on_actions` is told of what
-    was asked for when it is durable. Any of them may raise StoreError.
+    was asked for when it is durable, and `act` carries it out. Any of them may raise StoreError.
     """
 
     def __init__(
@@ -48,10 +48,11 @@ class DeskSettler:
         sealer: Callable[[], Sealer],
         settle_lines: Callable[[], object],
         on_actions: Callable[[Sequence[Action]], object],
+        act: Callable[[], object] = lambda: None,
         utc: Callable[[], datetime],
     ) -> None:
         self._store, self._desk, self._sealer, self._utc = store, desk, sealer, utc
-        self._settle_lines, self._on_actions = settle_lines, on_actions
+        self._settle_lines, self._on_actions, self._act = settle_lines, on_actions, act
         self._after = 0  # the last report that was read
         self._attempts = Attempts()
         self._stopping, self._bell = threading.Event(), threading.Event()
@@ -163,6 +164,7 @@ class DeskSettler:
         while not self._stopping.is_set():
             more = self._attempts.attempt("reports that came in", self.step, rests=True)
             self._attempts.attempt("cases whose time has come", self.pass_time, rests=True)
+            self._attempts.attempt("what is asked of the gate", self._act, rests=True)
             if not more:
                 self._bell.wait(LOOK_SECONDS)
                 self._bell.clear()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from sekisho.daemon.desk_measures import restrictions
 from sekisho.daemon.lists import write_leases, write_lines, write_plans
 from sekisho.lines.events import Boot, Heard, Lease
 from sekisho.lines.leases import decide, reboot
@@ -106,6 +107,11 @@ class Intake:
             with self._store.reading() as transaction:
                 change = _change(transaction, {}, lines, self._treatment(), self._utc())
             self._pass_on(change)
+
+    def known_line(self, line: int) -> KnownLine | None:
+        """Return how a line is to be treated now, None where it has no class. Raises StoreError."""
+        with self._store.reading() as transaction:
+            return dict(_known_lines(transaction, [line], self._treatment(), self._utc()))[line]
 
     def _record(
         self, transaction: Transaction, heard: Sequence[Heard], treatment: Treatment
@@ -224,5 +230,15 @@ def _known_lines(
     listed = transaction.listed_classes(lines)
     held = transaction.holdings_of(line for line in lines if listed.get(line) not in treatment.classes)
     relieved = transaction.relieved(lines, now)
+    restricted = restrictions(transaction.measures_of(lines))
     for line in lines:
-        yield line, known_line(treatment, held.get(line, ()), listed.get(line), relieved=line in relieved)
+        yield (
+            line,
+            known_line(
+                treatment,
+                held.get(line, ()),
+                listed.get(line),
+                relieved=line in relieved,
+                restriction=restricted.get(line),
+            ),
+        )

@@ -26,9 +26,16 @@ from sekisho.daemon.reconciling import Told, reconcile
 from sekisho.daemon.telling import shown, tell_differences, tell_problems
 from sekisho.gate import FullError, GateError, Tables
 from sekisho.gate.peaks import KernelPeaks
-from sekisho.gate.roster import fitting, installed_prefix_lengths, line_changes, settings_for
+from sekisho.gate.roster import (
+    fitting,
+    installed_prefix_lengths,
+    known_rows,
+    line_changes,
+    read_known,
+    settings_for,
+)
 from sekisho.gate.tables import diff, limit_change
-from sekisho.model import Counters, Limit, Roster, RosterChange, Sweep
+from sekisho.model import Counters, KnownLine, Limit, Roster, RosterChange, Sweep
 from sekisho.plan import (
     LimitChange,
     beside,
@@ -196,6 +203,12 @@ class Keeper:
             gate.apply(changes)
         if misfits is not None:
             raise misfits
+
+    def known_line(self, line: int) -> KnownLine | None:
+        """Return how the kernel treats a line, None where it does not know it. Raises GateError."""
+        with self._changing:
+            value = self._open().known(known_rows((line,)).tobytes())
+            return None if value is None else read_known(value, self.kept.tables)
 
     def sweep(self) -> Sweep:
         """Remove what time has ended, and see that the hold lives. Raises GateError."""

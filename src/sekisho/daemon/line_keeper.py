@@ -18,9 +18,11 @@ import structlog
 
 from sekisho.api.problems import RefusalError
 from sekisho.config import Config
+from sekisho.config.desk_plan import policies_of
 from sekisho.config.schema import share_rules
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.bell import Bell
+from sekisho.daemon.desk_measures import restrictions
 from sekisho.daemon.forgetter import Forgetter
 from sekisho.daemon.inbox import Inbox
 from sekisho.daemon.intake import Intake
@@ -195,7 +197,8 @@ class LineKeeper:
             with self.store.reading() as transaction:
                 listed = {one.number: one.class_name for one in transaction.listed_lines()}
                 relieved = {one.line for one in transaction.reliefs(self._utc())}
-                found = roster(treatment, transaction.all_holdings(), listed, relieved)
+                restricted = restrictions(transaction.measures())
+                found = roster(treatment, transaction.all_holdings(), listed, relieved, restricted)
                 plans = listed_plans(transaction)
         except StoreError as error:
             log.error("the gate's lines stay as they are", why=str(error))  # noqa: TRY400 - the message says it all
@@ -335,4 +338,5 @@ class LineKeeper:
 def treatment_of(config: Config) -> Treatment:
     """Return what a configuration says of how lines are treated."""
     lengths = frozenset(pool.line_length for pool in config.pools)
-    return Treatment(pool_classes(config), file_limits(config), lengths)
+    own = {name: policy.own_limit for name, policy in policies_of(config).items()}
+    return Treatment(pool_classes(config), file_limits(config), lengths, own)

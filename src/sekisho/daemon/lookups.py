@@ -12,6 +12,7 @@ from sekisho.api.line_models import (
     LineAnswer,
 )
 from sekisho.api.models import GivenBy, LimitValue
+from sekisho.daemon.desk_measures import restrictions
 from sekisho.daemon.showing import ending_of, relief_value
 from sekisho.lines.holder import Answer, holder
 from sekisho.lines.lookup import look_under, most_specific, whichever
@@ -56,7 +57,8 @@ def describe_line(
     """
     held = sorted(transaction.holdings_of([line.number]).get(line.number, ()), key=_order)
     relief = transaction.relief(line.number, now)
-    known = known_line(treatment, held, line.class_name, relieved=relief is not None)
+    restriction = restrictions(transaction.measures_of([line.number])).get(line.number)
+    known = known_line(treatment, held, line.class_name, relieved=relief is not None, restriction=restriction)
     answer = LineAnswer(
         line=line.name,
         fixed=line.fixed,
@@ -73,7 +75,7 @@ def describe_line(
             "class_name": known.class_name,
             "class_from": "list" if line.class_name in treatment.classes else "pool",
             "limit": LimitValue.of(known.limit or limit),
-            "limit_from": "class" if relief is None else "relief",
+            "limit_from": "case" if restriction else "relief" if relief else "class",
             "class_limit_given_by": given_by,
         }
     )

@@ -22,7 +22,7 @@ from sekisho.api.problems import RefusalError
 from sekisho.config import Config, GateTable
 from sekisho.daemon.attached import is_there, take_down
 from sekisho.daemon.collector import calm_collector
-from sekisho.daemon.desk_at_work import DeskAtWork, desk_running
+from sekisho.daemon.desk_at_work import DeskAtWork, desk_running, running_desk
 from sekisho.daemon.equipment import EquipmentReader
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
@@ -92,7 +92,7 @@ def serve(file: Path, config: Config) -> None:
             at_work = stack.enter_context(
                 following(trial, keeper, sources, file.parent, utc=utc, on_change=minutes.look)
             )
-        desk = stack.enter_context(desk_running(config, lines, file.parent, utc)) if lines else None
+        desk = stack.enter_context(desk_running(config, lines, keeper, file.parent, utc)) if lines else None
         guest = _guest(config)
         guests = () if guest is None else (guest.pw_uid,)
         listener = stack.enter_context(listening(path, None if guest is None else guest.pw_gid))
@@ -244,7 +244,8 @@ class _Service:
         lines = kept_lines(self.lines, self.keeper, utc) if self.lines else None
         trial = running_trial(self.trial, self.keeper, utc) if self.trial else None
         scrape = scraping(self.keeper, self.office, self.equipment, lines, self.minutes)
-        app = create_app(self.office, lines, trial, scrape)
+        desk = running_desk(self.desk, utc) if self.desk else None
+        app = create_app(self.office, lines, trial, scrape, desk)
         server = Server(app, on_started=self.tell_ready, guests=self.guests)
         tasks = [
             asyncio.create_task(coroutine)

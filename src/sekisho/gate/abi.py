@@ -259,6 +259,9 @@ def pack_known(class_index: int, limit_index: int, arm: int) -> bytes:
     return _known.pack(class_index, limit_index, arm)
 
 
+KNOWN_SIZE = _known.size
+
+
 def unpack_known(value: bytes) -> tuple[int, int, int]:
     """Return (class index, limit index, arm)."""
     class_index, limit_index, arm = _known.unpack(value)

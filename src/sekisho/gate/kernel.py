@@ -111,6 +111,14 @@ class KernelGate:
         except OSError as error:
             raise _refusal(change.map_name, fd, error) from error
 
+    def known(self, key: bytes) -> bytes | None:
+        """Return the entry of a line, None where it is not known."""
+        with _failing("reading a line"):
+            try:
+                return bpf.lookup(self._maps["known"], key, abi.KNOWN_SIZE)
+            except KeyError:
+                return None
+
     def counters(self) -> Counters:
         """Read what was counted since the gate was attached, by (class, arm) with anything in it."""
         with _failing("reading the gate's counters"):

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cache, partial
 
 from sekisho.lines.pools import ClassOf
-from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster
+from sekisho.model import Address, Excess, KnownLine, Limit, Mode, PortPlan, Roster
 
 _IPV4_BYTES = 4
+SUSPENDED_LIMIT = Limit(Mode.ENFORCE, cap=0, delay_ms=0, excess=Excess.RESET)
+"""Port 25 closed: every new session is refused, and told so at once."""
+
+
+class Restriction(StrEnum):
+    """What the desk has done to a line; it goes before the limit of its class, and before a relief."""
+
+    LIMITED = "limited"
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +27,23 @@ class Treatment:
     """What decides about a line beside its addresses.
 
     `class_of` tells the class of an address's pool; `classes` are the limits of the configuration; `lengths`
-    are those of the prefixes that lines have in pools.
+    are those of the prefixes that lines have in pools; `own` are the limits, by class, of lines that the
+    desk limits on their own.
     """
 
     class_of: ClassOf
     classes: Mapping[str, Limit]
     lengths: frozenset[int] = frozenset()
+    own: Mapping[str, Limit] = field(default_factory=dict)
 
 
 def known_line(
-    treatment: Treatment, addresses: Iterable[Address], listed: str | None, *, relieved: bool
+    treatment: Treatment,
+    addresses: Iterable[Address],
+    listed: str | None,
+    *,
+    relieved: bool,
+    restriction: Restriction | None = None,
 ) -> KnownLine | None:
     """Return how a line is to be treated; None where no address of it has a class.
 
@@ -34,7 +51,7 @@ def known_line(
     that of the pool of its lowest IPv4 address, then of an IPv6 prefix.
     """
     class_name = _class_name(treatment, addresses, listed)
-    return None if class_name is None else _treated(treatment, class_name, relieved=relieved)
+    return None if class_name is None else _treated(treatment, class_name, restriction, relieved=relieved)
 
 
 def roster(
@@ -42,6 +59,7 @@ def roster(
     holdings: Iterable[tuple[Address, int]],
     listed: Mapping[int, str | None],
     relieved: Collection[int],
+    restricted: Mapping[int, Restriction],
 ) -> Roster:
     """Return all that is in force: `holdings`, address by address with its line."""
     addresses = dict(holdings)
@@ -55,7 +73,7 @@ def roster(
     for line, address in first.items():
         class_name = _class_name(treatment, (address,), listed.get(line))
         if class_name is not None:
-            lines[line] = treated(class_name, relieved=line in relieved)
+            lines[line] = treated(class_name, restricted.get(line), relieved=line in relieved)
     if len(lines) < len(first):
         addresses = {address: line for address, line in addresses.items() if line in lines}
     return Roster(lines, addresses)
@@ -76,7 +94,13 @@ def _order(treatment: Treatment, address: Address) -> tuple[bool, bool, bytes, i
     return treatment.class_of(address) is None, *_ipv4_first(address)
 
 
-def _treated(treatment: Treatment, class_name: str, *, relieved: bool) -> KnownLine:
+def _treated(
+    treatment: Treatment, class_name: str, restriction: Restriction | None, *, relieved: bool
+) -> KnownLine:
+    if restriction is Restriction.SUSPENDED:
+        return KnownLine(class_name, SUSPENDED_LIMIT)
+    if restriction is Restriction.LIMITED:
+        return KnownLine(class_name, treatment.own.get(class_name))
     limit = treatment.classes[class_name]
     return KnownLine(class_name, Limit(Mode.OBSERVE, limit.cap, 0) if relieved else None)
 

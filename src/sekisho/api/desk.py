@@ -1,0 +1,166 @@
+"""The paths of the desk, and the office's functions behind them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+from fastapi import APIRouter, Header, Request
+from fastapi.concurrency import run_in_threadpool
+
+from sekisho.api.asker import Asker, Peer
+from sekisho.api.desk_models import (
+    ActionsAnswer,
+    CaseAnswer,
+    CaseNumber,
+    CasesAnswer,
+    DecisionRequest,
+    QueueAnswer,
+    ReportAnswer,
+    SeenRequest,
+    TakenAnswer,
+)
+from sekisho.api.line_models import Action
+from sekisho.api.problems import RefusalError
+from sekisho.api.recorded import recorded_route, without_values
+
+NO_DESK = (
+    409,
+    "no-desk",
+    "There is no desk",
+    "the daemon was started with a configuration that has no [desk]: docs/desk.md tells how one is written",
+)
+MOST_BYTES = 10_000_001
+"""Of one report: what is larger by a byte than parsers read is kept as far as that, and told."""
+
+Key = Annotated[str | None, Header(max_length=255)]
+
+
+class DeskOffice(Protocol):
+    """What the daemon can do at the desk for whoever asks. Each raises RefusalError."""
+
+    def take(self, original: bytes, peer: Peer) -> TakenAnswer:
+        """Take a report; the same once more is the same."""
+
+    def report(self, number: int) -> ReportAnswer:
+        """Tell what became of a report."""
+
+    def queue(self, after: int) -> QueueAnswer:
+        """Tell which reports people have to look at."""
+
+    def seen(self, number: int, request: SeenRequest, peer: Peer) -> ReportAnswer:
+        """Take a report out of people's queue."""
+
+    def cases(self, after: int) -> CasesAnswer:
+        """Tell the open cases."""
+
+    def case(self, number: int, peer: Peer) -> CaseAnswer:
+        """Tell all of a case."""
+
+    def decide(self, action: Action, number: int, request: DecisionRequest, peer: Peer) -> CaseAnswer:
+        """Do what a person decides about a case."""
+
+    def actions(self) -> ActionsAnswer:
+        """Tell what is asked but not confirmed."""
+
+    def record_refusal(self, action: Action, why: str, peer: Peer) -> None:
+        """Record a request that could not be read, if that can be; nothing of its body."""
+
+
+def desk_router(office: DeskOffice) -> APIRouter:
+    """Return the paths of an office that has a desk."""
+    router = APIRouter(prefix="/v1/desk")
+
+    # Plain functions: they run in worker threads, since the store may take a moment.
+    @router.get("/reports/{number}")
+    def report(number: CaseNumber) -> ReportAnswer:
+        return office.report(number)
+
+    @router.get("/queue")
+    def queue(after: int = 0) -> QueueAnswer:
+        return office.queue(after)
+
+    @router.get("/cases")
+    def cases(after: int = 0) -> CasesAnswer:
+        return office.cases(after)
+
+    @router.get("/actions")
+    def actions() -> ActionsAnswer:
+        return office.actions()
+
+    router.include_router(_recorded_router(office))
+    return router
+
+
+def _recorded_router(office: DeskOffice) -> APIRouter:
+    """Return the paths of what is recorded; each is named as its record."""
+
+    def record(action: Action, _: object, why: str, peer: Peer) -> None:
+        office.record_refusal(action, why, peer)
+
+    router = APIRouter(route_class=recorded_route(record, without_values))
+
+    @router.post("/reports", name=Action.DESK_INGEST, openapi_extra=_A_REPORT)
+    async def take(request: Request, peer: Asker, idempotency_key: Key = None) -> TakenAnswer:
+        # The report is its own key, by its digest: with the header or without, it is one report.
+        del idempotency_key
+        return await run_in_threadpool(office.take, await _body(request), peer)
+
+    @router.get("/cases/{number}", name=Action.DESK_CASE)
+    def case(number: CaseNumber, peer: Asker) -> CaseAnswer:
+        return office.case(number, peer)
+
+    @router.post("/queue/{number}/seen", name=Action.DESK_SEEN)
+    def seen(number: CaseNumber, request: SeenRequest, peer: Asker) -> ReportAnswer:
+        return office.seen(number, request, peer)
+
+    for action in DECISIONS:
+        _add_decision(router, office, action)
+    return router
+
+
+DECISIONS = {
+    Action.DESK_APPROVE: "approve",
+    Action.DESK_SUSPEND: "suspend",
+    Action.DESK_HOLD: "hold",
+    Action.DESK_RELEASE: "release",
+    Action.DESK_RESTORE: "restore",
+    Action.DESK_DISMISS: "dismiss",
+}
+"""What people may decide about a case, and the last part of its path."""
+
+_A_REPORT = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {}, "message/rfc822": {}, "application/octet-stream": {}},
+    }
+}
+
+
+def _add_decision(router: APIRouter, office: DeskOffice, action: Action) -> None:
+    @router.post(f"/cases/{{number}}/{DECISIONS[action]}", name=action)
+    def decide(number: CaseNumber, request: DecisionRequest, peer: Asker) -> CaseAnswer:
+        return office.decide(action, number, request, peer)
+
+
+async def _body(request: Request) -> bytes:
+    """Read a report, and no more than it may have."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            detail = f"a report has {MOST_BYTES - 1} bytes at most: send its headers alone"
+            raise RefusalError(413, "too-large", "The report is too large", detail)
+    if not body:
+        raise RefusalError(422, "invalid", "There is no report", "send the report as the body")
+    return bytes(body)
+
+
+def no_desk_router() -> APIRouter:
+    """Return the paths of an office without a desk, which answer that there is none."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/v1/desk/{rest:path}", methods=["GET", "POST"])
+    def there_is_none() -> None:
+        raise RefusalError(*NO_DESK)
+
+    return router

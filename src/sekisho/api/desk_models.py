@@ -1,0 +1,169 @@
+"""The values of the desk's interface; their JSON keys are stable (docs/desk.md)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from sekisho.api.line_models import Request
+from sekisho.api.models import Value
+from sekisho.api.reading import Said, Until
+from sekisho.desk.case_values import Kind
+
+
+class OfValue(Value):
+    """A value that is read from what has the same names."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class DecisionRequest(Request):
+    """What a person decides about a case; `kind`, `until`: of a suspension or a hold's limit."""
+
+    reason: Said
+    kind: Kind | None = None
+    until: Until | None = None
+
+
+class SeenRequest(Request):
+    """Say that people have looked at a report."""
+
+    reason: Said
+
+
+class TakenAnswer(Value):
+    """A report was taken; `is_new`: it was not here before."""
+
+    report: int
+    is_new: bool
+
+
+class IncidentValue(OfValue):
+    """What came of an incident; `case`: which it counts for, if any."""
+
+    found: str
+    because: str | None
+    weight: str | None
+    incidents: int
+    moment: datetime | None
+    case: int | None
+
+
+class ReportAnswer(Value):
+    """What became of a report: `state` is unread, read, or queued: people have to look at it, and why."""
+
+    report: int
+    received: datetime
+    state: str
+    format: str | None
+    party: str | None
+    why: str | None
+    incidents: tuple[IncidentValue, ...] = ()
+
+
+class QueueAnswer(Value):
+    """Reports that people have to look at, the oldest first; `more`: there are others after these."""
+
+    reports: tuple[ReportAnswer, ...]
+    more: bool
+
+
+class EvidenceValue(OfValue):
+    """What was known: how many parties and incidents, of which time."""
+
+    parties: int
+    incidents: int
+    first: datetime | None
+    last: datetime | None
+
+
+class MeasureValue(OfValue):
+    """What is done to a line."""
+
+    kind: str
+    since: datetime
+    until: datetime
+    by: str
+    reason: str
+    evidence: EvidenceValue
+
+
+class ProposalValue(OfValue):
+    """A suspension that waits for approval."""
+
+    kind: str
+    reason: str
+    until: datetime | None
+    approvals: tuple[str, ...]
+
+
+class CaseValue(OfValue):
+    """A case, without its line: who wants to know that is recorded."""
+
+    number: int
+    class_name: str
+    state: str
+    opened: datetime
+    since: datetime
+    stop_requested: datetime | None
+    proposal: ProposalValue | None
+    measures: tuple[MeasureValue, ...]
+    judgement: str | None
+
+
+class CasesAnswer(Value):
+    """The open cases in the order of their numbers; `more`: there are others after these."""
+
+    cases: tuple[CaseValue, ...]
+    more: bool
+
+
+class EventValue(OfValue):
+    """Something that changed a case."""
+
+    at: datetime
+    what: str
+    before: str
+    after: str
+    by: str
+    reason: str
+    evidence: EvidenceValue
+    done: tuple[str, ...]
+
+
+class ActionValue(OfValue):
+    """What was asked for a case, and how far it has come; `cause`: RFC 5176's Error-Cause."""
+
+    key: str
+    case: int
+    do: str
+    kind: str
+    until: datetime
+    by: str
+    reason: str
+    asked_for: datetime
+    progress: str
+    changed: datetime | None
+    tries: int
+    timeouts: int
+    cause: int | None
+
+
+class CaseAnswer(Value):
+    """A case with its line, what happened to it, and what was asked for it."""
+
+    line: str
+    case: CaseValue
+    events: tuple[EventValue, ...]
+    actions: tuple[ActionValue, ...]
+
+
+class ActionsAnswer(Value):
+    """What is asked but not seen to hold, the oldest first."""
+
+    actions: tuple[ActionValue, ...]
+
+
+CaseNumber = Annotated[int, Field(ge=1, lt=1 << 31)]

@@ -1,0 +1,84 @@
+"""Puts cases, reports and actions into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from sekisho.api.desk_models import (
+    ActionValue,
+    CaseAnswer,
+    CasesAnswer,
+    CaseValue,
+    EvidenceValue,
+    MeasureValue,
+    QueueAnswer,
+    ReportAnswer,
+)
+
+_MORE = "and there are more"
+
+
+def cases_text(answer: CasesAnswer) -> str:
+    """Tell the open cases, a line each."""
+    lines = [_case_line(one) for one in answer.cases] or ["no case is open"]
+    return "\n".join([*lines, *([_MORE] if answer.more else [])])
+
+
+def case_text(answer: CaseAnswer) -> str:
+    """Tell all of a case."""
+    case = answer.case
+    told = [_case_line(case), f"line {answer.line or 'whose name is forgotten'}"]
+    told += [f"in force: {_measure(one)}" for one in case.measures]
+    if case.proposal is not None:
+        by = ", ".join(case.proposal.approvals) or "nobody yet"
+        told.append(f"proposed: {case.proposal.kind} ({case.proposal.reason}); approved by {by}")
+    told += [
+        f"{_at(one.at)} {one.what}: {one.before} to {one.after}, by {one.by}"
+        + (f": {one.reason}" if one.reason else "")
+        + f" ({_evidence(one.evidence)})"
+        for one in answer.events
+    ]
+    return "\n".join([*told, *_actions(answer.actions)])
+
+
+def actions_text(actions: Iterable[ActionValue]) -> str:
+    """Tell actions, a line each."""
+    return "\n".join(_actions(actions)) or "all that was asked is confirmed"
+
+
+def queue_text(answer: QueueAnswer) -> str:
+    """Tell people's queue, a line each."""
+    lines = [report_text(one) for one in answer.reports] or ["the queue is empty"]
+    return "\n".join([*lines, *([_MORE] if answer.more else [])])
+
+
+def report_text(report: ReportAnswer) -> str:
+    """Tell what became of a report."""
+    why = f": {report.why}" if report.why else ""
+    return f"report {report.report} of {_at(report.received)} from {report.party or '?'}: {report.state}{why}"
+
+
+def _actions(actions: Iterable[ActionValue]) -> Iterator[str]:
+    for one in actions:
+        cause = "" if one.cause is None else f", Error-Cause {one.cause}"
+        yield (
+            f"{_at(one.asked_for)} for case {one.case}: {one.do} {one.kind}, by {one.by}: {one.progress}"
+            f" ({one.tries} tries, {one.timeouts} unanswered{cause})"
+        )
+
+
+def _case_line(case: CaseValue) -> str:
+    return f"case {case.number} ({case.class_name or 'no class'}): {case.state} since {_at(case.since)}"
+
+
+def _measure(one: MeasureValue) -> str:
+    return f"{one.kind} until {_at(one.until)}, by {one.by}: {one.reason}"
+
+
+def _evidence(one: EvidenceValue) -> str:
+    return f"{one.parties} parties, {one.incidents} incidents"
+
+
+def _at(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

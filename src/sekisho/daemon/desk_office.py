@@ -1,0 +1,177 @@
+"""What the daemon answers at the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+
+from sekisho.api.asker import Peer
+from sekisho.api.desk import DECISIONS
+from sekisho.api.desk_models import (
+    ActionsAnswer,
+    ActionValue,
+    CaseAnswer,
+    CasesAnswer,
+    CaseValue,
+    DecisionRequest,
+    EventValue,
+    IncidentValue,
+    QueueAnswer,
+    ReportAnswer,
+    SeenRequest,
+    TakenAnswer,
+)
+from sekisho.api.line_models import Action
+from sekisho.api.problems import RefusalError
+from sekisho.audit import Entry
+from sekisho.daemon.desk_cases import Desk, happen
+from sekisho.daemon.desk_doors import Inbox
+from sekisho.daemon.recording import Act, Recorder, store_answers
+from sekisho.desk.case_values import Case, Event, What
+from sekisho.desk.records import KeptReport
+from sekisho.lines.purposes import Purpose
+from sekisho.store import Store, Transaction
+
+_MOST_SHOWN = 1_000
+
+log = structlog.get_logger()
+
+
+class RunningDesk:
+    """The desk of a running daemon, as `api.desk.DeskOffice` wants it; `on_change` is told of decisions."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        desk: Callable[[], Desk],
+        inbox: Inbox,
+        utc: Callable[[], datetime],
+        on_change: Callable[[], object],
+    ) -> None:
+        self._store, self._desk, self._inbox, self._utc = store, desk, inbox, utc
+        self._on_change = on_change
+        self._recorder = Recorder(store, utc)
+
+    def take(self, original: bytes, peer: Peer) -> TakenAnswer:
+        """Take a report; the same once more is the same."""
+
+        def put(transaction: Transaction, _: Entry) -> tuple[TakenAnswer, str]:
+            number, is_new = self._inbox.put(transaction, original)
+            outcome = f"report {number}" + ("" if is_new else ", known already")
+            return TakenAnswer(report=number, is_new=is_new), outcome
+
+        answer = self._recorder.carry_out(Act(Action.DESK_INGEST, "a report"), peer, put)
+        self._inbox.ring()
+        return answer
+
+    def report(self, number: int) -> ReportAnswer:
+        """Tell what became of a report."""
+        with store_answers(), self._store.reading() as transaction:
+            return _report(transaction, number)
+
+    def queue(self, after: int) -> QueueAnswer:
+        """Tell which reports people have to look at."""
+        with store_answers(), self._store.reading() as transaction:
+            found = transaction.queued_reports(after, _MOST_SHOWN + 1)
+        shown = tuple(_report_value(number, kept, "queued") for number, kept in found[:_MOST_SHOWN])
+        return QueueAnswer(reports=shown, more=len(found) > _MOST_SHOWN)
+
+    def seen(self, number: int, request: SeenRequest, peer: Peer) -> ReportAnswer:
+        """Take a report out of people's queue."""
+
+        def look(transaction: Transaction, _: Entry) -> tuple[ReportAnswer, str]:
+            if transaction.is_unread(number) or not transaction.report_seen(number):
+                detail = f"report {number} is not in the queue: `sekisho desk queue` shows which are"
+                raise RefusalError(409, "not-queued", "Nobody has to look at it", detail)
+            return _report(transaction, number), "seen"
+
+        act = Act(Action.DESK_SEEN, f"report {number}", reference=request.reason)
+        return self._recorder.carry_out(act, peer, look)
+
+    def cases(self, after: int) -> CasesAnswer:
+        """Tell the open cases."""
+        with store_answers(), self._store.reading() as transaction:
+            found = transaction.open_cases(after, _MOST_SHOWN + 1)
+        shown = tuple(CaseValue.model_validate(one) for one in found[:_MOST_SHOWN])
+        return CasesAnswer(cases=shown, more=len(found) > _MOST_SHOWN)
+
+    def case(self, number: int, peer: Peer) -> CaseAnswer:
+        """Tell all of a case."""
+
+        def show(transaction: Transaction, _: Entry) -> tuple[CaseAnswer, str]:
+            return _case_answer(transaction, _known(transaction, number)), "shown"
+
+        act = Act(Action.DESK_CASE, f"case {number}", Purpose.CASE, f"case {number}")
+        return self._recorder.carry_out(act, peer, show)
+
+    def decide(self, action: Action, number: int, request: DecisionRequest, peer: Peer) -> CaseAnswer:
+        """Do what a person decides about a case."""
+        what = What(DECISIONS[action])
+
+        def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer, str]:
+            case = _known(transaction, number)
+            event = Event(what, entry.user, request.reason, request.kind, request.until)
+            decision, _ = happen(transaction, self._desk(), case, event, entry.at, entry.uid)
+            if decision.refusal is not None:
+                raise RefusalError(409, "not-decided", "Nothing is changed", decision.refusal)
+            return _case_answer(transaction, decision.case), f"{case.state} to {decision.case.state}"
+
+        act = Act(action, f"case {number}", Purpose.CASE, request.reason)
+        answer = self._recorder.carry_out(act, peer, work)
+        log.info("decided", case=number, what=what, state=answer.case.state, by_uid=peer.uid)
+        self._on_change()
+        return answer
+
+    def actions(self) -> ActionsAnswer:
+        """Tell what is asked but not confirmed."""
+        with store_answers(), self._store.reading() as transaction:
+            found = transaction.unconfirmed_actions(_MOST_SHOWN)
+        return ActionsAnswer(actions=tuple(map(ActionValue.model_validate, found)))
+
+    def record_refusal(self, action: Action, why: str, peer: Peer) -> None:
+        """Record a request that could not be read, if that can be; nothing of its body."""
+        with suppress(RefusalError):  # the store is away: what was asked changes nothing
+            self._recorder.refuse(Act(action, ""), peer, why)
+
+
+def _known(transaction: Transaction, number: int) -> Case:
+    case = transaction.case(number)
+    if case is None:
+        detail = f"there is no case {number}: `sekisho desk cases` shows which there are"
+        raise RefusalError(404, "unknown-case", "There is no such case", detail)
+    return case
+
+
+def _case_answer(transaction: Transaction, case: Case) -> CaseAnswer:
+    return CaseAnswer(
+        line=transaction.line_names([case.line]).get(case.line, ""),
+        case=CaseValue.model_validate(case),
+        events=tuple(map(EventValue.model_validate, transaction.case_events(case.number))),
+        actions=tuple(map(ActionValue.model_validate, transaction.case_actions(case.number))),
+    )
+
+
+def _report(transaction: Transaction, number: int) -> ReportAnswer:
+    kept = transaction.report(number)
+    if kept is None:
+        detail = f"there is no report {number}, or it has been forgotten in its time"
+        raise RefusalError(404, "unknown-report", "There is no such report", detail)
+    state = "unread" if transaction.is_unread(number) else "queued" if kept.is_queued else "read"
+    value = _report_value(number, kept, state)
+    incidents = tuple(map(IncidentValue.model_validate, transaction.incidents_of(number)))
+    return value.model_copy(update={"incidents": incidents})
+
+
+def _report_value(number: int, kept: KeptReport, state: str) -> ReportAnswer:
+    return ReportAnswer(
+        report=number,
+        received=kept.received,
+        state=state,
+        format=kept.format,
+        party=kept.party,
+        why=kept.refusal,
+    )

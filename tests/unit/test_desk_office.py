@@ -1,0 +1,284 @@
+"""What people do at the desk, over the daemon's interface and by commands; what the gate learns of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sekisho.api import client
+from sekisho.cli import app
+from sekisho.daemon.desk_doors import Inbox
+from sekisho.daemon.desk_measures import GateActions
+from sekisho.daemon.desk_office import RunningDesk
+from sekisho.daemon.desk_settler import DeskSettler
+from sekisho.daemon.intake import Intake
+from sekisho.desk.policy import Policy
+from sekisho.lines.events import Holding, Lease
+from sekisho.lines.roster import SUSPENDED_LIMIT, Treatment
+from sekisho.model import Address, KnownLine, RosterChange
+from tests.desk.world import World, world
+from tests.unit.desk_site import SOON, TREATMENT, Site, about, lease_of, site_of
+from tests.unit.fake_daemon import FakeOffice, running
+from tests.unit.kept_lines import raw
+
+OWN = Policy().own_limit
+LIMITED = KnownLine("dynamic", OWN)
+SUSPENDED = KnownLine("dynamic", SUSPENDED_LIMIT)
+FREE = KnownLine("dynamic")
+NOW_AT = Address(ip_address("198.19.0.1").packed, 32)  # what the line holds when the desk looks at it
+
+
+@dataclass
+class Office:
+    """A desk behind the daemon's interface, and a gate that takes what it is told."""
+
+    site: Site
+    lease: Lease
+    settler: DeskSettler
+    intake: Intake
+    kernel: dict[int, KnownLine] = field(default_factory=dict)
+    is_deaf: bool = False
+    gate: GateActions | None = None
+
+    def told(self, change: RosterChange) -> None:
+        if not self.is_deaf:
+            self.kernel.update({line: known for line, known in change.lines.items() if known is not None})
+
+    def actions(self) -> GateActions:
+        return GateActions(
+            self.site.store,
+            refresh=self.intake.refresh,
+            wanted=self.intake.known_line,
+            in_kernel=self.kernel.get,
+            utc=lambda: self.site.now,
+        )
+
+    def act(self) -> None:
+        """Ask, and look."""
+        self.gate = self.gate or self.actions()
+        self.gate.step()
+        self.gate.step()
+
+    def report(self, *numbers: int) -> None:
+        """Let reports of parties come in and be read."""
+        self.site.take(*(about(self.lease, number) for number in numbers))
+        while self.settler.step():
+            pass
+
+    @property
+    def in_kernel(self) -> KnownLine:
+        return self.kernel[self.lease.line]
+
+    def progress(self) -> list[tuple[str, str, str]]:
+        with self.site.store.reading() as transaction:
+            return [(one.do, one.kind, one.progress) for one in transaction.case_actions(1)]
+
+    def recorded(self) -> list[tuple[str, str, str]]:
+        with self.site.store.reading() as transaction:
+            entries = [record.entry for record in transaction.records()]
+        return [(one.action, one.subject, one.outcome) for one in entries if one.action.startswith("desk")]
+
+
+@pytest.fixture(scope="module")
+def provider() -> World:
+    return world(3)
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: World) -> Iterator[Office]:
+    monkeypatch.setattr(client, "SOCKETS", tmp_path)
+    lease = lease_of(provider)
+    with site_of(tmp_path / "a.db", provider, SOON) as site:
+        site.now = lease.begin + timedelta(hours=2)
+        with site.store.transaction() as transaction:
+            transaction.change_leases((), [Lease(NOW_AT, site.now, b"now", lease.line)])
+            transaction.put_holdings({NOW_AT: Holding(lease.line, b"now", static=False)})
+        treatment = Treatment(TREATMENT.class_of, TREATMENT.classes, own={"dynamic": OWN})
+        intake = Intake(
+            site.store,
+            treatment=lambda: treatment,
+            rules=tuple,
+            tell=lambda change: made.told(change),  # noqa: PLW0108 - it is made below
+            utc=lambda: site.now,
+        )
+        made = Office(site, lease, site.settler(), intake)
+        inbox = Inbox(site.store, site.sealer, lambda: site.now, _reading(made))
+        desk = RunningDesk(
+            site.store, desk=site.desk, inbox=inbox, utc=lambda: site.now, on_change=lambda: None
+        )
+        with running(FakeOffice(), desk=desk):
+            yield made
+
+
+def _reading(office: Office):  # type: ignore[no-untyped-def]
+    def read() -> None:
+        while office.settler.step():
+            pass
+
+    return read
+
+
+def sekisho(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["desk", *arguments], prog_name="sekisho")
+
+
+def told(*arguments: str) -> str:
+    result = sekisho(*arguments)
+    assert result.exit_code == 0, result.stderr
+    return result.output
+
+
+def refused(*arguments: str) -> str:
+    result = sekisho(*arguments)
+    assert (result.exit_code, result.stdout) == (1, ""), result.output
+    return result.stderr
+
+
+def test_from_a_report_to_a_limit_to_suspension_to_restoration(office: Office) -> None:
+    office.report(0)
+    office.act()
+    assert office.kernel == {}
+    assert "stop-request-sent" in told("cases")
+    office.report(1)
+    office.act()
+    assert office.in_kernel == LIMITED
+    assert office.progress() == [("impose", "individual-limit", "verified")]
+    assert "case 1 (dynamic): suspended" in told("suspend", "1", "--reason", "floods us")
+    office.act()
+    assert office.in_kernel == SUSPENDED
+    shown = told("case", "1")
+    assert "in force: port-25-suspension until" in shown
+    assert "floods us" in shown
+    assert "impose port-25-suspension" in shown
+    assert "restored" in told("restore", "1", "--reason", "has mended it")
+    office.act()
+    assert office.in_kernel == FREE
+    assert [one for one in office.progress() if one[2] != "overtaken"] == [
+        ("lift", "individual-limit", "verified"),
+        ("lift", "port-25-suspension", "verified"),
+    ]
+    assert told("actions") == "all that was asked is confirmed\n"
+    assert [(action, subject) for action, subject, _ in office.recorded()] == [
+        ("desk suspend", "case 1"),
+        ("desk case", "case 1"),
+        ("desk restore", "case 1"),
+    ]
+
+
+def test_a_suspension_ends_by_itself_at_its_date(office: Office) -> None:
+    office.report(0)
+    told("suspend", "1", "--reason", "floods us", "--until", "2026-11-10")
+    office.act()
+    assert office.in_kernel == SUSPENDED
+    office.site.now += timedelta(days=30)
+    office.settler.pass_time()
+    office.act()
+    assert office.in_kernel == FREE
+
+
+def test_what_is_grave_needs_two_persons(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.report(0)
+    kind = ("--kind", "line-suspension")
+    monkeypatch.setattr("sekisho.daemon.recording.actor_name", lambda _: "sato")
+    assert "suspension-proposed" in told("suspend", "1", "--reason", "grave", *kind)
+    assert "has said so already" in refused("approve", "1", "--reason", "grave")
+    monkeypatch.setattr("sekisho.daemon.recording.actor_name", lambda _: "suzuki")
+    assert "suspended" in told("approve", "1", "--reason", "so it is")
+    office.act()
+    assert office.progress() == [("impose", "line-suspension", "waiting")]  # for whoever speaks to the NAS
+    assert office.recorded()[1][2].startswith("refused: sato has said so already")
+
+
+def test_what_is_not_in_the_kernel_is_asked_again_and_told(office: Office) -> None:
+    office.is_deaf = True
+    office.report(0, 1)
+    office.act()
+    assert office.progress() == [("impose", "individual-limit", "acknowledged")]
+    assert "impose individual-limit" in told("actions")
+    office.site.now += timedelta(minutes=2)
+    office.is_deaf = False
+    office.act()  # looks, and does not see it
+    office.act()
+    assert office.progress() == [("impose", "individual-limit", "verified")]
+
+
+def test_who_ends_after_the_asking_asks_again(office: Office) -> None:
+    office.report(0, 1)
+    actions = office.actions()
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    actions._refresh = end
+    with pytest.raises(KeyboardInterrupt):
+        actions.step()
+    assert office.progress() == [("impose", "individual-limit", "asked")]
+    for _ in range(3):
+        office.site.now += timedelta(minutes=1)
+        office.act()
+    assert office.progress() == [("impose", "individual-limit", "verified")]
+    assert office.in_kernel == LIMITED
+
+
+@pytest.mark.parametrize("what", ["approve", "suspend", "hold", "release", "restore", "dismiss"])
+def test_what_cannot_be_decided_is_refused_and_recorded(office: Office, what: str) -> None:
+    assert "there is no case 9" in refused(what, "9", "--reason", "why not")
+    assert "the text is empty" in refused(what, "9", "--reason", " ")
+    assert [one[:2] for one in office.recorded()] == [(f"desk {what}", "case 9"), (f"desk {what}", "")]
+
+
+def test_files_are_taken_in_again_and_again_with_the_same_outcome(office: Office, tmp_path: Path) -> None:
+    mbox, alone, missing = tmp_path / "mbox", tmp_path / "one.eml", tmp_path / "none"
+    first, second = about(office.lease, 1), about(office.lease, 2)
+    mbox.write_bytes(
+        b"From a@b.example Mon Nov  2 10:00:00 2026\n" + first
+        + b"\n\nFrom a@b.example Mon Nov  2 10:00:01 2026\n" + b"Subject: hello\n\nno report\n"
+    )  # fmt: skip
+    alone.write_bytes(second)
+    shown = told("ingest", str(mbox), str(alone))
+    assert f"{mbox}:1: report 1: read: attributed (case 1)" in shown
+    assert f"{mbox}:2: report 2: queued" in shown
+    assert f"{alone}:1: report 3: read: attributed (case 1)" in shown
+    again = json.loads(told("ingest", "--json", str(mbox), str(alone)))
+    assert [(one["report"], one["is_new"]) for one in again] == [(1, False), (2, False), (3, False)]
+    failed = sekisho("ingest", str(missing), str(alone))
+    assert failed.exit_code == 1
+    assert f"{missing}: cannot be read: No such file or directory" in failed.output
+    assert "report 3, known already" in failed.output
+
+
+@pytest.mark.usefixtures("office")
+def test_what_is_not_understood_waits_for_people_who_look_at_it(tmp_path: Path) -> None:
+    file = tmp_path / "one"
+    file.write_bytes(b"Subject: hello\n\nno report\n")
+    told("ingest", str(file))
+    assert "report 1 of" in told("queue")
+    assert "say why: it is recorded" in refused("queue", "--seen", "1")
+    assert ": read" in told("queue", "--seen", "1", "--reason", "not for us")
+    assert told("queue") == "the queue is empty\n"
+    assert "is not in the queue" in refused("queue", "--seen", "1", "--reason", "not for us")
+
+
+def test_a_report_over_the_interface_is_one_however_often_it_is_sent(office: Office) -> None:
+    data = about(office.lease, 1)
+    headers = {"Idempotency-Key": "abc"}
+    answers = [raw("POST", "/v1/desk/reports", content=data, headers=headers).json() for _ in range(2)]
+    assert answers == [{"report": 1, "is_new": True}, {"report": 1, "is_new": False}]
+    assert raw("POST", "/v1/desk/reports", content=b"").status_code == 422
+    too_much = raw("POST", "/v1/desk/reports", content=bytes(10_000_002))
+    assert (too_much.status_code, too_much.json()["type"]) == (413, "urn:sekisho:problem:too-large")
+    assert raw("GET", "/v1/desk/reports/9").status_code == 404
+    assert [one[2] for one in office.recorded()][:2] == ["report 1", "report 1, known already"]
+
+
+def test_without_a_desk_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "SOCKETS", tmp_path)
+    with running(FakeOffice()):
+        assert "has no [desk]" in refused("cases")
