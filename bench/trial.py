@@ -32,6 +32,7 @@ from bench.trial_models import (
     of_phases,
     of_switchback,
 )
+from bench.trial_noise import KINDS, of_noise
 
 FILE: Final = Path(__file__).parent.parent / "build" / "bench" / "trial.json"
 TRIALS: Final = 1_000
@@ -67,6 +68,11 @@ def simulations(trials: int) -> Mapping[str, Simulation]:
             f"lower {rho}": Simulation(partial(of_switchback, Truth(rho, LOWER)), trials),
             f"phases {rho}": Simulation(partial(of_phases, Truth(rho, LOWER)), trials // 2),
         }
+    for kind in KINDS:
+        found |= {
+            f"{kind} {times}": Simulation(partial(of_noise, kind, times), trials // 2)
+            for times in (1.0, LOWER)
+        }
     return found
 
 
@@ -77,6 +83,8 @@ def measure(trials: int = TRIALS) -> Iterator[Row]:
         yield from _registered(rho, found[f"harmless {rho}"], found[f"lower {rho}"])
     yield from _guardrails(found["complaints"], found["doubled"], found["differences"])
     yield from _others(found)
+    for kind in KINDS:
+        yield from _noise(kind, found[f"{kind} 1.0"], found[f"{kind} {LOWER}"])
 
 
 def _registered(rho: float, harmless: Found, lower: Found) -> Iterator[Row]:
@@ -114,6 +122,13 @@ def _others(found: Mapping[str, Found]) -> Iterator[Row]:
     )
     wild = _share(found["wild"], "rejected")
     yield Row("6 h switchback, sign-flip, rho 0.9, noise of 0.34: power for -10 %", wild, "%")
+
+
+def _noise(kind: str, harmless: Found, lower: Found) -> Iterator[Row]:
+    name = f"6 h switchback, sign-flip, {kind}"
+    yield Row(f"{name}: false positives", _share(harmless, "rejected"), "%")
+    yield Row(f"{name}: coverage of the 95 % interval, -10 %", _share(lower, "covered"), "%")
+    yield Row(f"{name}: mean of the estimates of -10 %", fmean(one["change"] for one in lower), "%")
 
 
 def _share(found: Found, key: str) -> float:

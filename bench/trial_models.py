@@ -54,7 +54,7 @@ class Truth:
 
 def of_switchback(truth: Truth, seed: int) -> Mapping[str, float]:
     """Analyse a switchback by the registered analysis and, for comparison, by least squares."""
-    plan = _switchback(truth.block, seed)
+    plan = switchback(truth.block, seed)
     counted = _count(plan, truth, np.random.default_rng(seed))
     found = measure(plan, "dynamic", [counted], registered=True)
     effect = _number(found.effect)
@@ -119,7 +119,8 @@ def of_differences(seed: int) -> Mapping[str, float]:
     return {"stopped": stopped, "t test": bool(harm.any())}
 
 
-def _switchback(block: timedelta, seed: int) -> Plan:
+def switchback(block: timedelta, seed: int) -> Plan:
+    """Return a plan of eight weeks."""
     drawn = Switchback(SPAN, block, HOUR, seed, (("dynamic", LIMITED),))
     return Plan("bench", SPAN, ZONE.key, (("dynamic", LIMITED),), switchback=drawn)
 

@@ -6,6 +6,7 @@ import pytest
 
 from bench import trial
 from bench.trial_models import Truth, of_complaints, of_differences, of_switchback
+from bench.trial_noise import KINDS, of_noise
 
 
 def test_a_trial_is_the_same_whenever_it_is_made() -> None:
@@ -19,6 +20,13 @@ def test_a_large_effect_is_found_and_many_complaints_stop() -> None:
     assert (found["rejected"], found["covered"]) == (True, True)
     assert of_complaints(10.0, 1)["days"] < 3
     assert of_complaints(0.0, 1)["stopped"] is False
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_effect_is_found_in_every_noise(kind: str) -> None:
+    found = of_noise(kind, 0.05, 3)
+    assert found["rejected"]
+    assert found == of_noise(kind, 0.05, 3)
 
 
 def test_rows_are_judged() -> None:
