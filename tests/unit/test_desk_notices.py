@@ -216,7 +216,9 @@ def test_a_relief_is_told(site: Site) -> None:
     with site.store() as store:
         case = site.open(store)
         with store.transaction() as transaction:
-            site.notices().relieved(transaction, case.line, "alice", NOW + timedelta(days=90), NOW)
+            line = transaction.listed_line(case.line)
+            assert line is not None
+            site.notices().relieved(transaction, line, NOW + timedelta(days=90), NOW)
         site.postman(store).deliver()
     assert "2026年6月30日" in site.server.got[0].get_content()
 

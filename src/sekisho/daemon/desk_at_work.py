@@ -12,6 +12,7 @@ from sekisho.config import Config
 from sekisho.daemon.desk_cases import Desk, desk_of
 from sekisho.daemon.desk_doors import Inbox, doors_open
 from sekisho.daemon.desk_measures import GateActions
+from sekisho.daemon.desk_nases import NasActions, asking_nases
 from sekisho.daemon.desk_notices import Notices
 from sekisho.daemon.desk_office import RunningDesk
 from sekisho.daemon.desk_settler import DeskSettler
@@ -63,11 +64,13 @@ class DeskAtWork:
     basis: Basis
     inbox: Inbox
     settler: DeskSettler
+    nases: NasActions
     doors: Doorkeeper | None
 
     def check(self) -> None:
         """Raise GateError where a thread of theirs has ended by itself."""
         self.settler.check()
+        self.nases.check()
         if self.doors is not None and not self.doors.is_alive:
             raise GateError("the thread that takes mail in has ended, our fault: start the daemon anew")
 
@@ -100,8 +103,9 @@ def desk_running(
     with ExitStack() as stack:
         settler.start()
         stack.callback(settler.stop)
+        nases = stack.enter_context(asking_nases(lines.store, lines.config, directory, utc))
         doors = stack.enter_context(doors_open(config, inbox, lines.config))
-        yield DeskAtWork(lines.store, basis, inbox, settler, doors)
+        yield DeskAtWork(lines.store, basis, inbox, settler, nases, doors)
 
 
 def running_desk(desk: DeskAtWork, utc: Callable[[], datetime]) -> RunningDesk:

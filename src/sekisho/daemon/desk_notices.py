@@ -17,6 +17,7 @@ from sekisho.daemon.desk_templates import read_templates, words_of
 from sekisho.desk.case_values import Case, Decision, Event, Evidence
 from sekisho.desk.notices import Mail, Told, answered, is_answerable, letter_id, told
 from sekisho.desk.policy import Policy
+from sekisho.lines.records import ListedLine
 from sekisho.outbox import mail
 from sekisho.pages.desk_notice import Own, TemplateFault, Written, ordered, write
 from sekisho.pages.voice import Language
@@ -50,13 +51,11 @@ class Notices:
             if not self._put(transaction, before.line, letter, one, now):
                 log.warning("nobody is told", case=before.number, notice=str(one.mail), why=_WHY_NOBODY)
 
-    def relieved(
-        self, transaction: Transaction, line: int, name: str, until: datetime, now: datetime
-    ) -> None:
+    def relieved(self, transaction: Transaction, line: ListedLine, until: datetime, now: datetime) -> None:
         """Put into the outbox that a line is released from its limit, where there is somebody to be told."""
-        one = Told(Mail.RELIEF, now, name, until=until)
-        letter = f"desk-{self._config().gate.name}-relief-{line}-{int(now.timestamp() * 1_000_000)}"
-        self._put(transaction, line, letter, one, now)
+        one = Told(Mail.RELIEF, now, line.name, until=until)
+        letter = f"desk-{self._config().gate.name}-relief-{line.number}-{int(now.timestamp() * 1_000_000)}"
+        self._put(transaction, line.number, letter, one, now)
 
     def received(
         self, transaction: Transaction, number: int, to: str, message_id: str, now: datetime

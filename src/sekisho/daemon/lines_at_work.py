@@ -11,6 +11,7 @@ import structlog
 from sekisho.api.models import GivenBy
 from sekisho.config import Config
 from sekisho.daemon.describe import given_by
+from sekisho.daemon.desk_notices import Notices
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.kept import Kept
 from sekisho.daemon.line_keeper import LineKeeper
@@ -67,6 +68,7 @@ def kept_lines(at_work: LinesAtWork, gate: Keeper, utc: Callable[[], datetime]) 
             met_cap=gate.met_cap,
             on_change=keeper.refresh,
             take_calls=None if kea is None else kea.take_calls,
+            relieved=Notices(keeper.config, at_work.sources.directory).relieved,
         ),
     )
 

@@ -73,6 +73,10 @@ class PutList(Protocol):
         """
 
 
+Relieved = Callable[[Transaction, ListedLine, datetime, datetime], object]
+"""Writes, in the transaction of a relief, what the customer is told: of a line, until when, and now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the office knows beside its store; all is asked anew each time.
@@ -83,6 +87,7 @@ class Surroundings:
     `met_cap`: when a line last met its cap, in the last day.
     `on_change` is told of lines whose relief has changed; if it raises StoreError it will see it by itself.
     `take_calls` takes calls of Kea's hook, or raises StoreError; None where there is no [kea].
+    `relieved` writes the notice of a relief.
     """
 
     utc: Callable[[], datetime]
@@ -98,6 +103,7 @@ class Surroundings:
     met_cap: Callable[[int], datetime | None]
     on_change: Callable[[Collection[int]], object]
     take_calls: Callable[[Sequence[KeaCall]], EventsAnswer] | None = None
+    relieved: Relieved = lambda *_: None
 
 
 class KeptLines:
@@ -146,6 +152,7 @@ class KeptLines:
             _judge_end(request.until, entry.at)
             relief = Relief(line.number, entry.at, request.until, entry.user, request.reason)
             transaction.add_relief(relief)
+            self._around.relieved(transaction, line, request.until, entry.at)
             return (line, relief), f"until {request.until.isoformat()}"
 
         act = Act(Action.RELIEF, request.line, reference=request.reason)

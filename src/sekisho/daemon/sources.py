@@ -48,7 +48,7 @@ class Sources:
     """What listens or asks for leases, as the configuration says. The line keeper takes what they hear."""
 
     def __init__(self, config: Config, lines: LineKeeper, directory: Path) -> None:
-        self._lines, self._directory = lines, directory
+        self._lines, self.directory = lines, directory
         self._radius = None if config.radius is None else self._process(config, config.radius)
         self.kea = None if config.kea is None else self._kea(config.kea)
         self._radacct = None if config.radacct is None else self._rounds(config.radacct)
@@ -121,7 +121,7 @@ class Sources:
     def _rounds(self, table: RadacctTable) -> RadacctRounds:
         lines = self._lines
         return RadacctRounds(
-            lambda: open_radacct(table, self._directory),
+            lambda: open_radacct(table, self.directory),
             lines.store,
             every_seconds=table.every_ms / 1_000,
             take=lines.take,
@@ -129,7 +129,7 @@ class Sources:
         )
 
     def _clients(self, config: Config) -> tuple[Client, ...]:
-        clients, findings = read_clients(config.radius_clients, self._directory)
+        clients, findings = read_clients(config.radius_clients, self.directory)
         for finding in findings:
             _tell_finding(finding)
         return clients
