@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, concurrency_bucket
-from sekisho.measure.lines_behind import lines_behind
-from sekisho.measure.lines_met import is_unlimited, met_by_cap
+from sekisho.measure.lines_behind import lines_behind, most_behind
+from sekisho.measure.lines_met import busiest_unlimited, met_by_cap, unlimited_by
 from sekisho.measure.trial_facts import Behind, Of, whole_weeks
 from sekisho.model import ClassPeaks, Limit, Mode, Peaks
 from sekisho.trial.plan import Phase, Plan, holds
@@ -24,9 +24,8 @@ WEEKS = span(0 * DAY, 28 * DAY)
 DRAWN = replace(switchback(WEEKS), on=(("dynamic", ON),))
 PLAN = Plan("spring", WEEKS, "Asia/Tokyo", (("dynamic", OWN),), switchback=DRAWN)
 MANY = [size for size in (1, 2, 4, 8, 12, 30, 80) for _ in range(12)]  # of every bin
-OFF_HOURS = [
-    at for at in (START + hour * HOUR for hour in range(28 * 24)) if is_unlimited(PLAN, "dynamic", at)
-]
+UNLIMITED = unlimited_by(PLAN, "dynamic")
+OFF_HOURS = [at for at in (START + hour * HOUR for hour in range(28 * 24)) if UNLIMITED(at)]
 
 
 def peaks(begin_hours: float, lines: list[int], name: str = "dynamic", arm: int = 0, met: int = 0) -> Peaks:
@@ -56,6 +55,12 @@ def test_the_lines_behind_a_week_are_those_of_its_busiest_hour_at_one_gate() -> 
     }
 
 
+def test_of_two_gates_the_lines_of_one_are_certain() -> None:
+    here, there = Of(START, "dynamic", Outcome.ADMITTED), Of(START, "fixed", Outcome.ADMITTED)
+    found = most_behind({here: Behind(3, None)}, {here: Behind(7, None), there: Behind(1, None)})
+    assert found == {here: Behind(7, None), there: Behind(1, None)}
+
+
 @pytest.mark.parametrize("begin", [-0.5, 28 * 24, 7 * 24 - 0.5])
 def test_what_reaches_out_of_a_week_is_of_none(begin: float) -> None:
     assert lines_behind(whole_weeks(PLAN, WEEKS.end), [peaks(begin, [1])]) == {}
@@ -68,16 +73,18 @@ def test_an_hour_is_unlimited_where_the_plan_observes_all_of_it() -> None:
             block = holds(PLAN, moment).get("dynamic")
             assert block is None or block.limit.mode is Mode.OBSERVE
     enforced = replace(PLAN, own=(("dynamic", ON),))
-    assert all(holds(enforced, at) for at in OFF_HOURS if is_unlimited(enforced, "dynamic", at))
+    assert all(holds(enforced, at) for at in OFF_HOURS if unlimited_by(enforced, "dynamic")(at))
     phase = Phase(span(0 * DAY, 1 * DAY), (("dynamic", OWN),))
     outside = Plan("spring", WEEKS, "Asia/Tokyo", (("dynamic", ON),), (phase,))
-    assert is_unlimited(outside, "dynamic", START)
-    assert not is_unlimited(outside, "dynamic", START + DAY)
-    assert not is_unlimited(outside, "dynamic", START + DAY - HOUR / 2)
+    assert unlimited_by(outside, "dynamic")(START)
+    assert not unlimited_by(outside, "dynamic")(START + DAY)
+    assert not unlimited_by(outside, "dynamic")(START + DAY - HOUR / 2)
 
 
 def met(cap: int, *gates: list[Peaks], plan: Plan = PLAN) -> int | NotKnown:
-    return met_by_cap(plan, "dynamic", cap, gates)
+    is_unlimited = unlimited_by(plan, "dynamic")
+    hours = (busiest_unlimited(spans, "dynamic", is_unlimited) for spans in gates)
+    return met_by_cap("dynamic", cap, [one for one in hours if one is not None])
 
 
 def test_the_busiest_hour_without_a_limit_is_taken() -> None:

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from sekisho.cli.common import fail
 from sekisho.cli.notice import write_page
-from sekisho.cli.report_counts import Asking, counts_of_weeks, lines_that_met
+from sekisho.cli.report_counts import Asking, counts_of_weeks, lines_of, lines_that_met
 from sekisho.cli.trial_words import Language
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
@@ -102,6 +102,7 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     values = {one.name: one.during for one in notice.taking_part}
     equipment = _equipment(held, protocol, transaction)
     asking = Asking(held, hours.gates(), store_url(config), transaction, now)
+    lines = lines_of(asking)
     facts = Facts(
         protocol=protocol,
         versions=transaction.trial_versions(plan.name),
@@ -110,9 +111,9 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         program=version("sekisho"),
         policy=digest(config),
         coverage=coverage(held, hours, (config.gate.name,), marks, now),
-        harm=harm(held, hours, values, lines_that_met(asking, values)),
+        harm=harm(held, hours, values, lines_that_met(lines, values)),
         reliefs_at_least=reliefs_at_least(transaction.totals(now).reliefs),
-        published=counts_of_weeks(asking, hours),
+        published=counts_of_weeks(asking, hours, lines.behind),
         comparison=_comparison(config, protocol),
         equipment=compared(held, transaction.equipment_sums(plan.span.begin, plan.span.end)),
         paths={

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import NamedTuple
 
 from sekisho.api.asker import Peer
 from sekisho.daemon.actors import actor_name
 from sekisho.measure.cells import Ledger
-from sekisho.measure.lines_behind import lines_behind
-from sekisho.measure.lines_met import met_by_cap
-from sekisho.measure.trial_facts import STATISTIC, published, whole_weeks
+from sekisho.measure.lines_behind import lines_behind, most_behind
+from sekisho.measure.lines_met import busiest_unlimited, met_by_cap, unlimited_by
+from sekisho.measure.trial_facts import STATISTIC, Behind, Of, published, whole_weeks
 from sekisho.measure.trial_hours import TrialHours
+from sekisho.model import Peaks
 from sekisho.store import StoreError, Transaction, open_store
 from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan
@@ -34,31 +34,45 @@ class Asking(NamedTuple):
     now: datetime
 
 
-def counts_of_weeks(asking: Asking, hours: TrialHours) -> Published:
+class Lines(NamedTuple):
+    """What is known of lines: those behind counts, and of each class the busiest hour of each gate."""
+
+    behind: Mapping[Of, Behind]
+    hours: Mapping[str, Sequence[Peaks]]
+
+
+def lines_of(asking: Asking) -> Lines:
+    """Read the peaks of all gates, one after the other: of a year of many they are a million."""
+    span, weeks = asking.plan.span, whole_weeks(asking.plan, asking.now)
+    behind: dict[Of, Behind] = {}
+    unlimited = {name: unlimited_by(asking.plan, name) for name, _ in asking.plan.own}
+    hours: dict[str, list[Peaks]] = {name: [] for name in unlimited}
+    for gate in asking.gates:
+        spans = tuple(asking.transaction.peaks(span.begin, min(span.end, asking.now), gate))
+        behind = most_behind(behind, lines_behind(weeks, spans))
+        for name, is_unlimited in unlimited.items():
+            if (hour := busiest_unlimited(spans, name, is_unlimited)) is not None:
+                hours[name].append(hour)
+    return Lines(behind, hours)
+
+
+def counts_of_weeks(asking: Asking, hours: TrialHours, behind: Mapping[Of, Behind]) -> Published:
     """Return the counts that may be seen; they are recorded before they are shown."""
-    weeks = whole_weeks(asking.plan, asking.now)
     span = asking.plan.span
     before = asking.transaction.ledger(STATISTIC, span.begin, span.end)
-    peaks = chain.from_iterable(asking.transaction.peaks(span.begin, span.end, gate) for gate in asking.gates)
-    behind = lines_behind(weeks, peaks)
     found, after = published(asking.plan, hours, behind, before, asking.now)
     if _is_recorded(asking, before, after):
         return found
     return Published((), len(found.cells), 0, Because.NOT_RECORDED)
 
 
-def lines_that_met(asking: Asking, values: Mapping[str, Values | None]) -> Met:
+def lines_that_met(lines: Lines, values: Mapping[str, Values | None]) -> Met:
     """Return how many lines the lowest cap of each class would have met; `values`: over the trial."""
-    span = asking.plan.span
-    gates = [
-        tuple(asking.transaction.peaks(span.begin, min(span.end, asking.now), gate)) for gate in asking.gates
-    ]
-    return {
-        name: NotKnown(Because.NOT_MEASURED)
-        if one is None
-        else met_by_cap(asking.plan, name, one.caps[0], gates)
-        for name, one in ((name, values.get(name)) for name, _ in asking.plan.own)
-    }
+    found: dict[str, int | NotKnown] = {}
+    for name, hours in lines.hours.items():
+        one = values.get(name)
+        found[name] = NotKnown(Because.NOT_MEASURED) if one is None else met_by_cap(name, one.caps[0], hours)
+    return found
 
 
 def _is_recorded(asking: Asking, before: Ledger, after: Ledger) -> bool:

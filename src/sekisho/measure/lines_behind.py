@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sekisho.measure.trial_facts import Behind, Of
 from sekisho.measure.windows import Window
@@ -28,3 +28,13 @@ def lines_behind(weeks: Sequence[Window], spans: Iterable[Peaks]) -> dict[Of, Be
                 found[place] = found.get(place, 0) + lines
         most.update({place: lines for place, lines in found.items() if lines > most.get(place, -1)})
     return {place: Behind(lines, None) for place, lines in most.items()}
+
+
+def most_behind(one: Mapping[Of, Behind], other: Mapping[Of, Behind]) -> dict[Of, Behind]:
+    """Return of two gates the one that has more lines behind a count: they may be the same lines."""
+    return {
+        place: max(
+            (found[place] for found in (one, other) if place in found), key=lambda each: each.lines or 0
+        )
+        for place in one.keys() | other.keys()
+    }

@@ -2,49 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import lru_cache
+from operator import attrgetter
 
 from sekisho.measure.judge import NotPublishableError
 from sekisho.measure.peaks import CAPS, HOUR, busiest, lines_met, published
 from sekisho.model import Mode, Peaks
-from sekisho.trial.plan import Block, Plan, schedule
+from sekisho.trial.plan import Plan, schedule
 from sekisho.trial.report_values import Because, NotKnown
 
+IsUnlimited = Callable[[datetime], bool]
+"""Tells whether a class is not limited in the hour from a moment, which is a full hour."""
 
-def met_by_cap(plan: Plan, class_name: str, cap: int, gates: Iterable[Iterable[Peaks]]) -> int | NotKnown:
-    """Return how many lines of a class a cap would meet, of all gates: of each in its own busiest hour.
 
-    `gates`: the peaks of each. A line that had so many sessions at several gates counts at each.
+def met_by_cap(class_name: str, cap: int, hours: Iterable[Peaks]) -> int | NotKnown:
+    """Return how many lines of a class a cap would meet; `hours`: of each gate its busiest.
+
+    A line that had so many sessions at several gates counts at each.
     """
     if cap not in CAPS:
         return NotKnown(Because.NOT_IN_BINS)
-    met, is_counted = 0, False
-    for spans in gates:
-        hour = busiest((one for one in spans if is_unlimited(plan, class_name, one.since)), class_name)
-        if hour is None:
-            continue
+    met = []
+    for hour in hours:
         try:
             least, most = lines_met(published(hour, class_name), cap)
         except NotPublishableError:
             return NotKnown(Because.SUPPRESSED)
         if least != most:
             return NotKnown(Because.SUPPRESSED)
-        met, is_counted = met + least, True
-    return met if is_counted else NotKnown(Because.NOT_COUNTED)
+        met.append(least)
+    return sum(met) if met else NotKnown(Because.NOT_COUNTED)
 
 
-def is_unlimited(plan: Plan, class_name: str, begin: datetime) -> bool:
-    """Tell whether a class of a trial is not limited in the hour from a moment, by its plan."""
-    end = begin + HOUR
-    blocks = [one for one in _of_class(plan, class_name) if one.begin < end and begin < one.end]
-    if any(one.limit.mode is Mode.ENFORCE for one in blocks):
-        return False
-    is_covered = any(one.begin <= begin and end <= one.end for one in blocks)
-    return is_covered or dict(plan.own)[class_name].mode is Mode.OBSERVE
+def busiest_unlimited(spans: Iterable[Peaks], class_name: str, is_unlimited: IsUnlimited) -> Peaks | None:
+    """Return the hour of a gate in which the most lines of a class had sessions while it was not limited."""
+    return busiest((span for span in spans if is_unlimited(_hour(span.since))), class_name)
 
 
-@lru_cache(maxsize=8)
-def _of_class(plan: Plan, class_name: str) -> tuple[Block, ...]:
-    return tuple(block for block in schedule(plan) if block.class_name == class_name)
+def unlimited_by(plan: Plan, class_name: str) -> IsUnlimited:
+    """Return what tells, by the plan of a trial, when a class is not limited."""
+    blocks = [one for one in schedule(plan) if one.class_name == class_name]
+    is_observed = dict(plan.own)[class_name].mode is Mode.OBSERVE
+    known: dict[datetime, bool] = {}
+
+    def is_unlimited(begin: datetime) -> bool:
+        if begin not in known:
+            end = begin + HOUR
+            first = max(0, bisect_right(blocks, begin, key=attrgetter("begin")) - 1)
+            last = bisect_right(blocks, end, key=attrgetter("begin"))
+            touched = [one for one in blocks[first:last] if one.begin < end and begin < one.end]
+            covered = any(one.begin <= begin and end <= one.end for one in touched)
+            limited = any(one.limit.mode is Mode.ENFORCE for one in touched)
+            known[begin] = not limited and (covered or is_observed)
+        return known[begin]
+
+    return is_unlimited
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
