@@ -15,7 +15,7 @@ from sekisho.config.trial_plan import plan_of
 from sekisho.gate import GateError
 from sekisho.gate.abi import MAX_BANKS
 from sekisho.gate.indices import banks, banks_ahead
-from sekisho.model import Limit, Mode
+from sekisho.model import KnownLine, Limit, Mode, RosterChange
 from sekisho.plan import LimitChange
 from sekisho.trial.events import Suspension
 from sekisho.trial.plan import observing
@@ -90,6 +90,18 @@ def test_a_delay_that_is_set_by_hand_takes_no_queue_that_the_trial_needs() -> No
     scene, trial = scene_on(1)
     scene.keeper.set_limit("dynamic", LimitChange(delay_ms=7_000), PEER)
     assert sorted(scene.hold.banks.values()) == [1_000, 2_000, 4_000, 7_000]
+    trial.now = day(3)
+    scene.story.clear()
+    scene.keeper.follow_trial()
+    assert scene.story[:2] == ["write limits", "write limits"]
+    assert banks(scene.gate.tables).items() <= scene.hold.banks.items()
+
+
+def test_a_delay_of_a_line_alone_takes_no_queue_that_the_trial_needs() -> None:
+    scene, trial = scene_on(1)
+    own = KnownLine("dynamic", Limit(Mode.ENFORCE, 1, 9_000))
+    scene.keeper.change_roster(RosterChange({3: own}, {}))
+    assert sorted(scene.hold.banks.values()) == [1_000, 2_000, 4_000, 9_000]
     trial.now = day(3)
     scene.story.clear()
     scene.keeper.follow_trial()

@@ -200,6 +200,7 @@ class Keeper:
             if tables is not kept.tables:
                 apply(gate, self.hold, kept.tables, tables, diff(kept.tables, tables), self._ahead.banks)
                 self.kept = replace(kept, tables=tables)
+                self._prepare()  # a line's own delay may have taken a bank that was ready for another
             gate.apply(changes)
         if misfits is not None:
             raise misfits
