@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from sekisho.measure.trial_facts import Behind, Of
 from sekisho.measure.windows import Window
 from sekisho.model import Peaks
 from sekisho.trial.protocol import Outcome
+
+_OUTCOMES: Final = (Outcome.ADMITTED, Outcome.REFUSED)
 
 
 def lines_behind(weeks: Sequence[Window], spans: Iterable[Peaks]) -> dict[Of, Behind]:
@@ -16,18 +20,21 @@ def lines_behind(weeks: Sequence[Window], spans: Iterable[Peaks]) -> dict[Of, Be
     Hours are told apart and lines are not, so these are those of the busiest hour at one gate. What share of
     a count one line has nobody knows. `spans`: of all gates.
     """
+    begins = [week.begin for week in weeks]
     most: dict[Of, int] = {}
     for span in spans:
-        week = next((one for one in weeks if one.begin <= span.since and span.until <= one.end), None)
-        if week is None:
+        place = bisect_right(begins, span.since) - 1
+        if place < 0 or span.until > weeks[place].end:
             continue
-        found: dict[Of, int] = {}
+        found: dict[str, tuple[int, int]] = {}
         for (name, _), counts in span.classes.items():
-            for outcome, lines in ((Outcome.ADMITTED, sum(counts.lines)), (Outcome.REFUSED, counts.met_cap)):
-                place = Of(week.begin, name, outcome)
-                found[place] = found.get(place, 0) + lines
-        most.update({place: lines for place, lines in found.items() if lines > most.get(place, -1)})
-    return {place: Behind(lines, None) for place, lines in most.items()}
+            admitted, refused = found.get(name, (0, 0))
+            found[name] = admitted + sum(counts.lines), refused + counts.met_cap
+        for name, lines in found.items():
+            for outcome, count in zip(_OUTCOMES, lines, strict=True):
+                of = Of(begins[place], name, outcome)
+                most[of] = max(most.get(of, 0), count)
+    return {of: Behind(lines, None) for of, lines in most.items()}
 
 
 def most_behind(one: Mapping[Of, Behind], other: Mapping[Of, Behind]) -> dict[Of, Behind]:
