@@ -98,5 +98,10 @@ def _told(error: OSError | smtplib.SMTPException) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-        return f"{error.smtp_code} {' '.join(words.split())}"
-    return f"{type(error).__name__}: {error}"
+        return f"{error.smtp_code} {_without_addresses(words)}"
+    return f"{type(error).__name__}: {_without_addresses(str(error))}"
+
+
+def _without_addresses(words: str) -> str:
+    """Return what a server said in a line; it may have repeated a customer's address."""
+    return " ".join("<address>" if "@" in word else word for word in words.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -89,8 +90,17 @@ class Site:
         self.now += timedelta(seconds=seconds)
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with nothing in it: to make one takes longer than a test."""
+    file = tmp_path_factory.mktemp("empty") / "store.db"
+    open_store(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, empty: Path) -> Iterator[Site]:
+    shutil.copy(empty, tmp_path)
     secret = tmp_path / "coa"
     secret.write_text("a secret of these tests\n")
     secret.chmod(0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import typer
 from structlog.testing import capture_logs
 
 from sekisho.cli.desk_preview import tell_preview
-from sekisho.config import Config
+from sekisho.config import Config, parse
 from sekisho.daemon.desk_notices import Notices
 from sekisho.daemon.desk_templates import check_templates
 from sekisho.daemon.postman import Postman, carriers
@@ -26,7 +27,6 @@ from sekisho.lines.records import ListedLine
 from sekisho.outbox import Kind as LetterKind
 from sekisho.outbox import Letter
 from sekisho.store import Store, open_store
-from tests.unit.configuring import good
 from tests.unit.post_office import Mails, mails
 from tests.unit.test_config_desk import WHOLE as BARE
 
@@ -34,7 +34,6 @@ NOW = datetime(2026, 4, 1, 3, tzinfo=UTC)
 WHOLE = BARE.replace("mail.example.net", "127.0.0.1:{port}")
 NOTICES = """
 [desk.notices]
-acknowledge = true
 [desk.notices.ja]
 provider = "サンプル通信"
 contact = "お客様窓口"
@@ -58,7 +57,9 @@ class Site:
         return closing(open_store(f"sqlite:///{self.directory / 'store.db'}"))
 
     def config(self) -> Config:
-        return good((WHOLE + self.text).replace("{port}", str(self.server.port)))
+        config = parse((WHOLE + self.text).replace("{port}", str(self.server.port)).encode()).config
+        assert config is not None
+        return config
 
     def notices(self) -> Notices:
         return Notices(self.config, self.directory)
@@ -89,8 +90,17 @@ class Site:
         return Postman(LetterKind.MAIL, carry_and_end, store, utc=lambda: self.now)
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with nothing in it: to make one takes longer than a test."""
+    file = tmp_path_factory.mktemp("empty") / "store.db"
+    open_store(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, empty: Path) -> Iterator[Site]:
+    shutil.copy(empty, tmp_path)
     with mails() as server, capture_logs():
         yield Site(tmp_path, server)
 
@@ -153,9 +163,9 @@ def test_a_mail_server_that_is_away_for_a_day_gets_it_once(site: Site) -> None:
     site.server.answer = "451 later"
     with site.store() as store:
         site.suspend(store, site.open(store))
-        for _ in range(4 * 24):
+        for _ in range(24):
             site.postman(store).deliver()
-            site.now += timedelta(minutes=15)
+            site.now += timedelta(hours=1)
         assert site.server.got == []
         site.server.answer = "250 taken"
         site.postman(store).deliver()
@@ -164,7 +174,7 @@ def test_a_mail_server_that_is_away_for_a_day_gets_it_once(site: Site) -> None:
 
 
 def test_a_template_at_fault_gives_way_to_the_shipped_one(site: Site) -> None:
-    site.text = NOTICES.replace("acknowledge", 'templates = "own"\nacknowledge')
+    site.text = NOTICES.replace("notices]", 'notices]\ntemplates = "own"', 1)
     (site.directory / "own").mkdir()
     (site.directory / "own" / "suspension.ja.j2").write_text("Subject: x\n\n{{ nothing }}\n")
     (site.directory / "own" / "suspended.ja.j2").write_text("Subject: x\n\ny\n")
@@ -195,6 +205,7 @@ def test_without_a_contact_it_is_told_that_nobody_is_told_and_nothing_of_the_lin
 
 
 def test_a_reporter_is_thanked_by_nobody_in_particular_where_that_is_wanted(site: Site) -> None:
+    site.text = NOTICES.replace("notices]", "notices]\nacknowledge = true", 1)
     with site.store() as store:
         with store.transaction() as transaction:
             for number, to, answered in (
@@ -203,7 +214,7 @@ def test_a_reporter_is_thanked_by_nobody_in_particular_where_that_is_wanted(site
                 (9, "r@example.org, x@example.org", "<1@example.org>"),
             ):
                 site.notices().received(transaction, number, to, answered, NOW)
-            site.text = NOTICES.replace("true", "false")
+            site.text = NOTICES
             site.notices().received(transaction, 10, "r@example.org", "", NOW)
         site.postman(store).deliver()
     first, second = site.server.got

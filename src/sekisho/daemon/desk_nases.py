@@ -51,6 +51,7 @@ class NasActions:
         self._store, self._config, self._directory, self._utc = store, config, directory, utc
         self._ask_nas = ask_nas or partial(ask, utc=utc)
         self._attempts = Attempts()
+        self._looked: datetime | None = None  # at all that is in force
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="NASes", daemon=True)
 
@@ -76,7 +77,7 @@ class NasActions:
             due = [one for one in transaction.due_actions(now) if one.kind is Kind.LINE]
             # One whose Stop comes within a second is seen to hold before it is looked at again.
             fresh = [one for one in transaction.unconfirmed_actions() if one.kind is Kind.LINE]
-            in_force = transaction.line_suspensions()
+            in_force = transaction.line_suspensions() if self._is_time_to_look(now) else ()
         for one in due:
             if self._stopping.is_set():
                 return
@@ -90,6 +91,13 @@ class NasActions:
         for one in in_force:
             if one.progress is Progress.VERIFIED:
                 self._look_again(one, now)
+
+    def _is_time_to_look(self, now: datetime) -> bool:
+        """Tell, once a minute, that all suspended lines are to be looked at; also where the clock was set."""
+        if self._looked is not None and abs(now - self._looked) < LOOK:
+            return False
+        self._looked = now
+        return True
 
     def _ask(self, one: Action) -> None:
         with self._store.reading() as transaction:
