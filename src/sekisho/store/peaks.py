@@ -52,12 +52,11 @@ class PeakSpans(Door):
 
     def peaks(self, begin: datetime, end: datetime, gate: str) -> Iterator[Peaks]:
         """Yield the spans of a gate that began between two moments, in their order."""
-        found = select(peak_span).where(
-            peak_span.c.gate == gate, peak_span.c.begin >= to_us(begin), peak_span.c.begin < to_us(end)
-        )
+        table = peak_span.c
+        what = (table.begin, table.end, table.class_name, table.arm_number, table.lines, table.met_cap)
+        found = select(*what).where(table.gate == gate, table.begin >= to_us(begin), table.begin < to_us(end))
         spans: dict[tuple[int, int], dict[tuple[str, int], ClassPeaks]] = defaultdict(dict)
-        for row in self._connection.execute(found.order_by(peak_span.c.begin)):
-            counts = ClassPeaks(unpack_histogram(row.lines), row.met_cap)
-            spans[row.begin, row.end][row.class_name, row.arm_number] = counts
+        for first, last, name, arm, lines, met_cap in self._connection.execute(found.order_by(table.begin)):
+            spans[first, last][name, arm] = ClassPeaks(unpack_histogram(lines), met_cap)
         for (since, until), classes in spans.items():
             yield Peaks(from_us(since), from_us(until), classes)
