@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sekisho.coa_client import AskError, Nas, ask
+from sekisho.daemon.desk_nases import NasActions
+from sekisho.desk.actions import Progress
 from sekisho.desk.coa import PORT, Answer, Request, attribute, change, disconnect, of_line
 from sekisho.model import Address
+from sekisho.store import open_store
 from tests.system.accounting import SECRET, copy_installed, start_freeradius
 from tests.system.netns import Namespace, network
+from tests.unit.test_desk_nases import Site as DeskSite
 
 ONE = Address(bytes((100, 64, 0, 1)), 32)
 PREFIX = Address(bytes.fromhex("20010db8400001000000000000000000"), 56)
@@ -107,3 +113,23 @@ def test_nobody_is_there(site: Site) -> None:
 def test_a_nas_that_says_nothing(site: Site) -> None:
     with pytest.raises(AskError, match="silent"):
         site.ask(disconnect(of_line([], user="silent")), waits=(0.2, 0.2))
+
+
+def test_a_whole_lines_suspension_is_asked_of_it(site: Site, tmp_path: Path) -> None:
+    secret = tmp_path / "coa"
+    secret.write_text(SECRET)
+    secret.chmod(0o600)
+    with closing(open_store(f"sqlite:///{tmp_path / 'store.db'}")) as store, capture_logs() as logs:
+        desk = DeskSite(store, tmp_path)
+        case = desk.suspended()
+        desk.log_in(case, desk.now)
+        asking = NasActions(
+            store, desk.config, tmp_path, lambda: desk.now, lambda nas, request: site.ask(request, nas)
+        )
+        asking.step()
+        assert desk.last(case).progress is Progress.ACKNOWLEDGED
+        desk.log_out(case, desk.now)
+        asking.step()
+        assert desk.last(case).progress is Progress.VERIFIED
+    assert "acknowledged" in [one.get("answer") for one in logs]
+    assert SECRET not in repr(logs)
