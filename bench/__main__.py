@@ -16,6 +16,7 @@ from bench import (
     accounting,
     cost,
     desk,
+    desk_way,
     freeradius,
     history,
     holding,
@@ -56,6 +57,7 @@ FILES: Final[dict[str, dict[str, Measure]]] = {
     },
     "desk.json": {
         "reports": desk.measure,
+        "way": desk_way.measure,
     },
 }
 GROUPS: Final = [name for groups in FILES.values() for name in groups]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import BigInteger, LargeBinary, bindparam, select
 
 from sekisho.model import PortPlan
 from sekisho.store.door import Door
@@ -17,25 +17,35 @@ from sekisho.store.schema import port_plan
 _PLAN = tuple(port_plan.c[name] for name in ("class_name", "offset", "length", "first", "size"))
 _ALL = select(port_plan.c.network, *_PLAN).order_by(port_plan.c.network, port_plan.c.begin)
 
+# Each look-up asks these, more than once: made once, since to make one costs more than to ask it.
+_OF_ONE: Final = (
+    select(*_PLAN)
+    .where(port_plan.c.network == bindparam("of_network", type_=LargeBinary))
+    .order_by(port_plan.c.begin)
+    .limit(1)
+)
+_BY_THEN: Final = (
+    _OF_ONE.order_by(None)
+    .where(port_plan.c.begin <= bindparam("by", type_=BigInteger))
+    .order_by(port_plan.c.begin.desc())
+)
+
 
 class PortPlans(Door):
     """Port plans in a transaction."""
 
     def port_plan(self, network: bytes, at: datetime) -> PortPlan | None:
         """Return how an address was shared at a moment; what was first known of it holds for all before."""
-        plans: Select[Any] = select(*_PLAN).where(port_plan.c.network == network).limit(1)
-        by_then = plans.where(port_plan.c.begin <= to_us(at)).order_by(port_plan.c.begin.desc())
-        row = self._connection.execute(by_then).one_or_none()
+        asked = {"of_network": network, "by": to_us(at)}
+        row = self._connection.execute(_BY_THEN, asked).one_or_none()
         if row is None:
-            row = self._connection.execute(plans.order_by(port_plan.c.begin)).one_or_none()
+            row = self._connection.execute(_OF_ONE, {"of_network": network}).one_or_none()
         return None if row is None else _plan(tuple(row))
 
     def is_plan_known(self, network: bytes, at: datetime) -> bool:
         """Tell whether what `port_plan` returns is of that moment, and not what was first known later."""
-        by_then = select(port_plan.c.network).where(
-            port_plan.c.network == network, port_plan.c.begin <= to_us(at)
-        )
-        return self._connection.execute(by_then.limit(1)).one_or_none() is not None
+        asked = {"of_network": network, "by": to_us(at)}
+        return self._connection.execute(_BY_THEN, asked).one_or_none() is not None
 
     def port_plans(self) -> dict[bytes, PortPlan]:
         """Return how addresses are shared now."""
