@@ -332,3 +332,30 @@ def test_a_key_file_that_cannot_be_used_is_told_without_its_words(content: bytes
     with pytest.raises(SealError, match=why) as told:
         Sealer(content)
     assert "horse" not in str(told.value)
+
+
+def test_what_came_in_is_unread_until_it_is_read_and_in_nobodys_queue(store: Store) -> None:
+    with store.transaction() as transaction:
+        number, is_new = transaction.add_unread(kept(format=None, party=None))
+        assert is_new
+        assert transaction.add_unread(kept()) == (number, False)
+        assert (transaction.is_unread(number), transaction.count_unread(5)) == (True, 1)
+        assert [one.number for one in transaction.unread_reports(0, 5)] == [number]
+        assert transaction.unread_reports(number, 5) == ()
+        assert transaction.queued_reports() == ()
+        assert transaction.forget_reports(at(LATER)) == 0
+        assert transaction.put_read(number, kept())
+        assert not transaction.put_read(number, kept(refusal="again"))
+        assert transaction.report(number) == kept()
+        assert transaction.count_unread(5) == 0
+
+
+def test_the_measures_of_the_gate_are_those_not_taken_back(store: Store) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        decision, _ = happen(transaction, case, PEOPLE, at(1))
+        assert [one.kind for one in transaction.measures()] == [Kind.PORT25]
+        assert [one.kind for one in transaction.measures_of([9, LINE])] == [Kind.PORT25]
+        assert transaction.measures_of([9]) == ()
+        happen(transaction, decision.case, Event(What.RESTORE, "yamada", "mended"), at(2))
+        assert (transaction.measures(), transaction.measures_of([LINE])) == ((), ())

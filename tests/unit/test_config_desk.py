@@ -237,7 +237,7 @@ def test_a_key_file_is_judged_without_its_words(tmp_path: Path) -> None:
     assert "line 1 is no key" in problem.what
     assert "openssl rand" in problem.way_out
     assert "horse" not in str(problem)
-    key.write_text("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n")
+    key.write_text("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n" * 2)  # a new one before the old one
     assert isinstance(read_whole(file).config, Config)
 
 

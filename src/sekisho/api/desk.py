@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from sekisho.api.asker import Asker, Peer
@@ -32,6 +32,7 @@ NO_DESK = (
 MOST_BYTES = 10_000_001
 """Of one report: what is larger by a byte than parsers read is kept as far as that, and told."""
 
+After = Annotated[int, Query(ge=0, lt=1 << 31)]
 Key = Annotated[str | None, Header(max_length=255)]
 
 
@@ -76,11 +77,11 @@ def desk_router(office: DeskOffice) -> APIRouter:
         return office.report(number)
 
     @router.get("/queue")
-    def queue(after: int = 0) -> QueueAnswer:
+    def queue(after: After = 0) -> QueueAnswer:
         return office.queue(after)
 
     @router.get("/cases")
-    def cases(after: int = 0) -> CasesAnswer:
+    def cases(after: After = 0) -> CasesAnswer:
         return office.cases(after)
 
     @router.get("/actions")

@@ -49,7 +49,7 @@ class Basis:
         if desk is None:
             raise StoreError("the configuration in force has no [desk]: add it again")
         try:
-            return Sealer(read_secret(self._directory / desk.key_file))
+            return Sealer(read_secret(self._directory / desk.key_file, is_one=False))
         except SecretError as error:
             raise StoreError(": ".join(error.args)) from error
         except SealError as error:

@@ -77,7 +77,7 @@ def _of_webhook(file: Path) -> Iterator[Finding]:
 def _of_desk(file: Path) -> Iterator[Finding]:
     key = ("desk", "key_file")
     try:
-        Sealer(read_secret(file))
+        Sealer(read_secret(file, is_one=False))
     except SecretError as error:
         yield Finding(key, *error.args)
     except SealError as error:

@@ -40,8 +40,8 @@ def read_clients(
     return tuple(clients), tuple(findings)
 
 
-def read_secret(file: Path) -> bytes:
-    """Read the one line of a file that others may not read. Raises SecretError."""
+def read_secret(file: Path, *, is_one: bool = True) -> bytes:
+    """Read the one line of a file that others may not read, or all of them. Raises SecretError."""
     try:
         mode = file.stat().st_mode
         content = file.read_bytes() if S_ISREG(mode) else b""
@@ -54,6 +54,6 @@ def read_secret(file: Path) -> bytes:
     secret = content.removesuffix(b"\n").removesuffix(b"\r")
     if not secret:
         raise SecretError(f"{file} is empty", "write the secret into it")
-    if b"\n" in secret:
+    if is_one and b"\n" in secret:
         raise SecretError(f"{file} holds more than one line", "write the secret into it, and nothing else")
     return secret
