@@ -11,7 +11,8 @@ import pytest
 
 from sekisho.gate import Change, FullError, Tables, abi, libbpf, tables
 from sekisho.gate.kernel import KernelGate
-from sekisho.gate.roster import line_changes
+from sekisho.gate.roster import known_rows, line_changes, read_known
+from sekisho.lines.roster import SUSPENDED_LIMIT
 from sekisho.model import Address, KnownLine, Limit, Mode, RosterChange, Wanted
 from tests.kernel.twin import OBJECT
 
@@ -87,3 +88,14 @@ def test_many_entries_are_read_as_they_were_written(gate: KernelGate) -> None:
         abi.pack_address_key(*address): abi.pack_line(1) for address in WANTED_FULL.addresses
     }
     assert list(tables.diff(gate.installed(), gate.installed())) == []
+
+
+def test_one_line_is_read_as_it_is_treated(gate: KernelGate) -> None:
+    closed = KnownLine("dynamic", SUSPENDED_LIMIT)
+    settings = install(gate, replace(WANTED, lines={1: LINE, 2: closed}))
+
+    def treated(line: int) -> KnownLine | None:
+        value = gate.known(known_rows((line,)).tobytes())
+        return None if value is None else read_known(value, settings)
+
+    assert [treated(line) for line in (1, 2, 3)] == [LINE, closed, None]
