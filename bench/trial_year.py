@@ -21,8 +21,10 @@ from sekisho.config import Config, parse
 from sekisho.config.trial_plan import plan_of
 from sekisho.measure.readings import SUMS, held_by
 from sekisho.store import open_store
+from sekisho.store.minutes_packing import pack_histogram
 from sekisho.store.minutes_tables import counted_hour, counted_series
 from sekisho.store.moments import to_us
+from sekisho.store.peaks import peak_span
 from sekisho.trial.plan import Arm, Block, Plan, schedule
 
 GATES: Final = 100
@@ -86,7 +88,7 @@ def fill(config: Config, gates: int) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         for number in range(gates):
-            series = {
+            series: dict[str, Any] = {
                 "number": number + 1,
                 "arm_number": 0,
                 "gate": f"gate{number:03d}",
@@ -94,8 +96,10 @@ def fill(config: Config, gates: int) -> None:
             }
             connection.execute(insert(counted_series).values(series))
             hours = list(_hours(plan, number))
-            for first in range(0, len(hours), _AT_ONCE):
-                connection.execute(insert(counted_hour), hours[first : first + _AT_ONCE])
+            peaks = [_peaks(series["gate"], hour["begin"], hour["admitted"]) for hour in hours]
+            for table, written in ((counted_hour, hours), (peak_span, peaks)):
+                for first in range(0, len(written), _AT_ONCE):
+                    connection.execute(insert(table), written[first : first + _AT_ONCE])
     engine.dispose()
 
 
@@ -135,6 +139,14 @@ def _hour(block: Block, begin: datetime, number: int, random: Random) -> dict[st
     what = {"phase": 0, "timing": 0, "washout": held.washout, "arm": held.arm}
     rest = {"covered": 3_600_000_000, "concurrency": b"", "length": b""}
     return {**dict.fromkeys(SUMS, 0), **counted, **place, **what, **rest}
+
+
+def _peaks(gate: str, begin: int, sessions: int) -> dict[str, Any]:
+    """Return lines of which every other one has twice as many sessions at once."""
+    lines = tuple(sessions >> (peak + 2) for peak in range(8))
+    spans = {"begin": begin, "end": begin + _HOUR // timedelta(microseconds=1)}
+    counted = {"met_cap": 0, "active": sum(lines), "lines": pack_histogram(lines)}
+    return {**spans, **counted, "arm_number": 0, "gate": gate, "class_name": "dynamic"}
 
 
 def _reported(config: Config, days: int) -> tuple[float, float]:

@@ -73,7 +73,10 @@ class Site:
 
     def stored(self) -> list[Peaks]:
         with self.store.reading() as transaction:
-            return list(transaction.peaks(NINE - HOUR, NINE + 99 * HOUR, "kyoto"))
+            spans = transaction.active_lines(NINE - HOUR, NINE + 99 * HOUR, "kyoto")
+            return [
+                transaction.peaks_since(since, "kyoto") for since in dict.fromkeys(s.since for s in spans)
+            ]
 
     def lines(self) -> list[int]:
         """Lines with sessions, of each stored span."""

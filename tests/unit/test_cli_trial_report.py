@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -147,6 +149,10 @@ def test_counts_are_recorded_before_they_are_shown_and_stay(
     file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
     shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
     file.write_text(trial_year.text_of(DAYS, url))
+    unknown = shown(file, tmp_path / "r.json")
+    assert (unknown["cells"], unknown["because"]) == ([], "largest-not-known")
+    with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
+        database.execute("DELETE FROM peak_span")
     unknown = shown(file, tmp_path / "r.json")
     assert (unknown["cells"], unknown["because"]) == ([], "lines-not-known")
     monkeypatch.setattr(report_counts, "lines_behind", behind)

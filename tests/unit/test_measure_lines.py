@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, concurrency_bucket
 from sekisho.measure.lines_behind import lines_behind, most_behind
-from sekisho.measure.lines_met import busiest_unlimited, met_by_cap, unlimited_by
+from sekisho.measure.lines_met import met_by_cap, unlimited_by
+from sekisho.measure.peaks import Active, busiest
 from sekisho.measure.trial_facts import Behind, Of, whole_weeks
 from sekisho.model import ClassPeaks, Limit, Mode, Peaks
 from sekisho.trial.plan import Phase, Plan, holds
@@ -37,6 +38,21 @@ def peaks(begin_hours: float, lines: list[int], name: str = "dynamic", arm: int 
     return Peaks(begin, begin + HOUR, {(name, arm): ClassPeaks(tuple(buckets), met)})
 
 
+def active(spans: list[Peaks]) -> list[Active]:
+    """Return what the store would tell of spans."""
+    return [
+        Active(
+            span.since,
+            span.until,
+            name,
+            sum(sum(one.lines) for (of, _), one in span.classes.items() if of == name),
+            sum(one.met_cap for (of, _), one in span.classes.items() if of == name),
+        )
+        for span in spans
+        for name in dict.fromkeys(name for name, _ in span.classes)
+    ]
+
+
 def at_hour(moment_index: int) -> float:
     return (OFF_HOURS[moment_index] - START) / HOUR
 
@@ -46,7 +62,7 @@ def test_the_lines_behind_a_week_are_those_of_its_busiest_hour_at_one_gate() -> 
     both_arms = peaks(5, [1] * 4)
     both_arms = replace(both_arms, classes={**both_arms.classes, ("dynamic", 1): ClassPeaks((7,), 2)})
     spans = [peaks(3, [1, 2, 30], met=1), both_arms, peaks(5, [1] * 9), peaks(7 * 24 + 1, [1])]
-    found = lines_behind(weeks, spans)
+    found = lines_behind(weeks, active(spans))
     assert found == {
         Of(START, "dynamic", Outcome.ADMITTED): Behind(11, None),
         Of(START, "dynamic", Outcome.REFUSED): Behind(2, None),
@@ -63,7 +79,7 @@ def test_of_two_gates_the_lines_of_one_are_certain() -> None:
 
 @pytest.mark.parametrize("begin", [-0.5, 28 * 24, 7 * 24 - 0.5])
 def test_what_reaches_out_of_a_week_is_of_none(begin: float) -> None:
-    assert lines_behind(whole_weeks(PLAN, WEEKS.end), [peaks(begin, [1])]) == {}
+    assert lines_behind(whole_weeks(PLAN, WEEKS.end), active([peaks(begin, [1])])) == {}
 
 
 def test_an_hour_is_unlimited_where_the_plan_observes_all_of_it() -> None:
@@ -83,8 +99,11 @@ def test_an_hour_is_unlimited_where_the_plan_observes_all_of_it() -> None:
 
 def met(cap: int, *gates: list[Peaks], plan: Plan = PLAN) -> int | NotKnown:
     is_unlimited = unlimited_by(plan, "dynamic")
-    hours = (busiest_unlimited(spans, "dynamic", is_unlimited) for spans in gates)
-    return met_by_cap("dynamic", cap, [one for one in hours if one is not None])
+    hours = []
+    for spans in gates:
+        hour = busiest(active(spans), "dynamic", is_unlimited)
+        hours += [one for one in spans if hour is not None and one.since == hour.since]
+    return met_by_cap("dynamic", cap, hours)
 
 
 def test_the_busiest_hour_without_a_limit_is_taken() -> None:

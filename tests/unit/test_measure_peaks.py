@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, concurrency_bucket
 from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE, binned
-from sekisho.measure.peaks import CAPS, HOUR, LATE, busiest, is_turn_due, is_whole, lines_met, published
+from sekisho.measure.peaks import (
+    CAPS,
+    HOUR,
+    LATE,
+    Active,
+    busiest,
+    is_turn_due,
+    is_whole,
+    lines_met,
+    published,
+)
 from sekisho.model import ClassPeaks, Peaks
 
 NINE = datetime(2027, 3, 1, 9, tzinfo=UTC)
@@ -57,11 +67,14 @@ def test_a_turn_is_due_with_another_hour_in_either_direction() -> None:
 
 def test_the_busiest_hour_is_of_the_class_asked_for() -> None:
     hours = [
-        Peaks(NINE + number * HOUR, NINE + (number + 1) * HOUR, {("dynamic", 0): ClassPeaks((lines,))})
+        Active(NINE + number * HOUR, NINE + (number + 1) * HOUR, "dynamic", lines, 0)
         for number, lines in enumerate((3, 9, 9))
     ]
     assert busiest(hours, "dynamic") is hours[1]
+    assert busiest(hours, "dynamic", lambda hour: hour != NINE + HOUR) is hours[2]
+    assert busiest([hours[0], hours[1]._replace(until=NINE + 3 * HOUR)], "dynamic") is hours[0]
     assert busiest(hours, "fixed") is None
+    assert busiest([hours[0]._replace(lines=0)], "dynamic") is None
 
 
 def test_what_is_told_of_an_hour_leaves_out_few_lines_and_what_would_give_them_away() -> None:

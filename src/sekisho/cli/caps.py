@@ -32,8 +32,13 @@ def tell_caps(config: Config, days: int, *, as_json: bool) -> None:
     now = datetime.now(UTC)
     try:
         with reading_only(store_url(config)) as transaction:
-            hours = list(transaction.peaks(now - timedelta(days=days), now, config.gate.name))
-        rows = [row for name in config.classes if (row := _row(hours, name)) is not None]
+            spans = transaction.active_lines(now - timedelta(days=days), now, config.gate.name)
+            hours = [(name, busiest(spans, name)) for name in config.classes]
+            rows = [
+                _row(transaction.peaks_since(hour.since, config.gate.name), name)
+                for name, hour in hours
+                if hour is not None
+            ]
     except (StoreError, NotPublishableError) as error:
         raise fail(error) from error
     if as_json:
@@ -47,10 +52,7 @@ def tell_caps(config: Config, days: int, *, as_json: bool) -> None:
         )
 
 
-def _row(hours: Iterable[Peaks], name: str) -> Row | None:
-    hour = busiest(hours, name)
-    if hour is None:
-        return None
+def _row(hour: Peaks, name: str) -> Row:
     lines = published(hour, name)
     return Row(name, hour.since, {cap: lines_met(lines, cap) for cap in CAPS})
 

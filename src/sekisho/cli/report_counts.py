@@ -11,7 +11,8 @@ from sekisho.api.asker import Peer
 from sekisho.daemon.actors import actor_name
 from sekisho.measure.cells import Ledger
 from sekisho.measure.lines_behind import lines_behind, most_behind
-from sekisho.measure.lines_met import busiest_unlimited, met_by_cap, unlimited_by
+from sekisho.measure.lines_met import met_by_cap, unlimited_by
+from sekisho.measure.peaks import busiest
 from sekisho.measure.trial_facts import STATISTIC, Behind, Of, published, whole_weeks
 from sekisho.measure.trial_hours import TrialHours
 from sekisho.model import Peaks
@@ -42,17 +43,17 @@ class Lines(NamedTuple):
 
 
 def lines_of(asking: Asking) -> Lines:
-    """Read the peaks of all gates, one after the other: of a year of many they are a million."""
+    """Read how many lines each gate had, one after the other: hours of a year of many are a million."""
     span, weeks = asking.plan.span, whole_weeks(asking.plan, asking.now)
     behind: dict[Of, Behind] = {}
     unlimited = {name: unlimited_by(asking.plan, name) for name, _ in asking.plan.own}
     hours: dict[str, list[Peaks]] = {name: [] for name in unlimited}
     for gate in asking.gates:
-        spans = tuple(asking.transaction.peaks(span.begin, min(span.end, asking.now), gate))
+        spans = asking.transaction.active_lines(span.begin, min(span.end, asking.now), gate)
         behind = most_behind(behind, lines_behind(weeks, spans))
         for name, is_unlimited in unlimited.items():
-            if (hour := busiest_unlimited(spans, name, is_unlimited)) is not None:
-                hours[name].append(hour)
+            if (hour := busiest(spans, name, is_unlimited)) is not None:
+                hours[name].append(asking.transaction.peaks_since(hour.since, gate))
     return Lines(behind, hours)
 
 

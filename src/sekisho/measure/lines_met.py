@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from sekisho.measure.judge import NotPublishableError
-from sekisho.measure.peaks import CAPS, HOUR, busiest, lines_met, published
+from sekisho.measure.peaks import CAPS, HOUR, lines_met, published
 from sekisho.model import Mode, Peaks
 from sekisho.trial.plan import Plan, schedule
 from sekisho.trial.report_values import Because, NotKnown
@@ -36,11 +36,6 @@ def met_by_cap(class_name: str, cap: int, hours: Iterable[Peaks]) -> int | NotKn
     return sum(met) if met else NotKnown(Because.NOT_COUNTED)
 
 
-def busiest_unlimited(spans: Iterable[Peaks], class_name: str, is_unlimited: IsUnlimited) -> Peaks | None:
-    """Return the hour of a gate in which the most lines of a class had sessions while it was not limited."""
-    return busiest((span for span in spans if is_unlimited(_hour(span.since))), class_name)
-
-
 def unlimited_by(plan: Plan, class_name: str) -> IsUnlimited:
     """Return what tells, by the plan of a trial, when a class is not limited."""
     blocks = [one for one in schedule(plan) if one.class_name == class_name]
@@ -59,7 +54,3 @@ def unlimited_by(plan: Plan, class_name: str) -> IsUnlimited:
         return known[begin]
 
     return is_unlimited
-
-
-def _hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE, binned
@@ -23,19 +23,36 @@ CAPS: Final[Mapping[int, int]] = {1: 1, 2: 2, 5: 3, 10: 4, 16: 5, 64: 6}
 """The caps that the bins can answer for, and how many of the bins have no line that such a cap would meet."""
 
 
+class Active(NamedTuple):
+    """How many lines of a class had sessions in a span at a gate, and how many of them met their cap."""
+
+    since: datetime
+    until: datetime
+    class_name: str
+    lines: int
+    met_cap: int
+
+
+class _Span(Protocol):
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def until(self) -> datetime: ...
+
+
 STATISTIC: Final = "lines by their most sessions at once"
 _UTC: Final = ZoneInfo("UTC")  # whatever zone a trial has: turns are at the hours of this one
 
 
 def is_turn_due(since: datetime, now: datetime) -> bool:
     """Tell whether another hour has begun since the last turn, or the clock was set back."""
-    return _hour(since) != _hour(now)
+    return hour_of(since) != hour_of(now)
 
 
-def is_whole(peaks: Peaks) -> bool:
-    """Tell whether peaks are of one whole hour, as far as a turn is punctual."""
-    begin = _hour(peaks.since)
-    return peaks.since <= begin + LATE and begin + HOUR <= peaks.until <= begin + HOUR + LATE
+def is_whole(span: _Span) -> bool:
+    """Tell whether a span is one whole hour, as far as a turn is punctual."""
+    begin = hour_of(span.since)
+    return span.since <= begin + LATE and begin + HOUR <= span.until <= begin + HOUR + LATE
 
 
 def published(hour: Peaks, class_name: str) -> dict[str, int | None]:
@@ -68,15 +85,23 @@ def lines_met(lines: Mapping[str, int | None], cap: int) -> tuple[int, int | Non
     return sum(known), sum(known) if len(known) == len(above) else None
 
 
-def busiest(hours: Iterable[Peaks], class_name: str) -> Peaks | None:
-    """Return the whole hour in which the most lines of a class had sessions, the earliest of several."""
-    most: tuple[int, Peaks] | None = None
-    for hour in hours:
-        lines = sum(sum(one.lines) for (name, _), one in hour.classes.items() if name == class_name)
-        if lines and is_whole(hour) and (most is None or lines > most[0]):
-            most = lines, hour
-    return None if most is None else most[1]
+def busiest(
+    spans: Iterable[Active], class_name: str, may_be: Callable[[datetime], bool] = lambda _: True
+) -> Active | None:
+    """Return the whole hour in which the most lines of a class had sessions, the earliest of several.
+
+    `may_be`: which full hours are looked at.
+    """
+    most: Active | None = None
+    least = 1
+    for span in spans:
+        if span.lines < least or span.class_name != class_name:
+            continue
+        if is_whole(span) and may_be(hour_of(span.since)):
+            most, least = span, span.lines + 1
+    return most
 
 
-def _hour(moment: datetime) -> datetime:
+def hour_of(moment: datetime) -> datetime:
+    """Return the full hour that a moment is in."""
     return moment.replace(minute=0, second=0, microsecond=0)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import (
     BigInteger,
@@ -14,9 +13,11 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    func,
     select,
 )
 
+from sekisho.measure.peaks import Active
 from sekisho.model import ClassPeaks, Peaks
 from sekisho.store.door import Door
 from sekisho.store.minutes_packing import pack_histogram, unpack_histogram
@@ -29,6 +30,7 @@ peak_span = Table(
     Column("begin", BigInteger, nullable=False),
     Column("end", BigInteger, nullable=False),
     Column("met_cap", BigInteger, nullable=False),
+    Column("active", BigInteger, nullable=False),  # the sum of `lines`
     Column("arm_number", SmallInteger, nullable=False),  # the gate's own, whatever the trial does
     Column("gate", Text, nullable=False),
     Column("class_name", Text, nullable=False),
@@ -45,18 +47,39 @@ class PeakSpans(Door):
         """Keep the peaks of a span; those that are there from the same moment are replaced."""
         begin, end = to_us(peaks.since), to_us(peaks.until)
         rows = [
-            (begin, end, one.met_cap, arm, gate, name, pack_histogram(one.lines))
+            (begin, end, one.met_cap, sum(one.lines), arm, gate, name, pack_histogram(one.lines))
             for (name, arm), one in peaks.classes.items()
         ]
         self._many.put(peak_span, rows)
 
-    def peaks(self, begin: datetime, end: datetime, gate: str) -> Iterator[Peaks]:
-        """Yield the spans of a gate that began between two moments, in their order."""
+    def active_lines(self, begin: datetime, end: datetime, gate: str) -> list[Active]:
+        """Return what lines each class of a gate had, of spans that began between two moments, in order."""
         table = peak_span.c
-        what = (table.begin, table.end, table.class_name, table.arm_number, table.lines, table.met_cap)
-        found = select(*what).where(table.gate == gate, table.begin >= to_us(begin), table.begin < to_us(end))
-        spans: dict[tuple[int, int], dict[tuple[str, int], ClassPeaks]] = defaultdict(dict)
-        for first, last, name, arm, lines, met_cap in self._connection.execute(found.order_by(table.begin)):
-            spans[first, last][name, arm] = ClassPeaks(unpack_histogram(lines), met_cap)
-        for (since, until), classes in spans.items():
-            yield Peaks(from_us(since), from_us(until), classes)
+        what = (table.begin, table.end, table.class_name)
+        found = (
+            select(*what, func.sum(table.active), func.sum(table.met_cap))
+            .where(table.gate == gate, table.begin >= to_us(begin), table.begin < to_us(end))
+            .group_by(*what)
+            .order_by(*what)
+        )
+        return [
+            Active(_moment_at(since), _moment_at(until), name, int(lines), int(met_cap))
+            for since, until, name, lines, met_cap in self._connection.execute(found)
+        ]
+
+    def peaks_since(self, begin: datetime, gate: str) -> Peaks:
+        """Return the span of a gate that began at a moment. ValueError where there is none."""
+        table = peak_span.c
+        found = select(table.end, table.class_name, table.arm_number, table.lines, table.met_cap)
+        rows = self._connection.execute(found.where(table.gate == gate, table.begin == to_us(begin))).all()
+        if not rows:
+            raise ValueError(f"gate {gate!r} has no span since {begin.isoformat()}")
+        classes = {(row.class_name, row.arm_number): _read(row.lines, row.met_cap) for row in rows}
+        return Peaks(begin, from_us(rows[0].end), classes)
+
+
+_moment_at = lru_cache(maxsize=20_000)(from_us)  # gates are many, hours few
+
+
+def _read(lines: bytes, met_cap: int) -> ClassPeaks:
+    return ClassPeaks(unpack_histogram(lines), met_cap)

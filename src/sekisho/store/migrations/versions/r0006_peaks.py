@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("begin", sa.BigInteger, nullable=False),
         sa.Column("end", sa.BigInteger, nullable=False),
         sa.Column("met_cap", sa.BigInteger, nullable=False),
+        sa.Column("active", sa.BigInteger, nullable=False),
         sa.Column("arm_number", sa.SmallInteger, nullable=False),
         sa.Column("gate", sa.Text, nullable=False),
         sa.Column("class_name", sa.Text, nullable=False),
