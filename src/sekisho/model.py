@@ -220,6 +220,16 @@ class Peaks:
     classes: Mapping[tuple[str, int], ClassPeaks]
 
 
+class Active(NamedTuple):
+    """How many lines of a class had sessions in a span at a gate, and how many of them met their cap."""
+
+    since: datetime
+    until: datetime
+    class_name: str
+    lines: int
+    met_cap: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """What one sweep left (live sessions, lingering slots, lines) and what it removed."""

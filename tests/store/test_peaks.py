@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sekisho.measure.peaks import Active
-from sekisho.model import ClassPeaks, Peaks
+from sekisho.model import Active, ClassPeaks, Peaks
 from sekisho.store import Store
 from tests.store.values import at
 

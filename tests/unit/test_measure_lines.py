@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, concurrency_bucket
 from sekisho.measure.lines_behind import lines_behind, most_behind
 from sekisho.measure.lines_met import met_by_cap, unlimited_by
-from sekisho.measure.peaks import Active, busiest
+from sekisho.measure.peaks import busiest
 from sekisho.measure.trial_facts import Behind, Of, whole_weeks
-from sekisho.model import ClassPeaks, Limit, Mode, Peaks
+from sekisho.model import Active, ClassPeaks, Limit, Mode, Peaks
 from sekisho.trial.plan import Phase, Plan, holds
 from sekisho.trial.protocol import Outcome
 from sekisho.trial.report_values import Because, NotKnown

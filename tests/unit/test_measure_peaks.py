@@ -14,14 +14,13 @@ from sekisho.measure.peaks import (
     CAPS,
     HOUR,
     LATE,
-    Active,
     busiest,
     is_turn_due,
     is_whole,
     lines_met,
     published,
 )
-from sekisho.model import ClassPeaks, Peaks
+from sekisho.model import Active, ClassPeaks, Peaks
 
 NINE = datetime(2027, 3, 1, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sekisho.measure.peaks import Active
 from sekisho.measure.trial_facts import Behind, Of
 from sekisho.measure.windows import Window
+from sekisho.model import Active
 from sekisho.trial.protocol import Outcome
 
 _OUTCOMES: Final = (Outcome.ADMITTED, Outcome.REFUSED)

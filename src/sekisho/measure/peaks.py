@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE, binned
@@ -13,7 +13,7 @@ from sekisho.measure.cells import Cell, Dimension, Ledger, Table
 from sekisho.measure.publish import publish
 from sekisho.measure.suppress import Rules
 from sekisho.measure.windows import Size, window_at
-from sekisho.model import Peaks
+from sekisho.model import Active, Peaks
 
 HOUR: Final = timedelta(hours=1)
 LATE: Final = timedelta(seconds=5)
@@ -21,16 +21,6 @@ LATE: Final = timedelta(seconds=5)
 
 CAPS: Final[Mapping[int, int]] = {1: 1, 2: 2, 5: 3, 10: 4, 16: 5, 64: 6}
 """The caps that the bins can answer for, and how many of the bins have no line that such a cap would meet."""
-
-
-class Active(NamedTuple):
-    """How many lines of a class had sessions in a span at a gate, and how many of them met their cap."""
-
-    since: datetime
-    until: datetime
-    class_name: str
-    lines: int
-    met_cap: int
 
 
 class _Span(Protocol):

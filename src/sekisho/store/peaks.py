@@ -17,8 +17,7 @@ from sqlalchemy import (
     select,
 )
 
-from sekisho.measure.peaks import Active
-from sekisho.model import ClassPeaks, Peaks
+from sekisho.model import Active, ClassPeaks, Peaks
 from sekisho.store.door import Door
 from sekisho.store.minutes_packing import pack_histogram, unpack_histogram
 from sekisho.store.moments import from_us, to_us
