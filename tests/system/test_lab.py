@@ -83,12 +83,11 @@ def test_spam_slows_to_a_crawl_while_honest_mail_goes_through(whole: Whole) -> N
     assert whole.process.returncode == 0, said
     found = json.loads(whole.json_file.read_text())
     phases: dict[str, dict[str, Any]] = {phase["name"]: phase for phase in found["phases"]}
-    observe, enforce, raised = (phases[name] for name in ("observe", "enforce", "raised"))
+    observe, enforce = (phases[name] for name in ("observe", "enforce"))
 
     assert observe["spam"]["messages_per_minute"] > 0
     assert enforce["spam"]["share_of_observe"] <= 0.05
     assert enforce["spam"]["sessions_per_minute"] < observe["spam"]["sessions_per_minute"]
-    assert raised["spam"]["messages_per_minute"] > enforce["spam"]["messages_per_minute"]
 
     assert found["letters"]["failed"] == 0
     assert all(phase["honest"]["failed"] == 0 < phase["honest"]["delivered"] for phase in phases.values())
