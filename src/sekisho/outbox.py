@@ -19,6 +19,7 @@ from typing import Any, Final
 
 FIRST_WAIT: Final = timedelta(seconds=5)
 LONGEST_WAIT: Final = timedelta(minutes=15)
+MOST_TRIES: Final = 480  # five days of them (RFC 5321 §4.5.4.1); counted, as a clock may be set
 
 SECRET_PREFIX: Final = b"whsec_"
 _SECRET_SIZES: Final = range(24, 65)  # bytes, as Standard Webhooks has it

@@ -50,3 +50,16 @@ def test_one_that_failed_is_due_again_later_whatever_becomes_of_the_clock(store:
     assert due(store, 9 - set_back) == (Waiting(MAIL, 3, "the server is away"),)
     with store.reading() as transaction:
         assert transaction.letters_waiting() == (1, at(0), "the server is away")
+
+
+def test_one_that_is_given_up_is_due_no_more_and_forgotten_like_one_that_was_sent(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_letters([MAIL])
+        transaction.letter_given_up("one", at(5), "the recipient is refused (550)")
+        assert transaction.letters_waiting().letters == 0
+        transaction.put_letters([MAIL])  # what asks for it again is known
+    assert due(store, 9) == ()
+    with store.transaction() as transaction:
+        transaction.forget_letters(at(6))
+        transaction.put_letters([MAIL])
+    assert due(store, 9) == (Waiting(MAIL),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from structlog.testing import capture_logs
 
 from sekisho.daemon import postman as module
 from sekisho.daemon.postman import Postmen, carriers
-from sekisho.outbox import Kind, Letter, mail, webhook
+from sekisho.outbox import LONGEST_WAIT, MOST_TRIES, Kind, Letter, mail, webhook
 from sekisho.sending import SendError
 from tests.system.waiting import until
 from tests.unit.configuring import good
@@ -253,3 +254,22 @@ def test_a_secret_that_cannot_be_used_is_told_without_its_words(post: Post) -> N
     with pytest.raises(SendError, match="begins with") as refused:
         carriers(lambda: config, post.directory, lambda: post.now)[Kind.WEBHOOK](webhook("one", {}, post.now))
     assert "the words" not in str(refused.value)
+
+
+def test_one_that_nobody_takes_for_five_days_is_given_up(post: Post) -> None:
+    tries: list[str] = []
+
+    def refuse(letter: Letter) -> None:
+        tries.append(letter.id)
+        raise SendError("mail server mx:25 has not taken it: the recipient is refused (550)")
+
+    post.write()
+    postman = module.Postman(Kind.MAIL, refuse, post.store, utc=lambda: post.now)
+    begin = post.now
+    while post.waiting() == 2:
+        postman.deliver()
+        post.now += LONGEST_WAIT
+    assert tries == ["mail_one"] * MOST_TRIES
+    assert timedelta(days=5) <= post.now - begin < timedelta(days=6)
+    with sqlite3.connect(post.directory / "store.db") as database:
+        assert database.execute("SELECT payload FROM outbox WHERE id = 'mail_one'").fetchall() == [("",)]

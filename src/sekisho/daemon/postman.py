@@ -2,9 +2,9 @@
 
 store: letters that are due ─► try ─► sent, or due again later
 
-A letter is tried until somebody has taken it. Where the daemon ends between that and the store's word of it,
-it goes once more under the same id, by which the receiver can tell: nobody can rule out both a second and
-none.
+A letter is tried until somebody has taken it, for five days. Where the daemon ends between that and the
+store's word of it, it goes once more under the same id, by which the receiver can tell: nobody can rule out
+both a second and none.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from sekisho.config import Config
 from sekisho.daemon.attempts import Attempts
 from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_secret
-from sekisho.outbox import Kind, Letter, Waiting, read_webhook_secret, wait_after
+from sekisho.outbox import MOST_TRIES, Kind, Letter, Waiting, read_webhook_secret, wait_after
 from sekisho.sending import SendError, post_webhook, send_mail
 from sekisho.store import Store
 
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 15.0
-KEPT: Final = timedelta(days=31)  # that a letter was sent
+KEPT: Final = timedelta(days=31)  # that a letter was sent or given up
 _FORGET_EVERY: Final = 3_600  # looks
 _AT_ONCE: Final = 10
 
@@ -88,23 +88,26 @@ class Postman:
             if letter.id not in self._taken:
                 self._carry(letter)
         except SendError as error:
-            wait = wait_after(attempts)
-            log.warning(
-                "not sent yet",
-                kind=self._kind,
-                id=letter.id,
-                attempts=attempts,
-                again_in_seconds=wait.total_seconds(),
-                why=str(error),
-            )
-            with self._store.transaction() as transaction:
-                transaction.letter_failed(letter.id, attempts, self._utc() + wait, str(error))
+            self._fail(letter, attempts, str(error))
             return
         self._taken.add(letter.id)
         with self._store.transaction() as transaction:
             transaction.letter_sent(letter.id, self._utc())
         self._taken.discard(letter.id)
         log.info("sent", kind=self._kind, id=letter.id, attempts=attempts)
+
+    def _fail(self, letter: Letter, attempts: int, why: str) -> None:
+        """Have it tried again later, or give it up."""
+        tried = log.bind(kind=self._kind, id=letter.id, attempts=attempts, why=why)
+        if attempts >= MOST_TRIES:
+            tried.error("given up, and nobody is told: see to its server and recipient")
+            with self._store.transaction() as transaction:
+                transaction.letter_given_up(letter.id, self._utc(), why)
+            return
+        wait = wait_after(attempts)
+        tried.warning("not sent yet", again_in_seconds=wait.total_seconds())
+        with self._store.transaction() as transaction:
+            transaction.letter_failed(letter.id, attempts, self._utc() + wait, why)
 
     def _forget(self) -> None:
         with self._store.transaction() as transaction:

@@ -12,7 +12,7 @@ outbox = Table(  # numbered in the order of writing
     Column("number", Integer, primary_key=True),
     Column("created", BigInteger, nullable=False),
     Column("due", BigInteger, nullable=False),
-    Column("ended", BigInteger),  # when it was sent
+    Column("ended", BigInteger),  # when it was sent or given up
     Column("attempts", Integer, nullable=False),
     *(Column(name, Text, nullable=False) for name in ("kind", "state", "payload")),
     Column("id", Text, nullable=False, unique=True),

@@ -15,6 +15,7 @@ from sekisho.store.moments import from_us, to_us
 
 _WAITING: Final = "waiting"
 _SENT: Final = "sent"
+_GIVEN_UP: Final = "given-up"
 
 
 class LettersWaiting(NamedTuple):
@@ -64,8 +65,11 @@ class Outbox(Door):
 
     def letter_sent(self, letter_id: str, at: datetime) -> None:
         """Write that a letter was sent; what it told is forgotten."""
-        sent = {"state": _SENT, "ended": to_us(at), "payload": "", "why": None}
-        self._connection.execute(update(outbox).where(outbox.c.id == letter_id).values(sent))
+        self._end(letter_id, _SENT, at, None)
+
+    def letter_given_up(self, letter_id: str, at: datetime, why: str) -> None:
+        """Write that a letter is tried no more; what it told is forgotten."""
+        self._end(letter_id, _GIVEN_UP, at, why)
 
     def letter_failed(self, letter_id: str, attempts: int, due: datetime, why: str) -> None:
         """Write that a try has failed, and when the next is."""
@@ -82,7 +86,11 @@ class Outbox(Door):
         return LettersWaiting(count, None if row is None else from_us(row.created), row and row.why)
 
     def forget_letters(self, before: datetime) -> None:
-        """Forget letters that were sent before a moment."""
+        """Forget letters that were sent or given up before a moment."""
         self._connection.execute(
-            delete(outbox).where(outbox.c.state == _SENT, outbox.c.ended < to_us(before))
+            delete(outbox).where(outbox.c.state != _WAITING, outbox.c.ended < to_us(before))
         )
+
+    def _end(self, letter_id: str, state: str, at: datetime, why: str | None) -> None:
+        ended = {"state": state, "ended": to_us(at), "payload": "", "why": why}
+        self._connection.execute(update(outbox).where(outbox.c.id == letter_id).values(ended))
