@@ -19,7 +19,6 @@ from sekisho.daemon.guardrail_gauges import Gauged, Gauges
 from sekisho.daemon.guardrail_keeper import GuardrailKeeper
 from sekisho.daemon.minute_reader import Moment
 from sekisho.daemon.postman import Postmen, carriers
-from sekisho.gate.hold import BankState
 from sekisho.measure.readings import Counted, Held, Reading, Row, Timing
 from sekisho.model import ClassCounters, Counters, Totals
 from sekisho.store import Transaction
@@ -323,15 +322,14 @@ def test_gauges_tell_what_came_since_the_last_reading(tmp_path: Path) -> None:
         assert (first.dropped, first.late, first.leases) == (0, (), None)
         on[:] = configured
         gate.totals = Totals(lines_full=1, slots_full=2, busy=9)
-        bank = BankState(1_000, 0, 0, 2, 1, rule_present=True)
-        gate.now = replace(IDLE, banks={0: bank}, lateness=(5, 0, 1))
+        gate.now = replace(IDLE, dropped=3, lateness=(5, 0, 1))
         second = gauges.read()
         assert second.errors == Errors("boot/3", 3), "a lost race is none"
         assert (second.dropped, second.astray, second.late, second.leases) == (3, (), (5, 0, 1), 5)
-        gate.now = replace(IDLE, banks={1: bank}, lateness=(7, 0, 1))
+        gate.now = replace(IDLE, dropped=7, lateness=(7, 0, 1))
         gate.failing = True
         third = gauges.read()
-        assert (third.dropped, third.late, third.leases) == (3, (2, 0, 0), 2)
+        assert (third.dropped, third.late, third.leases) == (4, (2, 0, 0), 2)
         assert "cannot be read" in str(third.errors)
         assert gauges.read().leases == 2, "they are counted anew"
 

@@ -103,9 +103,9 @@ def test_errors_of_a_minute_stop_it_once_they_are_more_than_tolerated() -> None:
 
 def test_errors_are_neither_lost_nor_counted_twice_over_what_cannot_be_read() -> None:
     away = Unknown("away")
-    watch, _ = after([measured(0), *(measured(n, errors=away) for n in range(1, 4))])
+    watch, _ = after([measured(0, dropped=99), *(measured(n, errors=away, dropped=4) for n in range(1, 4))])
     watch, seen = look(watch, RULES, measured(4, errors=Errors("run", 15)))
-    assert of(seen, What.GATE_ERRORS).value == 2.0, "8 in 4 minutes"
+    assert of(seen, What.GATE_ERRORS).value == 5.0, "8 and 12 dropped, in 4 minutes; 99 were from before"
     _, seen = look(watch, RULES, measured(5, errors=Errors("run", 15)))
     assert of(seen, What.GATE_ERRORS).value == 0.0
     _, seen = look(watch, RULES, measured(5, errors=Errors("another", 3)))

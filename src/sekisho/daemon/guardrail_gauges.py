@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from sekisho.api.problems import RefusalError
@@ -64,7 +64,7 @@ class Gauges:
     ) -> None:
         self._gate, self._boot, self._interfaces, self._taken = gate, boot, interfaces, taken
         # Hold and sources count from the daemon's start, as this does.
-        self._drops: Mapping[int, int] = {}
+        self._drops = 0
         self._late: tuple[int, ...] = ()
         self._leases = 0
 
@@ -84,10 +84,9 @@ class Gauges:
         return Errors(run, totals.lines_full + totals.slots_full)
 
     def _dropped(self, hold: HoldState) -> int:
-        """Count held packets for which there was no room; a bank that is gone takes its count with it."""
-        before = self._drops
-        self._drops = {number: bank.full_drops + bank.user_drops for number, bank in hold.banks.items()}
-        return sum(max(0, now - before.get(number, 0)) for number, now in self._drops.items())
+        """Count held packets for which there was no room, of banks that are gone too."""
+        before, self._drops = self._drops, hold.dropped
+        return hold.dropped - before
 
     def _astray(self) -> tuple[str, ...] | Unknown:
         try:

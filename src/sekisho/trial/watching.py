@@ -90,6 +90,7 @@ class Watch:
     `resumption`: the number of the event that resumed it, 0: none did. `watched`: by the clock that nobody
     sets. `complaint`: the number of the last that was counted. `day`: the last whose difference was asked
     for. `errors_at`, `silence`: as `watched`; when errors were read last, and how long no lease has come.
+    `dropped`: what was not judged yet.
     """
 
     since: datetime
@@ -105,6 +106,7 @@ class Watch:
     bypass: Above = field(default_factory=Above)
     errors: Errors | None = None
     errors_at: timedelta = timedelta()
+    dropped: int = 0
     late: tuple[int, ...] = ()
     silence: timedelta = timedelta()
 
@@ -226,15 +228,19 @@ def _difference(watch: Watch, protocol: TrialProtocol, measured: Measured, laste
 
 def _errors(watch: Watch, protocol: TrialProtocol, measured: Measured, lasted: timedelta) -> _Judged:
     bound, now, before = float(protocol.guardrails.gate_errors), measured.errors, watch.errors
+    # At the first look it is from before, as what the counters show then.
+    dropped = 0 if measured.resting or before is None else watch.dropped + measured.dropped
+    watch = replace(watch, dropped=dropped)
     if isinstance(now, Unknown):
         return watch, Seen(What.GATE_ERRORS, None, bound, now.why)
     lasted = watch.watched - watch.errors_at
     watch = replace(watch, errors=now, errors_at=watch.watched)
     if measured.resting or before is None:
         return watch, Seen(What.GATE_ERRORS, None, bound, _resting(measured) or "it is counted from now on")
+    watch = replace(watch, dropped=0)
     # Counters that began anew, or were cleared, show what was counted since.
     is_same = now.run == before.run and now.times >= before.times
-    count = measured.dropped + now.times - (before.times if is_same else 0)
+    count = dropped + now.times - (before.times if is_same else 0)
     value = count / max(1.0, lasted / _MINUTE)
     _, breach = check_hard(HardStop(What.GATE_ERRORS, bound), Above(), value, measured.at)
     return watch, Seen(What.GATE_ERRORS, value, bound, breach=breach)
