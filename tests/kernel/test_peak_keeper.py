@@ -12,6 +12,7 @@ import pytest
 
 from sekisho.api.problems import RefusalError
 from sekisho.daemon.peak_keeper import PeakKeeper
+from sekisho.gate import GateError
 from sekisho.gate.peaks import KernelPeaks
 from sekisho.measure.peaks import is_whole
 from sekisho.model import Peaks
@@ -153,6 +154,24 @@ def test_a_daemon_killed_before_or_after_any_step_loses_and_repeats_nothing(
     assert site.lines() == [1]
     site.later(hours=1)
     assert site.lines() == [1, 0]
+
+
+def test_a_fold_that_fails_in_the_middle_makes_no_hour_of_a_part(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: KernelPeaks) -> bool:
+        raise GateError("the kernel has no room")
+
+    site.session()
+    site.end_sessions()
+    with monkeypatch.context() as failing:
+        failing.setattr(KernelPeaks, "fold", fail)
+        for later in (HOUR, timedelta(seconds=1)):
+            with pytest.raises(GateError):
+                site.later(seconds=later.total_seconds())
+        assert site.stored() == []
+    site.later(seconds=1)
+    assert site.lines() == [1]
 
 
 def test_a_store_that_is_away_is_waited_for_until_the_next_turn(site: Site) -> None:

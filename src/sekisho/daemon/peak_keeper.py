@@ -45,6 +45,7 @@ class PeakKeeper:
     ) -> None:
         self._gate, self._name, self._store, self._utc = gate, name, store, utc
         self._attempts = Attempts()
+        self._is_folded = False  # what a turn has left, a former daemon's too
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peaks")
 
@@ -65,19 +66,19 @@ class PeakKeeper:
 
     def begin(self) -> None:
         """Fold what was left. Raises GateError, StoreError."""
-        with suppress(RefusalError):
-            with self._gate.peaks() as peaks:
-                peaks.begin(self._utc())
-            self._fold()
+        with suppress(RefusalError), self._gate.peaks() as peaks:
+            peaks.begin(self._utc())
         self.tick()
 
     def tick(self) -> None:
         """Turn if it is time, and store what is folded. Raises GateError, StoreError."""
         with suppress(RefusalError):  # `gate down` has ended the keeper and ends us next
+            self._fold()
             try:
                 self._store_folded()
             finally:
                 self._turn_if_due()
+            self._fold()
             self._store_folded()
 
     def _turn_if_due(self) -> None:
@@ -89,14 +90,14 @@ class PeakKeeper:
             if peaks.folded() is not None:
                 log.warning("the store was away for an hour: how many sessions lines had then is not known")
             peaks.forget()
+            self._is_folded = False
             peaks.turn(now)
-        self._fold()
 
     def _fold(self) -> None:
-        is_left = True
-        while is_left:  # others may have the gate in between
+        """Fold all that is left: a part would be stored as the whole, and the rest a turn later."""
+        while not self._is_folded:  # others may have the gate in between
             with self._gate.peaks() as peaks:
-                is_left = peaks.fold()
+                self._is_folded = not peaks.fold()
 
     def _store_folded(self) -> None:
         with self._gate.peaks() as peaks:
