@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -273,6 +274,17 @@ def test_a_forward_of_several_has_an_incident_for_each() -> None:
     part = b"--f\nContent-Type: message/rfc822\n\n" + FACTS.message
     data = b"From: a@b.example\nContent-Type: multipart/mixed; boundary=f\n\n" + part * 3 + b"--f--\n"
     assert len(read(data).incidents) == 3
+
+
+@pytest.mark.parametrize(
+    "form", [letters.arf, letters.x_arf, letters.spamcop, letters.hotmail, letters.anonymised]
+)
+def test_a_forward_of_a_report_accuses_nobody(form: Callable[[Facts, random.Random], bytes]) -> None:
+    """The hops of what is enclosed are those of the report, not of the spam."""
+    report = f"Received: {HOP}\n".encode() + form(FACTS, random.Random(1))
+    head = b"From: a@b.example\nContent-Type: multipart/mixed; boundary=f\n\n"
+    data = head + b"--f\nContent-Type: message/rfc822\n\n" + report + b"\n--f--\n"
+    assert refused(data).why is Why.REPORT_WITHIN
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sekisho.desk.header import end_of_header, lenient, with_newlines, without_envelope
 from sekisho.desk.limits import Limits
-from sekisho.desk.mime import ENCLOSED, Mail
+from sekisho.desk.mime import ENCLOSED, Mail, Part
 from sekisho.desk.received import hop
 from sekisho.desk.report import Hop
 from sekisho.desk.words import message_id
@@ -37,7 +37,11 @@ def read(data: bytes, limits: Limits) -> Enclosed:
     return Enclosed(hops, is_cut, message_id(header.get(b"message-id")))
 
 
+def enclosed_parts(mail: Mail) -> list[Part]:
+    """Return the parts of a mail that are messages, or headers of such."""
+    return [part for part in mail.parts if part.kind in ENCLOSED]
+
+
 def attached(mail: Mail, limits: Limits) -> list[Enclosed]:
     """Return the messages that are attached to a mail, or whose headers are."""
-    parts = [part for part in mail.parts if part.kind in ENCLOSED]
-    return [read(mail.content(part, limits.header_bytes), limits) for part in parts]
+    return [read(mail.content(part, limits.header_bytes), limits) for part in enclosed_parts(mail)]

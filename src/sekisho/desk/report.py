@@ -145,6 +145,7 @@ class Why(StrEnum):
     MALFORMED = "malformed"
     UNKNOWN_FORMAT = "unknown-format"
     UNKNOWN_TYPE = "unknown-type"
+    REPORT_WITHIN = "report-within"
     NO_SOURCE = "no-source"
     BAD_ADDRESS = "bad-address"
     BAD_TIME = "bad-time"
