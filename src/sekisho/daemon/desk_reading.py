@@ -123,8 +123,8 @@ def _write_incident(
         writing.transaction.add_incident(replace(kept, weight=Weight.TOO_MANY, folded=key))
         return None
     weight = _weight(writing)
-    if weight not in _COUNT:
-        writing.transaction.add_incident(replace(kept, weight=weight, folded=key))
+    if weight not in _COUNT:  # without the key: the same may come again, and then count
+        writing.transaction.add_incident(replace(kept, weight=weight))
         return None
     case = case_for(writing.transaction, writing.desk, outcome.line, network, writing.now)
     writing.transaction.add_incident(replace(kept, weight=weight, case=case.number, folded=key))
