@@ -114,10 +114,10 @@ static long fold_peak(void *side, const __u64 *number, struct peak *peak, void *
 	__u32 index = peak->class * MAX_ARMS + peak->arm;
 	struct folded_peaks *sums = bpf_map_lookup_elem(&folded_peaks, &index);
 
-	if (sums) {
+	if (sums && peak->sessions) { /* 0: a line whose cap is 0, which cannot but meet it */
 		__u32 bucket = concurrency_bucket(peak->sessions);
 
-		if (peak->sessions && bucket < CONCURRENCY_BUCKETS) /* 0: a line whose cap is 0 */
+		if (bucket < CONCURRENCY_BUCKETS)
 			sums->lines[bucket]++;
 		sums->met_cap += peak->met_cap;
 	}

@@ -113,7 +113,7 @@ class Reference:
             if peak.sessions:
                 bucket = abi.concurrency_bucket(peak.sessions)
                 self.folded[peak.class_name, peak.arm, f"lines[{bucket}]"] += 1
-            self.folded[peak.class_name, peak.arm, "met_cap"] += peak.met_cap
+                self.folded[peak.class_name, peak.arm, "met_cap"] += peak.met_cap
             open_now = self.sessions.get(line, 0)
             if open_now:
                 self._note_peak(line, Peak(open_now, False, peak.class_name, peak.arm))
