@@ -56,6 +56,8 @@ def _memory_rows(empty: dict[str, int], full: dict[str, int]) -> Iterator[Row]:
     known = sum(_per_entry(full[name], empty[name]) for name in ("addresses", "known"))
     yield Row("kernel memory: a known line with one address", known, "bytes")
     yield Row("kernel memory: a line with sessions", empty["lines"] / LINES, "bytes")
+    peaks = empty["peaks_even"] + empty["peaks_odd"]
+    yield Row("kernel memory: room for the peaks of an hour, a line with sessions", peaks / LINES, "bytes")
     yield Row("kernel memory: a slot", empty["slots"] / SLOTS, "bytes")
     yield Row("kernel memory: all tables, 1,000,000 known lines", sum(full.values()) / 2**20, "MiB")
 

@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import sekisho.gate
-from sekisho.gate import bpf, libbpf, tables
-from sekisho.gate.kernel import KernelGate
+from sekisho.gate import Tables, bpf, libbpf, tables
+from sekisho.gate.kernel import GateSpec, KernelGate, load
 from sekisho.model import Wanted
 
 BUILD: Final = Path(__file__).parent.parent / "build" / "bench"
-GATE_OBJECT: Final = Path(sekisho.gate.__file__).with_name("gate.bpf.o")
 HELPERS: Final = BUILD / "helpers.bpf.o"
 
 _SOURCE: Final = Path(__file__).with_name("helpers.bpf.c")
@@ -53,15 +51,15 @@ def gate(
     programs: frozenset[str], *, lines: int, slots: int, known: int
 ) -> Iterator[tuple[libbpf.Loaded, KernelGate]]:
     """Load some of the gate's programs with tables of these sizes."""
-    sizes = {"lines": lines, "slots": slots, "known": known, "addresses": known}
-    loaded = libbpf.load(GATE_OBJECT, pin_dir=None, sizes=sizes, programs=programs)
+    spec = GateSpec("bench", (), (), lines, slots, known, addresses=known)
+    loaded = load(spec, programs, pin_dir=None)
     try:
         yield loaded, KernelGate(loaded)
     finally:
         loaded.close()
 
 
-def install(gate: KernelGate, wanted: Wanted) -> sekisho.gate.Tables:
+def install(gate: KernelGate, wanted: Wanted) -> Tables:
     """Write what is wanted into an empty gate, and return the tables."""
     encoded = tables.encode(wanted, tables.EMPTY, hold_by_queue=True, learning_until_ns=0)
     gate.apply(tables.diff(tables.EMPTY, encoded))

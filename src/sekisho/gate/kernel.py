@@ -219,15 +219,21 @@ def read_pinned(name: str, pin_root: str = PIN_ROOT) -> tuple[Tables, Counters]:
         return tables, read_counters(maps)
 
 
+def load(spec: GateSpec, programs: Iterable[str], pin_dir: str | None) -> libbpf.Loaded:
+    """Load programs of the gate and those of user space, with the spec's sizes of tables.
+
+    Raises as `libbpf.load`.
+    """
+    sizes = {"lines": spec.lines, "slots": spec.slots, "known": spec.known, "addresses": spec.addresses}
+    sizes |= dict.fromkeys(("peaks_even", "peaks_odd"), PEAKS_PER_LINE * spec.lines)
+    return libbpf.load(_OBJECT, pin_dir=pin_dir, sizes=sizes, programs={*programs, *_OF_USER_SPACE})
+
+
 def _open(spec: GateSpec, interfaces: Mapping[links.Interface, str], pin_dir: Path) -> KernelGate:
     pin_dir.mkdir(parents=True, exist_ok=True)
     _refuse_other_layout(pin_dir)
-    sizes = {"lines": spec.lines, "slots": spec.slots, "known": spec.known, "addresses": spec.addresses}
-    sizes |= dict.fromkeys(("peaks_even", "peaks_odd"), PEAKS_PER_LINE * spec.lines)
     programs = {i: f"{role}_{'eth' if i.has_ethernet_header else 'ip'}" for i, role in interfaces.items()}
-    loaded = libbpf.load(
-        _OBJECT, pin_dir=str(pin_dir), sizes=sizes, programs={*programs.values(), *_OF_USER_SPACE}
-    )
+    loaded = load(spec, programs.values(), str(pin_dir))
     try:
         by_tcx = links.has_tcx()
         for interface, program in programs.items():
