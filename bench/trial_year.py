@@ -96,7 +96,7 @@ def fill(config: Config, gates: int) -> None:
             }
             connection.execute(insert(counted_series).values(series))
             hours = list(_hours(plan, number))
-            peaks = [_peaks(series["gate"], hour["begin"], hour["admitted"]) for hour in hours]
+            peaks = [_peaks(series["gate"], hour) for hour in hours]
             for table, written in ((counted_hour, hours), (peak_span, peaks)):
                 for first in range(0, len(written), _AT_ONCE):
                     connection.execute(insert(table), written[first : first + _AT_ONCE])
@@ -141,11 +141,11 @@ def _hour(block: Block, begin: datetime, number: int, random: Random) -> dict[st
     return {**dict.fromkeys(SUMS, 0), **counted, **place, **what, **rest}
 
 
-def _peaks(gate: str, begin: int, sessions: int) -> dict[str, Any]:
-    """Return lines of which every other one has twice as many sessions at once."""
-    lines = tuple(sessions >> (peak + 2) for peak in range(8))
-    spans = {"begin": begin, "end": begin + _HOUR // timedelta(microseconds=1)}
-    counted = {"met_cap": 0, "active": sum(lines), "lines": pack_histogram(lines)}
+def _peaks(gate: str, hour: dict[str, Any]) -> dict[str, Any]:
+    """Return lines of which every other one has twice as many sessions at once; some meet the cap."""
+    lines = tuple(hour["admitted"] >> (peak + 2) for peak in range(8))
+    spans = {"begin": hour["begin"], "end": hour["begin"] + _HOUR // timedelta(microseconds=1)}
+    counted = {"met_cap": hour["refused"] >> 2, "active": sum(lines), "lines": pack_histogram(lines)}
     return {**spans, **counted, "arm_number": 0, "gate": gate, "class_name": "dynamic"}
 
 

@@ -48,6 +48,18 @@ def test_another_relief_takes_the_place_of_the_one_before(store: Store) -> None:
         assert transaction.relief(1, at(3)) == RELIEF
 
 
+def test_lines_that_were_released_in_a_span_are_counted_once(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.add_relief(RELIEF._replace(until=at(4)))
+        transaction.add_relief(RELIEF._replace(since=at(6), until=at(8)))
+        transaction.add_relief(RELIEF._replace(line=2, since=at(5)))
+        assert transaction.end_relief(2, at(7), "desk")
+    with store.reading() as transaction:
+        spans = ((0, 10), (4, 5), (4, 5.001), (5, 6.001), (7, 20), (8, 20), (-5, 0))
+        counts = [transaction.released_in(at(begin), at(end)) for begin, end in spans]
+        assert counts == [2, 0, 1, 2, 1, 0, 0]
+
+
 def test_an_order_to_keep_evidence_stands_until_it_is_withdrawn(store: Store) -> None:
     with store.transaction() as transaction:
         transaction.hold_evidence(HOLD)

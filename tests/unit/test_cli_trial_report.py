@@ -6,10 +6,8 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +21,11 @@ from sekisho.cli import report as command
 from sekisho.config.trial_plan import plan_of
 from sekisho.daemon.actors import actor_name
 from sekisho.measure.equipment import EquipmentCounts
+from sekisho.measure.line_hours import statistic
 from sekisho.measure.readings import EquipmentRow, Timing, held_by
-from sekisho.measure.trial_facts import STATISTIC, Behind, Of
-from sekisho.measure.windows import Window
 from sekisho.store import StoreError, open_store
 from sekisho.trial.guardrails import What
 from sekisho.trial.plan import schedule
-from sekisho.trial.protocol import Outcome
 from sekisho.trial.watching import Point
 
 DAYS = 14
@@ -68,8 +64,9 @@ def test_it_speaks_japanese(filled: Path) -> None:
     assert "実証実験「year」の報告" in told(filled, "--lang", "ja").stdout
 
 
-def test_nothing_is_changed_in_the_store(filled: Path) -> None:
+def test_asked_again_nothing_is_changed_in_the_store(filled: Path) -> None:
     store = filled.parent / "year.db"
+    assert told(filled).exit_code == 0  # what it shows of counts is recorded
     before = store.read_bytes()
     assert told(filled).exit_code == 0
     assert store.read_bytes() == before
@@ -137,33 +134,23 @@ def shown(file: Path, to: Path) -> dict[str, Any]:
     return found
 
 
-def test_counts_are_recorded_before_they_are_shown_and_stay(
-    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As if it were known how many lines there are, and that none has much."""
-
-    def behind(weeks: Sequence[Window], _: object) -> dict[Of, Behind]:
-        places = product((one.begin for one in weeks), ("dynamic",), (Outcome.ADMITTED, Outcome.REFUSED))
-        return {Of(*place): Behind(100, 1) for place in places}
-
+def test_counts_are_recorded_before_they_are_shown_and_stay(filled: Path, tmp_path: Path) -> None:
     file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
     shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
     file.write_text(trial_year.text_of(DAYS, url))
-    unknown = shown(file, tmp_path / "r.json")
-    assert (unknown["cells"], unknown["because"]) == ([], "largest-not-known")
-    with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
-        database.execute("DELETE FROM peak_span")
-    unknown = shown(file, tmp_path / "r.json")
-    assert (unknown["cells"], unknown["because"]) == ([], "lines-not-known")
-    monkeypatch.setattr(report_counts, "lines_behind", behind)
     first = shown(file, tmp_path / "r.json")
-    assert any(one["count"] for one in first["cells"])
-    monkeypatch.undo()
+    assert any(one["count"] for one in first["cells"] if one["cap"] == "met")
+    harm = json.loads((tmp_path / "r.json").read_text())["harm"][0]
+    assert 0 < harm["met_cap_percent"] < harm["met_cap_lines"] < 2 * 30
     assert shown(file, tmp_path / "r.json") == first
+    with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
+        database.execute("UPDATE peak_span SET met_cap = met_cap + 1")
+    later = shown(file, tmp_path / "r.json")
+    assert (later["cells"], later["differing"]) == (first["cells"], 2)
     store = open_store(url)
     with store.reading() as transaction:
         tables = transaction.released(
-            STATISTIC, datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+            statistic("dynamic"), datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
         )
     store.close()
     assert len(tables) == len({one["begin"] for one in first["cells"]})
@@ -173,16 +160,20 @@ def test_counts_are_recorded_before_they_are_shown_and_stay(
 def test_what_cannot_be_recorded_is_not_shown(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def behind(weeks: Sequence[Window], _: object) -> dict[Of, Behind]:
-        return {Of(one.begin, "dynamic", Outcome.ADMITTED): Behind(100, 1) for one in weeks}
-
     def fail(url: str) -> None:
         raise StoreError(f"{url}: it may only be read")
 
-    monkeypatch.setattr(report_counts, "lines_behind", behind)
+    file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
+    shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
+    file.write_text(trial_year.text_of(DAYS, url))
+    with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
+        database.execute("DELETE FROM released_table")
+        database.execute("DELETE FROM released_cell")
     monkeypatch.setattr(report_counts, "open_store", fail)
-    found = shown(filled, tmp_path / "r.json")
+    found = shown(file, tmp_path / "r.json")
     assert (found["cells"], found["because"]) == ([], "not-recorded")
+    harm = json.loads((tmp_path / "r.json").read_text())["harm"][0]
+    assert harm["met_cap_lines"] == {"not_known": "not-recorded"}
 
 
 def test_the_load_on_the_equipment_is_read_from_the_store(filled: Path, tmp_path: Path) -> None:

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.measure.cells import Ledger
+from sekisho.measure.coverage import coverage
 from sekisho.measure.equipment import EquipmentCounts
 from sekisho.measure.equipment_compared import PLACES, compared
 from sekisho.measure.readings import VARIOUS, EquipmentRow, Held, Timing, held_by
-from sekisho.measure.trial_facts import coverage, harm, published
 from sekisho.measure.trial_hours import TrialHours
 from sekisho.model import Mode
 from sekisho.pages.report import report_sections
@@ -26,7 +25,7 @@ from sekisho.trial.plan import holds
 from sekisho.trial.protocol import OF_EQUIPMENT, USUAL, Outcome, TrialProtocol
 from sekisho.trial.registration import Version, register
 from sekisho.trial.report import Facts, make_report
-from sekisho.trial.report_values import Because, Compared, NotKnown, Report
+from sekisho.trial.report_values import Because, Compared, Complaints, NotKnown, Published, Report
 from sekisho.trial.report_written import written_report
 from sekisho.trial.series import Series
 from tests.unit.planning import DAY, HOUR, START
@@ -142,9 +141,10 @@ def reported(outcomes: tuple[Outcome, ...], rows: Sequence[EquipmentRow]) -> Rep
             program="1",
             policy="ab",
             coverage=coverage(PLAN, of_sessions, ("tokyo",), (), END),
-            harm=harm(PLAN, of_sessions, {}),
+            harm=(),
             reliefs_at_least=0,
-            published=published(PLAN, of_sessions, {}, Ledger(), END)[0],
+            complaints=Complaints(0, 0.0),
+            published=Published((), 0, 0),
             equipment=compared(PLAN, sums),
         ),
         counted,

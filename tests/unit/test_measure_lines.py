@@ -1,23 +1,33 @@
-"""Lines behind counts, and lines that a cap would meet: of histograms that name no line."""
+"""Lines that met their cap, and lines that a cap would meet: of sums that name no line."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, concurrency_bucket
-from sekisho.measure.lines_behind import lines_behind, most_behind
-from sekisho.measure.lines_met import met_by_cap, unlimited_by
+from sekisho.measure.cells import Cell, Ledger
+from sekisho.measure.line_hours import (
+    LEAST_HOURS,
+    LineHours,
+    Of,
+    line_hours,
+    met_cap,
+    publish_weeks,
+    together,
+    whole_weeks,
+)
+from sekisho.measure.lines_met import held_throughout, met_by_cap
 from sekisho.measure.peaks import busiest
-from sekisho.measure.trial_facts import Behind, Of, whole_weeks
 from sekisho.model import Active, ClassPeaks, Limit, Mode, Peaks
 from sekisho.trial.plan import Phase, Plan, holds
-from sekisho.trial.protocol import Outcome
-from sekisho.trial.report_values import Because, NotKnown
+from sekisho.trial.report_values import Because, MetCap, NotKnown, Published
 from tests.unit.planning import DAY, HOUR, ON, START, span, switchback
 
 OWN = Limit(Mode.OBSERVE, 5, 1_000)
@@ -25,8 +35,11 @@ WEEKS = span(0 * DAY, 28 * DAY)
 DRAWN = replace(switchback(WEEKS), on=(("dynamic", ON),))
 PLAN = Plan("spring", WEEKS, "Asia/Tokyo", (("dynamic", OWN),), switchback=DRAWN)
 MANY = [size for size in (1, 2, 4, 8, 12, 30, 80) for _ in range(12)]  # of every bin
-UNLIMITED = unlimited_by(PLAN, "dynamic")
-OFF_HOURS = [at for at in (START + hour * HOUR for hour in range(28 * 24)) if UNLIMITED(at)]
+UNLIMITED, LIMITED = (held_throughout(PLAN, "dynamic", mode) for mode in (Mode.OBSERVE, Mode.ENFORCE))
+HOURS = [START + hour * HOUR for hour in range(28 * 24)]
+OFF_HOURS, ON_HOURS = ([at for at in HOURS if tells(at)] for tells in (UNLIMITED, LIMITED))
+ALL_WEEKS = whole_weeks(PLAN, WEEKS.end)
+ZONE = ZoneInfo("Asia/Tokyo")
 
 
 def peaks(begin_hours: float, lines: list[int], name: str = "dynamic", arm: int = 0, met: int = 0) -> Peaks:
@@ -57,29 +70,133 @@ def at_hour(moment_index: int) -> float:
     return (OFF_HOURS[moment_index] - START) / HOUR
 
 
-def test_the_lines_behind_a_week_are_those_of_its_busiest_hour_at_one_gate() -> None:
-    weeks = whole_weeks(PLAN, WEEKS.end)
-    both_arms = peaks(5, [1] * 4)
-    both_arms = replace(both_arms, classes={**both_arms.classes, ("dynamic", 1): ClassPeaks((7,), 2)})
-    spans = [peaks(3, [1, 2, 30], met=1), both_arms, peaks(5, [1] * 9), peaks(7 * 24 + 1, [1])]
-    found = lines_behind(weeks, active(spans))
-    assert found == {
-        Of(START, "dynamic", Outcome.ADMITTED): Behind(11, None),
-        Of(START, "dynamic", Outcome.REFUSED): Behind(2, None),
-        Of(START + 7 * DAY, "dynamic", Outcome.ADMITTED): Behind(1, None),
-        Of(START + 7 * DAY, "dynamic", Outcome.REFUSED): Behind(0, None),
+def limited_hour(number: int, lines: int, met: int) -> Active:
+    """What the store tells of one of the hours with a limit."""
+    return Active(ON_HOURS[number], ON_HOURS[number] + HOUR, "dynamic", lines, met)
+
+
+def weekly(*gates: list[Active]) -> dict[Of, LineHours]:
+    found: dict[Of, LineHours] = {}
+    for spans in gates:
+        found = together(found, line_hours(ALL_WEEKS, spans, {"dynamic": LIMITED}))
+    return found
+
+
+def shown(counted: dict[Of, LineHours], before: Ledger | None = None) -> tuple[Published, Ledger]:
+    return publish_weeks(counted, ALL_WEEKS, ["dynamic"], before or Ledger(), ZONE)
+
+
+IN_WEEK = sum(at < START + 7 * DAY for at in ON_HOURS)  # hours with a limit in the first week
+
+
+def test_the_lines_of_a_weeks_hours_with_a_limit_are_added_up() -> None:
+    spans = [limited_hour(0, 90, 30), limited_hour(1, 70, 0), limited_hour(IN_WEEK, 5, 5)]
+    free = Active(OFF_HOURS[0], OFF_HOURS[0] + HOUR, "dynamic", 400, 0)
+    other = limited_hour(2, 40, 4)._replace(class_name="fixed")
+    assert weekly([*spans, free, other]) == {
+        Of(START, "dynamic"): LineHours(Cell(30, 30, 1), Cell(70, 130, 2), frozenset(ON_HOURS[:2])),
+        Of(START + 7 * DAY, "dynamic"): LineHours(
+            Cell(5, 5, 1), Cell(0, 0, 0), frozenset([ON_HOURS[IN_WEEK]])
+        ),
     }
 
 
-def test_of_two_gates_the_lines_of_one_are_certain() -> None:
-    here, there = Of(START, "dynamic", Outcome.ADMITTED), Of(START, "fixed", Outcome.ADMITTED)
-    found = most_behind({here: Behind(3, None)}, {here: Behind(7, None), there: Behind(1, None)})
-    assert found == {here: Behind(7, None), there: Behind(1, None)}
+def test_of_two_gates_the_lines_of_one_are_certain_and_each_may_have_the_same_line() -> None:
+    here, there = [limited_hour(0, 90, 30)], [limited_hour(0, 20, 12), limited_hour(1, 20, 0)]
+    found = weekly(here, there)[Of(START, "dynamic")]
+    assert found == LineHours(Cell(30, 42, 2), Cell(60, 88, 3), frozenset(ON_HOURS[:2]))
+    assert weekly(here, there) == weekly(there, here)
 
 
-@pytest.mark.parametrize("begin", [-0.5, 28 * 24, 7 * 24 - 0.5])
-def test_what_reaches_out_of_a_week_is_of_none(begin: float) -> None:
-    assert lines_behind(whole_weeks(PLAN, WEEKS.end), active([peaks(begin, [1])])) == {}
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        (timedelta(0), HOUR / 2),
+        (timedelta(minutes=1), HOUR),
+        (-HOUR, timedelta(0)),
+        (28 * DAY, 28 * DAY + HOUR),
+    ],
+)
+def test_a_part_of_an_hour_and_what_is_of_no_week_is_left_out(since: timedelta, until: timedelta) -> None:
+    first = next(at for at in ON_HOURS if at - HOUR not in ON_HOURS)
+    assert weekly([Active(first + since, first + until, "dynamic", 90, 30)]) == {}
+
+
+def test_an_hour_with_a_boundary_is_neither_limited_nor_unlimited() -> None:
+    phase = Phase(span(0 * DAY, DAY + HOUR / 2), (("dynamic", OWN),))
+    plan = Plan("spring", WEEKS, "Asia/Tokyo", (("dynamic", ON),), (phase,))
+    tells = [held_throughout(plan, "dynamic", mode) for mode in Mode]
+    assert [at for at in HOURS if not any(one(at) for one in tells)] == [START + DAY]
+
+
+def many(met: list[int], lines: int = 200) -> dict[Of, LineHours]:
+    """So many lines meet their cap in the hours of the first week."""
+    return weekly([limited_hour(number, lines, one) for number, one in enumerate(met)])
+
+
+def test_what_is_shown_is_the_truth_and_tells_the_mean_hour() -> None:
+    counted = many([20, 40] * (LEAST_HOURS // 2))
+    found, _ = shown(counted)
+    assert [(one.cap, one.count) for one in found.cells] == [
+        ("met", 30 * LEAST_HOURS),
+        ("within", 170 * LEAST_HOURS),
+        (None, 200 * LEAST_HOURS),
+    ]
+    assert met_cap("dynamic", found, counted) == MetCap(30.0, 15.0)
+    assert met_cap("fixed", found, counted) == MetCap(*[NotKnown(Because.NOT_COUNTED)] * 2)
+
+
+@pytest.mark.parametrize(
+    "met",
+    [
+        [9] * IN_WEEK,  # few lines for certain
+        [0] * IN_WEEK,  # none
+        [10] + [1] * (IN_WEEK - 1),  # one line may have most of it
+        [40] * (LEAST_HOURS - 1),  # few hours
+    ],
+)
+def test_what_may_be_of_few_lines_is_suppressed(met: list[int]) -> None:
+    counted = many(met)
+    found, _ = shown(counted)
+    assert found.suppressed >= 2  # what would give it away too
+    assert {one.count for one in found.cells if one.cap == "met"} == {None}
+    assert met_cap("dynamic", found, counted) == MetCap(*[NotKnown(Because.SUPPRESSED)] * 2)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 30)), min_size=1, max_size=30), st.data())
+def test_no_line_has_more_than_was_judged(hours: list[tuple[int, int]], data: st.DataObject) -> None:
+    """Whoever the lines were: the bound is over what any of them has, and as many are there at least."""
+    lines = [data.draw(st.permutations(range(60)), label="who") for _ in hours]
+    spans = [limited_hour(number, met + within, met) for number, (met, within) in enumerate(hours)]
+    counted = weekly(spans)[Of(START, "dynamic")]
+    for cell, chosen in (
+        (counted.met, [who[:met] for who, (met, _) in zip(lines, hours, strict=True)]),
+        (counted.within, [who[met : met + within] for who, (met, within) in zip(lines, hours, strict=True)]),
+    ):
+        has = Counter(line for some in chosen for line in some)
+        assert cell.value == has.total()
+        assert (cell.largest or 0) >= max(has.values(), default=0)
+        assert cell.lines <= len(has)
+
+
+def test_what_was_published_stays_whatever_is_counted_later() -> None:
+    counted = many([20, 40] * (LEAST_HOURS // 2))
+    first, ledger = shown(counted)
+    for later, differing in (
+        (counted, 0),
+        ({}, 1),
+        (many([20, 41] * (LEAST_HOURS // 2)), 1),
+        (many([2] * 30), 1),
+    ):
+        found, after = shown(later, ledger)
+        assert (found.cells, found.suppressed, after) == (first.cells, first.suppressed, ledger)
+        assert found.differing == differing
+
+
+def test_without_an_hour_with_a_limit_there_is_nothing_to_show() -> None:
+    found, ledger = shown({})
+    assert (found.cells, found.because, ledger) == ((), Because.NOT_COUNTED, Ledger())
 
 
 def test_an_hour_is_unlimited_where_the_plan_observes_all_of_it() -> None:
@@ -89,16 +206,19 @@ def test_an_hour_is_unlimited_where_the_plan_observes_all_of_it() -> None:
             block = holds(PLAN, moment).get("dynamic")
             assert block is None or block.limit.mode is Mode.OBSERVE
     enforced = replace(PLAN, own=(("dynamic", ON),))
-    assert all(holds(enforced, at) for at in OFF_HOURS if unlimited_by(enforced, "dynamic")(at))
+    assert all(
+        holds(enforced, at) for at in OFF_HOURS if held_throughout(enforced, "dynamic", Mode.OBSERVE)(at)
+    )
     phase = Phase(span(0 * DAY, 1 * DAY), (("dynamic", OWN),))
     outside = Plan("spring", WEEKS, "Asia/Tokyo", (("dynamic", ON),), (phase,))
-    assert unlimited_by(outside, "dynamic")(START)
-    assert not unlimited_by(outside, "dynamic")(START + DAY)
-    assert not unlimited_by(outside, "dynamic")(START + DAY - HOUR / 2)
+    is_unlimited = held_throughout(outside, "dynamic", Mode.OBSERVE)
+    assert is_unlimited(START)
+    assert not is_unlimited(START + DAY)
+    assert not is_unlimited(START + DAY - HOUR / 2)
 
 
 def met(cap: int, *gates: list[Peaks], plan: Plan = PLAN) -> int | NotKnown:
-    is_unlimited = unlimited_by(plan, "dynamic")
+    is_unlimited = held_throughout(plan, "dynamic", Mode.OBSERVE)
     hours = []
     for spans in gates:
         hour = busiest(active(spans), "dynamic", is_unlimited)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sekisho.measure.cells import Ledger
+from sekisho.measure.coverage import coverage
+from sekisho.measure.harm import complaints, harm, reliefs_at_least
 from sekisho.measure.readings import Held, Mark, Timing, Why, held_by
-from sekisho.measure.trial_facts import Behind, Of, coverage, harm, published, reliefs_at_least
 from sekisho.measure.trial_hours import TrialHours
 from sekisho.model import Limit, Mode
 from sekisho.pages.report import report_page, report_sections
@@ -29,7 +29,7 @@ from sekisho.trial.plan import Arm, Phase, Plan, Span, holds, schedule
 from sekisho.trial.protocol import Outcome, TrialProtocol
 from sekisho.trial.registration import Version, register
 from sekisho.trial.report import Facts, as_it_was, make_report
-from sekisho.trial.report_values import Because, NotKnown, Published, Report
+from sekisho.trial.report_values import Because, Compared, Complaints, MetCap, NotKnown, Published, Report
 from sekisho.trial.report_written import written_report
 from tests.unit.planning import DAY, HOUR, ON, START, span, switchback
 
@@ -76,6 +76,7 @@ def versions(plan: Plan, at: datetime) -> tuple[Version, ...]:
 
 
 BEFORE = versions(PLAN, START - DAY)
+MET = {"dynamic": MetCap(37.5, 4.2)}
 
 
 def report(
@@ -86,6 +87,7 @@ def report(
     gates: Sequence[str] = ("tokyo",),
     marks: Sequence[Mark] = (),
     now: datetime = END,
+    loads: Sequence[Compared] = (),
 ) -> Report:
     held = as_it_was(plan, events, now)
     read = TrialHours(held, list(hours(plan)) if rows is None else rows)
@@ -97,9 +99,10 @@ def report(
         program="1",
         policy="ab",
         coverage=coverage(held, read, gates, marks, now),
-        harm=harm(held, read, {"dynamic": values([ON])}),
+        harm=harm(held, read, {"dynamic": values([ON])}, MET, {"dynamic": 43}, loads),
         reliefs_at_least=reliefs_at_least(0),
-        published=published(held, read, {}, Ledger(), now)[0],
+        complaints=complaints(Span(START, START + 8 * DAY), {START.date(): 3}, 0.5),
+        published=Published((), 0, 0, Because.NOT_COUNTED),
     )
     return make_report(facts, read.series)
 
@@ -287,9 +290,33 @@ def test_the_harm_stands_there_in_numbers_or_is_said_to_be_unknown() -> None:
     (one,) = report().harm
     assert (one.caps, one.delays_ms) == ((3, 3), (2_000, 2_000))
     assert (one.over_cap_percent, one.over_cap_percent_without, one.held_percent) == (10.0, 5.0, 100.0)
-    assert one.lines_that_met_the_cap == NotKnown(Because.NOT_MEASURED)
+    assert (one.met_cap_lines, one.met_cap_percent, one.lines_the_cap_would_meet) == (37.5, 4.2, 43)
+    assert one.delay_seen_ms == NotKnown(Because.NOT_COUNTED)
     titles = [section.title for section in report_sections(report(), Language.EN)[2]]
     assert titles.index("The harm") == titles.index("The effect, by lot (experiment)") + 1
+
+
+def test_the_delay_that_ordinary_lines_saw_is_the_limits_with_what_the_hold_added() -> None:
+    def seen(late_99: float | NotKnown) -> object:
+        late = (Compared("late_p50_ms", 2.0, 0.0), Compared("late_p99_ms", late_99, 0.0))
+        return report(loads=late).harm[0].delay_seen_ms
+
+    assert seen(50.0) == (2_002, 2_050)
+    beyond = NotKnown(Because.BEYOND_THE_LAST)
+    assert seen(beyond) == beyond
+
+
+def test_without_a_delay_nothing_is_delayed() -> None:
+    none = harm(PLAN, TrialHours(PLAN, []), {"dynamic": values([replace(ON, delay_ms=0)])}, {}, {}, ())
+    assert none[0].delay_seen_ms == (0, 0)
+
+
+def test_complaints_stand_beside_those_that_were_to_be_expected() -> None:
+    assert report().complaints == Complaints(3, 4.0)
+    assert complaints(Span(START, END), {}, None) == Complaints(0, NotKnown(Because.NO_RATE))
+    harm_of_all = report_sections(report(), Language.EN)[2][2].rows
+    assert harm_of_all is not None
+    assert [row[2] for row in harm_of_all.rows[-2:]] == ["3", "4"]
 
 
 def test_phases_are_observed_and_never_have_a_p_value() -> None:
@@ -307,67 +334,6 @@ def test_phases_are_observed_and_never_have_a_p_value() -> None:
     assert "it proves no cause" in texts(found)
 
 
-def counts(behind: dict[Of, Behind]) -> Published:
-    return published(PLAN, TrialHours(PLAN, hours(PLAN)), behind, Ledger(), END)[0]
-
-
-def of_weeks(lines: int | None, share: float | None) -> dict[Of, Behind]:
-    return {
-        Of(START + week * 7 * DAY, "dynamic", outcome): Behind(
-            lines, None if share is None else round(share * 1_000)
-        )
-        for week in range(4)
-        for outcome in (Outcome.ADMITTED, Outcome.REFUSED)
-    }
-
-
-def test_no_count_is_shown_whose_lines_are_not_known() -> None:
-    for behind in ({}, of_weeks(None, None), of_weeks(None, 1)):
-        found = counts(behind)
-        assert (found.cells, found.because) == ((), Because.LINES_NOT_KNOWN)
-    found = counts(of_weeks(100, None))
-    assert (found.cells, found.because) == ((), Because.LARGEST_NOT_KNOWN)
-    first = Of(START, "dynamic", Outcome.ADMITTED)
-    some = counts({**of_weeks(None, None), first: Behind(100, 1)})
-    seen = [one for one in some.cells if one.count is not None]
-    assert {one.begin for one in seen} == {START}
-    assert "refused" not in {one.outcome for one in seen}
-
-
-def test_what_was_published_stays_whatever_is_known_and_counted_later() -> None:
-    read = TrialHours(PLAN, hours(PLAN))
-    first, ledger = published(PLAN, read, of_weeks(100, 1), Ledger(), END)
-    assert len(ledger.shapes) == 4
-    later = [replace(one, sums=(*one.sums[:2], one.sums[2] + 1, *one.sums[3:])) for one in hours(PLAN)]
-    more = TrialHours(PLAN, later)
-    for again, behind in (
-        (read, of_weeks(100, 1)),
-        (read, {}),
-        (more, of_weeks(100, 1)),
-        (more, of_weeks(3, 1)),
-    ):
-        found, after = published(PLAN, again, behind, ledger, END)
-        assert (found.cells, found.suppressed, after) == (first.cells, first.suppressed, ledger)
-        assert found.differing == (4 if again is more else 0)
-
-
-def test_a_report_in_the_middle_publishes_the_weeks_that_are_over_and_a_later_one_the_others() -> None:
-    read = TrialHours(PLAN, hours(PLAN))
-    early, ledger = published(PLAN, read, of_weeks(100, 1), Ledger(), START + 15 * DAY)
-    late, _ = published(PLAN, read, of_weeks(100, 1), ledger, END)
-    assert (len(early.cells), len(late.cells)) == (12, 24)
-    assert late.cells[:12] == early.cells
-
-
-def test_counts_pass_the_door_of_publishing() -> None:
-    assert {one.count for one in counts(of_weeks(9, 1)).cells} == {None}
-    many = counts(of_weeks(100, 1))
-    assert many.suppressed == 0
-    total = sum(one.count or 0 for one in many.cells if (one.class_name, one.outcome) == (None, None))
-    assert total == sum(row.sums[0] for row in hours(PLAN))
-    assert counts(of_weeks(100, 100)).suppressed + counts(of_weeks(100, 100)).refused > 0
-
-
 def test_few_reliefs_are_not_told_and_many_by_tens() -> None:
     assert reliefs_at_least(9) == NotKnown(Because.SUPPRESSED)
     assert [reliefs_at_least(count) for count in (10, 19, 20)] == [10, 10, 20]
@@ -383,7 +349,8 @@ def test_the_json_is_plain_and_says_why_something_is_not_known() -> None:
     found = json.loads(json.dumps(written_report(report()), allow_nan=False))
     assert found["registration"]["no_p"] is None
     assert found["span"] == {"begin": "2027-01-03T15:00:00Z", "end": "2027-01-31T15:00:00Z"}
-    assert found["harm"][0]["delay_seen_ms"] == {"not_known": "not-measured"}
+    assert found["harm"][0]["delay_seen_ms"] == {"not_known": "not-counted"}
+    assert found["complaints"] == {"entered": 3, "expected": 4.0}
     assert found["experiments"][0]["effect"]["pairs"] == 56
 
 

@@ -19,13 +19,15 @@ from rich.console import Console
 
 from sekisho.cli.common import fail
 from sekisho.cli.notice import write_page
-from sekisho.cli.report_counts import Asking, counts_of_weeks, lines_of, lines_that_met
+from sekisho.cli.report_counts import Asking, counts_of_weeks, lines_of, lines_that_would_meet
 from sekisho.cli.trial_words import Language
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.daemon.service import STATE
+from sekisho.measure.coverage import coverage, so_far
 from sekisho.measure.equipment_compared import PLACES, compared
-from sekisho.measure.trial_facts import coverage, harm, reliefs_at_least
+from sekisho.measure.harm import complaints, harm, reliefs_at_least
+from sekisho.measure.line_hours import met_cap
 from sekisho.measure.trial_hours import SUMS, CountedHour, TrialHours
 from sekisho.model import Mode
 from sekisho.pages import voice
@@ -103,6 +105,10 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     equipment = _equipment(held, protocol, transaction)
     asking = Asking(held, hours.gates(), store_url(config), transaction, now)
     lines = lines_of(asking)
+    loads = compared(held, transaction.equipment_sums(plan.span.begin, plan.span.end))
+    counts = counts_of_weeks(asking, lines.weekly)
+    met = {name: met_cap(name, counts, lines.weekly) for name, _ in plan.own}
+    past = so_far(plan, now)
     facts = Facts(
         protocol=protocol,
         versions=transaction.trial_versions(plan.name),
@@ -111,11 +117,14 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         program=version("sekisho"),
         policy=digest(config),
         coverage=coverage(held, hours, (config.gate.name,), marks, now),
-        harm=harm(held, hours, values, lines_that_met(lines, values)),
-        reliefs_at_least=reliefs_at_least(transaction.totals(now).reliefs),
-        published=counts_of_weeks(asking, hours, lines.behind),
+        harm=harm(held, hours, values, met, lines_that_would_meet(lines, values), loads),
+        reliefs_at_least=reliefs_at_least(transaction.released_in(past.begin, past.end)),
+        complaints=complaints(
+            past, transaction.complaints_by_day(plan.name), protocol.guardrails.complaints_per_day
+        ),
+        published=counts,
         comparison=_comparison(config, protocol),
-        equipment=compared(held, transaction.equipment_sums(plan.span.begin, plan.span.end)),
+        equipment=loads,
         paths={
             what: tuple((point.at, point.value, point.bound) for _, point in path)
             for what, path in transaction.guardrail_paths(plan.name).items()

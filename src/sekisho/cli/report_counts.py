@@ -5,17 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from sekisho.api.asker import Peer
 from sekisho.daemon.actors import actor_name
 from sekisho.measure.cells import Ledger
-from sekisho.measure.lines_behind import lines_behind, most_behind
-from sekisho.measure.lines_met import met_by_cap, unlimited_by
+from sekisho.measure.line_hours import (
+    LineHours,
+    Of,
+    line_hours,
+    publish_weeks,
+    statistic,
+    together,
+    whole_weeks,
+)
+from sekisho.measure.lines_met import held_throughout, met_by_cap
 from sekisho.measure.peaks import busiest
-from sekisho.measure.trial_facts import STATISTIC, Behind, Of, published, whole_weeks
-from sekisho.measure.trial_hours import TrialHours
-from sekisho.model import Peaks
+from sekisho.model import Mode, Peaks
 from sekisho.store import StoreError, Transaction, open_store
 from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan
@@ -34,40 +42,56 @@ class Asking(NamedTuple):
     transaction: Transaction
     now: datetime
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the classes that take part."""
+        return tuple(name for name, _ in self.plan.own)
+
 
 class Lines(NamedTuple):
-    """What is known of lines: those behind counts, and of each class the busiest hour of each gate."""
+    """What is known of lines: sums of weeks, and of each class each gate's busiest hour without a limit."""
 
-    behind: Mapping[Of, Behind]
+    weekly: Mapping[Of, LineHours]
     hours: Mapping[str, Sequence[Peaks]]
 
 
 def lines_of(asking: Asking) -> Lines:
     """Read how many lines each gate had, one after the other: hours of a year of many are a million."""
     span, weeks = asking.plan.span, whole_weeks(asking.plan, asking.now)
-    behind: dict[Of, Behind] = {}
-    unlimited = {name: unlimited_by(asking.plan, name) for name, _ in asking.plan.own}
+    weekly: dict[Of, LineHours] = {}
+    unlimited, limited = (
+        {name: held_throughout(asking.plan, name, mode) for name in asking.classes}
+        for mode in (Mode.OBSERVE, Mode.ENFORCE)
+    )
     hours: dict[str, list[Peaks]] = {name: [] for name in unlimited}
     for gate in asking.gates:
         spans = asking.transaction.active_lines(span.begin, min(span.end, asking.now), gate)
-        behind = most_behind(behind, lines_behind(weeks, spans))
+        weekly = together(weekly, line_hours(weeks, spans, limited))
         for name, is_unlimited in unlimited.items():
             if (hour := busiest(spans, name, is_unlimited)) is not None:
                 hours[name].append(asking.transaction.peaks_since(hour.since, gate))
-    return Lines(behind, hours)
+    return Lines(weekly, hours)
 
 
-def counts_of_weeks(asking: Asking, hours: TrialHours, behind: Mapping[Of, Behind]) -> Published:
+def counts_of_weeks(asking: Asking, weekly: Mapping[Of, LineHours]) -> Published:
     """Return the counts that may be seen; they are recorded before they are shown."""
-    span = asking.plan.span
-    before = asking.transaction.ledger(STATISTIC, span.begin, span.end)
-    found, after = published(asking.plan, hours, behind, before, asking.now)
+    before = _ledger(asking, asking.transaction)
+    weeks, zone = whole_weeks(asking.plan, asking.now), ZoneInfo(asking.plan.zone)
+    found, after = publish_weeks(weekly, weeks, asking.classes, before, zone)
     if _is_recorded(asking, before, after):
         return found
     return Published((), len(found.cells), 0, Because.NOT_RECORDED)
 
 
-def lines_that_met(lines: Lines, values: Mapping[str, Values | None]) -> Met:
+def _ledger(asking: Asking, transaction: Transaction) -> Ledger:
+    """Read what was published of the trial's classes and time."""
+    span = asking.plan.span
+    found = [transaction.ledger(statistic(name), span.begin, span.end) for name in asking.classes]
+    cells = {at: state for one in found for at, state in one.cells.items()}
+    return Ledger(cells, frozenset(chain.from_iterable(one.shapes for one in found)))
+
+
+def lines_that_would_meet(lines: Lines, values: Mapping[str, Values | None]) -> Met:
     """Return how many lines the lowest cap of each class would have met; `values`: over the trial."""
     found: dict[str, int | NotKnown] = {}
     for name, hours in lines.hours.items():
@@ -81,14 +105,12 @@ def _is_recorded(asking: Asking, before: Ledger, after: Ledger) -> bool:
     new = after.shapes - before.shapes
     if not new:
         return True
-    begin, end = min(one.window.begin for one in new), max(one.window.end for one in new)
     by = actor_name(Peer(os.getuid(), os.getpid()))
     try:
         store = open_store(asking.url)
         try:
             with store.transaction() as transaction:
-                there = transaction.ledger(STATISTIC, begin, end)
-                if not there.shapes <= before.shapes:  # somebody has published meanwhile: ask again
+                if not _ledger(asking, transaction).shapes <= before.shapes:  # published meanwhile: ask again
                     return False
                 transaction.remember(before, after, asking.now, by)
         finally:

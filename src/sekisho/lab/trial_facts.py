@@ -10,7 +10,7 @@ from typing import Any
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.lab.trial_readings import OUTCOMES, Of, Readings, grid, read_cells, series
-from sekisho.measure.trial_facts import LEAST_SESSIONS
+from sekisho.measure.harm import LEAST_SESSIONS
 from sekisho.model import ClassCounters
 from sekisho.trial.estimate_pairs import LEAST_COVERED
 from sekisho.trial.events import Event, What
@@ -21,6 +21,7 @@ from sekisho.trial.registration import Version
 from sekisho.trial.report import Facts, as_it_was, make_report
 from sekisho.trial.report_values import (
     Because,
+    Complaints,
     Coverage,
     GateCoverage,
     Harm,
@@ -133,7 +134,8 @@ def report(trial: Trial, made_at: datetime, program: str) -> Report:
         coverage=_coverage(trial),
         harm=tuple(_harm(trial)),
         reliefs_at_least=NotKnown(Because.SUPPRESSED),
-        published=Published((), 0, 0, Because.LINES_NOT_KNOWN),
+        complaints=Complaints(0, NotKnown(Because.NO_RATE)),
+        published=Published((), 0, 0, Because.NOT_COUNTED),
         paths=trial.paths,
     )
     return make_report(facts, lambda _, outcome: [trial.counted(outcome)])
@@ -183,7 +185,9 @@ def _harm(trial: Trial) -> Iterator[Harm]:
             over_cap_percent=_share(trial, on, _beyond_cap),
             over_cap_percent_without=_share(trial, off, _beyond_cap),
             held_percent=_share(trial, on, lambda counts: counts.held),
-            lines_that_met_the_cap=NotKnown(Because.NOT_MEASURED),
+            met_cap_lines=NotKnown(Because.NOT_MEASURED),
+            met_cap_percent=NotKnown(Because.NOT_MEASURED),
+            lines_the_cap_would_meet=NotKnown(Because.NOT_MEASURED),
             delay_seen_ms=NotKnown(Because.NOT_MEASURED),
         )
 

@@ -13,8 +13,8 @@ from sekisho.model import Mode, Peaks
 from sekisho.trial.plan import Plan, schedule
 from sekisho.trial.report_values import Because, NotKnown
 
-IsUnlimited = Callable[[datetime], bool]
-"""Tells whether a class is not limited in the hour from a moment, which is a full hour."""
+TellsHour = Callable[[datetime], bool]
+"""Tells of a class and the hour from a moment, which is a full hour, whether one mode held in all of it."""
 
 
 def met_by_cap(class_name: str, cap: int, hours: Iterable[Peaks]) -> int | NotKnown:
@@ -36,21 +36,21 @@ def met_by_cap(class_name: str, cap: int, hours: Iterable[Peaks]) -> int | NotKn
     return sum(met) if met else NotKnown(Because.NOT_COUNTED)
 
 
-def unlimited_by(plan: Plan, class_name: str) -> IsUnlimited:
-    """Return what tells, by the plan of a trial, when a class is not limited."""
+def held_throughout(plan: Plan, class_name: str, mode: Mode) -> TellsHour:
+    """Return what tells, by the plan of a trial, in which hours a class has a mode from begin to end."""
     blocks = [one for one in schedule(plan) if one.class_name == class_name]
-    is_observed = dict(plan.own)[class_name].mode is Mode.OBSERVE
+    has_by_itself = dict(plan.own)[class_name].mode is mode
     known: dict[datetime, bool] = {}
 
-    def is_unlimited(begin: datetime) -> bool:
+    def is_held(begin: datetime) -> bool:
         if begin not in known:
             end = begin + HOUR
             first = max(0, bisect_right(blocks, begin, key=attrgetter("begin")) - 1)
             last = bisect_right(blocks, end, key=attrgetter("begin"))
             touched = [one for one in blocks[first:last] if one.begin < end and begin < one.end]
             covered = any(one.begin <= begin and end <= one.end for one in touched)
-            limited = any(one.limit.mode is Mode.ENFORCE for one in touched)
-            known[begin] = not limited and (covered or is_observed)
+            has_another = any(one.limit.mode is not mode for one in touched)
+            known[begin] = not has_another and (covered or has_by_itself)
         return known[begin]
 
-    return is_unlimited
+    return is_held

@@ -174,10 +174,15 @@ class _Teller:
         rows: list[tuple[str, str, str]] = []
         for one in self.report.harm:
             rows += ((one.class_name, self.say(key), value) for key, value in self._harm(one))
-        reliefs = self.report.reliefs_at_least
-        told = self.why(reliefs) if isinstance(reliefs, NotKnown) else self.say("at_least", count=reliefs)
-        rows.append((self.say("all"), self.say("reliefs"), told))
+        rows += ((self.say("all"), self.say(key), value) for key, value in self._harm_of_all())
         return Section(self.say("harm"), rows=Rows(self.heads("class", "what", "value"), tuple(rows)))
+
+    def _harm_of_all(self) -> Iterator[tuple[str, str]]:
+        reliefs, complaints = self.report.reliefs_at_least, self.report.complaints
+        told = self.why(reliefs) if isinstance(reliefs, NotKnown) else self.say("at_least", count=reliefs)
+        yield "reliefs", told
+        yield "complaints_entered", self.voice.number(complaints.entered)
+        yield "complaints_expected", self._figure(complaints.expected)
 
     def _harm(self, one: Harm) -> Iterator[tuple[str, str]]:
         yield "caps", self.why(one.caps) if isinstance(one.caps, NotKnown) else self.voice.numbers(one.caps)
@@ -186,9 +191,11 @@ class _Teller:
         yield "over_cap", self._share(one.over_cap_percent)
         yield "over_cap_without", self._share(one.over_cap_percent_without)
         yield "held", self._share(one.held_percent)
-        yield "met", self._figure(one.lines_that_met_the_cap)
+        yield "met_cap", self._figure(one.met_cap_lines)
+        yield "met_cap_percent", self._share(one.met_cap_percent)
+        yield "would_meet", self._figure(one.lines_the_cap_would_meet)
         seen = one.delay_seen_ms
-        yield "delay_seen", self.why(seen) if isinstance(seen, NotKnown) else self.voice.duration(seen)
+        yield "delay_seen", self.why(seen) if isinstance(seen, NotKnown) else self.voice.durations(seen)
 
     def equipment(self) -> Section:
         title, found = self.say("equipment"), self.report.equipment
@@ -220,7 +227,7 @@ class _Teller:
     def _share(self, one: float | NotKnown) -> str:
         return self.why(one) if isinstance(one, NotKnown) else f"{self.voice.number(one)} %"
 
-    def _figure(self, one: int | NotKnown) -> str:
+    def _figure(self, one: float | NotKnown) -> str:
         return self.why(one) if isinstance(one, NotKnown) else self.voice.number(one)
 
     def phases(self) -> Iterator[Section]:
@@ -296,21 +303,21 @@ class _Teller:
         found = self.report.published
         title = self.say("published")
         if found.because is not None:
-            return Section(title, (self.say(str(found.because)),))
+            return Section(title, (self.why(NotKnown(found.because)),))
         shown = len(found.cells) - found.suppressed
         said = self.say("published_said", shown=shown, suppressed=found.suppressed, refused=found.refused)
         rows = tuple(
             (
                 self.voice.moment(one.begin),
-                one.class_name or self.say("all"),
-                self.say(one.outcome or "attempts"),
+                one.class_name,
+                self.say("all" if one.cap is None else f"cap_{one.cap}"),
                 self.say("suppressed_cell") if one.count is None else self.voice.number(one.count),
             )
             for one in found.cells
         )
         differing = (self.say("differing", count=found.differing),) if found.differing else ()
-        heads = self.heads("week", "class", "outcome", "count")
-        return Section(title, differing, (said,), rows=Rows(heads, rows))
+        heads = self.heads("week", "class", "cap", "count")
+        return Section(title, differing, (self.say("line_hours"), said), rows=Rows(heads, rows))
 
     def limits(self) -> Section:
         block = self.report.block_ms

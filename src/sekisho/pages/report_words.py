@@ -88,12 +88,31 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "over_cap": ("sessions beyond the cap, of those tried, limit on", "上限超過の割合（規制あり）"),
     "over_cap_without": ("the same, limit off", "同（規制なし）"),
     "held": ("sessions that were held, limit on", "待機した割合（規制あり）"),
-    "met": (
+    "met_cap": (
+        "lines that met their cap, in the mean hour with the limit on",
+        "規制ありの一時間に上限に達した契約者回線の平均数",
+    ),
+    "met_cap_percent": (
+        "the same, of the lines with sessions in that hour",
+        "同、その時間にセッションのあった契約者回線に占める割合",
+    ),
+    "would_meet": (
         "lines with more sessions at once than the lowest cap, in the busiest hour without a limit",
         "規制のない最も混んだ一時間に、最も低い上限を超えた契約者回線の数",
     ),
-    "delay_seen": ("delay that ordinary lines saw", "通常の契約者回線が受けた遅延"),
-    "reliefs": ("lines released at their customers' request, now", "救済中の契約者回線（現在）"),
+    "delay_seen": (
+        "delay that sessions of ordinary lines saw: half of them to 99 in 100, at most",
+        "通常の契約者回線のセッションが受けた遅延（中央値～99 パーセンタイル、上限）",
+    ),
+    "reliefs": (
+        "lines released at their customers' request, in the trial so far",
+        "期間中に救済された契約者回線",
+    ),
+    "complaints_entered": ("complaints, in the trial so far", "期間中の苦情"),
+    "complaints_expected": (
+        "complaints that the rate from before lets expect",
+        "開始前の割合から見込まれる苦情",
+    ),
     "at_least": ("at least {count}", "{count} 以上"),
     "what": ("what", "項目"),
     "value": ("value", "値"),
@@ -179,17 +198,24 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "clock": ("clock jumped", "時計の飛び"),
     # Counts
     "published": ("Counts that may be shown", "公表できる件数"),
+    "line_hours": (
+        "A line counts once for each hour, with the limit on, in which it had sessions at a gate.",
+        "規制ありの一時間に関所でセッションのあった契約者回線を、一時間ごとに一つと数える。",
+    ),
     "published_said": (
-        "Counts of weeks: {shown} shown, {suppressed} suppressed to protect lines, {refused} weeks left out.",
+        "Of weeks: {shown} counts shown, {suppressed} suppressed to protect lines, {refused} weeks left out.",
         "週ごとの件数：公表 {shown}、契約者回線の保護のため秘匿 {suppressed}、全体を非公表 {refused} 週。",
     ),
+    "cap": ("its cap", "上限"),
+    "cap_met": ("met", "到達"),
+    "cap_within": ("not met", "未到達"),
     "differing": (
         "{count} weeks were shown before and stay as they were, though something else is counted now.",
         "{count} 週分は以前に公表した値のままである（現在の集計値とは異なる）。",
     ),
     "suppressed_cell": ("(suppressed)", "（秘匿）"),
     "week": ("week from", "週の始め"),
-    "count": ("sessions", "セッション数"),
+    "count": ("lines, by the hour", "契約者回線（延べ）"),
     # What it cannot say
     "limits": ("What this cannot say", "この報告からは言えないこと"),
     "moves": (
@@ -222,6 +248,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "not-counted": ("nothing was counted", "計測値がない"),
     "not-measured": ("it is not measured", "測定していない"),
     "not-kept": ("its path is not kept", "推移を保存していない"),
+    "no-rate": ("the rate from before the trial was not given", "開始前の割合が設定されていない"),
     "no-desk": ("reports are not counted here", "申告はここでは数えていない"),
     "no-switchback": ("the plan has no blocks by lot", "計画に抽選による区間がない"),
     "too-few-pairs": ("too few pairs of blocks", "区間の組が足りない"),
@@ -235,14 +262,6 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "cannot-tell": (
         "the limits cannot be told from what else changed",
         "規制の影響を他の変化と区別できない",
-    ),
-    "lines-not-known": (
-        "how many lines are behind a count is not known, so none is shown",
-        "件数に含まれる契約者回線の数が不明なため、件数は示さない",
-    ),
-    "largest-not-known": (
-        "how much of a count one line has is not known, so none is shown",
-        "件数のうち一つの契約者回線が占める割合が不明なため、件数は示さない",
     ),
     "not-recorded": (
         "it is recorded before it is shown, and that failed: ask again, as somebody who may write the store",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, insert, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, func, insert, or_, select, update
 
 from sekisho.lines.records import EvidenceHold, Relief
 from sekisho.store.door import Door
@@ -50,6 +50,14 @@ class Reliefs(Door):
     def reliefs(self, now: datetime) -> tuple[Relief, ...]:
         """Return all reliefs in force, the oldest first."""
         return self._reliefs(now)
+
+    def released_in(self, begin: datetime, end: datetime) -> int:
+        """Count the lines that had a relief at some time of a span, of what is kept."""
+        until = func.coalesce(relief.c.ended, relief.c.until)
+        found = select(func.count(relief.c.line.distinct())).where(
+            relief.c.since < to_us(end), until > to_us(begin), until > relief.c.since
+        )
+        return int(self._connection.execute(found).scalar_one())
 
     def relieved(self, lines: Iterable[int], now: datetime) -> frozenset[int]:
         """Return which of the lines have a relief in force."""

@@ -26,6 +26,7 @@ from sekisho.trial.registration import Version, canonical
 from sekisho.trial.report_values import (
     Because,
     Compared,
+    Complaints,
     Coverage,
     Effect,
     Experiment,
@@ -64,6 +65,7 @@ class Facts:
     coverage: Coverage
     harm: tuple[Harm, ...]
     reliefs_at_least: int | NotKnown
+    complaints: Complaints
     published: Published
     comparison: str | None = None
     paths: Mapping[Watched, tuple[tuple[datetime, float, float], ...]] | None = None
@@ -94,6 +96,7 @@ def make_report(facts: Facts, counted: Counted) -> Report:
         guardrails=tuple(_paths(facts)),
         harm=facts.harm,
         reliefs_at_least=facts.reliefs_at_least,
+        complaints=facts.complaints,
         published=facts.published,
         equipment=tuple(_with_effect(one, experiments) for one in facts.equipment),
     )

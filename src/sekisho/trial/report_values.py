@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from sekisho.trial.estimate import Estimate
 from sekisho.trial.estimate_observed import Step
@@ -24,6 +25,7 @@ class Because(StrEnum):
     NOT_COUNTED = "not-counted"
     NOT_MEASURED = "not-measured"
     NOT_KEPT = "not-kept"
+    NO_RATE = "no-rate"
     NO_DESK = "no-desk"
     NO_SWITCHBACK = "no-switchback"
     TOO_FEW_PAIRS = "too-few-pairs"
@@ -32,8 +34,6 @@ class Because(StrEnum):
     UNVARYING = "unvarying"
     NONE_WHILE_OFF = "none-while-off"
     CANNOT_TELL = "cannot-tell"
-    LINES_NOT_KNOWN = "lines-not-known"
-    LARGEST_NOT_KNOWN = "largest-not-known"
     NOT_RECORDED = "not-recorded"
     NOT_IN_BINS = "not-in-bins"
     NOT_TESTED = "not-tested"
@@ -152,13 +152,22 @@ class GuardrailPath:
     points: tuple[tuple[datetime, float, float], ...] | NotKnown
 
 
+class MetCap(NamedTuple):
+    """Lines that met their cap in the mean hour while limited: how many, and of 100 with sessions."""
+
+    lines: float | NotKnown
+    percent: float | NotKnown
+
+
 @dataclass(frozen=True, slots=True)
 class Harm:
     """What the limit did to the lines of a class.
 
     Per cent of the sessions that were tried: `over_cap`, `held`, while a limit was enforced and while not.
-    `caps`, `delays_ms`: the lowest and highest by the plan. `lines_that_met_the_cap`: the lines with more
-    sessions at once than the lowest, in the busiest hour without a limit.
+    `caps`, `delays_ms`: the lowest and highest by the plan. `met_cap_…`: as in `MetCap`.
+    `lines_the_cap_would_meet`: with more sessions at once than the lowest cap, in the busiest hour without a
+    limit. `delay_seen_ms`: of a session that found a slot, the lowest delay as half saw it and the highest as
+    99 in 100 did at most.
     """
 
     class_name: str
@@ -167,8 +176,18 @@ class Harm:
     over_cap_percent: float | NotKnown
     over_cap_percent_without: float | NotKnown
     held_percent: float | NotKnown
-    lines_that_met_the_cap: int | NotKnown
-    delay_seen_ms: int | NotKnown
+    met_cap_lines: float | NotKnown
+    met_cap_percent: float | NotKnown
+    lines_the_cap_would_meet: int | NotKnown
+    delay_seen_ms: tuple[int, int] | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
+class Complaints:
+    """Complaints of customers in the trial so far, and how many the rate of before it lets expect."""
+
+    entered: int
+    expected: float | NotKnown
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +205,14 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A count that may be seen, of a week; None: of all classes, or outcomes. `count`: None: suppressed."""
+    """Line-hours of a week and class that may be seen.
+
+    `cap`: "met", "within", None: both. `count`: None: suppressed.
+    """
 
     begin: datetime
-    class_name: str | None
-    outcome: str | None
+    class_name: str
+    cap: str | None
     count: int | None
 
 
@@ -214,7 +236,7 @@ class Report:
     """All that is told of a trial.
 
     `policy`: the digest of the configuration. `block_ms`: how long a block is; None: there are none by lot.
-    `reliefs_at_least`: in tens.
+    `reliefs_at_least`: lines that were released meanwhile, in tens.
     """
 
     name: str
@@ -234,5 +256,6 @@ class Report:
     guardrails: tuple[GuardrailPath, ...]
     harm: tuple[Harm, ...]
     reliefs_at_least: int | NotKnown
+    complaints: Complaints
     published: Published
     equipment: tuple[Compared, ...] = ()
