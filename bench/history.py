@@ -32,7 +32,7 @@ _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _STEP: Final = timedelta(days=1.8)  # a hundred of them are half a year
 _PAUSE: Final = timedelta(seconds=30)  # before the next has the address
 _SKEW: Final = timedelta(seconds=5)
-_CLEAR: Final = timedelta(minutes=1)  # of what makes an answer ambiguous
+_CLEAR: Final = timedelta(minutes=5)  # of what makes an answer ambiguous, at the desk too
 _SPREAD: Final = 2_654_435_761  # odd: numbers without order, none twice
 _TURN: Final = 7_919
 _CHUNK: Final = 10_000  # addresses
@@ -50,6 +50,9 @@ INSERT INTO lease (begin, line, static, address, login)
 SELECT :start + number * :spread % :step + :each * :step,
     (number + :each * :turn) % :lines * :spread % (1 << 48), 0, key, randomblob(16)
 FROM a ORDER BY number"""
+_LINES: Final = """\
+INSERT INTO line (number, name, fixed)
+SELECT number * :spread % (1 << 48) AS line, printf('line%07d@example.net', number), 0 FROM a ORDER BY line"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,11 @@ class History:
     addresses: int
     each: int
 
+    @property
+    def path(self) -> Path:
+        """Return where its file is kept from run to run."""
+        return programs.BUILD / f"history-{self.addresses * self.each}.db"
+
     def line(self, address: int, lease: int) -> int:
         """Return the number of the line that has a lease of an address."""
         return (address + lease * _TURN) % self.addresses * _SPREAD % (1 << 48)
@@ -66,6 +74,25 @@ class History:
     def begin(self, address: int, lease: int) -> datetime:
         """Return when a lease begins."""
         return _START + address * _SPREAD % (_STEP // _US) * _US + lease * _STEP
+
+    def moment(self, address: int, lease: int, draw: random.Random) -> datetime:
+        """Return a moment at random of a past lease, well within it."""
+        return self.begin(address, lease) + _CLEAR + draw.random() * (_STEP - _PAUSE - 2 * _CLEAR)
+
+    def keep(self) -> float | None:
+        """Build the file unless it is kept; return the seconds that it took.
+
+        Under another name first: what was begun and not ended is never measured.
+        """
+        if self.path.exists():
+            return None
+        start = time.monotonic()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        begun = self.path.with_suffix(".begun")
+        begun.unlink(missing_ok=True)
+        self.build(begun)
+        begun.rename(self.path)
+        return time.monotonic() - start
 
     def build(self, path: Path) -> None:
         """Make the file by the store's migrations, then fill it in the order of its keys, the index last."""
@@ -98,6 +125,7 @@ class History:
         for first in range(0, self.addresses, _CHUNK):
             file.execute(_PAST, {**values, "first": first})
         file.execute(_LAST, values)
+        file.execute(_LINES, values)
         file.execute("INSERT INTO shape VALUES (4, 32)")
 
     def look_up(self, store: Store, count: int, seed: int) -> list[float]:
@@ -106,7 +134,7 @@ class History:
         draw = random.Random(seed)
         for _ in range(count):
             address, lease = draw.randrange(self.addresses), draw.randrange(self.each + 1)
-            at = self.begin(address, lease) + _CLEAR + draw.random() * (_STEP - _PAUSE - 2 * _CLEAR)
+            at = self.moment(address, lease, draw)
             start = time.perf_counter()
             with store.reading() as transaction:
                 found = find_holder(transaction, _network(address), None, at, _SKEW)
@@ -121,9 +149,9 @@ class History:
 def measure() -> Iterator[Row]:
     """Build the file unless it is there, and look up."""
     history = History(ADDRESSES, EACH)
-    path = programs.BUILD / f"history-{ADDRESSES * EACH}.db"
-    if not path.exists():
-        yield Row("history: building the file once", _built(history, path), "s")
+    path = history.path
+    if (seconds := history.keep()) is not None:
+        yield Row("history: building the file once", seconds, "s")
     yield Row("history: the file", path.stat().st_size / 2**30, "GiB")
     yield Row("history: the machine's memory", _memory_gib(), "GiB")
     store = open_store(f"sqlite:///{path}")
@@ -144,17 +172,6 @@ def judge(first: list[float], again: list[float]) -> Iterator[Row]:
     yield Row(f"{name}, nothing in memory at first: worst", max(first), "ms")
     yield Row(f"{name}, the same again: median", float(np.percentile(again, 50)), "ms")
     yield Row(f"{name}, the same again: p99", float(np.percentile(again, 99)), "ms")
-
-
-def _built(history: History, path: Path) -> float:
-    """Build the file under another name first: what was begun and not ended is never measured."""
-    start = time.monotonic()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    begun = path.with_suffix(".begun")
-    begun.unlink(missing_ok=True)
-    history.build(begun)
-    begun.rename(path)
-    return time.monotonic() - start
 
 
 def _forget(path: Path) -> None:

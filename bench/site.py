@@ -44,6 +44,7 @@ known = {known}
 addresses = {known}
 [store]
 url = "{url}"
+leases = "3660d"
 [radius]
 listen = ["127.0.0.1:{port}"]
 [[radius.client]]
@@ -66,13 +67,17 @@ class Site(GateScene):
 
     url: str = ""
 
-    def configure(self, url: str, known: int) -> None:
-        """Write a configuration with a store, and room for so many lines."""
+    def configure(self, url: str, known: int, more: str = "") -> None:
+        """Write a configuration with a store, room for so many lines, and `more` tables."""
         self.url = url
         text = _CONFIG.format(name=self.name, known=known, url=url, port=PORT, pool=nas.POOL)
-        self.file.write_text(text)
-        secret = self.directory / "secret"
-        secret.write_text(nas.SECRET)
+        self.file.write_text(text + more)
+        self.put_secret("secret", nas.SECRET)
+
+    def put_secret(self, name: str, content: str) -> None:
+        """Write a file beside the configuration that only its owner may read."""
+        secret = self.directory / name
+        secret.write_text(content)
         secret.chmod(0o600)
 
     @property
@@ -143,6 +148,13 @@ def _most_mib(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     fields = dict(line.split(":", 1) for line in status.splitlines())
     return int(fields["VmHWM"].split()[0]) / 1024
+
+
+def processor_seconds(daemon: Daemon) -> float:
+    """Return the processor time that a daemon has had, without the processes that it has started."""
+    stat = Path(f"/proc/{daemon.process.pid}/stat").read_text(encoding="ascii")
+    user, system = stat.rpartition(")")[2].split()[11:13]  # proc(5): utime, stime
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def fsync_ms(directory: Path) -> float:

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench import accounting, freeradius, history, lab, nas, packets, restart, rows, sessions, storm, ways
+from bench import (
+    accounting,
+    desk_way,
+    freeradius,
+    history,
+    lab,
+    nas,
+    packets,
+    restart,
+    rows,
+    sessions,
+    storm,
+    ways,
+)
+from bench.lmtp import Handed
 from bench.nas import Sent, Status
 from bench.rows import Row
+from sekisho.desk.attribute import Found
+from sekisho.desk.records import KeptIncident
 from sekisho.store import open_store
 
 
@@ -126,6 +142,26 @@ def test_look_ups_are_judged_by_the_slowest_of_a_hundred() -> None:
     found = list(history.judge([1.0] * 98 + [6.0] * 2, [0.1]))
     (judged,) = (row for row in found if row.holds is not None)
     assert (judged.name.rpartition(": ")[2], judged.value, judged.holds) == ("p99", 6.0, False)
+
+
+def test_reports_are_judged_by_the_whole_way_and_by_what_is_true() -> None:
+    at = datetime(2026, 11, 3, tzinfo=UTC)
+    truths = {b"1": desk_way.Truth(7, at), b"2": desk_way.Truth(8, at), b"3": desk_way.Truth(9, at)}
+    found = {
+        b"1": [KeptIncident(1, 0, Found.ATTRIBUTED, "reports.example", moment=at, line=7)],
+        b"2": [KeptIncident(2, 0, Found.ATTRIBUTED, "reports.example", moment=at, line=9)],
+    }
+    figures = desk_way.Figures(Handed(begin=10.0, end=10.01, again=0), end=10.02, processor_seconds=0.006)
+    judged = {
+        row.name.rpartition(": ")[2]: (row.value, row.holds)
+        for row in desk_way.judge(figures, found, truths)
+        if row.holds is not None
+    }
+    assert judged == {
+        "attributed and stored": (pytest.approx(150), False),
+        "attributed to a wrong line or moment": (1, False),
+        "not attributed": (2, False),
+    }
 
 
 def test_ours_is_judged_beside_freeradius_by_what_each_acknowledges() -> None:
