@@ -1,12 +1,13 @@
-"""How PostgreSQL finds keys: each through an index, also in the transaction that fills the tables.
+"""How databases find rows: by an index, on PostgreSQL also in the transaction that fills the tables.
 
-Of a table that was just filled the planner knows nothing. A plan that reads it whole for each key is right by
+Of a table that was just filled its planner knows nothing. A plan that reads it whole for each key is right by
 its figures, and took minutes for a first list of some ten thousand lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,29 @@ def test_rows_are_deleted_one_by_one(store: Store, table: Table) -> None:
     with store.transaction() as transaction:
         fill(transaction)
         assert explain(transaction, many._postgres_remove(table), **keys) == []
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda transaction: transaction.count_unread(1),
+        lambda transaction: transaction.unread_reports(7, 1),
+        lambda transaction: transaction.queued_reports(7, 1),
+    ],
+    ids=["count_unread", "unread_reports", "queued_reports"],
+)
+def test_sqlite_reads_only_reports_that_are_queued(
+    tmp_path: Path, ask: Callable[[Transaction], object]
+) -> None:
+    store, asked = open_store(f"sqlite:///{tmp_path}/store.db"), list[str]()
+    try:
+        with store.reading() as transaction:
+            driver: Any = transaction._connection.connection.driver_connection
+            driver.set_trace_callback(asked.append)
+            ask(transaction)
+            driver.set_trace_callback(None)
+            (statement,) = asked
+            plan = [row[-1] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    finally:
+        store.close()
+    assert any("report_queued" in step for step in plan)

@@ -29,10 +29,7 @@ def find_holder(
     """Answer who held a packed address; None where lines share it and no port is given."""
     shapes = transaction.shapes()
     answers = []
-    plans = (
-        (transaction.port_plan(network, moment), transaction.is_plan_known(network, moment))
-        for moment in (at - skew, at + skew)
-    )
+    plans = transaction.port_plans_at(network, (at - skew, at + skew))
     for plan, is_known in dict.fromkeys(plans):
         addresses = look_under(network, plan, port, shapes, is_known=is_known)
         if addresses is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import delete, func, select
 
 from sekisho.audit import RETENTION, Entry, Record, follow, forgetting, keeping, may_forget
 from sekisho.store.door import Door
@@ -59,12 +59,9 @@ class AuditLog(Door):
         return self._connection.execute(delete(audit).where(audit.c.number <= last.number)).rowcount
 
     def _newest(self) -> Record | None:
-        last = self._connection.execute(_LAST).one_or_none()
-        return None if last is None else _record(last)
+        return next(map(_record, self._many.rows(_LAST)), None)
 
 
-def _record(row: Row[Any]) -> Record:
-    what = Entry(
-        from_us(row.at), row.uid, row.user, row.action, row.subject, row.purpose, row.reference, row.outcome
-    )
-    return Record(row.number, what, row.hash)
+def _record(row: Iterable[Any]) -> Record:
+    number, at, *others, digest = row
+    return Record(number, Entry(from_us(at), *others), digest)

@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import BigInteger, Integer, Row, Select, and_, bindparam, delete, insert, or_, select, update
 
 from sekisho.desk.actions import UNCONFIRMED, Action, Do, Progress, actions_of, overtaken
 from sekisho.desk.case_values import CLOSED, Case, Decision, Event, Evidence, Judge, Kind, State, What
 from sekisho.desk.records import KeptEvent
 from sekisho.store.desk_tables import action, case_event, desk_case, incident
 from sekisho.store.errors import StoreError
-from sekisho.store.many import Query
+from sekisho.store.flags import is_set
+from sekisho.store.many import Query, adding
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.unread_reports import UnreadReports
 
@@ -35,6 +36,12 @@ _OF_GATE: Final = and_(
 )
 _OF_LINES: Final = Query(action.c.line, select(action.c.packed).where(_OF_GATE))
 _OVER: Final = (*CLOSED, State.STOPPED)
+_ADD: Final = adding(desk_case)
+_PUT_DUE: Final = (
+    update(desk_case)
+    .where(desk_case.c.number == bindparam("of_number", type_=Integer))
+    .values(due=bindparam("next_due", type_=BigInteger))
+)
 
 
 class Cases(UnreadReports):
@@ -42,9 +49,8 @@ class Cases(UnreadReports):
 
     def add_case(self, one: Case, due: datetime | None) -> Case:
         """Write a new case; return it with its number. UnfitError where the line has an open one."""
-        row = _case_row(one, due)
-        made = self._connection.execute(insert(desk_case).values(row).returning(desk_case.c.number))
-        return replace(one, number=made.scalar_one())
+        ((number,),) = self._many.rows(_ADD, **_case_row(one, due))
+        return replace(one, number=number)
 
     def case(self, number: int) -> Case | None:
         """Return a case."""
@@ -58,7 +64,7 @@ class Cases(UnreadReports):
 
     def open_cases(self, after: int = 0, most: int = _FEW) -> tuple[Case, ...]:
         """Return the next open cases in the order of their numbers."""
-        some = select(desk_case).where(desk_case.c.is_open, desk_case.c.number > after)
+        some = select(desk_case).where(is_set(desk_case.c.is_open), desk_case.c.number > after)
         return self._cases(some.order_by(desk_case.c.number).limit(most))
 
     def due_cases(self, now: datetime, most: int = _FEW) -> tuple[Case, ...]:
@@ -68,8 +74,7 @@ class Cases(UnreadReports):
 
     def put_due(self, number: int, due: datetime | None) -> None:
         """Write when time alone may change a case, where an event has changed nothing else."""
-        changed = update(desk_case).where(desk_case.c.number == number).values(due=to_us(due))
-        self._connection.execute(changed)
+        self._many.change(_PUT_DUE, of_number=number, next_due=to_us(due))
 
     def put_decision(
         self,
@@ -212,7 +217,7 @@ def _case_row(one: Case, due: datetime | None) -> dict[str, Any]:
         "due": to_us(due),
         "version": one.version,
         "is_open": one.state not in CLOSED,
-        "state": one.state,
+        "state": str(one.state),
         "packed": _CASE.dump_json(one).decode(),
     }
 

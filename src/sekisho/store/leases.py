@@ -158,7 +158,7 @@ class Leases(Door):
 
     def shapes(self) -> frozenset[tuple[int, int]]:
         """Return which (bytes of the network, prefix length) occur, so that a look-up tries only these."""
-        return frozenset((size, length) for size, length in self._connection.execute(_SHAPES))
+        return frozenset((size, length) for size, length in self._many.rows(_SHAPES))
 
     def holdings(self, addresses: Iterable[Address]) -> dict[Address, Holding]:
         """Return who held addresses when the transaction began, or holds them since `put_holdings`."""

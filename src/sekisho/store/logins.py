@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from sekisho.lines.events import Boot, Login
 from sekisho.store.door import Door
+from sekisho.store.flags import is_set
 from sekisho.store.many import Query, Row
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.packing import pack_login, unpack_login
@@ -94,7 +95,7 @@ class Logins(Door):
         moments = self._connection.scalars(select(boot.c.at).where(*together)).all()
         statement = (
             select(*_COLUMNS, login.c.number)
-            .where(login.c.nas == nas, login.c.unsettled, login.c.number > after)
+            .where(login.c.nas == nas, is_set(login.c.unsettled), login.c.number > after)
             .order_by(login.c.number)
             .limit(limit)
         )

@@ -1,8 +1,9 @@
 """One statement for many keys or rows: what each database is fast at.
 
 SQLite lives in this process, and is fastest with prepared statements on the driver itself: one a row to
-write, one for some hundred keys to read. PostgreSQL is a round trip away, so that one statement takes arrays
-of everything. Both are written once, in Core, and compiled once.
+write, one for some hundred keys to read. To have SQLAlchemy run a statement costs more than the statement.
+PostgreSQL is a round trip away, so that one statement takes arrays of everything. Both are written once, in
+Core, and compiled once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 from sqlalchemy import (
     ClauseElement,
     Column,
+    CompoundSelect,
     Connection,
     Delete,
     Insert,
@@ -22,17 +24,20 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    Update,
     any_,
     bindparam,
     column,
     delete,
     func,
+    insert,
     literal_column,
     select,
     true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from sekisho.store.schema import KEY
@@ -45,6 +50,8 @@ _FENCE: Final = literal_column(
 )  # an offset that keeps PostgreSQL from joining another way than key by key
 _ALL = "all_"  # before a column's name: the parameter with its values of all rows
 Columns = tuple[Column[Any], ...]
+Made = Select[Any] | CompoundSelect[Any] | ReturningInsert[Any] | Update
+"""A statement that a module makes once, with a parameter for all that differs from time to time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +78,12 @@ class Many(Protocol):
 
     def remove(self, table: Table, keys: Sequence[Row]) -> None:
         """Delete the rows with these keys, as far as there are any."""
+
+    def rows(self, statement: Made, **values: Any) -> list[Row]:
+        """Run a statement that was made once, with values for its parameters; return its rows."""
+
+    def change(self, statement: Made, **values: Any) -> int:
+        """Run a statement that was made once, with values for its parameters; return how many rows it met."""
 
 
 class SqliteMany:
@@ -99,6 +112,20 @@ class SqliteMany:
         """Delete rows."""
         self._driver.executemany(_sqlite_remove(table), keys)
 
+    def rows(self, statement: Made, **values: Any) -> list[Row]:
+        """Return the rows of a statement."""
+        found: list[Row] = self._run(statement, values).fetchall()
+        return found
+
+    def change(self, statement: Made, **values: Any) -> int:
+        """Return how many rows a statement met."""
+        met: int = self._run(statement, values).rowcount
+        return met
+
+    def _run(self, statement: Made, values: Mapping[str, Any]) -> Any:
+        sql, constants = _sqlite_made(statement)
+        return self._driver.execute(sql, {**constants, **values})
+
 
 class PostgresMany:
     """One statement with arrays, which the server takes apart."""
@@ -121,12 +148,28 @@ class PostgresMany:
         """Delete rows."""
         self._execute(_postgres_remove(table), _keys(table), keys)
 
+    def rows(self, statement: Made, **values: Any) -> list[Row]:
+        """Return the rows of a statement."""
+        return [tuple(row) for row in self._connection.execute(statement, values)]
+
+    def change(self, statement: Made, **values: Any) -> int:
+        """Return how many rows a statement met."""
+        return self._connection.execute(statement, values).rowcount
+
     def _execute(self, statement: Any, columns: Columns, rows: Sequence[Row]) -> None:
         if rows:
             arrays = (list(values) for values in zip(*rows, strict=True))
             self._connection.execute(
                 statement, {_ALL + one.name: array for one, array in zip(columns, arrays, strict=True)}
             )
+
+
+def adding(table: Table) -> ReturningInsert[Any]:
+    """Make the statement that adds a row with the next number, which it returns; a parameter a column."""
+    number = table.autoincrement_column
+    if number is None:
+        raise ValueError(f"the rows of {table.name} are not numbered")
+    return insert(table).values({one: bindparam(one.name) for one in _written(table)}).returning(number)
 
 
 @cache
@@ -137,6 +180,13 @@ def _sqlite_query(query: Query, size: int) -> tuple[str, Sequence[str], Mapping[
     asked = query.rows.where(query.column == keys[0] if size == 1 else query.column.in_(keys))
     compiled = asked.limit(query.most).compile(dialect=sqlite.dialect(paramstyle="named"))
     return str(compiled), names, compiled.params
+
+
+@cache
+def _sqlite_made(statement: Made) -> tuple[str, Mapping[str, Any]]:
+    """Return a statement's text, and the parameters that are constant."""
+    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+    return str(compiled), compiled.params
 
 
 @cache

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, LargeBinary, bindparam, select
+from sqlalchemy import select
 
 from sekisho.model import PortPlan
 from sekisho.store.door import Door
-from sekisho.store.many import Row
+from sekisho.store.many import Query, Row
 from sekisho.store.moments import to_us
 from sekisho.store.schema import port_plan
 
 _PLAN = tuple(port_plan.c[name] for name in ("class_name", "offset", "length", "first", "size"))
 _ALL = select(port_plan.c.network, *_PLAN).order_by(port_plan.c.network, port_plan.c.begin)
-
-# Each look-up asks these, more than once: made once, since to make one costs more than to ask it.
-_OF_ONE: Final = (
-    select(*_PLAN)
-    .where(port_plan.c.network == bindparam("of_network", type_=LargeBinary))
-    .order_by(port_plan.c.begin)
-    .limit(1)
-)
-_BY_THEN: Final = (
-    _OF_ONE.order_by(None)
-    .where(port_plan.c.begin <= bindparam("by", type_=BigInteger))
-    .order_by(port_plan.c.begin.desc())
-)
+_OF_ONE: Final = Query(port_plan.c.network, select(port_plan.c.begin, *_PLAN).order_by(port_plan.c.begin))
 
 
 class PortPlans(Door):
@@ -36,16 +24,15 @@ class PortPlans(Door):
 
     def port_plan(self, network: bytes, at: datetime) -> PortPlan | None:
         """Return how an address was shared at a moment; what was first known of it holds for all before."""
-        asked = {"of_network": network, "by": to_us(at)}
-        row = self._connection.execute(_BY_THEN, asked).one_or_none()
-        if row is None:
-            row = self._connection.execute(_OF_ONE, {"of_network": network}).one_or_none()
-        return None if row is None else _plan(tuple(row))
+        (plan, _) = self.port_plans_at(network, [at])[0]
+        return plan
 
-    def is_plan_known(self, network: bytes, at: datetime) -> bool:
-        """Tell whether what `port_plan` returns is of that moment, and not what was first known later."""
-        asked = {"of_network": network, "by": to_us(at)}
-        return self._connection.execute(_BY_THEN, asked).one_or_none() is not None
+    def port_plans_at(
+        self, network: bytes, moments: Iterable[datetime]
+    ) -> list[tuple[PortPlan | None, bool]]:
+        """Return as `port_plan` of several moments, and whether each was known then, not first later."""
+        rows = list(self._many.find(_OF_ONE, [network]))
+        return [_at(rows, to_us(moment)) for moment in moments]
 
     def port_plans(self) -> dict[bytes, PortPlan]:
         """Return how addresses are shared now."""
@@ -64,6 +51,14 @@ class PortPlans(Door):
             if plan is not None and network not in plans
         ]
         self._many.put(port_plan, rows)
+
+
+def _at(rows: Sequence[Row], by: int) -> tuple[PortPlan | None, bool]:
+    """Return what holds by then of an address's plans, in the order of their begins, and whether one did."""
+    by_then = [plan for begin, *plan in rows if begin <= by]
+    if by_then:
+        return _plan(tuple(by_then[-1])), True
+    return (_plan(tuple(rows[0][1:])) if rows else None), False
 
 
 def _plan(row: Row) -> PortPlan | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Integer, Row, and_, bindparam, delete, func, or_, select, update
 
 from sekisho.desk.case_values import Counted, Judgement
 from sekisho.desk.records import KeptIncident, KeptReport
@@ -13,8 +13,9 @@ from sekisho.desk.report import Format
 from sekisho.desk.trust import Reporter, Weight
 from sekisho.store.desk_tables import incident, report, reporter
 from sekisho.store.door import Door
+from sekisho.store.flags import is_set
 from sekisho.store.held_lines import HELD_LINES
-from sekisho.store.many import Query
+from sekisho.store.many import Query, adding
 from sekisho.store.moments import from_us, to_us
 
 FOLDED: Final = "folded"
@@ -29,7 +30,7 @@ _IS_READ: Final = or_(report.c.format.is_not(None), report.c.refusal.is_not(None
 _BY_DIGEST: Final = Query(report.c.digest, select(report.c.number), most=1)
 _BY_FOLDED: Final = Query(incident.c.folded, select(incident.c.report), most=1)
 _BY_PARTY: Final = Query(reporter.c.party, select(*reporter.c), most=1)
-_INSERT: Final = insert(report).returning(report.c.number)
+_ADD: Final = adding(report)
 _COUNTED: Final = (
     select(
         incident.c.party,
@@ -40,7 +41,7 @@ _COUNTED: Final = (
     .where(
         incident.c.case == bindparam("of_case", type_=Integer),
         incident.c.moment >= bindparam("since", type_=BigInteger),
-        incident.c.weight.in_(_COUNT),
+        or_(*(incident.c.weight == one for one in _COUNT)),
     )
     .group_by(incident.c.party, incident.c.weight, incident.c.moment // _HOUR_US)
     .order_by("first", incident.c.party, incident.c.weight)
@@ -64,13 +65,13 @@ class Reports(Door):
         row = {
             "received": to_us(one.received),
             "is_queued": one.is_queued,
-            "format": one.format,
+            "format": one.format and str(one.format),
             "party": one.party,
             "refusal": one.refusal,
             "digest": one.digest,
             "original": one.original,
         }
-        number: int = self._connection.execute(_INSERT, row).scalar_one()
+        ((number,),) = self._many.rows(_ADD, **row)
         return number, True
 
     def report(self, number: int) -> KeptReport | None:
@@ -83,7 +84,7 @@ class Reports(Door):
         columns = (column for column in report.c if column is not report.c.original)
         found = (
             select(*columns)
-            .where(report.c.is_queued, _IS_READ, report.c.number > after)
+            .where(is_set(report.c.is_queued), _IS_READ, report.c.number > after)
             .order_by(report.c.number)
             .limit(most)
         )
@@ -111,10 +112,10 @@ class Reports(Door):
 
     def counted_reports(self, case: int, since: datetime) -> tuple[Counted, ...]:
         """Return what counts of a case's incidents from a moment on, folded by party, soundness and hour."""
-        found = self._connection.execute(_COUNTED, {"of_case": case, "since": to_us(since)})
+        found = self._many.rows(_COUNTED, of_case=case, since=to_us(since))
         return tuple(
-            Counted(row.party, from_us(row.first), int(row.incidents), row.weight == Weight.SOUND)
-            for row in found
+            Counted(party, from_us(first), int(incidents), weight == Weight.SOUND)
+            for party, weight, first, incidents in found
         )
 
     def reporter(self, party: str) -> Reporter | None:

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Integer, and_, bindparam, func, select, update
 
 from sekisho.desk.attribute import Because, Found
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.trust import Weight
 from sekisho.store.desk_tables import incident, report
+from sekisho.store.flags import is_set
 from sekisho.store.moments import from_us
 from sekisho.store.reports import FOLDED, NumberedReport, Reports, read_report
 
-_UNREAD: Final = and_(report.c.is_queued, report.c.format.is_(None), report.c.refusal.is_(None))
+_UNREAD: Final = and_(is_set(report.c.is_queued), report.c.format.is_(None), report.c.refusal.is_(None))
+_READ: Final = (
+    update(report)
+    .where(report.c.number == bindparam("of_number", type_=Integer), _UNREAD)
+    .values(
+        {
+            one: bindparam(f"read_{one.name}")
+            for one in (report.c.format, report.c.party, report.c.refusal, report.c.is_queued)
+        }
+    )
+)
 
 
 class UnreadReports(Reports):
@@ -43,14 +54,15 @@ class UnreadReports(Reports):
 
     def put_read(self, number: int, one: KeptReport) -> bool:
         """Write what a report was read as; tell whether it was unread, else nothing is written."""
-        read = {
-            "format": one.format,
-            "party": one.party,
-            "refusal": one.refusal,
-            "is_queued": one.is_queued,
-        }
-        changed = update(report).where(report.c.number == number, _UNREAD).values(read)
-        return self._connection.execute(changed).rowcount > 0
+        changed = self._many.change(
+            _READ,
+            of_number=number,
+            read_format=one.format and str(one.format),
+            read_party=one.party,
+            read_refusal=one.refusal,
+            read_is_queued=one.is_queued,
+        )
+        return changed > 0
 
     def incidents_of(self, number: int) -> tuple[KeptIncident, ...]:
         """Return what came of the incidents of a report, in their order."""
