@@ -11,6 +11,7 @@ import socket
 import ssl
 from contextlib import suppress
 from datetime import datetime
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final
@@ -20,11 +21,20 @@ import httpx
 from sekisho.outbox import Letter, signed
 
 _ANSWER: Final = "auto-replied"
+_FOR_GOOD: Final = range(500, 600)
 TIMEOUT_SECONDS: Final = 10.0  # of each step
+
+
+# What the email library raises for a header that it cannot read or write.
+_UNWRITABLE: Final = (ValueError, LookupError, TypeError, AttributeError, MessageError)
 
 
 class SendError(Exception):
     """Why a letter is not sent; whoever tries again may succeed."""
+
+
+class RefusedError(SendError):
+    """Why a letter will never be sent: the next try would be answered alike (RFC 5321 §4.2.1)."""
 
 
 def post_webhook(letter: Letter, url: str, secret: bytes, now: datetime) -> None:
@@ -44,8 +54,11 @@ def post_webhook(letter: Letter, url: str, secret: bytes, now: datetime) -> None
 
 
 def send_mail(letter: Letter, host: str, port: int, sender: str) -> None:
-    """Hand a mail over; encrypted where the server offers it (RFC 7435). Raises SendError."""
-    message = _message(letter, sender)
+    """Hand a mail over; encrypted where the server offers it (RFC 7435). Raises SendError, RefusedError."""
+    try:
+        message = _message(letter, sender)
+    except _UNWRITABLE as error:
+        raise _unwritable(error) from None
     try:
         server = smtplib.SMTP(host, port, local_hostname=socket.gethostname(), timeout=TIMEOUT_SECONDS)
     except (OSError, smtplib.SMTPException) as error:
@@ -59,7 +72,11 @@ def send_mail(letter: Letter, host: str, port: int, sender: str) -> None:
         server.send_message(message, from_addr="" if is_answer else None)
     except (OSError, smtplib.SMTPException) as error:
         server.close()
-        raise SendError(f"mail server {host}:{port} has not taken it: {_told(error)}") from error
+        kind = RefusedError if _is_for_good(error) else SendError
+        raise kind(f"mail server {host}:{port} has not taken it: {_told(error)}") from error
+    except _UNWRITABLE as error:
+        server.close()
+        raise _unwritable(error) from None
     with suppress(OSError, smtplib.SMTPException):  # it has taken it
         server.quit()
     server.close()
@@ -88,6 +105,19 @@ def _whoever() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _is_for_good(error: OSError | smtplib.SMTPException) -> bool:
+    """Tell whether a server refuses this recipient or this message; a refused sender is ours to mend."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code in _FOR_GOOD for code, _ in error.recipients.values())
+    if isinstance(error, smtplib.SMTPDataError):
+        return error.smtp_code in _FOR_GOOD
+    return isinstance(error, smtplib.SMTPNotSupportedError)  # it lacks SMTPUTF8, which the address needs
+
+
+def _unwritable(error: Exception) -> RefusedError:
+    return RefusedError(f"it cannot be written as a mail ({type(error).__name__}): see to its recipient")
 
 
 def _told(error: OSError | smtplib.SMTPException) -> str:

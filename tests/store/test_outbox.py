@@ -63,3 +63,11 @@ def test_one_that_is_given_up_is_due_no_more_and_forgotten_like_one_that_was_sen
         transaction.forget_letters(at(6))
         transaction.put_letters([MAIL])
     assert due(store, 9) == (Waiting(MAIL),)
+
+
+def test_whoever_waits_for_longest_comes_first_however_many_fail(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_letters([MAIL, SECOND])
+        transaction.letter_failed("one", 1, at(6), "late")
+    assert [one.letter.id for one in due(store, 9)] == ["three", "one"]
+    assert [one.letter.id for one in due(store, -10_000)] == ["one", "three"], "written by another clock"

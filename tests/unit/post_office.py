@@ -41,12 +41,38 @@ class Hooks:
 
 @dataclass
 class Mails:
-    """A mail server; it answers the end of a mail with `answer`."""
+    """A mail server; it answers the end of a mail with `answer`, its sender and recipient as they say."""
 
     answer: str = "250 taken"
+    sender: str = "250 OK"
+    recipient: str = "250 OK"
     got: list[EmailMessage] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
     port: int = 0
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's names
+        self,
+        server: object,  # noqa: ARG002
+        session: object,  # noqa: ARG002
+        envelope: Any,
+        address: str,
+        options: list[str],
+    ) -> str:
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return self.sender
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's names
+        self,
+        server: object,  # noqa: ARG002
+        session: object,  # noqa: ARG002
+        envelope: Any,
+        address: str,
+        options: list[str],  # noqa: ARG002
+    ) -> str:
+        if self.recipient.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.recipient
 
     async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: ARG002, N802 - aiosmtpd's names
         if self.answer.startswith("250"):

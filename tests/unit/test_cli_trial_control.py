@@ -176,13 +176,16 @@ def test_complaints_are_counted_and_shown_with_guardrails(site: Site) -> None:
         transaction.raise_paths("spring", [(site.now.date(), Point(Watched.GATE_ERRORS, 2.0, 0.0, site.now))])
         transaction.put_letters([mail("one", "noc@example.net", "a", "b", site.now)])
         transaction.letter_failed("one", 1, site.now, "the mail server is away")
-    assert told("status").splitlines()[-6:] == [
+        transaction.put_letters([mail("two", "noc@example.net", "a", "b", site.now)])
+        transaction.letter_given_up("two", site.now, "the recipient is refused (550)")
+    assert told("status").splitlines()[-7:] == [
         "guardrails, looked at 2026-04-03 12:00:00+09:00:",
         "  gate-errors: 0 a minute, bound 0; highest of the day: 2026-04-03 2",
         "  delay-p99: more than is measured ms, bound 200",
         "  leases: not known: the plan's maintenance, bound 900",
         "complaints: 2026-04-02 3, 2026-04-03 2",
         "alerts not sent yet: 1, the oldest of 2026-04-03 12:00:00+09:00: the mail server is away",
+        "given up 2026-04-03 12:00:00+09:00, and nobody is told: two: the recipient is refused (550)",
     ]
 
 
@@ -211,6 +214,8 @@ def test_every_key_is_documented_and_there(site: Site) -> None:
     with site.store.transaction() as transaction:
         seen = Point(Watched.DELAY_P99, inf, 200.0, site.now)
         transaction.raise_paths("spring", [(site.now.date(), seen)])
+        transaction.put_letters([mail("one", "noc@example.net", "a", "b", site.now)])
+        transaction.letter_given_up("one", site.now, "the recipient is refused (550)")
     assert paths(in_json("status")) == documented("`sekisho trial status --json`")
     assert paths(in_json("log")) == documented("`sekisho trial log --json`")
     assert site.in_kernel != PHASE

@@ -23,6 +23,7 @@ from sekisho.desk.policy import Policy
 from sekisho.lines.events import Holding, Lease
 from sekisho.lines.roster import SUSPENDED_LIMIT, Treatment
 from sekisho.model import Address, KnownLine, RosterChange
+from sekisho.outbox import mail
 from tests.desk.world import World, world
 from tests.unit.desk_site import SOON, TREATMENT, Site, about, lease_of, site_of
 from tests.unit.fake_daemon import FakeOffice, running
@@ -165,6 +166,13 @@ def test_from_a_report_to_a_limit_to_suspension_to_restoration(office: Office) -
         ("lift", "port-25-suspension", "verified"),
     ]
     assert told("actions") == "all that was asked is confirmed\n"
+    with office.site.store.transaction() as transaction:
+        for letter in ("desk-one-1", "msg_2"):
+            transaction.put_letters([mail(letter, "a@example.net", "a", "b", office.site.now)])
+            transaction.letter_given_up(letter, office.site.now, "the recipient is refused (550)")
+    at = office.site.now.isoformat(timespec="seconds")
+    why = "nobody is told: the recipient is refused (550)"
+    assert told("actions").splitlines()[1:] == [f"{at} the notice desk-one-1 is given up, and {why}"]
     assert [(action, subject) for action, subject, _ in office.recorded()] == [
         ("desk suspend", "case 1"),
         ("desk case", "case 1"),

@@ -225,19 +225,105 @@ def test_killed_between_taking_and_writing_it_goes_once_more_under_the_same_id(p
     assert post.mails.ids() == ["<mail_one@example.net>"] * 2
 
 
-def test_a_mail_goes_in_ascii_and_one_that_cannot_be_written_keeps_no_other_back(post: Post) -> None:
+def test_a_mail_goes_in_ascii(post: Post) -> None:
     with post.store.transaction() as transaction:
-        transaction.put_letters(
-            [
-                mail("broken", "noc@example.net", "two\nlines", "x", post.now),
-                mail("short", "noc@example.net", "a", "短い", post.now),
-            ]
-        )
+        transaction.put_letters([mail("short", "noc@example.net", "a", "短い", post.now)])
     with at_work(post.postmen()):
-        until(lambda: post.waiting() == 1)
+        until(lambda: post.waiting() == 0)
     (got,) = post.mails.got
     assert got["Content-Transfer-Encoding"] == "base64"
     assert got.get_content() == "短い\n"
+
+
+def kept(post: Post) -> dict[str, tuple[str, str, int]]:
+    """Return state, payload and attempts by id."""
+    with sqlite3.connect(post.directory / "store.db") as database:
+        rows = database.execute("SELECT id, state, payload, attempts FROM outbox").fetchall()
+    return {name: (state, payload, attempts) for name, state, payload, attempts in rows}
+
+
+REFUSED = "550 5.1.1 <noc@example.net> unknown"
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [({"recipient": REFUSED}, "550"), ({"answer": "554 5.7.1 noc@example.net: no"}, "554")],
+)
+def test_what_a_mail_server_refuses_for_good_is_given_up_at_once(
+    post: Post, answers: dict[str, str], code: str
+) -> None:
+    vars(post.mails).update(answers)
+    post.write()
+    with capture_logs() as logged, at_work(post.postmen()):
+        until(lambda: post.waiting() == 0)
+    assert kept(post)["mail_one"] == ("given-up", "", 0)
+    (error,) = [one for one in logged if one["log_level"] == "error"]
+    assert (error["id"], error["attempts"]) == ("mail_one", 1)
+    assert code in error["why"]
+    with post.store.reading() as transaction:
+        (told,) = transaction.letters_given_up(9)
+        assert transaction.letters_given_up(9, "mail_") == (told,)
+        assert transaction.letters_given_up(9, "mail%") == ()
+    assert (told.letter, told.at, told.why) == ("mail_one", post.now, error["why"])
+    assert "noc@" not in str(logged)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"recipient": "450 4.2.1 later"},
+        {"answer": "452 4.3.1 no room"},
+        {"sender": "550 5.7.1 we do not know you"},  # which the configuration mends
+    ],
+)
+def test_what_may_be_taken_later_is_tried_again(post: Post, answers: dict[str, str]) -> None:
+    usual = {key: getattr(post.mails, key) for key in answers}
+    vars(post.mails).update(answers)
+    post.write()
+    with at_work(post.postmen()):
+        until(lambda: why(post) == 1)
+        vars(post.mails).update(usual)
+        post.now += timedelta(seconds=5)
+        until(lambda: post.waiting() == 0)
+    assert post.mails.ids() == ["<mail_one@example.net>"]
+
+
+@pytest.mark.parametrize(
+    ("to", "subject"),
+    [("noc@example.net", "two\nlines"), ("苦情@example.net", "x"), ("", "x"), ("a b c", "x")],
+)
+def test_letters_that_nobody_can_write_end_and_keep_no_other_back(post: Post, to: str, subject: str) -> None:
+    with post.store.transaction() as transaction:
+        broken = [mail(f"broken{number}", to, subject, "x", post.now) for number in range(25)]
+        transaction.put_letters([*broken, mail("good", "noc@example.net", "a", "b", post.now)])
+    with capture_logs() as logged, at_work(post.postmen()):
+        until(lambda: post.waiting() == 0)
+    assert post.mails.ids() == ["<good@example.net>"]
+    states = {name: one[:2] for name, one in kept(post).items()}
+    assert states.pop("good") == ("sent", "")
+    assert set(states.values()) == {("given-up", "")}
+    assert not to or to not in str(logged)
+
+
+def test_what_fails_by_our_fault_is_a_try_and_keeps_no_other_back(post: Post) -> None:
+    taken: list[str] = []
+
+    def carry(letter: Letter) -> None:
+        if letter.id.startswith("broken"):
+            raise RuntimeError(letter.id)
+        taken.append(letter.id)
+
+    with post.store.transaction() as transaction:
+        broken = [mail(f"broken{number}", "noc@example.net", "a", "b", post.now) for number in range(25)]
+        transaction.put_letters([*broken, mail("good", "noc@example.net", "a", "b", post.now)])
+    postman = module.Postman(Kind.MAIL, carry, post.store, utc=lambda: post.now)
+    with capture_logs() as logged:
+        for _ in range(3):
+            postman.deliver()
+    assert taken == ["good"]
+    assert post.waiting() == 25
+    assert {(state, attempts) for state, _, attempts in kept(post).values()} == {("waiting", 1), ("sent", 0)}
+    assert sum("our fault: please report" in one["event"] for one in logged) == 1
 
 
 def test_without_a_table_for_it_a_letter_waits_and_the_reason_is_told(post: Post) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from sekisho.api.line_models import Request
-from sekisho.api.models import Value
+from sekisho.api.models import GivenUpValue, Value
 from sekisho.api.reading import Said, Until
 from sekisho.desk.case_values import Kind
 
@@ -161,9 +161,10 @@ class CaseAnswer(Value):
 
 
 class ActionsAnswer(Value):
-    """What is asked but not seen to hold, the oldest first."""
+    """What is asked but not seen to hold, the oldest first; `given_up`: notices that reached nobody."""
 
     actions: tuple[ActionValue, ...]
+    given_up: tuple[GivenUpValue, ...] = ()
 
 
 CaseNumber = Annotated[int, Field(ge=1, lt=1 << 31)]

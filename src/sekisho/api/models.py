@@ -146,6 +146,14 @@ class ConfigStatus(Value):
     refused: RefusedReload | None = None
 
 
+class GivenUpValue(Value):
+    """A letter of the outbox that is tried no more: its id, since when, and why."""
+
+    letter: str
+    at: datetime
+    why: str
+
+
 class TrialBrief(Value):
     """Which trial there is, and whether it decides about limits."""
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sekisho.api.line_models import Request
-from sekisho.api.models import BlockValue, LimitValue, Value
+from sekisho.api.models import BlockValue, GivenUpValue, LimitValue, Value
 from sekisho.api.reading import Day, Said
 from sekisho.trial.events import What
 from sekisho.trial.guardrails import What as Watched
@@ -103,11 +103,12 @@ class ComplaintDayValue(Value):
 
 
 class AlertsValue(Value):
-    """Alerts that are not sent yet, since when the oldest, and why its last try failed."""
+    """Alerts that are not sent yet, since when the oldest, and why its last try failed; those given up."""
 
     waiting: int
     since: datetime | None
     why: str | None
+    given_up: tuple[GivenUpValue, ...] = ()
 
 
 class TrialStatus(Value):

@@ -101,12 +101,12 @@ def show_case(number: Number, as_json: Json = False, name: Name = None, config: 
 
 @app.command("actions")
 def show_actions(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
-    """Tell what is asked but not confirmed."""
+    """Tell what is asked but not confirmed, and which notices reached nobody."""
     from sekisho.api.desk_models import ActionsAnswer
     from sekisho.cli.show_desk import actions_text
 
     answer = asked(name, config, "GET", "/v1/desk/actions")
-    _show(answer, lambda: actions_text(ActionsAnswer.model_validate(answer).actions), as_json=as_json)
+    _show(answer, lambda: actions_text(ActionsAnswer.model_validate(answer)), as_json=as_json)
 
 
 @app.command()

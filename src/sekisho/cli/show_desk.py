@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from sekisho.api.desk_models import (
+    ActionsAnswer,
     ActionValue,
     CaseAnswer,
     CasesAnswer,
@@ -42,9 +43,14 @@ def case_text(answer: CaseAnswer) -> str:
     return "\n".join([*told, *_actions(answer.actions)])
 
 
-def actions_text(actions: Iterable[ActionValue]) -> str:
-    """Tell actions, a line each."""
-    return "\n".join(_actions(actions)) or "all that was asked is confirmed"
+def actions_text(answer: ActionsAnswer) -> str:
+    """Tell actions, and notices that reached nobody, a line each."""
+    lines = list(_actions(answer.actions)) or ["all that was asked is confirmed"]
+    lines += [
+        f"{_at(one.at)} the notice {one.letter} is given up, and nobody is told: {one.why}"
+        for one in answer.given_up
+    ]
+    return "\n".join(lines)
 
 
 def queue_text(answer: QueueAnswer) -> str:

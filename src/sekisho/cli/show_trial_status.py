@@ -77,8 +77,8 @@ def _status(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:
     yield from _guardrails(status, zone)
     if status.complaints:
         yield "complaints: " + ", ".join(f"{one.day} {one.count}" for one in status.complaints[-MOST_DAYS:])
-    if status.alerts is not None and status.alerts.waiting:
-        yield _alerts(status.alerts, zone)
+    if status.alerts is not None:
+        yield from _alerts(status.alerts, zone)
     if status.store != "ok":
         yield f"the store is away: {status.store}"
 
@@ -99,9 +99,12 @@ def _amount(value: float | None) -> str:
     return "more than is measured" if value is None else f"{value:.4g}"
 
 
-def _alerts(alerts: AlertsValue, zone: ZoneInfo) -> str:
-    since = "" if alerts.since is None else f", the oldest of {moment(alerts.since, zone)}"
-    return f"alerts not sent yet: {alerts.waiting}{since}{f': {alerts.why}' if alerts.why else ''}"
+def _alerts(alerts: AlertsValue, zone: ZoneInfo) -> Iterator[str]:
+    if alerts.waiting:
+        since = "" if alerts.since is None else f", the oldest of {moment(alerts.since, zone)}"
+        yield f"alerts not sent yet: {alerts.waiting}{since}{f': {alerts.why}' if alerts.why else ''}"
+    for one in alerts.given_up:
+        yield f"given up {moment(one.at, zone)}, and nobody is told: {one.letter}: {one.why}"
 
 
 def _suspension(suspension: SuspensionValue, zone: ZoneInfo) -> str:

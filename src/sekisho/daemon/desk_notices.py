@@ -15,7 +15,7 @@ from sekisho.config.desk_notices import NoticesTable
 from sekisho.config.desk_plan import policies_of
 from sekisho.daemon.desk_templates import read_templates, words_of
 from sekisho.desk.case_values import Case, Decision, Event, Evidence
-from sekisho.desk.notices import Mail, Told, answered, is_answerable, letter_id, told
+from sekisho.desk.notices import LETTERS, Mail, Told, answered, is_answerable, letter_id, told
 from sekisho.desk.policy import Policy
 from sekisho.lines.records import ListedLine
 from sekisho.outbox import mail
@@ -54,7 +54,8 @@ class Notices:
     def relieved(self, transaction: Transaction, line: ListedLine, until: datetime, now: datetime) -> None:
         """Put into the outbox that a line is released from its limit, where there is somebody to be told."""
         one = Told(Mail.RELIEF, now, line.name, until=until)
-        letter = f"desk-{self._config().gate.name}-relief-{line.number}-{int(now.timestamp() * 1_000_000)}"
+        at_us, gate = int(now.timestamp() * 1_000_000), self._config().gate.name
+        letter = f"{LETTERS}{gate}-relief-{line.number}-{at_us}"
         self._put(transaction, line.number, letter, one, now)
 
     def received(
@@ -68,7 +69,7 @@ class Notices:
             return
         told_ = Told(Mail.ACKNOWLEDGEMENT, now, number=number)
         written = self._written(config.desk.notices, told_, None)
-        letter = f"desk-{config.gate.name}-report-{number}-{int(now.timestamp() * 1_000_000)}"
+        letter = f"{LETTERS}{config.gate.name}-report-{number}-{int(now.timestamp() * 1_000_000)}"
         sender = config.desk.sender
         sent = mail(letter, to, *_parts(written), now, sender=sender, answers=answered(message_id))
         transaction.put_letters([sent])

@@ -25,12 +25,14 @@ from sekisho.api.desk_models import (
     TakenAnswer,
 )
 from sekisho.api.line_models import Action
+from sekisho.api.models import GivenUpValue
 from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
 from sekisho.daemon.desk_cases import Desk, happen
 from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.recording import Act, Recorder, store_answers
 from sekisho.desk.case_values import Case, Event, What
+from sekisho.desk.notices import LETTERS
 from sekisho.desk.records import KeptReport
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Store, Transaction
@@ -130,7 +132,11 @@ class RunningDesk:
         """Tell what is asked but not confirmed."""
         with store_answers(), self._store.reading() as transaction:
             found = transaction.unconfirmed_actions(_MOST_SHOWN)
-        return ActionsAnswer(actions=tuple(map(ActionValue.model_validate, found)))
+            given_up = transaction.letters_given_up(_MOST_SHOWN, LETTERS)
+        return ActionsAnswer(
+            actions=tuple(map(ActionValue.model_validate, found)),
+            given_up=tuple(GivenUpValue(**one._asdict()) for one in given_up),
+        )
 
     def record_refusal(self, action: Action, why: str, peer: Peer) -> None:
         """Record a request that could not be read, if that can be; nothing of its body."""

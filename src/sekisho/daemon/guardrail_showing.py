@@ -7,16 +7,18 @@ from datetime import date
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
+from sekisho.api.models import GivenUpValue
 from sekisho.api.trial_models import AlertsValue, ComplaintDayValue, GuardrailDayValue, GuardrailValue
 from sekisho.daemon.guardrail_keeper import Looked
 from sekisho.store import StoreError, Transaction
 from sekisho.store.guardrails import Paths
-from sekisho.store.outbox import LettersWaiting
+from sekisho.store.outbox import GivenUp, LettersWaiting
 from sekisho.trial.guardrails import What
 from sekisho.trial.registration import Version
 from sekisho.trial.watching import UNITS, Seen
 
 MOST_DAYS: Final = 14
+MOST_GIVEN_UP: Final = 100  # letters
 
 
 class KeptOfTrial(NamedTuple):
@@ -26,6 +28,7 @@ class KeptOfTrial(NamedTuple):
     complaints: Mapping[date, int]
     paths: Paths
     waiting: LettersWaiting
+    given_up: tuple[GivenUp, ...]
 
 
 def kept_of_trial(transaction: Transaction, trial: str) -> KeptOfTrial:
@@ -35,6 +38,7 @@ def kept_of_trial(transaction: Transaction, trial: str) -> KeptOfTrial:
         transaction.complaints_by_day(trial),
         transaction.guardrail_paths(trial),
         transaction.letters_waiting(),
+        transaction.letters_given_up(MOST_GIVEN_UP),
     )
 
 
@@ -48,11 +52,13 @@ def guardrails_shown(trial: str, looked: Looked | None, kept: KeptOfTrial | Stor
     }
     if isinstance(kept, StoreError):
         return shown
-    waiting = kept.waiting
+    waiting, given_up = kept.waiting, tuple(GivenUpValue(**one._asdict()) for one in kept.given_up)
     return {
         **shown,
         "complaints": tuple(ComplaintDayValue(day=day, count=one) for day, one in kept.complaints.items()),
-        "alerts": AlertsValue(waiting=waiting.letters, since=waiting.since, why=waiting.why),
+        "alerts": AlertsValue(
+            waiting=waiting.letters, since=waiting.since, why=waiting.why, given_up=given_up
+        ),
     }
 
 

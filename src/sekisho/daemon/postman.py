@@ -1,10 +1,10 @@
 """Sends what waits in the outbox, each kind by a thread of its own: a slow server lets no other wait.
 
-store: letters that are due ─► try ─► sent, or due again later
+store: letters that are due ─► try ─► sent, or due again later, or given up
 
-A letter is tried until somebody has taken it, for five days. Where the daemon ends between that and the
-store's word of it, it goes once more under the same id, by which the receiver can tell: nobody can rule out
-both a second and none.
+A letter is tried until somebody has taken it or refused it for good, for five days at most. Where the daemon
+ends between that and the store's word of it, it goes once more under the same id, by which the receiver can
+tell: nobody can rule out both a second and none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +22,8 @@ from sekisho.config import Config
 from sekisho.daemon.attempts import Attempts
 from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_secret
-from sekisho.outbox import MOST_TRIES, Kind, Letter, Waiting, read_webhook_secret, wait_after
-from sekisho.sending import SendError, post_webhook, send_mail
+from sekisho.outbox import MOST_TRIES, Kind, Letter, read_webhook_secret, wait_after
+from sekisho.sending import RefusedError, SendError, post_webhook, send_mail
 from sekisho.store import Store
 
 LOOK_SECONDS = 1.0
@@ -32,9 +31,10 @@ STOP_SECONDS = 15.0
 KEPT: Final = timedelta(days=31)  # that a letter was sent or given up
 _FORGET_EVERY: Final = 3_600  # looks
 _AT_ONCE: Final = 10
+_OURS: Final = "it cannot be sent, which is our fault: the log says why"
 
 Carry = Callable[[Letter], None]
-"""Sends a letter. Raises SendError."""
+"""Sends a letter. Raises SendError, RefusedError where nobody ever will."""
 
 log = structlog.get_logger()
 
@@ -79,16 +79,11 @@ class Postman:
         for one in due:
             if self._stopping.is_set():
                 return
-            # One that cannot be sent by our fault keeps no other back.
-            self._attempts.attempt(f"letter {one.letter.id}", partial(self._try, one), rests=True)
+            self._try(one.letter, one.attempts + 1)
 
-    def _try(self, waiting: Waiting) -> None:
-        letter, attempts = waiting.letter, waiting.attempts + 1
-        try:
-            if letter.id not in self._taken:
-                self._carry(letter)
-        except SendError as error:
-            self._fail(letter, attempts, str(error))
+    def _try(self, letter: Letter, attempts: int) -> None:
+        if letter.id not in self._taken and (error := self._carried(letter)) is not None:
+            self._fail(letter, attempts, error)
             return
         self._taken.add(letter.id)
         with self._store.transaction() as transaction:
@@ -96,10 +91,24 @@ class Postman:
         self._taken.discard(letter.id)
         log.info("sent", kind=self._kind, id=letter.id, attempts=attempts)
 
-    def _fail(self, letter: Letter, attempts: int, why: str) -> None:
+    def _carried(self, letter: Letter) -> SendError | None:
+        """Carry a letter; what fails by our fault is one of its tries too, so that it keeps no other back."""
+
+        def carry() -> SendError | bool:
+            try:
+                self._carry(letter)
+            except SendError as error:
+                return error
+            return True
+
+        done = self._attempts.attempt(f"sending by {self._kind}", carry) or SendError(_OURS)
+        return done if isinstance(done, SendError) else None
+
+    def _fail(self, letter: Letter, attempts: int, error: SendError) -> None:
         """Have it tried again later, or give it up."""
+        why = str(error)
         tried = log.bind(kind=self._kind, id=letter.id, attempts=attempts, why=why)
-        if attempts >= MOST_TRIES:
+        if attempts >= MOST_TRIES or isinstance(error, RefusedError):
             tried.error("given up, and nobody is told: see to its server and recipient")
             with self._store.transaction() as transaction:
                 transaction.letter_given_up(letter.id, self._utc(), why)

@@ -29,6 +29,9 @@ from sekisho.desk.case_values import (
 from sekisho.desk.policy import Policy
 from sekisho.model import Limit
 
+LETTERS = "desk-"
+"""How the ids of the desk's letters begin."""
+
 _NONE_SEEN = Evidence()
 
 
@@ -79,7 +82,7 @@ class Told:
 
 def letter_id(gate: str, case: Case, mail: Mail) -> str:
     """Return the id of a notice: the same however often the decision is written, and no other store's."""
-    return f"desk-{gate}-{case.number}-{int(case.opened.timestamp())}-{case.version}-{mail}"
+    return f"{LETTERS}{gate}-{case.number}-{int(case.opened.timestamp())}-{case.version}-{mail}"
 
 
 def told(

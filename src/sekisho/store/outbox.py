@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, case, delete, func, insert, or_, select, update
 
 from sekisho.outbox import LONGEST_WAIT, Kind, Letter, Waiting
 from sekisho.store.door import Door
@@ -24,6 +24,14 @@ class LettersWaiting(NamedTuple):
     letters: int
     since: datetime | None
     why: str | None
+
+
+class GivenUp(NamedTuple):
+    """A letter that is tried no more: since when, and why."""
+
+    letter: str
+    at: datetime
+    why: str
 
 
 class Outbox(Door):
@@ -47,15 +55,16 @@ class Outbox(Door):
             self._connection.execute(insert(outbox).values(row))
 
     def due_letters(self, kind: Kind, now: datetime, most: int) -> tuple[Waiting, ...]:
-        """Return letters that are to be tried, the oldest first.
+        """Return letters that are to be tried, those due for the longest first, so that none is kept back.
 
         One that is due later than any would be was written before the clock was set back, and is due.
         """
-        is_due = or_(outbox.c.due <= to_us(now), outbox.c.due > to_us(now + LONGEST_WAIT))
+        is_of_other_clock = outbox.c.due > to_us(now + LONGEST_WAIT)
+        is_due = or_(outbox.c.due <= to_us(now), is_of_other_clock)
         found = (
             select(outbox)
             .where(and_(outbox.c.state == _WAITING, outbox.c.kind == kind, is_due))
-            .order_by(outbox.c.number)
+            .order_by(case((is_of_other_clock, 0), else_=outbox.c.due), outbox.c.number)
             .limit(most)
         )
         return tuple(
@@ -84,6 +93,16 @@ class Outbox(Door):
         oldest = select(outbox.c.created, outbox.c.why).where(waiting).order_by(outbox.c.number).limit(1)
         row = self._connection.execute(oldest).first()
         return LettersWaiting(count, None if row is None else from_us(row.created), row and row.why)
+
+    def letters_given_up(self, most: int, of: str = "") -> tuple[GivenUp, ...]:
+        """Return those given up that are not forgotten yet, the newest first; `of`: how their ids begin."""
+        found = (
+            select(outbox.c.id, outbox.c.ended, outbox.c.why)
+            .where(outbox.c.state == _GIVEN_UP, outbox.c.id.startswith(of, autoescape=True))
+            .order_by(outbox.c.ended.desc(), outbox.c.number.desc())
+            .limit(most)
+        )
+        return tuple(GivenUp(row.id, from_us(row.ended), row.why) for row in self._connection.execute(found))
 
     def forget_letters(self, before: datetime) -> None:
         """Forget letters that were sent or given up before a moment."""
