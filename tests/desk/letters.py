@@ -12,6 +12,9 @@ from datetime import datetime, timedelta, timezone
 
 from sekisho.desk.report import HostAddress
 
+MX = "mx.isp.example"
+"""The authserv-id of the provider's own mail server."""
+
 REPORTERS = ("fbl@reports.example.net", "abuse@trap.example.org", "postmaster@mail.example.com")
 
 
@@ -112,6 +115,17 @@ def message(received: list[str], number: int) -> bytes:
         fields + f'Message-ID: <spam-{number}@pc>\nFrom: "Bank" <bank@example.com>\nSubject: Win {number}\n'
         "Date: Mon, 1 Jan 1990 00:00:00 +0000\n\nBuy now.\n"
     ).encode()
+
+
+def delivered(data: bytes, domain: str | None = None, server: str = MX) -> bytes:
+    """Return a mail as our own mail server hands it on; `domain`: it has found it to be from there."""
+    found = "none" if domain is None else f"dmarc=pass (p=none) header.from={domain}"
+    head = (
+        f"Authentication-Results: {server};\n\t{found}\n"
+        "Received: from mail.example.net (mail.example.net [192.0.2.77])\n"
+        f"\tby {server} (Postfix) with ESMTPS\n\tid 4XyZ99; Thu, 5 Nov 2026 00:00:01 +0000\n"
+    )
+    return head.encode() + data
 
 
 def arf(facts: Facts, dice: random.Random) -> bytes:

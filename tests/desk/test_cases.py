@@ -25,7 +25,7 @@ from sekisho.desk.case_values import (
     What,
 )
 from sekisho.desk.cases import decide, due, open_case
-from sekisho.desk.policy import Policy, Step
+from sekisho.desk.policy import Policy, Step, evidence_of
 
 BEGIN = datetime(2027, 4, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,8 +39,10 @@ def at(days: float) -> datetime:
     return BEGIN + days * DAY
 
 
-def sent(days: float, *parties: str, incidents: int = 1, is_sound: bool = True) -> tuple[Counted, ...]:
-    return tuple(Counted(party, at(days), incidents, is_sound) for party in parties)
+def sent(
+    days: float, *parties: str, incidents: int = 1, is_sound: bool = True, is_claimed: bool = False
+) -> tuple[Counted, ...]:
+    return tuple(Counted(party, at(days), incidents, is_sound, is_claimed) for party in parties)
 
 
 def person(what: What, by: str = "yamada", **more: object) -> Event:
@@ -157,6 +159,26 @@ def test_reports_that_are_not_sound_lead_to_a_stop_request_and_no_further() -> N
     assert decide(case, REPORT, at(3), POLICY, (*unsound, *later)).case == case
 
 
+def test_what_is_only_claimed_leads_to_nothing_but_what_a_person_approves() -> None:
+    claimed = sent(0, *"abcdefgh", incidents=100, is_sound=False, is_claimed=True)
+    assert decide(opened(), REPORT, at(0), POLICY, claimed) == Decision(opened())
+    one = sent(0, "z")
+    assert decide(opened(), REPORT, at(0), POLICY, (*claimed, *one)).case == opened()
+    asked = decide(opened(), person(What.APPROVE), at(0), POLICY, claimed)
+    assert (asked.case.state, kinds(asked)) == (State.STOP_REQUESTED, [Tell])
+    later = sent(2, *"abcdefgh", incidents=100, is_claimed=True)
+    assert decide(asked.case, REPORT, at(3), POLICY, (*claimed, *later)).case == asked.case
+
+
+def test_what_is_only_claimed_keeps_nobody_limited_and_is_added_to_no_evidence() -> None:
+    limited = decide(opened(), REPORT, at(0), POLICY, sent(0, *"abc")).case
+    claimed = sent(13, *"defgh", is_claimed=True)
+    counted = (*sent(0, *"abc"), *claimed)
+    assert decide(limited, TIME, at(14.1), POLICY, counted).case.state is State.STOPPED
+    assert evidence_of(limited, counted) == evidence_of(limited, sent(0, *"abc"))
+    assert evidence_of(limited, claimed).parties == 5
+
+
 def test_a_limit_comes_early_where_the_policy_says_so_and_the_customer_is_told() -> None:
     fixed = replace(POLICY, limit=Step(1, 1, 7 * DAY))
     limited = decide(opened(), REPORT, at(0), fixed, sent(0, "a"))
@@ -205,7 +227,7 @@ def test_what_one_has_approved_is_not_taken_for_another_kind() -> None:
         (person(What.SUSPEND, until=BEGIN), "cannot be its end"),
         (person(What.SUSPEND, until=at(400)), "within 366 days"),
         (person(What.SUSPEND, kind=Kind.LIMIT), "individual-limit is no suspension"),
-        (person(What.APPROVE), "what can be done is dismiss, hold, suspend"),
+        (person(What.RESTORE), "what can be done is approve, dismiss, hold, suspend"),
         (person(What.RELEASE), "case 7 is collecting since 2027-04-01T00:00:00+00:00"),
     ],
 )

@@ -56,9 +56,10 @@ class Desk(RuleBasedStateMachine):
         ago=st.integers(0, 6),
         incidents=st.integers(1, 5),
         is_sound=st.booleans(),
+        is_claimed=st.booleans(),
     )
-    def report(self, party: str, ago: int, incidents: int, is_sound: bool) -> None:
-        self.counted.append(Counted(party, self.now - ago * DAY / 4, incidents, is_sound))
+    def report(self, party: str, ago: int, incidents: int, is_sound: bool, is_claimed: bool) -> None:
+        self.counted.append(Counted(party, self.now - ago * DAY / 4, incidents, is_sound, is_claimed))
         self.happen(Event(What.REPORT))
 
     @rule(hours=st.integers(1, 120))
@@ -166,6 +167,12 @@ class Desk(RuleBasedStateMachine):
         flood = [Counted("mallory", self.now, 1_000_000)] * 50
         found = decide(self.case, Event(What.REPORT), self.now, self.policy, flood)
         assert found.case.state is not State.PROPOSED or self.case.state is State.PROPOSED
+
+    @invariant()
+    def what_is_only_claimed_does_nothing_however_many_claim_it(self) -> None:
+        flood = [Counted(f"party-{number}", self.now, 1_000, is_claimed=True) for number in range(50)]
+        found = decide(self.case, Event(What.REPORT), self.now, self.policy, flood)
+        assert found.changes == ()
 
 
 TestDesk = Desk.TestCase

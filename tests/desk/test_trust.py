@@ -12,20 +12,24 @@ from hypothesis import strategies as st
 from sekisho.desk.trust import (
     MOST_INCIDENTS,
     UNKNOWN_PARTY,
+    Party,
     Reporter,
     Standing,
     Weight,
     counted_incidents,
     first_seen,
     folded,
+    is_aligned,
     party_of,
+    party_of_report,
     standing,
     weigh,
 )
 
 NOW = datetime(2027, 4, 1, 12, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-NEW = first_seen("example.net", NOW, 10)
+PROVED, CLAIMED = Party("example.net", is_authenticated=True), Party("example.net", is_authenticated=False)
+NEW = first_seen(PROVED, NOW, 10)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,41 @@ def test_all_addresses_under_a_registered_domain_are_one_party(domain: str, part
 def test_any_domain_has_a_party_which_is_its_own(domain: str) -> None:
     party = party_of(domain)
     assert party == UNKNOWN_PARTY or party_of(party) == party
+
+
+@pytest.mark.parametrize(
+    ("claimed", "proved", "party"),
+    [
+        ("mail.example.net", None, CLAIMED),
+        ("mail.example.net", "example.net", PROVED),
+        ("bank.example", "mx.example.net", PROVED),  # who is proved to report goes before who is named
+        (None, "example.net", PROVED),
+        (None, None, Party(UNKNOWN_PARTY, is_authenticated=False)),
+        ("192.0.2.1", "192.0.2.1", Party(UNKNOWN_PARTY, is_authenticated=False)),
+    ],
+)
+def test_whose_a_report_is_is_proved_or_claimed(
+    claimed: str | None, proved: str | None, party: Party
+) -> None:
+    assert party_of_report(claimed, proved) == party
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_one"),
+    [
+        ("example.net", "mail.Example.net.", True),
+        ("a.example.co.jp", "b.example.co.jp", True),
+        ("example.net", "example.org", False),
+        ("a.co.jp", "co.jp", False),
+        ("mallory.duckdns.org", "alice.duckdns.org", False),  # lent out: not one organisation's
+        ("mallory.duckdns.org", "duckdns.org", False),
+        ("example.net", "net", False),
+        ("", "", False),
+    ],
+)
+def test_domains_are_aligned_where_one_organisation_has_both(one: str, other: str, is_one: bool) -> None:
+    assert is_aligned(one, other) is is_one
+    assert is_aligned(other, one) is is_one
 
 
 @pytest.mark.parametrize(
@@ -96,7 +135,9 @@ def test_dismissal_never_helps_and_confirmation_never_hurts(confirmed: int, dism
         (NEW, False, Weight.WEAK),
         (replace(NEW, confirmed=1), False, Weight.SOUND),
         (replace(NEW, dismissed=2), True, Weight.DOUBTED),
-        (replace(NEW, party=UNKNOWN_PARTY, confirmed=9), True, Weight.WEAK),
+        (replace(NEW, party=CLAIMED), True, Weight.CLAIMED),
+        (replace(NEW, party=CLAIMED, confirmed=9), True, Weight.CLAIMED),
+        (replace(NEW, party=CLAIMED, dismissed=2), True, Weight.DOUBTED),
         (replace(NEW, left=0.5), True, Weight.TOO_MANY),
     ],
 )
@@ -111,7 +152,7 @@ def test_a_report_counts_for_what_its_form_and_its_reporter_are_worth(
     st.integers(1, 20),
 )
 def test_no_party_counts_more_often_than_the_rate_whatever_the_clock(gaps: list[int], rate: int) -> None:
-    reporter, now, counted, latest = first_seen("a.net", NOW, rate), NOW, 0, NOW
+    reporter, now, counted, latest = first_seen(PROVED, NOW, rate), NOW, 0, NOW
     for gap in gaps:
         now += timedelta(seconds=gap)
         latest = max(latest, now)
@@ -121,20 +162,21 @@ def test_no_party_counts_more_often_than_the_rate_whatever_the_clock(gaps: list[
 
 
 def test_the_same_counts_once_and_what_differs_twice() -> None:
-    one = folded("a.net", 17, NOW, "<m@x>", "r1")
+    one = folded(PROVED, 17, NOW, "<m@x>", "r1")
     in_tokyo = NOW.astimezone(timezone(timedelta(hours=9))) + timedelta(minutes=29)
-    assert folded("a.net", 17, in_tokyo, "<m@x>", "r2") == one  # a report's id is made anew at will
+    assert folded(PROVED, 17, in_tokyo, "<m@x>", "r2") == one  # a report's id is made anew at will
     others = {
-        folded("b.net", 17, NOW, "<m@x>", "r1"),
-        folded("a.net", 18, NOW, "<m@x>", "r1"),
-        folded("a.net", 17, NOW + HOUR, "<m@x>", "r1"),
-        folded("a.net", 17, NOW, "<n@x>", "r1"),
-        folded("a.net", 17, NOW, None, "r1"),
-        folded("a.net", 17, NOW, None, "<m@x>"),
-        folded("a.net", 17, NOW, None, None),
+        folded(CLAIMED, 17, NOW, "<m@x>", "r1"),  # or what is forged would stand in for what is true
+        folded(Party("b.net", is_authenticated=True), 17, NOW, "<m@x>", "r1"),
+        folded(PROVED, 18, NOW, "<m@x>", "r1"),
+        folded(PROVED, 17, NOW + HOUR, "<m@x>", "r1"),
+        folded(PROVED, 17, NOW, "<n@x>", "r1"),
+        folded(PROVED, 17, NOW, None, "r1"),
+        folded(PROVED, 17, NOW, None, "<m@x>"),
+        folded(PROVED, 17, NOW, None, None),
     }
-    assert len(others | {one}) == 8
-    assert folded("a.net", 17, NOW, "", "") == folded("a.net", 17, NOW, None, None)
+    assert len(others | {one}) == 9
+    assert folded(PROVED, 17, NOW, "", "") == folded(PROVED, 17, NOW, None, None)
 
 
 def test_a_report_claims_incidents_within_bounds() -> None:

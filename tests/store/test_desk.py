@@ -26,7 +26,7 @@ from sekisho.desk.cases import decide, due, open_case
 from sekisho.desk.policy import Policy, evidence_of
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format
-from sekisho.desk.trust import Weight, first_seen, folded
+from sekisho.desk.trust import Party, Weight, first_seen, folded
 from sekisho.outbox import Kind as LetterKind
 from sekisho.outbox import mail
 from sekisho.sealing import Sealer, SealError
@@ -58,9 +58,10 @@ def put(
 ) -> bool:
     """Write a report with one incident that is attributed to the line of a case."""
     number, _ = transaction.add_report(kept(original, seconds, party=party))
-    key = folded(party, case.line, at(seconds), message or original.decode(), None)
-    if transaction.reporter(party) is None:
-        transaction.put_reporter(first_seen(party, at(seconds), 100))
+    whose = Party(party, is_authenticated=weight is not Weight.CLAIMED)
+    key = folded(whose, case.line, at(seconds), message or original.decode(), None)
+    if transaction.reporter(whose) is None:
+        transaction.put_reporter(first_seen(whose, at(seconds), 100))
     return transaction.add_incident(
         KeptIncident(
             number,
@@ -130,6 +131,7 @@ def test_the_same_counts_once_and_the_rest_is_folded_by_party_and_hour(store: St
         assert put(transaction, case, b"c", "example.org", seconds=120, weight=Weight.WEAK)
         assert not put(transaction, case, b"d", "example.com", seconds=120, weight=Weight.DOUBTED)
         assert put(transaction, case, b"e", seconds=3_600)
+        assert put(transaction, case, b"g", seconds=3_601, weight=Weight.CLAIMED, message="e")
         number, _ = transaction.add_report(kept(b"f"))
         doubt = KeptIncident(number, 1, Found.AMBIGUOUS, "example.net", Because.ZONE)
         assert not transaction.add_incident(doubt)
@@ -137,8 +139,9 @@ def test_the_same_counts_once_and_the_rest_is_folded_by_party_and_hour(store: St
             Counted("example.net", at(0), 2),
             Counted("example.org", at(120), 1, is_sound=False),
             Counted("example.net", at(3_600), 1),
+            Counted("example.net", at(3_601), 1, is_sound=False, is_claimed=True),
         )
-        assert transaction.counted_reports(case.number, at(130)) == (Counted("example.net", at(3_600), 1),)
+        assert len(transaction.counted_reports(case.number, at(130))) == 2
         assert transaction.counted_reports(case.number + 1, at(0)) == ()
 
 
@@ -232,13 +235,14 @@ def test_a_case_its_actions_and_its_letters_are_written_together_or_not_at_all(b
         assert transaction.open_cases() == ()
         assert transaction.unconfirmed_actions() == ()
         assert transaction.due_letters(LetterKind.MAIL, at(9), 9) == ()
-        assert transaction.reporter("example.net") is None
+        assert transaction.reporter(Party("example.net", is_authenticated=True)) is None
         assert transaction.report(1) is None
 
 
 def test_what_people_find_counts_once_a_case_and_can_be_found_otherwise(store: Store) -> None:
     def standing() -> list[tuple[int, int]]:
-        found = [transaction.reporter(party) for party in ("a.net", "b.net", "c.net")]
+        parties = (Party(name, is_authenticated=True) for name in ("a.net", "b.net", "c.net"))
+        found = [transaction.reporter(party) for party in parties]
         return [(one.confirmed, one.dismissed) for one in found if one is not None]
 
     with store.transaction() as transaction:
@@ -253,6 +257,20 @@ def test_what_people_find_counts_once_a_case_and_can_be_found_otherwise(store: S
         assert standing() == [(0, 1), (0, 1), (0, 1)]
         transaction.judge_reports(case.number, Judgement.CONFIRMED)
         assert standing() == [(1, 0), (1, 0), (1, 0)]
+
+
+def test_what_is_forged_in_a_name_counts_against_whoever_claims_it_alone(store: Store) -> None:
+    proved, claimed = Party("a.net", is_authenticated=True), Party("a.net", is_authenticated=False)
+    with store.transaction() as transaction:
+        forged, real = opened(transaction), opened(transaction, line=2)
+        put(transaction, forged, b"1", "a.net", weight=Weight.CLAIMED)
+        put(transaction, real, b"2", "a.net")
+        happen(transaction, forged, Event(What.DISMISS, "sato", "forged"), at(1))
+        happen(transaction, real, PEOPLE, at(1))
+        known = [transaction.reporter(party) for party in (proved, claimed)]
+        assert [(one.confirmed, one.dismissed) for one in known if one] == [(1, 0), (0, 1)]
+        assert (transaction.forget_claims(at(0)), transaction.forget_claims(at(1))) == (0, 1)
+        assert [transaction.reporter(party) is None for party in (proved, claimed)] == [False, True]
 
 
 def test_reports_are_forgotten_in_their_time_but_not_those_of_a_held_line_or_of_the_queue(
@@ -292,11 +310,12 @@ def test_a_case_is_kept_as_long_as_a_report_of_it(store: Store) -> None:
 
 
 def test_a_reporter_is_written_and_read(store: Store) -> None:
-    reporter = replace(first_seen("例え.jp", at(0), 100), left=99.5, dismissed=2)
+    party = Party("例え.jp", is_authenticated=True)
+    reporter = replace(first_seen(party, at(0), 100), left=99.5, dismissed=2)
     with store.transaction() as transaction:
         transaction.put_reporter(reporter)
         transaction.put_reporter(replace(reporter, at=at(1)))
-        assert transaction.reporter("例え.jp") == replace(reporter, at=at(1))
+        assert transaction.reporter(party) == replace(reporter, at=at(1))
 
 
 def test_when_to_look_at_a_case_again_is_written_without_changing_it(store: Store) -> None:
@@ -336,17 +355,18 @@ def test_a_key_file_that_cannot_be_used_is_told_without_its_words(content: bytes
 
 def test_what_came_in_is_unread_until_it_is_read_and_in_nobodys_queue(store: Store) -> None:
     with store.transaction() as transaction:
-        number, is_new = transaction.add_unread(kept(format=None, party=None))
+        number, is_new = transaction.add_unread(kept(vouched="a.net"))
         assert is_new
         assert transaction.add_unread(kept()) == (number, False)
         assert (transaction.is_unread(number), transaction.count_unread(5)) == (True, 1)
-        assert [one.number for one in transaction.unread_reports(0, 5)] == [number]
+        ((found, unread),) = transaction.unread_reports(0, 5)
+        assert (found, unread.vouched, unread.party) == (number, "a.net", None)
         assert transaction.unread_reports(number, 5) == ()
         assert transaction.queued_reports() == ()
         assert transaction.forget_reports(at(LATER)) == 0
         assert transaction.put_read(number, kept())
         assert not transaction.put_read(number, kept(refusal="again"))
-        assert transaction.report(number) == kept()
+        assert transaction.report(number) == kept(vouched="a.net")
         assert transaction.count_unread(5) == 0
 
 

@@ -44,6 +44,7 @@ to = ["noc@example.net"]
 [desk]
 key_file = "desk-key"
 from = "{mailbox}"
+authserv_ids = ["{mx}"]
 skew = "0s"
 [desk.class.dynamic]
 stop_request = {{ reporters = 1, within = "7d" }}
@@ -81,7 +82,7 @@ class DeskScene:
 
     def write(self, lines: dict[str, str]) -> None:
         """Write the configuration; `lines`: their addresses, by name."""
-        desk = CONFIG.format(smtp=SMTP_PORT, mailbox=MAILBOX, lmtp=self.lmtp)
+        desk = CONFIG.format(smtp=SMTP_PORT, mailbox=MAILBOX, mx=letters.MX, lmtp=self.lmtp)
         listed = "".join(LINE.format(name=name, address=address) for name, address in lines.items())
         self.scene.write(("[store]", listed + desk + "[store]"))
         key = self.scene.directory / "desk-key"
@@ -135,9 +136,10 @@ def arf(address: str, at: datetime, number: int) -> bytes:
     """Return an ARF report about an address; `number`: of the message, and of the party that reports it."""
     host, date = IPv4Address(address), letters.rfc5322(at)
     facts = Facts(host, None, date, letters.message([letters.postfix(host, date)], number), number)
-    party = f"fbl@reporter-{number}.example"
-    made = letters.arf(facts, random.Random(number)).replace(facts.reporter.encode(), party.encode())
-    return made.replace(b"\n", b"\r\n")
+    domain = f"reporter-{number}.example"
+    made = letters.arf(facts, random.Random(number))
+    ours = made.replace(facts.reporter.encode(), f"fbl@{domain}".encode())
+    return letters.delivered(ours, domain).replace(b"\n", b"\r\n")
 
 
 def next_second() -> datetime:

@@ -77,7 +77,8 @@ class Site:
     settled_lines: int = 0
 
     def desk(self) -> Desk:
-        return Desk(self.provider.ours, {"dynamic": self.policy}, TREATMENT, SKEW, self.rate)
+        servers = frozenset({letters.MX})
+        return Desk(self.provider.ours, {"dynamic": self.policy}, TREATMENT, SKEW, self.rate, servers)
 
     def inbox(self, store: Store | Mortal | None = None) -> Inbox:
         return Inbox(store or self.store, self.sealer, lambda: self.now, lambda: None)  # type: ignore[arg-type]
@@ -147,7 +148,13 @@ def _dynamic(provider: World) -> set[bytes]:
 
 def about(lease: Lease, number: int, seconds: int = 3_600) -> bytes:
     """Return an ARF report about a lease; `number` decides about the reporter and the message."""
+    facts = facts_of(lease, number, seconds)
+    domain = facts.reporter.partition("@")[2]
+    return letters.delivered(letters.arf(facts, random.Random(number)), domain)
+
+
+def facts_of(lease: Lease, number: int, seconds: int = 3_600) -> Facts:
+    """Return what a report about a lease tells."""
     address = DYNAMIC.network_address.__class__(lease.address.network)
     date = letters.rfc5322(lease.begin + seconds * SECOND)
-    enclosed = letters.message([letters.postfix(address, date)], number)
-    return letters.arf(Facts(address, None, date, enclosed, number), random.Random(number))
+    return Facts(address, None, date, letters.message([letters.postfix(address, date)], number), number)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from sekisho.config import Config, errors
+from sekisho.config import Config, Severity, errors
 from sekisho.config.desk_plan import ours_of, policies_of
 from sekisho.daemon.reading import read_whole
 from sekisho.desk.case_values import Kind
@@ -19,7 +19,7 @@ from sekisho.plan import unfollowable
 from tests.unit.configuring import BASE, FIXED, SHIPPED, good, problems
 
 MAIL = '[alerts.mail]\nserver = "mail.example.net"\nfrom = "sekisho@example.net"\nto = ["noc@example.net"]\n'
-DESK = '[desk]\nkey_file = "secrets/desk"\nfrom = "abuse@example.net"\n'
+DESK = '[desk]\nkey_file = "secrets/desk"\nfrom = "abuse@example.net"\nauthserv_ids = ["MX.example.net"]\n'
 WHOLE = BASE + FIXED + MAIL + DESK
 DAY = timedelta(days=1)
 
@@ -114,7 +114,7 @@ def test_the_shipped_example_shows_every_key_and_its_default() -> None:
 
 
 TABLES = {"classes", "intake", "notices", "nases", "ja", "en"}
-SHOWN_FILLED = {"lmtp", "templates", "nas", "suspend", "restore"}
+SHOWN_FILLED = {"authserv_ids", "lmtp", "templates", "nas", "suspend", "restore"}
 
 
 IN_CLASS = DESK + "[desk.class.dynamic]\n"
@@ -134,6 +134,11 @@ IN_CLASS = DESK + "[desk.class.dynamic]\n"
         (MAIL + DESK + 'cases = "100d"\n', "desk.cases", "before their reports are"),
         (MAIL + DESK.replace("abuse@", "Abuse <abuse@"), "desk.from", "is no mail address"),
         (DESK, "desk.from", "there is no mail server"),
+        (
+            MAIL + DESK.replace("MX.example.net", "mx.example.net 1"),
+            "desk.authserv_ids[0]",
+            '"mx.example.net 1" is no authserv-id',
+        ),
         (MAIL + DESK + "class = 5\n", "desk.class", "5 is no table"),
         (MAIL + DESK + "[desk.class.fixe]\n", "desk.class.fixe", 'there is no class "fixe"'),
         (MAIL + IN_CLASS + "caps = 1\n", "desk.class.dynamic.caps", "this key is unknown"),
@@ -204,6 +209,13 @@ def test_what_cannot_be_is_told_with_the_way_out(text: str, key: str, what: str)
     ]
     assert [what in one.what for one in found] == [True], problems(BASE + text)
     assert found[0].way_out
+
+
+def test_without_a_mail_server_that_tells_whose_a_report_is_check_warns() -> None:
+    assert good(WHOLE).desk.authserv_ids == ("mx.example.net",)  # type: ignore[union-attr]
+    (told,) = problems(WHOLE.replace('authserv_ids = ["MX.example.net"]\n', ""))
+    assert (told.key, told.severity) == ("desk.authserv_ids", Severity.WARNING)
+    assert "authserv_ids = [" in told.way_out
 
 
 def test_reports_come_in_where_the_file_says() -> None:

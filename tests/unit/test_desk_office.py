@@ -286,6 +286,15 @@ def test_a_report_over_the_interface_is_one_however_often_it_is_sent(office: Off
     assert [one[2] for one in office.recorded()][:2] == ["report 1", "report 1, known already"]
 
 
+def test_who_hands_a_report_over_may_vouch_for_whose_it_is(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "one"
+    file.write_bytes(about(office.lease, 1))
+    assert "is no domain" in refused("ingest", str(file), "--reporter", "a b&c")
+    (outcome,) = json.loads(told("ingest", str(file), "--reporter", "fbl.example.net", "--json"))
+    assert (outcome["party"], outcome["incidents"][0]["weight"]) == ("example.net", "sound")
+    assert office.recorded()[0][:2] == ("desk ingest", "a report from example.net")
+
+
 def test_without_a_desk_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "SOCKETS", tmp_path)
     with running(FakeOffice()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from datetime import timedelta
 from hashlib import sha256
@@ -10,18 +11,20 @@ from pathlib import Path
 import pytest
 
 from sekisho.daemon import desk_reading, desk_settler
+from sekisho.daemon.desk_cases import happen
 from sekisho.daemon.desk_doors import MOST_UNREAD
 from sekisho.desk.attribute import Found
-from sekisho.desk.case_values import Kind, State
+from sekisho.desk.case_values import Event, Kind, State, What
 from sekisho.desk.policy import Policy, Step
 from sekisho.desk.report import Report
-from sekisho.desk.trust import party_of
+from sekisho.desk.trust import Weight, party_of
+from sekisho.lines.events import Lease
 from sekisho.sealing import Sealer
 from sekisho.store import StoreError
 from tests.desk import letters
 from tests.desk.corpus import corpus
 from tests.desk.world import SECOND, World, world
-from tests.unit.desk_site import KEY, SOON, KilledError, Mortal, Site, about, lease_of, site_of
+from tests.unit.desk_site import KEY, SOON, KilledError, Mortal, Site, about, facts_of, lease_of, site_of
 
 _SEED, _COUNT = 20_261_126, 100
 ALL = ("report", "incident", "desk_case", "case_event", "action", "reporter", "audit")
@@ -100,6 +103,86 @@ def test_a_flood_of_one_party_asks_for_a_stop_at_most(tmp_path: Path, provider: 
     assert case is not None
     assert case.state is State.STOP_REQUESTED
     assert site.asked == []
+
+
+def _state(site: Site, line: int) -> State | None:
+    with site.store.reading() as transaction:
+        case = transaction.last_case(line)
+    return None if case is None else case.state
+
+
+def _forged(lease: Lease, number: int, domain: str, message: int | None = None) -> bytes:
+    """A report that comes from nobody knows where, in the name of a domain; our mail server says so."""
+    facts = facts_of(lease, number if message is None else message)
+    data = letters.arf(facts, random.Random(number)).replace(facts.reporter.encode(), f"x@{domain}".encode())
+    own = f"Authentication-Results: {letters.MX}; dkim=pass header.d={domain}\n".encode()
+    return letters.delivered(own + data.replace(b"<report-", f"<{number}-report-".encode()))
+
+
+@pytest.mark.parametrize("domains", [1, 50, 0], ids=["one party", "fifty made-up domains", "a trusted name"])
+def test_no_flood_of_forged_reports_does_anything_to_a_line_or_to_a_real_reporter(
+    tmp_path: Path, provider: World, domains: int
+) -> None:
+    lease = lease_of(provider)
+    trusted = letters.REPORTERS[0].partition("@")[2]
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.rate = 20
+        site.now = lease.begin + timedelta(hours=2)
+        names = [f"made-up-{number}.example" for number in range(domains)] or [trusted]
+        # The first has the very message and hour that a real reporter is going to tell of.
+        site.take(*(_forged(lease, number, names[number % len(names)], number) for number in range(100)))
+        site.settle()
+        assert _state(site, lease.line) is State.COLLECTING
+        assert site.asked == []
+        _decide(site, What.DISMISS)
+        for number in (100, 101):
+            site.take(_forged(lease, number, trusted))
+            site.settle()
+            _decide(site, What.DISMISS)
+        states = []
+        for number in range(3):
+            site.now += timedelta(minutes=1)
+            site.take(about(lease, number, 7_200))
+            site.settle()
+            states.append(_state(site, lease.line))
+        assert states == [State.COLLECTING, State.STOP_REQUESTED, State.LIMITED]
+        assert [one.kind for one in site.asked] == [Kind.LIMIT]
+
+
+def _decide(site: Site, what: What) -> None:
+    """Let a person decide about the one open case, if there is one."""
+    with site.store.transaction() as transaction:
+        for case in transaction.open_cases():
+            happen(transaction, site.desk(), case, Event(what, "yamada", "forged"), site.now)
+
+
+def test_a_person_may_let_a_customer_be_asked_for_what_is_only_claimed(
+    tmp_path: Path, provider: World
+) -> None:
+    lease = lease_of(provider)
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now = lease.begin + timedelta(hours=2)
+        site.take(*(_forged(lease, number, f"made-up-{number}.example") for number in range(5)))
+        site.settle()
+        _decide(site, What.APPROVE)
+        assert _state(site, lease.line) is State.STOP_REQUESTED
+
+
+def test_a_report_that_somebody_vouches_for_is_its_reporters(tmp_path: Path, provider: World) -> None:
+    lease = lease_of(provider)
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now = lease.begin + timedelta(hours=2)
+        with site.store.transaction() as transaction:
+            for number, vouched in enumerate(("a.net", None)):
+                data = letters.xarf(facts_of(lease, number), random.Random(1))
+                site.inbox().put(transaction, data, vouched)
+        site.settle()
+        with site.store.reading() as transaction:
+            found = [one for number in (1, 2) for one in transaction.incidents_of(number)]
+    assert [(one.party, one.weight) for one in found] == [
+        ("a.net", Weight.SOUND),
+        ("example.org", Weight.CLAIMED),
+    ]
 
 
 def test_the_same_again_is_one_report(tmp_path: Path, provider: World) -> None:

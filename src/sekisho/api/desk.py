@@ -33,14 +33,18 @@ MOST_BYTES = 10_000_001
 """Of one report: what is larger by a byte than parsers read is kept as far as that, and told."""
 
 After = Annotated[int, Query(ge=0, lt=1 << 31)]
+Domain = Annotated[str | None, Query(max_length=253)]
 Key = Annotated[str | None, Header(max_length=255)]
 
 
 class DeskOffice(Protocol):
     """What the daemon can do at the desk for whoever asks. Each raises RefusalError."""
 
-    def take(self, original: bytes, peer: Peer) -> TakenAnswer:
-        """Take a report; the same once more is the same."""
+    def take(self, original: bytes, domain: str | None, peer: Peer) -> TakenAnswer:
+        """Take a report; the same once more is the same.
+
+        `domain`: the reporter's, where the peer vouches that it is from there.
+        """
 
     def report(self, number: int) -> ReportAnswer:
         """Tell what became of a report."""
@@ -101,10 +105,12 @@ def _recorded_router(office: DeskOffice) -> APIRouter:
     router = APIRouter(route_class=recorded_route(record, without_values))
 
     @router.post("/reports", name=Action.DESK_INGEST, openapi_extra=_A_REPORT)
-    async def take(request: Request, peer: Asker, idempotency_key: Key = None) -> TakenAnswer:
+    async def take(
+        request: Request, peer: Asker, reporter: Domain = None, idempotency_key: Key = None
+    ) -> TakenAnswer:
         # The report is its own key, by its digest: with the header or without, it is one report.
         del idempotency_key
-        return await run_in_threadpool(office.take, await _body(request), peer)
+        return await run_in_threadpool(office.take, await _body(request), reporter, peer)
 
     @router.get("/cases/{number}", name=Action.DESK_CASE)
     def case(number: CaseNumber, peer: Asker) -> CaseAnswer:

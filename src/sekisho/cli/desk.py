@@ -38,17 +38,22 @@ def ingest(
         list[Path],
         typer.Argument(metavar="FILE…", help="Messages, mbox files, Maildirs, XARF reports in JSON."),
     ],
+    reporter: Annotated[
+        str | None,
+        typer.Option(metavar="DOMAIN", help="You vouch that all of them are from this reporter; recorded."),
+    ] = None,
     as_json: Json = False,
     name: Name = None,
     config: NameFrom = None,
 ) -> None:
     """Take reports in from files, and tell what became of each.
 
-    What was taken before is known again: whoever is interrupted runs the same command once more.
+    What was taken before is known again: whoever is interrupted runs the same command once more. Whose a
+    report is, is believed as of any mail (docs/desk.md), unless you vouch for it.
     """
     from sekisho.cli.desk_ingest import take_files, told
 
-    outcomes = list(take_files(files, name, config))
+    outcomes = list(take_files(files, reporter, name, config))
     if as_json:
         print_json(outcomes)
     else:
@@ -118,7 +123,10 @@ def approve(
     name: Name = None,
     config: NameFrom = None,
 ) -> None:
-    """Approve the suspension that is proposed; what is grave needs two persons."""
+    """Approve the suspension that is proposed, or the stop request of a case that collects.
+
+    What is grave needs two persons.
+    """
     _decide("approve", number, name, config, {"reason": reason, "until": until}, as_json=as_json)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sekisho.api.client import AnswerError, AwayError, ask, send
 from sekisho.cli.common import fail, meant
@@ -17,10 +18,13 @@ _PATIENCE_SECONDS: Final = 30.0  # until the daemon has read what it has taken
 _PAUSE_SECONDS: Final = 0.1
 
 
-def take_files(paths: Iterable[Path], name: str | None, config: Path | None) -> Iterator[dict[str, Any]]:
+def take_files(
+    paths: Iterable[Path], reporter: str | None, name: str | None, config: Path | None
+) -> Iterator[dict[str, Any]]:
     """Yield what became of each report in files and Maildirs; files that cannot be read are told as failed.
 
-    Raises typer.Exit where the daemon does not answer.
+    `reporter`: the domain that all are from, for which whoever asks vouches. Raises typer.Exit where the
+    daemon does not answer.
     """
     gate = meant(name, config)
     taken: list[tuple[str, int, bool]] = []
@@ -28,7 +32,7 @@ def take_files(paths: Iterable[Path], name: str | None, config: Path | None) -> 
         try:
             for place, file in _files(path):
                 for number, original in enumerate(_read(file), 1):
-                    answer = _sent(gate, original)
+                    answer = _sent(gate, original, reporter)
                     taken.append((f"{place}:{number}", answer["report"], answer["is_new"]))
         except OSError as error:
             yield {"where": str(path), "state": "failed", "why": f"cannot be read: {error.strerror}"}
@@ -66,9 +70,10 @@ def _read(file: Path) -> Iterator[bytes]:
         yield from messages(iter(lambda: opened.read(_CHUNK), b""), LIMITS.message_bytes)
 
 
-def _sent(gate: str, original: bytes) -> Any:
+def _sent(gate: str, original: bytes, reporter: str | None) -> Any:
+    path = "/v1/desk/reports" + ("" if reporter is None else f"?reporter={quote(reporter, safe='')}")
     try:
-        return send(gate, "/v1/desk/reports", original, "application/octet-stream")
+        return send(gate, path, original, "application/octet-stream")
     except (AnswerError, AwayError) as error:
         raise fail(error) from error
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sekisho.config.alerts import MailAddress
 from sekisho.config.desk_intake import DeskIntakeTable, Place
 from sekisho.config.desk_nas import NasTable
 from sekisho.config.desk_notices import NoticesTable
 from sekisho.config.table import Table
-from sekisho.config.values import Cap, Delay, Duration
+from sekisho.config.values import Cap, Delay, Duration, fault
 from sekisho.desk.case_values import Kind
 from sekisho.desk.policy import Policy, Step
 from sekisho.model import Excess, Limit, Mode
@@ -23,7 +24,20 @@ _MOST_REPORTERS = 1_000
 _MOST_INCIDENTS = 1_000_000
 _HIGHEST_RATE = 100_000
 _BUILT_IN = Policy()
+_AUTHSERV_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,252}")
 
+
+def _authserv_id(written: str) -> str:
+    name = written.lower()
+    if not _AUTHSERV_ID.fullmatch(name):
+        way_out = (
+            'write what stands first in the Authentication-Results of your mail server: "mx.example.net"'
+        )
+        raise fault(f'"{written}" is no authserv-id', way_out)
+    return name
+
+
+AuthservId = Annotated[str, AfterValidator(_authserv_id)]
 Days = Annotated[Duration, Field(ge=3_600_000, le=_LONGEST_MS)]
 Kept = Annotated[Duration, Field(ge=_DAY_MS)]
 
@@ -76,12 +90,14 @@ class DeskClassTable(Table):
 class DeskTable(Table):
     """[desk]: reports are taken in, and what is done about them.
 
-    `rate`: how many reports of one party count in an hour; `grave`: what needs two persons; `skew`: by how
-    much the clocks of reporters may differ from ours; `reports`, `cases`: how long these are kept.
+    `authserv_ids`: of our mail servers that tell whose a mail is (RFC 8601), in lower case; `rate`: how many
+    reports of one party count in an hour; `grave`: what needs two persons; `skew`: by how much the clocks of
+    reporters may differ from ours; `reports`, `cases`: how long these are kept.
     """
 
     key_file: Annotated[str, Field(strict=True, min_length=1)] = Field(examples=['"secrets/desk"'])
     sender: MailAddress = Field(alias="from", examples=['"abuse@example.net"'])
+    authserv_ids: tuple[AuthservId, ...] = ()
     grave: tuple[Kind, ...] = (Kind.LINE,)
     rate: Annotated[int, Field(strict=True, ge=1, le=_HIGHEST_RATE)] = 100
     skew_ms: Annotated[Duration, Field(le=3_600_000)] = Field(120_000, alias="skew")

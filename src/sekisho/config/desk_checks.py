@@ -23,6 +23,7 @@ def check_desk(draft: Draft) -> Iterator[Finding]:
         return
     if draft.desk.table is not None:
         yield from _desk(draft.desk.table)
+        yield from _identity(draft.desk.table)
         yield from _mail(draft)
     if draft.desk.intake is not None:
         yield from check_intake(draft.desk.intake, INTAKE)
@@ -52,6 +53,17 @@ def _desk(table: DeskTable) -> Iterator[Finding]:
         cases, reports = format_ms(table.cases_ms), format_ms(table.reports_ms)
         what = f"cases would be forgotten after {cases}, before their reports are ({reports})"
         yield Finding((*DESK, "cases"), what, "write a longer time, or a shorter one for `reports`")
+
+
+def _identity(table: DeskTable) -> Iterator[Finding]:
+    if not table.authserv_ids:
+        what = (
+            "no mail server is named that tells whose a report is: none that comes by mail leads to anything"
+        )
+        way_out = (
+            'name yours that write Authentication-Results (docs/desk.md): authserv_ids = ["mx.example.net"]'
+        )
+        yield Finding((*DESK, "authserv_ids"), what, way_out, Severity.WARNING)
 
 
 def _mail(draft: Draft) -> Iterator[Finding]:

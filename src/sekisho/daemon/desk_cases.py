@@ -26,13 +26,14 @@ Also = Callable[[Transaction, Case, Event, Decision, Evidence, datetime], object
 
 @dataclass(frozen=True)
 class Desk:
-    """What the desk goes by, as a configuration has it."""
+    """What the desk goes by, as a configuration has it; `servers`: authserv-ids that are believed."""
 
     our: Ours
     policies: Mapping[str, Policy]
     treatment: Treatment
     skew: timedelta
     rate: int
+    servers: frozenset[str] = frozenset()
     also: Also = lambda *_: None
 
     def policy(self, class_name: str) -> Policy:
@@ -45,7 +46,8 @@ def desk_of(config: Config, treatment: Treatment, also: Also = lambda *_: None) 
     if config.desk is None:
         raise ValueError("there is no [desk]")
     skew = timedelta(milliseconds=config.desk.skew_ms)
-    return Desk(ours_of(config), policies_of(config), treatment, skew, config.desk.rate, also)
+    servers = frozenset(config.desk.authserv_ids)
+    return Desk(ours_of(config), policies_of(config), treatment, skew, config.desk.rate, servers, also)
 
 
 def happen(

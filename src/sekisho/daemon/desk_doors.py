@@ -42,12 +42,13 @@ class Inbox:
         """Make originals durable; tell whether they are."""
         return bool(self._attempts.attempt("taking reports in", lambda: self._take(batch)))
 
-    def put(self, transaction: Transaction, original: bytes) -> tuple[int, bool]:
+    def put(self, transaction: Transaction, original: bytes, vouched: str | None = None) -> tuple[int, bool]:
         """Write an original in a transaction; return its number, and whether it is new.
 
-        Whoever has committed rings.
+        `vouched`: the party that it is from, as whoever hands it over says. Whoever has committed rings.
         """
-        kept = KeptReport(self._utc(), sha256(original).digest(), self._sealer().seal(original))
+        sealed = self._sealer().seal(original)
+        kept = KeptReport(self._utc(), sha256(original).digest(), sealed, vouched=vouched)
         return transaction.add_unread(kept)
 
     def ring(self) -> None:

@@ -34,6 +34,7 @@ from sekisho.daemon.recording import Act, Recorder, store_answers
 from sekisho.desk.case_values import Case, Event, What
 from sekisho.desk.notices import LETTERS
 from sekisho.desk.records import KeptReport
+from sekisho.desk.trust import UNKNOWN_PARTY, party_of
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Store, Transaction
 
@@ -58,15 +59,17 @@ class RunningDesk:
         self._on_change = on_change
         self._recorder = Recorder(store, utc)
 
-    def take(self, original: bytes, peer: Peer) -> TakenAnswer:
+    def take(self, original: bytes, domain: str | None, peer: Peer) -> TakenAnswer:
         """Take a report; the same once more is the same."""
+        vouched = None if domain is None else _vouched(domain)
 
         def put(transaction: Transaction, _: Entry) -> tuple[TakenAnswer, str]:
-            number, is_new = self._inbox.put(transaction, original)
+            number, is_new = self._inbox.put(transaction, original, vouched)
             outcome = f"report {number}" + ("" if is_new else ", known already")
             return TakenAnswer(report=number, is_new=is_new), outcome
 
-        answer = self._recorder.carry_out(Act(Action.DESK_INGEST, "a report"), peer, put)
+        act = Act(Action.DESK_INGEST, "a report" if vouched is None else f"a report from {vouched}")
+        answer = self._recorder.carry_out(act, peer, put)
         self._inbox.ring()
         return answer
 
@@ -142,6 +145,14 @@ class RunningDesk:
         """Record a request that could not be read, if that can be; nothing of its body."""
         with suppress(RefusalError):  # the store is away: what was asked changes nothing
             self._recorder.refuse(Act(action, ""), peer, why)
+
+
+def _vouched(domain: str) -> str:
+    party = party_of(domain)
+    if party == UNKNOWN_PARTY:
+        detail = f"{domain!r} is no domain: name that of the reporter, as in example.net"
+        raise RefusalError(422, "invalid", "There is no such reporter", detail)
+    return party
 
 
 def _known(transaction: Transaction, number: int) -> Case:

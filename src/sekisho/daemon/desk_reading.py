@@ -23,13 +23,21 @@ from sekisho.desk.attribute import Asked, Found, Outcome, prepare, settle
 from sekisho.desk.case_values import BY_ITSELF, Event, What
 from sekisho.desk.records import KeptIncident
 from sekisho.desk.report import Format, Incident, Parsed, Refusal, Report, Trust
-from sekisho.desk.trust import UNKNOWN_PARTY, Weight, counted_incidents, first_seen, folded, party_of, weigh
+from sekisho.desk.trust import (
+    COUNT,
+    Party,
+    Weight,
+    counted_incidents,
+    first_seen,
+    folded,
+    party_of_report,
+    weigh,
+)
 from sekisho.lines.purposes import Purpose
 from sekisho.store import NumberedReport, Transaction
 
 _FOR_PEOPLE: Final = frozenset({Found.AMBIGUOUS, Found.NOT_ATTRIBUTABLE})
 _MOST_TOLD: Final = 5  # incidents in the words for people
-_COUNT: Final = (Weight.SOUND, Weight.WEAK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class _Writing:
     now: datetime
     number: int
     report: Report
-    party: str
+    party: Party
     weight: Weight | None = None
 
 
@@ -70,10 +78,10 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
     if isinstance(parsed, Refusal):
         transaction.put_read(number, replace(kept, refusal=f"{parsed.why}: {parsed.reason}", is_queued=True))
         return ()
-    party = UNKNOWN_PARTY if parsed.reporter.domain is None else party_of(parsed.reporter.domain)
+    party = party_of_report(parsed.reporter.domain, kept.vouched or parsed.authenticated)
     doubts = "; ".join(_doubts(looked.outcomes)) or None
     read = replace(
-        kept, format=Format(parsed.format), party=party, refusal=doubts, is_queued=doubts is not None
+        kept, format=Format(parsed.format), party=party.name, refusal=doubts, is_queued=doubts is not None
     )
     if not transaction.put_read(number, read):
         return ()  # somebody has read it meanwhile
@@ -109,7 +117,7 @@ def _write_incident(
         report=writing.number,
         place=place,
         found=outcome.found,
-        party=writing.party,
+        party=writing.party.name,
         because=outcome.because,
         incidents=counted_incidents(incident.count),
         moment=outcome.moment,
@@ -123,7 +131,7 @@ def _write_incident(
         writing.transaction.add_incident(replace(kept, weight=Weight.TOO_MANY, folded=key))
         return None
     weight = _weight(writing)
-    if weight not in _COUNT:  # without the key: the same may come again, and then count
+    if weight not in COUNT:  # without the key: the same may come again, and then count
         writing.transaction.add_incident(replace(kept, weight=weight))
         return None
     case = case_for(writing.transaction, writing.desk, outcome.line, network, writing.now)

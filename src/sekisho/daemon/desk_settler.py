@@ -109,9 +109,10 @@ class DeskSettler:
         if kept.original is None:
             return "its original is not kept"
         try:
-            return parse(self._sealer().open(kept.original, kept.digest))
+            original = self._sealer().open(kept.original, kept.digest)
         except SealError as error:
             return str(error)
+        return parse(original, servers=self._desk().servers)
 
     def _write_all(self, some: Sequence[_Read]) -> None:
         """Write some together, and where that fails by our fault, each on its own."""

@@ -71,13 +71,15 @@ class Judgement(StrEnum):
 class Counted:
     """Reports of one party that count alike, folded; `moment`: of the earliest of them (aware UTC).
 
-    `incidents`: how many; `is_sound`: structured, or of a party that was right before.
+    `incidents`: how many; `is_sound`: structured, or of a party that was right before; `is_claimed`: nothing
+    proves that it is the party's.
     """
 
     party: str
     moment: datetime
     incidents: int = 1
     is_sound: bool = True
+    is_claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

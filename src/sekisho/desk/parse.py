@@ -13,11 +13,16 @@ Sizes are judged before anything is read. What cannot be understood is refused w
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from sekisho.desk import arf, forward, hotmail, mime, spamcop, x_arf, xarf
+from sekisho.desk.authentication import is_authentic
 from sekisho.desk.enclosed import enclosed_parts
 from sekisho.desk.limits import Limits, RefusedError
 from sekisho.desk.mime import Mail
 from sekisho.desk.report import Parsed, Refusal, Report, Why
+from sekisho.desk.writer import writer
 
 LIMITS = Limits()
 
@@ -26,15 +31,18 @@ _START = 4_096  # bytes that may be blank
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # with the mark of byte order that some editors write
 
 
-def parse(data: bytes, limits: Limits = LIMITS) -> Parsed:
-    """Return the report, or the refusal with its reason; raises nothing."""
+def parse(data: bytes, limits: Limits = LIMITS, servers: Collection[str] = ()) -> Parsed:
+    """Return the report, or the refusal with its reason; raises nothing.
+
+    `servers`: the authserv-ids of the mail servers that are believed, in lower case.
+    """
     try:
-        return _parse(data, limits)
+        return _parse(data, limits, servers)
     except RefusedError as refused:
         return Refusal(refused.why, refused.reason)
 
 
-def _parse(data: bytes, limits: Limits) -> Report:
+def _parse(data: bytes, limits: Limits, servers: Collection[str]) -> Report:
     if len(data) > limits.message_bytes:
         raise RefusedError(Why.TOO_LARGE, f"{len(data)} bytes, over {limits.message_bytes}")
     start = data[:_START].lstrip(_BLANK)
@@ -42,7 +50,13 @@ def _parse(data: bytes, limits: Limits) -> Report:
         raise RefusedError(Why.EMPTY, "it is empty")
     if start.startswith(b"{"):
         return xarf.parse(data.strip(_BLANK), limits)
-    return _of_mail(mime.read(data, limits), limits)
+    mail = mime.read(data, limits)
+    return replace(_of_mail(mail, limits), authenticated=_authenticated(mail, servers))
+
+
+def _authenticated(mail: Mail, servers: Collection[str]) -> str | None:
+    domain = writer(mail).domain
+    return domain if domain is not None and is_authentic(mail.header, domain, servers) else None
 
 
 def _of_mail(mail: Mail, limits: Limits) -> Report:

@@ -71,7 +71,7 @@ def reaches(step: Step | None, counted: Iterable[Counted], since: datetime) -> b
 def reaches_stop_request(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
     """Tell whether the customer is to be asked to stop."""
     step = policy.stop_request
-    return step is not None and reaches(step, counted, _since(case, now, step))
+    return step is not None and reaches(step, _proved(counted), _since(case, now, step))
 
 
 def reaches_limit(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
@@ -95,13 +95,17 @@ def is_quiet(case: Case, counted: Iterable[Counted], now: datetime, policy: Poli
 
 
 def quiet_at(case: Case, counted: Iterable[Counted], policy: Policy) -> datetime:
-    """Return when it counts as stopped unless there are more reports."""
-    return max([case.since, *(one.moment for one in counted)]) + policy.quiet
+    """Return when it counts as stopped unless there are more reports that are proved to be somebody's."""
+    return max([case.since, *(one.moment for one in _proved(counted))]) + policy.quiet
 
 
 def evidence_of(case: Case, counted: Iterable[Counted]) -> Evidence:
-    """Return what is known of a case, for the record of what is decided on it."""
-    known = [one for one in counted if one.moment >= case.counted_from]
+    """Return what is known of a case, for the record of what is decided on it.
+
+    What is only claimed is told where nothing is proved, and never added to what is.
+    """
+    all_known = [one for one in counted if one.moment >= case.counted_from]
+    known = list(_proved(all_known)) or all_known
     if not known:
         return Evidence()
     moments = [one.moment for one in known]
@@ -114,4 +118,8 @@ def _since(case: Case, now: datetime, step: Step) -> datetime:
 
 
 def _sound(counted: Iterable[Counted]) -> Iterable[Counted]:
-    return (one for one in counted if one.is_sound)
+    return (one for one in _proved(counted) if one.is_sound)
+
+
+def _proved(counted: Iterable[Counted]) -> Iterable[Counted]:
+    return (one for one in counted if not one.is_claimed)

@@ -15,8 +15,9 @@ from sekisho.desk.trust import Weight
 class KeptReport:
     """A report as it came.
 
-    `digest`: the SHA-256 of the original, which is kept sealed or not at all; `refusal`: why it was not
-    understood, for people; `is_queued`: people have to look at it.
+    `digest`: the SHA-256 of the original, which is kept sealed or not at all; `vouched`: the party that it
+    is from, as whoever handed it over says; `refusal`: why it was not understood, for people; `is_queued`:
+    people have to look at it.
     """
 
     received: datetime
@@ -24,6 +25,7 @@ class KeptReport:
     original: bytes | None
     format: Format | None = None
     party: str | None = None
+    vouched: str | None = None
     refusal: str | None = None
     is_queued: bool = False
 

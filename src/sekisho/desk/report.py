@@ -108,7 +108,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Who reports, as the report says: anybody can write any address.
+    """Who reports, as the report says: anybody can write any address, in its `From:` and in its fields.
 
     `domain`: in lower case, that of the address; for XARF the reporter's own where one is given.
     """
@@ -122,6 +122,7 @@ class Report:
     """A report that was understood; `incidents` are one or more.
 
     `report_id`: the reporter's own number for it, else the Message-ID of the report, else None.
+    `authenticated`: the domain of its `From:` where a mail server of ours says that it is from there.
     """
 
     format: Format
@@ -130,6 +131,7 @@ class Report:
     report_id: str | None
     feedback: Feedback
     incidents: tuple[Incident, ...]
+    authenticated: str | None = None
 
 
 class Why(StrEnum):

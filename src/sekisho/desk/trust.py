@@ -1,6 +1,8 @@
-"""How far a reporter's word goes: by what came of its reports, by how many there are, and the same only once.
+"""How far a reporter's word goes: by who it is, by what came of its reports, and the same only once.
 
 Reporters are parties: all addresses under one registered domain are one, or a domain would be many at will.
+Anybody can report in anybody's name. So a party that is proved to be it and one that only claims to be are
+two, with a history and a rate each: what is forged in a name neither spends nor spoils its bearer's word.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 from publicsuffixlist import PublicSuffixList
 
@@ -36,12 +39,24 @@ class Standing(StrEnum):
 
 
 class Weight(StrEnum):
-    """What a report counts for: all steps, the stop request alone, or nothing."""
+    """What a report counts for: all steps, the stop request alone, nothing without a person, or nothing."""
 
     SOUND = "sound"
     WEAK = "weak"
+    CLAIMED = "claimed"
     DOUBTED = "doubted"
     TOO_MANY = "too-many"
+
+
+COUNT = (Weight.SOUND, Weight.WEAK, Weight.CLAIMED)
+"""What belongs to a case."""
+
+
+class Party(NamedTuple):
+    """Whose word a report is; `is_authenticated`: that is proved, and not only claimed."""
+
+    name: str
+    is_authenticated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class Reporter:
     `left`: how many more of its reports count now, at `at`.
     """
 
-    party: str
+    party: Party
     at: datetime
     left: float
     confirmed: int = 0
@@ -69,25 +84,36 @@ def party_of(domain: str) -> str:
     return _suffixes().privatesuffix(name) or name
 
 
-def first_seen(party: str, now: datetime, rate: int) -> Reporter:
+def party_of_report(claimed: str | None, proved: str | None) -> Party:
+    """Return the party of a report: of the domain that is proved, else of the one that is claimed."""
+    name = party_of(proved or claimed or "")
+    return Party(name, is_authenticated=proved is not None and name != UNKNOWN_PARTY)
+
+
+def is_aligned(domain: str, other: str) -> bool:
+    """Tell whether two domains are one organisation's (RFC 7489 §3.1), also under what companies lend out."""
+    one, two = _ascii(domain), _ascii(other)
+    return one is not None and two is not None and _organisation(one) == _organisation(two)
+
+
+def first_seen(party: Party, now: datetime, rate: int) -> Reporter:
     """Return what is known of a party that has never reported; `rate`: as in `weigh`."""
     return Reporter(party, now, float(rate))
 
 
 def standing(reporter: Reporter) -> Standing:
-    """Return how a party stands; without history it is new, and the party of the unknown never more."""
+    """Return how a party stands; without history it is new."""
     share = (reporter.confirmed + 1) / (reporter.confirmed + reporter.dismissed + 2)
     if share < _DOUBTED:
         return Standing.DOUBTED
-    is_trusted = share >= _TRUSTED and reporter.party != UNKNOWN_PARTY
-    return Standing.TRUSTED if is_trusted else Standing.NEW
+    return Standing.TRUSTED if share >= _TRUSTED else Standing.NEW
 
 
 def weigh(reporter: Reporter, now: datetime, rate: int, *, is_structured: bool) -> tuple[Reporter, Weight]:
     """Tell what a report counts for, and how its reporter stands after it.
 
     `rate`: how many reports of a party count in an hour; more are kept, and count for nothing. A clock that
-    was set back gives nothing.
+    was set back gives nothing. What is only claimed to be a party's gains nothing by what came of it.
     """
     filled = reporter.left + rate * max(timedelta(), now - reporter.at) / _HOUR
     left = min(float(rate), filled)
@@ -97,18 +123,21 @@ def weigh(reporter: Reporter, now: datetime, rate: int, *, is_structured: bool) 
     stands = standing(reporter)
     if stands is Standing.DOUBTED:
         return after, Weight.DOUBTED
-    is_sound = stands is Standing.TRUSTED or (is_structured and reporter.party != UNKNOWN_PARTY)
+    if not reporter.party.is_authenticated:
+        return after, Weight.CLAIMED
+    is_sound = stands is Standing.TRUSTED or is_structured
     return after, Weight.SOUND if is_sound else Weight.WEAK
 
 
-def folded(party: str, line: int, moment: datetime, message_id: str | None, report_id: str | None) -> bytes:
+def folded(party: Party, line: int, moment: datetime, message_id: str | None, report_id: str | None) -> bytes:
     """Return the key under which the same counts once: of one party, about one message, line and hour.
 
     The message's id goes before the report's, which a reporter makes anew; with neither, an hour counts once.
     """
     hour = int(moment.astimezone(UTC).timestamp() // _HOUR.total_seconds())
     about = ("message", message_id) if message_id else ("report", report_id or "")
-    parts = (party, str(line), str(hour), *about)
+    whose = "proved" if party.is_authenticated else "claimed"
+    parts = (party.name, whose, str(line), str(hour), *about)
     text = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
     return blake2b(text, digest_size=FOLDED_BYTES).digest()
 
@@ -116,6 +145,10 @@ def folded(party: str, line: int, moment: datetime, message_id: str | None, repo
 def counted_incidents(claimed: int) -> int:
     """Return how many incidents a report counts for that claims so many (RFC 5965 §3.2)."""
     return max(1, min(claimed, MOST_INCIDENTS))
+
+
+def _organisation(name: str) -> str:
+    return _lent().privatesuffix(name) or name
 
 
 def _ascii(domain: str) -> str | None:
@@ -140,3 +173,8 @@ def _is_address(name: str) -> bool:
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(only_icann=True)
+
+
+@lru_cache(maxsize=1)
+def _lent() -> PublicSuffixList:
+    return PublicSuffixList()

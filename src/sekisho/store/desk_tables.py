@@ -27,7 +27,7 @@ report = Table(  # numbered in the order of their coming
     Column("number", Integer, primary_key=True),
     Column("received", BigInteger, nullable=False),
     Column("is_queued", Boolean, nullable=False),
-    *(Column(name, Text) for name in ("format", "party", "refusal")),
+    *(Column(name, Text) for name in ("format", "party", "vouched", "refusal")),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("original", LargeBinary),  # sealed
     Index("report_received", "received"),
@@ -104,7 +104,8 @@ reporter = Table(
     Column("at", BigInteger, nullable=False),
     Column("left", Double, nullable=False),
     *(Column(name, Integer, nullable=False) for name in ("confirmed", "dismissed")),
+    Column("is_authenticated", Boolean, nullable=False),
     Column("party", Text, nullable=False),
-    PrimaryKeyConstraint("party", name="reporter_pkey"),
+    PrimaryKeyConstraint("party", "is_authenticated", name="reporter_pkey"),
     sqlite_with_rowid=False,
 )

@@ -64,6 +64,8 @@ def forget_minutes(store: Store, before: datetime) -> Iterator[int]:
 def forget_desk(store: Store, reports_before: datetime, cases_before: datetime) -> Iterator[int]:
     """Forget reports that came before a moment, and cases that have been over since before another.
 
+    With the reports go the names that were only claimed since then: there are as many as somebody makes up.
+
     Yields after each transaction, and raises, as `forget` does.
     """
     forgotten = 1
@@ -71,6 +73,9 @@ def forget_desk(store: Store, reports_before: datetime, cases_before: datetime) 
         with store.transaction() as transaction:
             forgotten = transaction.forget_reports(reports_before)
         yield forgotten
+    with store.transaction() as transaction:
+        forgotten = transaction.forget_claims(reports_before)
+    yield forgotten
     forgotten = 1
     while forgotten:
         with store.transaction() as transaction:

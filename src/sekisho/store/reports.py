@@ -5,12 +5,24 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Row, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from sekisho.desk.case_values import Counted, Judgement
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format
-from sekisho.desk.trust import Reporter, Weight
+from sekisho.desk.trust import COUNT, Party, Reporter, Weight
 from sekisho.store.desk_tables import incident, report, reporter
 from sekisho.store.door import Door
 from sekisho.store.flags import is_set
@@ -22,14 +34,13 @@ FOLDED: Final = "folded"
 """The weight of what one party has reported before."""
 
 _HOUR_US: Final = timedelta(hours=1) // timedelta(microseconds=1)
-_COUNT: Final = (Weight.SOUND, Weight.WEAK)
 _FEW: Final = 1_000
 _IS_READ: Final = or_(report.c.format.is_not(None), report.c.refusal.is_not(None))
 
 # What each report asks is one statement made once: to make it anew would cost more than to ask it.
 _BY_DIGEST: Final = Query(report.c.digest, select(report.c.number), most=1)
 _BY_FOLDED: Final = Query(incident.c.folded, select(incident.c.report), most=1)
-_BY_PARTY: Final = Query(reporter.c.party, select(*reporter.c), most=1)
+_BY_PARTY: Final = Query(reporter.c.party, select(*reporter.c), most=2)  # proved, and claimed
 _ADD: Final = adding(report)
 _COUNTED: Final = (
     select(
@@ -41,7 +52,7 @@ _COUNTED: Final = (
     .where(
         incident.c.case == bindparam("of_case", type_=Integer),
         incident.c.moment >= bindparam("since", type_=BigInteger),
-        or_(*(incident.c.weight == one for one in _COUNT)),
+        or_(*(incident.c.weight == one for one in COUNT)),
     )
     .group_by(incident.c.party, incident.c.weight, incident.c.moment // _HOUR_US)
     .order_by("first", incident.c.party, incident.c.weight)
@@ -67,6 +78,7 @@ class Reports(Door):
             "is_queued": one.is_queued,
             "format": one.format and str(one.format),
             "party": one.party,
+            "vouched": one.vouched,
             "refusal": one.refusal,
             "digest": one.digest,
             "original": one.original,
@@ -108,29 +120,37 @@ class Reports(Door):
         weight = FOLDED if is_known else one.weight and str(one.weight)
         words = (str(one.found), one.party, because, weight, None)
         self._many.put(incident, [(*counts, *words, None if is_known else one.folded)])
-        return not is_known and one.weight in _COUNT
+        return not is_known and one.weight in COUNT
 
     def counted_reports(self, case: int, since: datetime) -> tuple[Counted, ...]:
         """Return what counts of a case's incidents from a moment on, folded by party, soundness and hour."""
         found = self._many.rows(_COUNTED, of_case=case, since=to_us(since))
         return tuple(
-            Counted(party, from_us(first), int(incidents), weight == Weight.SOUND)
+            Counted(
+                party,
+                from_us(first),
+                int(incidents),
+                is_sound=weight == Weight.SOUND,
+                is_claimed=weight == Weight.CLAIMED,
+            )
             for party, weight, first, incidents in found
         )
 
-    def reporter(self, party: str) -> Reporter | None:
+    def reporter(self, party: Party) -> Reporter | None:
         """Return what is known of a party."""
-        for at, left, confirmed, dismissed, _ in self._many.find(_BY_PARTY, [party]):
-            return Reporter(party, from_us(at), left, confirmed, dismissed)
+        for at, left, confirmed, dismissed, is_authenticated, _ in self._many.find(_BY_PARTY, [party.name]):
+            if bool(is_authenticated) is party.is_authenticated:
+                return Reporter(party, from_us(at), left, confirmed, dismissed)
         return None
 
     def put_reporter(self, one: Reporter) -> None:
         """Write what is known of a party."""
-        self._many.put(reporter, [(to_us(one.at), one.left, one.confirmed, one.dismissed, one.party)])
+        history = (to_us(one.at), one.left, one.confirmed, one.dismissed)
+        self._many.put(reporter, [(*history, one.party.is_authenticated, one.party.name)])
 
     def judge_reports(self, case: int, judgement: Judgement) -> None:
         """Let what people found of a case count for its reporters, instead of what they found before."""
-        mine = and_(incident.c.case == case, incident.c.weight.in_(_COUNT))
+        mine = and_(incident.c.case == case, incident.c.weight.in_(COUNT))
         for old in Judgement:
             self._count_judged(and_(mine, incident.c.judgement == old), old, -1)
         self._connection.execute(update(incident).where(mine).values(judgement=judgement))
@@ -158,11 +178,17 @@ class Reports(Door):
         self._connection.execute(delete(report).where(report.c.number.in_(numbers)))
         return len(numbers)
 
+    def forget_claims(self, before: datetime) -> int:
+        """Forget parties in whose name nothing was reported since a moment, and never by themselves."""
+        old = and_(~reporter.c.is_authenticated, reporter.c.at < to_us(before))
+        return self._connection.execute(delete(reporter).where(old)).rowcount
+
     def _count_judged(self, which: Any, judgement: Judgement, by: int) -> None:
         column = reporter.c.confirmed if judgement is Judgement.CONFIRMED else reporter.c.dismissed
-        parties = select(incident.c.party).where(which).distinct()
-        counted = update(reporter).where(reporter.c.party.in_(parties)).values({column: column + by})
-        self._connection.execute(counted)
+        is_authenticated = incident.c.weight != Weight.CLAIMED
+        parties = select(incident.c.party, is_authenticated).where(which).distinct()
+        is_judged = tuple_(reporter.c.party, reporter.c.is_authenticated).in_(parties)
+        self._connection.execute(update(reporter).where(is_judged).values({column: column + by}))
 
 
 def read_report(row: Row[Any], *, with_original: bool = True) -> KeptReport:
@@ -173,6 +199,7 @@ def read_report(row: Row[Any], *, with_original: bool = True) -> KeptReport:
         original=row.original if with_original else None,
         format=None if row.format is None else Format(row.format),
         party=row.party,
+        vouched=row.vouched,
         refusal=row.refusal,
         is_queued=bool(row.is_queued),
     )

@@ -35,7 +35,8 @@ class UnreadReports(Reports):
 
     def add_unread(self, one: KeptReport) -> tuple[int, bool]:
         """Write a report that nobody has read; else as `add_report`."""
-        return self.add_report(KeptReport(one.received, one.digest, one.original, is_queued=True))
+        unread = KeptReport(one.received, one.digest, one.original, vouched=one.vouched, is_queued=True)
+        return self.add_report(unread)
 
     def unread_reports(self, after: int, most: int) -> tuple[NumberedReport, ...]:
         """Return the next reports that are to be read, in the order of their coming."""

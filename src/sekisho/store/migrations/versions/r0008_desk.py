@@ -31,8 +31,9 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("left", sa.Double, nullable=False),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("confirmed", "dismissed")),
+        sa.Column("is_authenticated", sa.Boolean, nullable=False),
         sa.Column("party", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("party", name="reporter_pkey"),
+        sa.PrimaryKeyConstraint("party", "is_authenticated", name="reporter_pkey"),
         sqlite_with_rowid=False,
     )
 
@@ -43,7 +44,7 @@ def _reports() -> None:
         sa.Column("number", sa.Integer, primary_key=True),
         sa.Column("received", sa.BigInteger, nullable=False),
         sa.Column("is_queued", sa.Boolean, nullable=False),
-        *(sa.Column(name, sa.Text) for name in ("format", "party", "refusal")),
+        *(sa.Column(name, sa.Text) for name in ("format", "party", "vouched", "refusal")),
         sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("original", sa.LargeBinary),
     )
