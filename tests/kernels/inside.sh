@@ -15,6 +15,8 @@ mkdir -p "/usr/lib/modules/$(uname -r)"
 mount --bind "$MODULES" "/usr/lib/modules/$(uname -r)" # the kernel loads on demand from here
 ip link set lo up
 modprobe -a tun br_netfilter # a device node that udev would make; the operator's part where the gate is a bridge
+# Softirqs of an emulated processor run late; what does not fit meanwhile would be dropped between namespaces.
+echo 20000 >/proc/sys/net/core/netdev_max_backlog
 stty -F /dev/ttyS1 raw
 
 cd "$REPOSITORY" || poweroff -f
