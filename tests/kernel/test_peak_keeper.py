@@ -14,7 +14,7 @@ from sekisho.api.problems import RefusalError
 from sekisho.daemon.peak_keeper import PeakKeeper
 from sekisho.gate import GateError
 from sekisho.gate.peaks import KernelPeaks
-from sekisho.measure.peaks import is_whole
+from sekisho.measure.turns import is_whole
 from sekisho.model import Peaks
 from sekisho.store import Store, StoreError, Transaction, open_store
 from tests.kernel.cases import LINE, syn_frame

@@ -10,16 +10,8 @@ from hypothesis import strategies as st
 
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, concurrency_bucket
 from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE, binned
-from sekisho.measure.peaks import (
-    CAPS,
-    HOUR,
-    LATE,
-    busiest,
-    is_turn_due,
-    is_whole,
-    lines_met,
-    published,
-)
+from sekisho.measure.peaks import CAPS, busiest, lines_met, published
+from sekisho.measure.turns import HOUR, LATE, is_turn_due, is_whole
 from sekisho.model import Active, ClassPeaks, Peaks
 
 NINE = datetime(2027, 3, 1, 9, tzinfo=UTC)

@@ -21,7 +21,7 @@ from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.keeper import Keeper
 from sekisho.gate import GateError
 from sekisho.gate.peaks import KernelPeaks
-from sekisho.measure.peaks import is_turn_due
+from sekisho.measure.turns import is_turn_due
 from sekisho.model import Peaks
 from sekisho.store import Store
 

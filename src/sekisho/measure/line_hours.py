@@ -18,9 +18,9 @@ from sekisho.measure.cells import Cell, Dimension, Ledger, Table
 from sekisho.measure.cells import Published as PublishedTable
 from sekisho.measure.judge import NotPublishableError
 from sekisho.measure.lines_met import TellsHour
-from sekisho.measure.peaks import HOUR, hour_of, is_whole
 from sekisho.measure.publish import release
 from sekisho.measure.suppress import Rules
+from sekisho.measure.turns import HOUR, hour_of, is_whole
 from sekisho.measure.windows import Size, Window, window_at
 from sekisho.model import Active
 from sekisho.trial.plan import Plan

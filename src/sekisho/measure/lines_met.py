@@ -8,7 +8,8 @@ from datetime import datetime
 from operator import attrgetter
 
 from sekisho.measure.judge import NotPublishableError
-from sekisho.measure.peaks import CAPS, HOUR, lines_met, published
+from sekisho.measure.peaks import CAPS, lines_met, published
+from sekisho.measure.turns import HOUR
 from sekisho.model import Mode, Peaks
 from sekisho.trial.plan import Plan, schedule
 from sekisho.trial.report_values import Because, NotKnown

@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import zip_longest
-from typing import Final, Protocol
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE, binned
 from sekisho.measure.cells import Cell, Dimension, Ledger, Table
 from sekisho.measure.publish import publish
 from sekisho.measure.suppress import Rules
+from sekisho.measure.turns import hour_of, is_whole
 from sekisho.measure.windows import Size, window_at
 from sekisho.model import Active, Peaks
-
-HOUR: Final = timedelta(hours=1)
-LATE: Final = timedelta(seconds=5)
-"""How much later than the hour a turn may be for the hour to be whole."""
 
 CAPS: Final[Mapping[int, int]] = {1: 1, 2: 2, 5: 3, 10: 4, 16: 5, 64: 6}
 """The caps that the bins can answer for, and how many of the bins have no line that such a cap would meet."""
 
-
-class _Span(Protocol):
-    @property
-    def since(self) -> datetime: ...
-    @property
-    def until(self) -> datetime: ...
-
-
 STATISTIC: Final = "lines by their most sessions at once"
 _UTC: Final = ZoneInfo("UTC")  # whatever zone a trial has: turns are at the hours of this one
-
-
-def is_turn_due(since: datetime, now: datetime) -> bool:
-    """Tell whether another hour has begun since the last turn, or the clock was set back."""
-    return hour_of(since) != hour_of(now)
-
-
-def is_whole(span: _Span) -> bool:
-    """Tell whether a span is one whole hour, as far as a turn is punctual."""
-    begin = hour_of(span.since)
-    return span.since <= begin + LATE and begin + HOUR <= span.until <= begin + HOUR + LATE
 
 
 def published(hour: Peaks, class_name: str) -> dict[str, int | None]:
@@ -90,8 +68,3 @@ def busiest(
         if is_whole(span) and may_be(hour_of(span.since)):
             most, least = span, span.lines + 1
     return most
-
-
-def hour_of(moment: datetime) -> datetime:
-    """Return the full hour that a moment is in."""
-    return moment.replace(minute=0, second=0, microsecond=0)
