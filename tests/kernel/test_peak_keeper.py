@@ -19,6 +19,7 @@ from sekisho.model import Peaks
 from sekisho.store import Store, StoreError, Transaction, open_store
 from tests.kernel.cases import LINE, syn_frame
 from tests.kernel.twin import Twin
+from tests.store.empty import lay_empty_store
 
 HOUR = timedelta(hours=1)
 NINE = datetime(2027, 3, 1, 9, tzinfo=UTC)
@@ -86,7 +87,7 @@ class Site:
 
 @pytest.fixture
 def site(gate: Twin, tmp_path: Path) -> Iterator[Site]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    opened = open_store(lay_empty_store(tmp_path / "store.db"))
     opened.__class__ = AwayStore
     made = Site(gate, opened)  # type: ignore[arg-type]
     yield made

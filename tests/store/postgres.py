@@ -27,9 +27,13 @@ USER = "postgres"  # Debian's package makes it; the server refuses to run as roo
 
 @dataclass
 class Postgres:
-    """A server that can be stopped and started; `root` holds its data, its socket and its log."""
+    """A server that can be stopped and started.
+
+    `root` holds its data, its socket and its log; `settings`: each as the option `-c` takes it.
+    """
 
     root: Path
+    settings: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
     _names: Iterator[int] = field(default_factory=count)
 
@@ -40,26 +44,29 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql://{USER}@/{database}?host={self.root}"
 
-    def make_database(self) -> str:
-        """Make an empty database and return its url."""
+    def make_database(self, like: str | None = None) -> str:
+        """Make a database, empty or as another one to which nobody is connected, and return its url."""
         name = f"test{next(self._names)}"
+        both = (name, "template1" if like is None else _name_in(like))
+        make = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, both))
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(make)
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
         """Drop a database, whoever is connected to it."""
-        name = url.partition("@/")[2].partition("?")[0]
+        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(_name_in(url)))
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(drop)
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        places = ("-D", self.root / "data", "-k", self.root, "-c", "listen_addresses=")
+        places = ("-D", self.root / "data", "-k", self.root)
+        settings = [word for setting in ("listen_addresses=", *self.settings) for word in ("-c", setting)]
         with self._log.open("ab") as log:
             self._process = process = subprocess.Popen(
                 # Whatever ends the tests ends the server: SIGINT, at once and in order.
-                (*_unprivileged("--pdeathsig=INT"), _program("postgres"), *places),
+                (*_unprivileged("--pdeathsig=INT"), _program("postgres"), *places, *settings),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the tests, which then stop it
@@ -84,14 +91,14 @@ class Postgres:
 
 
 @contextmanager
-def server() -> Iterator[Postgres]:
+def server(*settings: str) -> Iterator[Postgres]:
     """Run a server in a directory of its own, and leave nothing behind."""
     root = Path(mkdtemp(prefix="sekisho-postgres."))  # not in tmp_path, which only root may enter
     try:
         if os.getuid() == 0:
             shutil.chown(root, USER, USER)
         _initialise(root / "data")
-        postgres = Postgres(root)
+        postgres = Postgres(root, settings)
         try:
             postgres.start()
             yield postgres
@@ -99,6 +106,10 @@ def server() -> Iterator[Postgres]:
             postgres.stop()
     finally:
         shutil.rmtree(root)
+
+
+def _name_in(url: str) -> str:
+    return url.partition("@/")[2].partition("?")[0]
 
 
 def _initialise(data: Path) -> None:

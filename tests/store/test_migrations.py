@@ -20,15 +20,15 @@ from tests.store.values import HOME, lease
 
 
 @pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
+def engine(empty_url: str) -> Iterator[Engine]:
     """The same database by another way."""
-    made = create_engine(read_url(url))
+    made = create_engine(read_url(empty_url))
     yield made
     made.dispose()
 
 
-def test_migrations_make_what_is_declared(url: str, engine: Engine) -> None:
-    open_store(url).close()
+def test_migrations_make_what_is_declared(empty_url: str, engine: Engine) -> None:
+    open_store(empty_url).close()
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -36,29 +36,29 @@ def test_migrations_make_what_is_declared(url: str, engine: Engine) -> None:
     assert tables == {*metadata.tables, "alembic_version"}
 
 
-def test_a_store_is_opened_again_with_all_that_is_in_it(url: str) -> None:
-    store = open_store(url)
+def test_a_store_is_opened_again_with_all_that_is_in_it(empty_url: str) -> None:
+    store = open_store(empty_url)
     with store.transaction() as transaction:
         transaction.change_leases([], [lease(0)])
     store.close()
-    again = open_store(url)
+    again = open_store(empty_url)
     with again.reading() as transaction:
         assert transaction.latest([HOME]) == {HOME: lease(0)}
     again.close()
 
 
-def test_a_newer_schema_is_refused_and_left_alone(url: str, engine: Engine) -> None:
-    open_store(url).close()
+def test_a_newer_schema_is_refused_and_left_alone(empty_url: str, engine: Engine) -> None:
+    open_store(empty_url).close()
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"\(9999\) is of a newer sekisho: run that one"):
-        open_store(url)
+        open_store(empty_url)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 
 
 def test_a_migration_that_fails_leaves_nothing(
-    url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    empty_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
@@ -66,10 +66,10 @@ def test_a_migration_that_fails_leaves_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(op, "create_index", fail)
         with pytest.raises(ZeroDivisionError):
-            open_store(url)
+            open_store(empty_url)
     with engine.connect() as connection:
         assert inspect(connection).get_table_names() == []
-    open_store(url).close()
+    open_store(empty_url).close()
 
 
 def test_sqlite_keeps_leases_in_the_order_of_their_keys(tmp_path: Path) -> None:

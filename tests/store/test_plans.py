@@ -34,8 +34,8 @@ BY_KEY = {"Index Cond", "Recheck Cond", "TID Cond"}
 
 
 @pytest.fixture
-def store(postgres: Postgres) -> Iterator[Store]:
-    url = postgres.make_database()
+def store(postgres: Postgres, postgres_store: str) -> Iterator[Store]:
+    url = postgres.make_database(like=postgres_store)
     opened = open_store(url)
     yield opened
     opened.close()

@@ -25,6 +25,7 @@ from sekisho.store import Store, Transaction, open_store
 from tests.desk import letters
 from tests.desk.letters import Facts
 from tests.desk.world import BEGIN, DYNAMIC, NOW, PLAN, SECOND, SHARED, World
+from tests.store.empty import lay_empty_store
 
 KEY = Fernet.generate_key()
 TREATMENT = Treatment(lambda _: "dynamic", {"dynamic": Limit(Mode.ENFORCE, 5, 1_000)})
@@ -122,7 +123,7 @@ class Site:
 @contextmanager
 def site_of(path: Path, provider: World, policy: Policy | None = None) -> Iterator[Site]:
     """Open a store with the leases of a provider in it, and a desk on that."""
-    with closing(open_store(f"sqlite:///{path}")) as store:
+    with closing(open_store(lay_empty_store(path))) as store:
         with store.transaction() as transaction:
             transaction.change_leases((), provider.leases)
             plans = {SHARED[host + 1].packed: PLAN for host in range(3)}

@@ -29,6 +29,7 @@ from sekisho.lines.static import LIST, StaticList, pool_classes, static_login
 from sekisho.model import Address, Limit, PortPlan
 from sekisho.plan import file_limits
 from sekisho.store import Store, StoreError, Transaction, open_store
+from tests.store.empty import lay_empty_store
 from tests.unit.configuring import DYNAMIC, FIXED, GATE, IPV6_POOL, POOL, good
 from tests.unit.fake_daemon import FakeOffice, running
 
@@ -127,7 +128,7 @@ def desk_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setattr(client, "SOCKETS", tmp_path)
     config, database = parsed(), tmp_path / "gate.db"
     treatment = Treatment(pool_classes(config), file_limits(config))
-    with closing(open_store(f"sqlite:///{database}")) as store, capture_logs() as logged:
+    with closing(open_store(lay_empty_store(database))) as store, capture_logs() as logged:
         desk = Desk(store, database)
         around = Surroundings(
             utc=lambda: desk.now,

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from sekisho.cli import app
 from sekisho.model import ClassPeaks, Peaks
 from sekisho.store import open_store
+from tests.store.empty import lay_empty_store
 from tests.unit.keeping import TEXT
 
 HOUR = timedelta(hours=1)
@@ -23,8 +24,7 @@ BUSY = ClassPeaks((300, 90, 20, 10, 7, *[5] * 5, *[4] * 6, 6, 6, *[9] * 6), 12)
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A configuration, and its store with nothing in it."""
-    url = f"sqlite:///{tmp_path}/lines.db"
-    open_store(url).close()
+    url = lay_empty_store(tmp_path / "lines.db")
     path = tmp_path / "sekisho.toml"
     path.write_text(f'{TEXT}\n[store]\nurl = "{url}"\n')
     return path

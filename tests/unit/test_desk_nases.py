@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from sekisho.desk.policy import Policy
 from sekisho.lines.events import Ending, Lease
 from sekisho.model import Address
 from sekisho.store import Store, open_store
+from tests.store.empty import lay_empty_store
 from tests.unit.configuring import good
 from tests.unit.test_config_desk import WHOLE
 
@@ -90,21 +90,12 @@ class Site:
         self.now += timedelta(seconds=seconds)
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with nothing in it: to make one takes longer than a test."""
-    file = tmp_path_factory.mktemp("empty") / "store.db"
-    open_store(f"sqlite:///{file}").close()
-    return file
-
-
 @pytest.fixture
-def site(tmp_path: Path, empty: Path) -> Iterator[Site]:
-    shutil.copy(empty, tmp_path)
+def site(tmp_path: Path) -> Iterator[Site]:
     secret = tmp_path / "coa"
     secret.write_text("a secret of these tests\n")
     secret.chmod(0o600)
-    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    store = open_store(lay_empty_store(tmp_path / "store.db"))
     with capture_logs():
         yield Site(store, tmp_path)
     store.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from sekisho.lines.records import ListedLine
 from sekisho.outbox import Kind as LetterKind
 from sekisho.outbox import Letter
 from sekisho.store import Store, open_store
+from tests.store.empty import lay_empty_store
 from tests.unit.post_office import Mails, mails
 from tests.unit.test_config_desk import WHOLE as BARE
 
@@ -90,17 +90,9 @@ class Site:
         return Postman(LetterKind.MAIL, carry_and_end, store, utc=lambda: self.now)
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with nothing in it: to make one takes longer than a test."""
-    file = tmp_path_factory.mktemp("empty") / "store.db"
-    open_store(f"sqlite:///{file}").close()
-    return file
-
-
 @pytest.fixture
-def site(tmp_path: Path, empty: Path) -> Iterator[Site]:
-    shutil.copy(empty, tmp_path)
+def site(tmp_path: Path) -> Iterator[Site]:
+    lay_empty_store(tmp_path / "store.db")
     with mails() as server, capture_logs():
         yield Site(tmp_path, server)
 

@@ -20,6 +20,7 @@ from sekisho.lines.static import pool_classes
 from sekisho.model import Address
 from sekisho.plan import file_limits
 from sekisho.store import Store, StoreError, open_store
+from tests.store.empty import lay_empty_store
 from tests.unit.kept_lines import parsed
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -79,7 +80,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'gate.db'}")) as store:
+    with closing(open_store(lay_empty_store(tmp_path / "gate.db"))) as store:
         yield Site(store)
 
 
