@@ -50,26 +50,13 @@ class Mails:
     senders: list[str] = field(default_factory=list)
     port: int = 0
 
-    async def handle_MAIL(  # noqa: N802 - aiosmtpd's names
-        self,
-        server: object,  # noqa: ARG002
-        session: object,  # noqa: ARG002
-        envelope: Any,
-        address: str,
-        options: list[str],
-    ) -> str:
-        envelope.mail_from = address
+    async def handle_MAIL(self, *asked: Any) -> str:  # noqa: N802 - aiosmtpd's names
+        _, _, envelope, envelope.mail_from, options = asked
         envelope.mail_options.extend(options)
         return self.sender
 
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's names
-        self,
-        server: object,  # noqa: ARG002
-        session: object,  # noqa: ARG002
-        envelope: Any,
-        address: str,
-        options: list[str],  # noqa: ARG002
-    ) -> str:
+    async def handle_RCPT(self, *asked: Any) -> str:  # noqa: N802 - aiosmtpd's names
+        _, _, envelope, address, _ = asked
         if self.recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.recipient

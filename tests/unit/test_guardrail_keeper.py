@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -46,7 +46,7 @@ to = ["noc@example.net", "owner@example.net"]
 GONE = [What.BREACH, What.SUSPENDED]
 
 
-STEPS = 9  # of a suspension, at which the process may be killed
+STEPS = 10  # of a suspension, at which the process may be killed
 
 
 class KilledError(BaseException):
@@ -182,6 +182,7 @@ def test_state_outlasts_a_restart(tmp_path: Path) -> None:
         watched.site.office.complain(ComplaintRequest(count=3, reason="calls"), PEER)
         watched.minute()
         assert watched.site.kinds() == []
+        watched.guardrails.stop()
         gate = watched.site.gate
     with watching(tmp_path, 3.01, gate) as watched:
         watched.minute(errors=Errors("run", 7))
@@ -214,6 +215,7 @@ def test_state_outlasts_a_store_that_is_away_at_the_first_look(tmp_path: Path) -
 def test_errors_between_the_last_look_and_a_restart_are_not_forgotten(tmp_path: Path) -> None:
     with watching(tmp_path) as watched:
         watched.minute()
+        watched.guardrails.stop()
         gate = watched.site.gate
     with watching(tmp_path, 3.01, gate) as watched:
         watched.minute(errors=Errors("run", 8))
@@ -366,9 +368,7 @@ def test_killed_between_any_two_steps_one_of_each_reaches_who_is_told(
                 for one in carrying(watched, deaths.step)._postmen:
                     one.deliver()
             except KilledError:
-                watched.site.started = False  # no end in order: nothing that waits is written
-                watched.site.trial.journal._waiting.clear()
-                watched.site.trial.stop()
+                kill(watched)
             monkeypatch.undo()
             monkeypatch.setattr(postman, "LOOK_SECONDS", 0.01)
         with watching(tmp_path, 3.01, gate, more=more) as watched:
@@ -380,10 +380,83 @@ def test_killed_between_any_two_steps_one_of_each_reaches_who_is_told(
                 until(lambda: reached(web, post) and not letters(watched.site))
             finally:
                 postmen.stop()
-            kinds = [one for one in watched.site.kinds() if one is not What.FOLLOWED_LATE]
-            assert kinds == GONE
+            assert [one for one in watched.site.kinds() if one in GONE] == GONE
         assert len(web.ids()) + len(post.ids()) <= 3
     assert (deaths.seen >= at) == (at <= STEPS)
+
+
+FINE = (200, *(0,) * 15)
+
+
+@pytest.mark.parametrize(
+    "passed",
+    [
+        {"dropped": 2},
+        {"late": (0,) * 15 + (200,)},
+        {"leases": 0},  # for as long as is tolerated
+    ],
+)
+@pytest.mark.parametrize("at", range(1, 8))
+def test_killed_at_any_step_what_the_process_alone_knew_is_judged_or_told_to_be_missing(
+    tmp_path: Path, at: int, passed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hold and sources count anew in the next process, where all is well."""
+    more = RULES + 'leases = "30s"\n'
+    deaths = Deaths(at)
+    with watching(tmp_path, 3, more=more) as watched:
+        watched.minute(leases=5)
+        gate = watched.site.gate
+        killed_at(watched, deaths, monkeypatch)
+        with suppress(KilledError):
+            watched.minute(**passed)
+            watched.site.trial.journal.try_to_write()
+        kill(watched)
+        monkeypatch.undo()
+    is_found = deaths.seen > 1
+    with watching(tmp_path, 3.0014, gate, more=more) as watched:
+        watched.gauged = watched.gauged._replace(leases=5, late=FINE, dropped=0)
+        watched.minute()
+        kinds = [one for one in watched.site.kinds() if one is not What.FOLLOWED_LATE]
+        if is_found:
+            assert [one for one in kinds if one in GONE] == GONE
+            assert watched.site.in_kernel == OBSERVED
+        else:
+            assert kinds == [What.UNWATCHED]
+            (said,) = (said for what, said in watched.site.events() if what is What.UNWATCHED)
+            assert said.endswith("the daemon was killed")
+
+
+def kill(watched: Watching) -> None:
+    """End a process without order: nothing that waits is written."""
+    watched.site.started = False
+    watched.site.trial.journal._waiting.clear()
+    watched.site.trial.stop()
+
+
+def test_a_daemon_that_ends_in_order_looks_once_more_and_nothing_is_missing(tmp_path: Path) -> None:
+    with watching(tmp_path) as watched:
+        watched.guardrails.start()
+        until(lambda: watched.guardrails.looked is not None)
+        watched.guardrails.stop()
+        gate = watched.site.gate
+    with watching(tmp_path, 3.01, gate) as watched:
+        watched.minute()
+        assert watched.site.kinds() == []
+    with watching(tmp_path, 3.02, gate) as watched:
+        watched.site.store.is_away = True
+        watched.minute()
+        watched.minute()
+        watched.site.store.is_away = False
+        watched.minute()
+        assert watched.site.kinds() == [What.UNWATCHED], "told once, and not before it can be written"
+
+
+def test_the_last_look_may_be_the_one_that_suspends(tmp_path: Path) -> None:
+    with watching(tmp_path) as watched:
+        watched.minute()
+        watched.gauged = watched.gauged._replace(errors=Errors("run", 9))
+        watched.guardrails.stop()
+        assert watched.site.kinds() == GONE
 
 
 def reached(web: Hooks, post: Mails) -> bool:
@@ -404,6 +477,7 @@ def killed_at(watched: Watching, deaths: Deaths, monkeypatch: pytest.MonkeyPatch
 
         monkeypatch.setattr(owner, name, stepping)
 
+    before(watched.guardrails, "_keep")
     before(site.trial, "suspend")
     before(site.trial.journal, "note")
     before(site.trial, "_follow")

@@ -243,6 +243,12 @@ def test_a_breach_is_told() -> None:
     assert "A guardrail was passed Tuesday, 5 January 2027, 00:00: delay-p99 2 s." in texts(found)
 
 
+def test_guardrails_that_could_not_see_all_are_told() -> None:
+    found = report(events=[event(DAY, What.UNWATCHED), event(2 * DAY, What.UNWATCHED)])
+    assert found.happened.unwatched == 2
+    assert "could not see all, as the daemon was killed: 2 times" in texts(found)
+
+
 def test_too_few_blocks_give_no_answer() -> None:
     few = replace(PLAN, span=span(0 * DAY, 2 * DAY), switchback=replace(DRAWN, span=span(0 * DAY, 2 * DAY)))
     assert primary(report(few)) == NotKnown(Because.TOO_FEW_PAIRS, 4, 6)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sekisho.gate.releases import LATENESS_EDGES_MS
 from sekisho.model import Limit, Mode
 from sekisho.trial.complaints import Complaint, why_not_counted
-from sekisho.trial.guardrails import ALPHA, LEAST_DAYS, What
+from sekisho.trial.guardrails import ALPHA, LEAST_DAYS, Breach, What
 from sekisho.trial.plan import Plan, Span
 from sekisho.trial.protocol import Difference, Guardrails, HarmOutcome, TrialProtocol
 from sekisho.trial.watch_written import read_watch, written_watch
@@ -27,9 +27,9 @@ from sekisho.trial.watching import (
     Unknown,
     Watch,
     begun,
-    breaches,
     days_due,
     look,
+    missing,
     points,
     said,
     share_difference,
@@ -54,6 +54,7 @@ def measured(minutes: float, **more: Any) -> Measured:
         at=at,
         boot="boot",
         uptime_ns=int(minutes * 60e9),
+        process="first",
         errors=Errors("run", 7),
         dropped=0,
         astray=(),
@@ -76,14 +77,18 @@ def after(looks: Sequence[Measured], watch: Watch | None = None) -> tuple[Watch,
     return watch, seen
 
 
+def breaches(seen: Sequence[Seen]) -> tuple[Breach, ...]:
+    return tuple(one.breach for one in seen if one.breach is not None)
+
+
 def of(seen: Sequence[Seen], what: What) -> Seen:
     (found,) = (one for one in seen if one.what is what)
     return found
 
 
 def test_where_nothing_is_wrong_nothing_is_passed() -> None:
-    _, seen = after([measured(n) for n in range(1_000)])
-    assert breaches(seen) == ()
+    watch, seen = after([measured(n) for n in range(1_000)])
+    assert watch.passed == ()
     assert {one.what for one in seen} == set(What)
     assert {point.what for point in points(seen, BEGIN)} == set(What) - {What.DIFFERENCE}
     assert of(seen, What.DIFFERENCE).why == f"0 of {LEAST_DAYS} days"
@@ -115,7 +120,7 @@ def test_errors_are_neither_lost_nor_counted_twice_over_what_cannot_be_read() ->
 def test_a_bypass_stops_it_when_it_has_lasted() -> None:
     watch, seen = after([measured(0), measured(1, astray=("up0",))])
     assert of(seen, What.BYPASS).value == 0.0
-    assert breaches(seen) == ()
+    assert watch.passed == ()
     _, seen = after([measured(1.9, astray=Unknown("?")), measured(2, astray=("up0",))], watch)
     (breach,) = breaches(seen)
     assert (breach.value, breach.bound, breach.since) == (60.0, 60.0, BEGIN + MINUTE)
@@ -128,7 +133,7 @@ def test_no_jump_of_the_clock_shortens_patience_nor_makes_complaints_expected(by
     watch, _ = after([measured(0), measured(1, astray=("up0",))])
     jumped = measured(1.5, astray=("up0",))
     watch, seen = look(watch, RULES, replace(jumped, at=max(BEGIN, jumped.at + by)))
-    assert breaches(seen) == ()
+    assert watch.passed == ()
     assert watch.complaints.expected == pytest.approx(2 * 1.5 / 1_440)
     _, seen = look(watch, RULES, measured(2, astray=("up0",)))
     assert [one.what for one in breaches(seen)] == [What.BYPASS]
@@ -150,7 +155,7 @@ def test_sessions_held_too_long_stop_it_when_there_are_enough_to_tell() -> None:
 def test_leases_that_do_not_arrive_stop_it_and_a_time_without_a_daemon_is_none() -> None:
     watch, seen = after([measured(n, leases=0) for n in range(16)])
     assert of(seen, What.LEASES).value == 900.0
-    assert breaches(seen) == ()
+    assert watch.passed == ()
     away, seen = look(watch, RULES, measured(99, leases=0))
     assert of(seen, What.LEASES).value == 900.0, "nobody listened"
     _, seen = look(away, RULES, measured(100, leases=0))
@@ -166,7 +171,7 @@ def test_complaints_stop_it_when_they_are_evidence_and_each_counts_once() -> Non
     watch, seen = after(looks)
     assert (watch.complaints.count, watch.complaint) == (3, 2)
     assert watch.complaints.expected == pytest.approx(1.0)
-    assert breaches(seen) == ()
+    assert watch.passed == ()
     again, _ = look(watch, RULES, measured(720, complaints=(complaint(1), complaint(2, 2))))
     assert again.complaints.count == 3
     _, seen = look(watch, RULES, measured(721, complaints=(complaint(3, 9),)))
@@ -210,11 +215,11 @@ def test_planned_maintenance_stops_nothing_and_what_came_in_it_is_not_held_again
     late, errors = (*FEW[:-1], 9), Errors("run", 99)
     resting = [measured(n, errors=errors, late=late, **out, resting=True) for n in range(2, 60)]
     watch, seen = after([measured(0), measured(1, **out), *resting])
-    assert breaches(seen) == ()
+    assert watch.passed == ()
     hard = [one for one in seen if one.what not in (What.COMPLAINTS, What.DIFFERENCE)]
     assert {one.why for one in hard} == {"the plan's maintenance"}
     _, seen = after([measured(60, errors=errors, **out)], watch)
-    assert breaches(seen) == ()
+    assert watch.passed == ()
 
 
 LOOKS = st.lists(
@@ -245,7 +250,8 @@ def test_a_restart_between_any_two_looks_changes_nothing(
             watch, seen = look(watch, RULES, measured(n, **more, complaints=new))
             told.append(seen)
             if restarting and n in restarts:
-                watch = read_watch(written_watch(watch))
+                before, watch = watch, read_watch(written_watch(watch))
+                assert watch == before
         assert watch.complaints.count == sum(at < len(looks) for at in complained)
         return told
 
@@ -262,6 +268,25 @@ def test_what_is_unknown_has_a_reason_and_stops_nothing(
         for one in seen:
             assert (one.value is None) == (one.why is not None)
             assert one.value is not None or one.breach is None
+
+
+@given(LOOKS)
+def test_what_was_passed_is_known_until_it_is_begun_anew_each_once(looks: list[dict[str, Any]]) -> None:
+    watch = begun(BEGIN)
+    passed: list[Breach] = []
+    for n, more in enumerate(looks):
+        watch, seen = look(watch, RULES, measured(n, **more))
+        passed += [one for one in breaches(seen) if one.what not in {other.what for other in passed}]
+    assert list(watch.passed) == passed
+
+
+def test_what_a_process_alone_knew_is_missing_where_it_was_killed() -> None:
+    assert missing(begun(BEGIN), "second") is None
+    watch, _ = after([measured(0), measured(1)])
+    assert missing(watch, "first") is None
+    assert "from 2026-04-01T00:01:00+00:00 on: the daemon was killed" in (missing(watch, "second") or "")
+    ended, _ = after([measured(2, process="")], watch)
+    assert missing(ended, "second") is None
 
 
 def test_a_text_of_another_is_no_state() -> None:

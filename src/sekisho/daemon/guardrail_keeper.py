@@ -1,10 +1,11 @@
 """Watches the guardrails of a running trial by the minute, and suspends it where one is passed.
 
-gauges, store ─► look ─► nothing passed: state and paths into the store
-                     └─► passed: the gate observes; then log, state, paths and letters, in one transaction
+gauges, store ─► look ─► state and paths into the store
+                     └─► passed: the gate observes; then log and letters, in one transaction
 
-Killed before that transaction, nothing of it has been: the state of before is looked at again, with the same
-end. Killed after it, all of it has been, and letters go by the outbox. Only a person resumes.
+What is passed is part of the state. Killed before that is stored, a look has not been: counters are looked at
+again, and what the process alone knew is told to be missing. Killed later, the next daemon suspends for what
+the state says; killed after the transaction, letters go by the outbox. Only a person resumes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.guardrail_gauges import Gauged, Gauges
 from sekisho.daemon.guardrail_state import Known, read_known
 from sekisho.daemon.minute_reader import Moment
-from sekisho.daemon.trial_journal import Noted
+from sekisho.daemon.trial_journal import DAEMON, Noted
 from sekisho.daemon.trial_keeper import TrialKeeper
 from sekisho.gate import GateError
 from sekisho.measure.minutes import next_reading
@@ -36,7 +37,7 @@ from sekisho.trial.plan import Arm
 from sekisho.trial.protocol import TrialProtocol
 from sekisho.trial.standing import Standing, State
 from sekisho.trial.watch_written import written_watch
-from sekisho.trial.watching import Measured, Seen, Unknown, Watch, begun, breaches, look, points
+from sekisho.trial.watching import Measured, Seen, Unknown, Watch, begun, look, missing, points
 
 LOOK: Final = timedelta(seconds=1)  # between looks at a clock that may be set
 
@@ -58,7 +59,8 @@ class Looked(NamedTuple):
 class _Look(NamedTuple):
     """One look at a running trial, with what is to be kept of it.
 
-    `is_of_store`: the state goes on from what the store knew, and is worth remembering.
+    `is_of_store`: the state goes on from what the store knew, and is worth remembering. `missing`: what could
+    not be seen, in events that the log does not have yet.
     """
 
     protocol: TrialProtocol
@@ -67,11 +69,14 @@ class _Look(NamedTuple):
     watch: Watch
     seen: tuple[Seen, ...]
     is_of_store: bool
+    missing: tuple[Event, ...]
 
     def keep(self, transaction: Transaction) -> None:
         """Write it."""
         plan = self.protocol.plan
         transaction.put_watch(plan.name, written_watch(self.watch))
+        for event in self.missing:
+            transaction.add_trial_event(event)
         day = day_of(plan, self.at)
         transaction.raise_paths(plan.name, ((day, point) for point in points(self.seen, self.at)))
 
@@ -96,6 +101,8 @@ class GuardrailKeeper:
         self._trial, self._gauges, self._store = trial, gauges, store
         self._config, self._boot, self._clocks, self._on_letters = config, boot, clocks, on_letters
         self._watch: tuple[str, Watch] | None = None  # of which trial; None: the store knows
+        self._missing: tuple[Event, ...] = ()  # that the log does not have yet
+        self._process = uuid4().hex
         self._looked: Looked | None = None
         self._next = clocks().wall
         self._attempts = Attempts()
@@ -107,10 +114,11 @@ class GuardrailKeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look once more, and no more after that."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._attempts.attempt("the last look at the guardrails", self.look)
 
     def check(self) -> None:
         """Raise GateError where the thread has ended by itself."""
@@ -133,11 +141,12 @@ class GuardrailKeeper:
         found = self._look(config, protocol, standing, gauged)
         self._watch = (protocol.plan.name, found.watch) if found.is_of_store else None
         self._looked = Looked(protocol.plan.name, found.at, found.seen)
-        passed = breaches(found.seen)
-        if passed:
-            self._suspend(found, passed)
-        elif found.is_of_store:
+        self._missing = found.missing
+        if found.is_of_store:
             self._attempts.attempt("the guardrails' state", lambda: self._keep(found))
+        if found.watch.passed:
+            missed, self._missing = self._missing, ()
+            self._suspend(found._replace(missing=missed), found.watch.passed)
 
     def look_if_due(self) -> timedelta:
         """Look if it is time; return how long to wait for the next."""
@@ -165,18 +174,23 @@ class GuardrailKeeper:
             at=now.wall,
             boot=self._boot,
             uptime_ns=now.uptime_ns,
+            process="" if self._stopping.is_set() else self._process,
             **gauged._asdict(),
             complaints=complaints,
             days=known.days,
             resting=bool(standing.blocks)
             and all(one.arm is Arm.MAINTENANCE for one in standing.blocks.values()),
         )
+        missed = self._missing
+        if (said := missing(known.watch, self._process)) is not None:
+            missed += (Event(now.wall, protocol.plan.name, What.UNWATCHED, said, DAEMON),)
         watch, seen = look(known.watch, protocol, measured)
-        return _Look(protocol, config, now.wall, watch, seen, is_of_store)
+        return _Look(protocol, config, now.wall, watch, seen, is_of_store, missed)
 
     def _keep(self, found: _Look) -> None:
         with self._store.transaction() as transaction:
             found.keep(transaction)
+        self._missing = ()
 
     def _suspend(self, found: _Look, passed: Sequence[Breach]) -> None:
         name, alerts = found.protocol.plan.name, found.config.alerts

@@ -271,6 +271,8 @@ class _Teller:
             warned.append(self.say("jumps", count=found.clock_jumps))
         if found.followed_late:
             warned.append(self.say("followed_late", count=found.followed_late))
+        if found.unwatched:
+            warned.append(self.say("unwatched", count=found.unwatched))
         said = () if found.breaches else (self.say("no_breach"),)
         rows = tuple((self.say(one.what), self._path(one)) for one in self.report.guardrails)
         heads = self.heads("guardrail", "value")

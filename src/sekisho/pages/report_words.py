@@ -159,6 +159,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The gate followed a boundary late {count} times.",
         "関所が計画の切替に遅れたこと：{count} 回。",
     ),
+    "unwatched": (
+        "Guardrails could not see all, as the daemon was killed: {count} times.",
+        "デーモンの強制終了により、ガードレールが一部を測定できなかったこと：{count} 回。",
+    ),
     "guardrail": ("guardrail", "ガードレール"),
     "path": (
         "path: {count} values, the last {last} against {bound}",

@@ -17,6 +17,7 @@ class What(StrEnum):
     BREACH = "breach"
     FOLLOWED_LATE = "followed-late"
     CLOCK_JUMPED = "clock-jumped"
+    UNWATCHED = "unwatched"
 
 
 @dataclass(frozen=True, slots=True)

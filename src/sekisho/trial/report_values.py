@@ -117,6 +117,7 @@ class Happened:
     breaches: tuple[tuple[datetime, str], ...]
     followed_late: int
     clock_jumps: int
+    unwatched: int
 
 
 Effect = Estimate | NotKnown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from pydantic import TypeAdapter, ValidationError
 
 from sekisho.trial.watching import Watch
@@ -11,7 +13,8 @@ _ADAPTER = TypeAdapter(Watch)
 
 def written_watch(watch: Watch) -> str:
     """Write a state."""
-    return _ADAPTER.dump_json(watch).decode()
+    # Not by pydantic's own JSON, which has null for a value beyond what is measured.
+    return json.dumps(_ADAPTER.dump_python(watch, mode="json"))
 
 
 def read_watch(text: str) -> Watch:

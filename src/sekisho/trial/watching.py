@@ -4,7 +4,8 @@ state, what was measured, plan ─► state, what is seen: value beside bound, b
 
 Time is measured by a clock that nobody sets: a jump of the clock on the wall shortens no patience and makes
 no complaints expected. What is not known is said to be, changes nothing, and is never a zero. Of counters
-the last reading is part of the state, so that a restart loses nothing and counts nothing twice.
+the last reading is part of the state, so that a restart loses nothing and counts nothing twice; what a
+process alone knows and takes along when it is killed is told to be missing.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Errors(NamedTuple):
 class Measured:
     """What was measured at a moment, in part since the last look of the same process.
 
-    `at`: aware UTC. `boot` names the machine's boot, `uptime_ns` its clock that nobody sets. `dropped`: held
+    `at`: aware UTC. `boot` names the machine's boot, `uptime_ns` its clock that nobody sets. `process` names
+    the daemon that looks; empty: it ends with this look. `dropped`: held
     packets for which there was no room, since the last look. `astray`: interfaces around which the gate is
     gone. `late`: held sessions since the last look, by `LATENESS_EDGES_MS`. `leases`: what sources told
     since the last look; None: there is no source. `complaints`: those after the state's last. `days`: of the
@@ -73,6 +75,7 @@ class Measured:
     at: datetime
     boot: str
     uptime_ns: int
+    process: str
     errors: Errors | Unknown
     dropped: int
     astray: tuple[str, ...] | Unknown
@@ -90,7 +93,8 @@ class Watch:
     `resumption`: the number of the event that resumed it, 0: none did. `watched`: by the clock that nobody
     sets. `complaint`: the number of the last that was counted. `day`: the last whose difference was asked
     for. `errors_at`, `silence`: as `watched`; when errors were read last, and how long no lease has come.
-    `dropped`: what was not judged yet.
+    `dropped`: what was not judged yet. `process`: who looked last, empty where that was a last look.
+    `passed`: what was found to be passed, and no suspension is known to have come of it.
     """
 
     since: datetime
@@ -109,6 +113,8 @@ class Watch:
     dropped: int = 0
     late: tuple[int, ...] = ()
     silence: timedelta = timedelta()
+    process: str = ""
+    passed: tuple[Breach, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +162,24 @@ def look(watch: Watch, protocol: TrialProtocol, measured: Measured) -> tuple[Wat
         at=measured.at,
         boot=measured.boot,
         uptime_ns=measured.uptime_ns,
+        process=measured.process,
         watched=watch.watched + lasted,
     )
     found: list[Seen] = []
     for judge in (_complaints, _difference, _errors, _bypass, _delay, _leases):
         watch, seen = judge(watch, protocol, measured, lasted)
         found += [] if seen is None else [seen]
-    return watch, tuple(found)
+    known = {one.what for one in watch.passed}
+    new = (one.breach for one in found if one.breach is not None and one.what not in known)
+    return replace(watch, passed=(*watch.passed, *new)), tuple(found)
 
 
-def breaches(seen: Sequence[Seen]) -> tuple[Breach, ...]:
-    """Return what was passed."""
-    return tuple(one.breach for one in seen if one.breach is not None)
+def missing(watch: Watch, process: str) -> str | None:
+    """Say what guardrails could not see since the state, if so: the process that looked last was killed."""
+    if watch.process in ("", process):
+        return None
+    since = watch.at.isoformat(timespec="seconds")
+    return f"what was dropped, held too long, and told of leases from {since} on: the daemon was killed"
 
 
 def points(seen: Sequence[Seen], now: datetime) -> Iterator[Point]:
