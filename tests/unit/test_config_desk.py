@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
@@ -114,7 +115,7 @@ def test_the_shipped_example_shows_every_key_and_its_default() -> None:
 
 
 TABLES = {"classes", "intake", "notices", "nases", "ja", "en"}
-SHOWN_FILLED = {"authserv_ids", "lmtp", "templates", "nas", "suspend", "restore"}
+SHOWN_FILLED = {"authserv_ids", "evidence_key_file", "lmtp", "templates", "nas", "suspend", "restore"}
 
 
 IN_CLASS = DESK + "[desk.class.dynamic]\n"
@@ -251,6 +252,24 @@ def test_a_key_file_is_judged_without_its_words(tmp_path: Path) -> None:
     assert "horse" not in str(problem)
     key.write_text("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n" * 2)  # a new one before the old one
     assert isinstance(read_whole(file).config, Config)
+
+
+def test_a_key_for_evidence_is_judged_without_its_words(tmp_path: Path) -> None:
+    file, key = tmp_path / "sekisho.toml", tmp_path / "evidence"
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "desk").touch(0o600)
+    (tmp_path / "secrets" / "desk").write_text("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n")
+    file.write_text(WHOLE + 'evidence_key_file = "evidence"\n')
+    assert _told(file) == ["desk.evidence_key_file"]
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    key.chmod(0o644)
+    assert "open to everyone" in read_whole(file).problems[0].what
+    key.chmod(0o600)
+    assert read_whole(file).problems == ()
+    key.write_text("correct horse battery staple")
+    (problem,) = read_whole(file).problems
+    assert "genpkey" in problem.way_out
+    assert "horse" not in str(problem)
 
 
 def _told(file: Path) -> list[str]:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from sekisho.api import client
 from sekisho.cli import app
 from sekisho.daemon.desk_doors import Inbox
+from sekisho.daemon.desk_export import Keys
 from sekisho.daemon.desk_measures import GateActions
 from sekisho.daemon.desk_office import RunningDesk
 from sekisho.daemon.desk_settler import DeskSettler
@@ -24,6 +25,7 @@ from sekisho.lines.events import Holding, Lease
 from sekisho.lines.roster import SUSPENDED_LIMIT, Treatment
 from sekisho.model import Address, KnownLine, RosterChange
 from sekisho.outbox import mail
+from sekisho.signing import Signer
 from tests.desk.world import World, world
 from tests.unit.desk_site import SOON, TREATMENT, Site, about, lease_of, site_of
 from tests.unit.fake_daemon import FakeOffice, running
@@ -112,10 +114,20 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: World) -> 
         made = Office(site, lease, site.settler(), intake)
         inbox = Inbox(site.store, site.sealer, lambda: site.now, _reading(made))
         desk = RunningDesk(
-            site.store, desk=site.desk, inbox=inbox, utc=lambda: site.now, on_change=lambda: None
+            site.store,
+            desk=site.desk,
+            inbox=inbox,
+            keys=Keys(site.sealer, _no_key),
+            gate="gate",
+            utc=lambda: site.now,
+            on_change=lambda: None,
         )
         with running(FakeOffice(), desk=desk):
             yield made
+
+
+def _no_key() -> Signer:
+    raise AssertionError("nothing is signed here")
 
 
 def _reading(office: Office):  # type: ignore[no-untyped-def]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -46,8 +47,7 @@ def ask(name: str, method: str, path: str, body: Any = None) -> Any:
 
     Raises AwayError without a daemon, AnswerError when it refuses or fails.
     """
-    what = {} if body is None else {"content": json.dumps(body), "headers": {"Content-Type": _JSON}}
-    return _request(name, method, path, **what)
+    return _request(name, method, path, **({} if body is None else _as_json(body)))
 
 
 def send(name: str, path: str, content: bytes, media_type: str) -> Any:
@@ -55,19 +55,38 @@ def send(name: str, path: str, content: bytes, media_type: str) -> Any:
     return _request(name, "POST", path, content=content, headers={"Content-Type": media_type})
 
 
+def fetch(name: str, path: str, body: Any, into: BinaryIO) -> None:
+    """Post a question and write what is answered into a file. Raises as `ask`, and what the file raises."""
+    with _asking(name) as client, client.stream("POST", path, **_as_json(body)) as answer:
+        if answer.is_error:
+            answer.read()
+            raise _told(answer)
+        into.writelines(answer.iter_bytes())
+
+
 def _request(name: str, method: str, path: str, **what: Any) -> Any:
+    with _asking(name) as client:
+        answer = client.request(method, path, **what)
+    if answer.is_error:
+        raise _told(answer)
+    return answer.json()
+
+
+def _as_json(body: Any) -> dict[str, Any]:
+    return {"content": json.dumps(body), "headers": {"Content-Type": _JSON}}
+
+
+@contextmanager
+def _asking(name: str) -> Iterator[httpx.Client]:
     _knock(name)
     transport = httpx.HTTPTransport(uds=str(socket_path(name)))
     try:
         with httpx.Client(
             transport=transport, base_url="http://sekisho", timeout=_PATIENCE_SECONDS
         ) as client:
-            answer = client.request(method, path, **what)
+            yield client
     except httpx.TransportError as error:
         raise AnswerError(f"the daemon of gate {name!r} broke off ({error!r}): see its log") from error
-    if answer.is_error:
-        raise _told(answer)
-    return answer.json()
 
 
 def wait_for_end(name: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol
+from collections.abc import Iterator
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
 
 from sekisho.api.asker import Asker, Peer
 from sekisho.api.desk_models import (
@@ -14,6 +16,7 @@ from sekisho.api.desk_models import (
     CaseNumber,
     CasesAnswer,
     DecisionRequest,
+    ExportRequest,
     QueueAnswer,
     ReportAnswer,
     SeenRequest,
@@ -63,6 +66,9 @@ class DeskOffice(Protocol):
 
     def decide(self, action: Action, number: int, request: DecisionRequest, peer: Peer) -> CaseAnswer:
         """Do what a person decides about a case."""
+
+    def export(self, number: int, request: ExportRequest, peer: Peer) -> Iterator[bytes]:
+        """Hand out the bundle of a case that is in evidence hold."""
 
     def actions(self) -> ActionsAnswer:
         """Tell what is asked but not confirmed."""
@@ -120,6 +126,12 @@ def _recorded_router(office: DeskOffice) -> APIRouter:
     def seen(number: CaseNumber, request: SeenRequest, peer: Asker) -> ReportAnswer:
         return office.seen(number, request, peer)
 
+    @router.post(
+        "/cases/{number}/export", name=Action.DESK_EXPORT, responses=_A_BUNDLE, response_class=_Bundle
+    )
+    def export(number: CaseNumber, request: ExportRequest, peer: Asker) -> _Bundle:
+        return _Bundle(office.export(number, request, peer), headers={"Cache-Control": "no-store"})
+
     for action in DECISIONS:
         _add_decision(router, office, action)
     return router
@@ -141,6 +153,13 @@ _A_REPORT = {
         "content": {"application/json": {}, "message/rfc822": {}, "application/octet-stream": {}},
     }
 }
+
+
+_A_BUNDLE: dict[int | str, dict[str, Any]] = {200: {"description": "A bundle (docs/desk-evidence.md)"}}
+
+
+class _Bundle(StreamingResponse):
+    media_type = "application/x-tar"
 
 
 def _add_decision(router: APIRouter, office: DeskOffice, action: Action) -> None:

@@ -11,6 +11,7 @@ from sekisho.api.line_models import Request
 from sekisho.api.models import GivenUpValue, Value
 from sekisho.api.reading import Said, Until
 from sekisho.desk.case_values import Kind
+from sekisho.lines.purposes import Purpose
 
 
 class OfValue(Value):
@@ -25,6 +26,13 @@ class DecisionRequest(Request):
     reason: Said
     kind: Kind | None = None
     until: Until | None = None
+
+
+class ExportRequest(Request):
+    """Ask for the bundle of a case: for what, and why."""
+
+    purpose: Purpose
+    reason: Said
 
 
 class SeenRequest(Request):

@@ -39,6 +39,7 @@ class Action(StrEnum):
     DESK_RESTORE = "desk restore"
     DESK_DISMISS = "desk dismiss"
     DESK_SEEN = "desk seen"
+    DESK_EXPORT = "desk export"
 
 
 class Request(BaseModel):

@@ -182,6 +182,41 @@ def dismiss(
     _decide("dismiss", number, name, config, {"reason": reason}, as_json=as_json)
 
 
+@app.command()
+def export(
+    number: Number,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="A file that is not there yet.")],
+    purpose: Annotated[str, typer.Option(help="For what: case or lawful-order. It is recorded, and needed.")],
+    reason: Reason,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Write the evidence of a case in evidence hold into a file: reports, leases, actions, log, signed."""
+    from sekisho.cli.desk_export import fetch_bundle
+
+    size = fetch_bundle(number, out, {"purpose": purpose, "reason": reason}, name, config)
+    typer.echo(f"written: {out} ({size:,} bytes)", err=True)
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` has written.")],
+    key: Annotated[Path, typer.Option(metavar="PUB", help="The public key, in PEM.")],
+    as_json: Json = False,
+) -> None:
+    """Tell whether evidence is as it was exported; no daemon is needed. Exit status 1 where it is not."""
+    from sekisho.cli.desk_export import verify_bundle
+    from sekisho.cli.show_desk import bundle_text
+
+    found = verify_bundle(file, key)
+    if as_json:
+        print_json({"sound": not found.problems, "members": found.members, "problems": found.problems})
+    else:
+        typer.echo(bundle_text(found))
+    if found.problems:
+        raise typer.Exit(FAILED)
+
+
 def _decide(
     what: str, number: int, name: str | None, config: Path | None, body: dict[str, Any], *, as_json: bool
 ) -> None:

@@ -16,6 +16,7 @@ from sekisho.api.desk_models import (
     QueueAnswer,
     ReportAnswer,
 )
+from sekisho.bundle import Checked
 
 _MORE = "and there are more"
 
@@ -51,6 +52,11 @@ def actions_text(answer: ActionsAnswer) -> str:
         for one in answer.given_up
     ]
     return "\n".join(lines)
+
+
+def bundle_text(found: Checked) -> str:
+    """Tell how a bundle of evidence stands."""
+    return "\n".join(found.problems) or f"as it was signed: {len(found.members)} members"
 
 
 def queue_text(answer: QueueAnswer) -> str:

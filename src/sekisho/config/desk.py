@@ -40,6 +40,7 @@ def _authserv_id(written: str) -> str:
 AuthservId = Annotated[str, AfterValidator(_authserv_id)]
 Days = Annotated[Duration, Field(ge=3_600_000, le=_LONGEST_MS)]
 Kept = Annotated[Duration, Field(ge=_DAY_MS)]
+FileName = Annotated[str, Field(strict=True, min_length=1)]
 
 
 class StepTable(Table):
@@ -90,12 +91,14 @@ class DeskClassTable(Table):
 class DeskTable(Table):
     """[desk]: reports are taken in, and what is done about them.
 
-    `authserv_ids`: of our mail servers that tell whose a mail is (RFC 8601), in lower case; `rate`: how many
-    reports of one party count in an hour; `grave`: what needs two persons; `skew`: by how much the clocks of
-    reporters may differ from ours; `reports`, `cases`: how long these are kept.
+    `key_file`: seals originals; `evidence_key_file`: signs what an evidence hold hands out; `authserv_ids`:
+    of our mail servers that tell whose a mail is (RFC 8601), in lower case; `rate`: how many reports of one
+    party count in an hour; `grave`: what needs two persons; `skew`: by how much reporters' clocks may
+    differ from ours; `reports`, `cases`: how long these are kept.
     """
 
-    key_file: Annotated[str, Field(strict=True, min_length=1)] = Field(examples=['"secrets/desk"'])
+    key_file: FileName = Field(examples=['"secrets/desk"'])
+    evidence_key_file: FileName | None = Field(None, examples=['"secrets/evidence"'])
     sender: MailAddress = Field(alias="from", examples=['"abuse@example.net"'])
     authserv_ids: tuple[AuthservId, ...] = ()
     grave: tuple[Kind, ...] = (Kind.LINE,)

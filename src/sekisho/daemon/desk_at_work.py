@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sekisho.api.problems import RefusalError
 from sekisho.config import Config
 from sekisho.daemon.desk_cases import Desk, desk_of
 from sekisho.daemon.desk_doors import Inbox, doors_open
+from sekisho.daemon.desk_export import Keys
 from sekisho.daemon.desk_measures import GateActions
 from sekisho.daemon.desk_nases import NasActions, asking_nases
 from sekisho.daemon.desk_notices import Notices
@@ -22,6 +24,7 @@ from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_secret
 from sekisho.receiving import Doorkeeper
 from sekisho.sealing import Sealer, SealError
+from sekisho.signing import SIGNING_WAY_OUT, Signer, SignError
 from sekisho.store import Store, StoreError
 
 
@@ -55,11 +58,28 @@ class Basis:
         except SealError as error:
             raise StoreError(f"{desk.key_file}: {error}") from error
 
+    def signer(self) -> Signer:
+        """Return what signs evidence, by the key file of now. Raises RefusalError."""
+        desk = self._lines.config().desk
+        if desk is None or desk.evidence_key_file is None:
+            raise _nothing_signs(f"name a key in `evidence_key_file` of [desk]; {SIGNING_WAY_OUT}")
+        try:
+            return Signer(read_secret(self._directory / desk.evidence_key_file, is_one=False))
+        except SecretError as error:
+            raise _nothing_signs(": ".join(error.args)) from error
+        except SignError as error:
+            raise _nothing_signs(f"{desk.evidence_key_file}: {error}: {SIGNING_WAY_OUT}") from error
+
+
+def _nothing_signs(detail: str) -> RefusalError:
+    return RefusalError(409, "no-evidence-key", "There is nothing to sign it with", detail)
+
 
 @dataclass(frozen=True)
 class DeskAtWork:
-    """What takes reports in and what reads them."""
+    """What takes reports in and what reads them, at the gate of a name."""
 
+    gate: str
     store: Store
     basis: Basis
     inbox: Inbox
@@ -105,11 +125,17 @@ def desk_running(
         stack.callback(settler.stop)
         nases = stack.enter_context(asking_nases(lines.store, lines.config, directory, utc))
         doors = stack.enter_context(doors_open(config, inbox, lines.config))
-        yield DeskAtWork(lines.store, basis, inbox, settler, nases, doors)
+        yield DeskAtWork(config.gate.name, lines.store, basis, inbox, settler, nases, doors)
 
 
 def running_desk(desk: DeskAtWork, utc: Callable[[], datetime]) -> RunningDesk:
     """Return what answers questions at the desk."""
     return RunningDesk(
-        desk.store, desk=desk.basis.desk, inbox=desk.inbox, utc=utc, on_change=desk.settler.look
+        desk.store,
+        desk=desk.basis.desk,
+        inbox=desk.inbox,
+        keys=Keys(desk.basis.sealer, desk.basis.signer),
+        gate=desk.gate,
+        utc=utc,
+        on_change=desk.settler.look,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 
@@ -17,8 +17,7 @@ from sekisho.api.desk_models import (
     CasesAnswer,
     CaseValue,
     DecisionRequest,
-    EventValue,
-    IncidentValue,
+    ExportRequest,
     QueueAnswer,
     ReportAnswer,
     SeenRequest,
@@ -30,10 +29,11 @@ from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
 from sekisho.daemon.desk_cases import Desk, happen
 from sekisho.daemon.desk_doors import Inbox
+from sekisho.daemon.desk_export import Exporter, Keys
+from sekisho.daemon.desk_showing import case_answer, known_case, report_answer, report_value
 from sekisho.daemon.recording import Act, Recorder, store_answers
-from sekisho.desk.case_values import Case, Event, What
+from sekisho.desk.case_values import Event, What
 from sekisho.desk.notices import LETTERS
-from sekisho.desk.records import KeptReport
 from sekisho.desk.trust import UNKNOWN_PARTY, party_of
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Store, Transaction
@@ -44,7 +44,10 @@ log = structlog.get_logger()
 
 
 class RunningDesk:
-    """The desk of a running daemon, as `api.desk.DeskOffice` wants it; `on_change` is told of decisions."""
+    """The desk of a running daemon, as `api.desk.DeskOffice` wants it; `on_change` is told of decisions.
+
+    `gate`: its name, for what is exported.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,15 @@ class RunningDesk:
         *,
         desk: Callable[[], Desk],
         inbox: Inbox,
+        keys: Keys,
+        gate: str,
         utc: Callable[[], datetime],
         on_change: Callable[[], object],
     ) -> None:
         self._store, self._desk, self._inbox, self._utc = store, desk, inbox, utc
         self._on_change = on_change
         self._recorder = Recorder(store, utc)
+        self._exporter = Exporter(store, keys, self._recorder, gate)
 
     def take(self, original: bytes, domain: str | None, peer: Peer) -> TakenAnswer:
         """Take a report; the same once more is the same."""
@@ -76,13 +82,13 @@ class RunningDesk:
     def report(self, number: int) -> ReportAnswer:
         """Tell what became of a report."""
         with store_answers(), self._store.reading() as transaction:
-            return _report(transaction, number)
+            return report_answer(transaction, number)
 
     def queue(self, after: int) -> QueueAnswer:
         """Tell which reports people have to look at."""
         with store_answers(), self._store.reading() as transaction:
             found = transaction.queued_reports(after, _MOST_SHOWN + 1)
-        shown = tuple(_report_value(number, kept, "queued") for number, kept in found[:_MOST_SHOWN])
+        shown = tuple(report_value(number, kept, "queued") for number, kept in found[:_MOST_SHOWN])
         return QueueAnswer(reports=shown, more=len(found) > _MOST_SHOWN)
 
     def seen(self, number: int, request: SeenRequest, peer: Peer) -> ReportAnswer:
@@ -92,7 +98,7 @@ class RunningDesk:
             if transaction.is_unread(number) or not transaction.report_seen(number):
                 detail = f"report {number} is not in the queue: `sekisho desk queue` shows which are"
                 raise RefusalError(409, "not-queued", "Nobody has to look at it", detail)
-            return _report(transaction, number), "seen"
+            return report_answer(transaction, number), "seen"
 
         act = Act(Action.DESK_SEEN, f"report {number}", reference=request.reason)
         return self._recorder.carry_out(act, peer, look)
@@ -108,7 +114,7 @@ class RunningDesk:
         """Tell all of a case."""
 
         def show(transaction: Transaction, _: Entry) -> tuple[CaseAnswer, str]:
-            return _case_answer(transaction, _known(transaction, number)), "shown"
+            return case_answer(transaction, known_case(transaction, number)), "shown"
 
         act = Act(Action.DESK_CASE, f"case {number}", Purpose.CASE, f"case {number}")
         return self._recorder.carry_out(act, peer, show)
@@ -118,18 +124,24 @@ class RunningDesk:
         what = What(DECISIONS[action])
 
         def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer, str]:
-            case = _known(transaction, number)
+            case = known_case(transaction, number)
             event = Event(what, entry.user, request.reason, request.kind, request.until)
             decision, _ = happen(transaction, self._desk(), case, event, entry.at, entry.uid)
             if decision.refusal is not None:
                 raise RefusalError(409, "not-decided", "Nothing is changed", decision.refusal)
-            return _case_answer(transaction, decision.case), f"{case.state} to {decision.case.state}"
+            return case_answer(transaction, decision.case), f"{case.state} to {decision.case.state}"
 
         act = Act(action, f"case {number}", Purpose.CASE, request.reason)
         answer = self._recorder.carry_out(act, peer, work)
         log.info("decided", case=number, what=what, state=answer.case.state, by_uid=peer.uid)
         self._on_change()
         return answer
+
+    def export(self, number: int, request: ExportRequest, peer: Peer) -> Iterator[bytes]:
+        """Hand out the bundle of a case that is in evidence hold."""
+        chunks = self._exporter.export(number, request, peer)
+        log.info("evidence exported", case=number, by_uid=peer.uid)
+        return chunks
 
     def actions(self) -> ActionsAnswer:
         """Tell what is asked but not confirmed."""
@@ -153,42 +165,3 @@ def _vouched(domain: str) -> str:
         detail = f"{domain!r} is no domain: name that of the reporter, as in example.net"
         raise RefusalError(422, "invalid", "There is no such reporter", detail)
     return party
-
-
-def _known(transaction: Transaction, number: int) -> Case:
-    case = transaction.case(number)
-    if case is None:
-        detail = f"there is no case {number}: `sekisho desk cases` shows which there are"
-        raise RefusalError(404, "unknown-case", "There is no such case", detail)
-    return case
-
-
-def _case_answer(transaction: Transaction, case: Case) -> CaseAnswer:
-    return CaseAnswer(
-        line=transaction.line_names([case.line]).get(case.line, ""),
-        case=CaseValue.model_validate(case),
-        events=tuple(map(EventValue.model_validate, transaction.case_events(case.number))),
-        actions=tuple(map(ActionValue.model_validate, transaction.case_actions(case.number))),
-    )
-
-
-def _report(transaction: Transaction, number: int) -> ReportAnswer:
-    kept = transaction.report(number)
-    if kept is None:
-        detail = f"there is no report {number}, or it has been forgotten in its time"
-        raise RefusalError(404, "unknown-report", "There is no such report", detail)
-    state = "unread" if transaction.is_unread(number) else "queued" if kept.is_queued else "read"
-    value = _report_value(number, kept, state)
-    incidents = tuple(map(IncidentValue.model_validate, transaction.incidents_of(number)))
-    return value.model_copy(update={"incidents": incidents})
-
-
-def _report_value(number: int, kept: KeptReport, state: str) -> ReportAnswer:
-    return ReportAnswer(
-        report=number,
-        received=kept.received,
-        state=state,
-        format=kept.format,
-        party=kept.party,
-        why=kept.refusal,
-    )

@@ -62,7 +62,7 @@ def describe_line(
         relief=relief and relief_value(relief),
         holds=tuple(_held(transaction, address, now) for address in held),
         leases_since=since,
-        leases=tuple(_leases(transaction, line.number, since)),
+        leases=tuple(lease_values(transaction, line.number, since)),
     )
     if known is None or known.class_name not in limits:
         return answer
@@ -78,7 +78,8 @@ def describe_line(
     )
 
 
-def _leases(transaction: Transaction, line: int, since: datetime) -> Iterator[LeaseValue]:
+def lease_values(transaction: Transaction, line: int, since: datetime) -> Iterator[LeaseValue]:
+    """Yield the leases of a line that ended after a moment or go on, as they are shown."""
     for lease in list(transaction.leases_of(line, since)):
         held = _held(transaction, lease.address, lease.begin)
         yield LeaseValue(

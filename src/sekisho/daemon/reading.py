@@ -13,6 +13,7 @@ from sekisho.lines.radius_secrets import SAFE_LENGTH, SecretError, read_clients,
 from sekisho.lines.static_list import CheckedList, ListKind, read_list
 from sekisho.outbox import SECRET_WAY_OUT, read_webhook_secret
 from sekisho.sealing import KEY_WAY_OUT, Sealer, SealError
+from sekisho.signing import SIGNING_WAY_OUT, Signer, SignError
 
 _MOST_TOLD = 20  # errors of a list in one go
 
@@ -50,6 +51,8 @@ def _beside(config: Config, directory: Path) -> Iterator[Finding]:
         yield from _of_webhook(directory / config.alerts.webhook.secret_file)
     if config.desk is not None:
         yield from _of_desk(directory / config.desk.key_file)
+        if config.desk.evidence_key_file is not None:
+            yield from _of_evidence(directory / config.desk.evidence_key_file)
         yield from _of_nases(config.desk.nases, directory)
         if config.desk.notices is not None:
             yield from check_templates(config.desk.notices, directory)
@@ -82,6 +85,16 @@ def _of_desk(file: Path) -> Iterator[Finding]:
         yield Finding(key, *error.args)
     except SealError as error:
         yield Finding(key, f"{file}: {error}", KEY_WAY_OUT)
+
+
+def _of_evidence(file: Path) -> Iterator[Finding]:
+    key = ("desk", "evidence_key_file")
+    try:
+        Signer(read_secret(file, is_one=False))
+    except SecretError as error:
+        yield Finding(key, *error.args)
+    except SignError as error:
+        yield Finding(key, f"{file}: {error}", SIGNING_WAY_OUT)
 
 
 def _of_nases(nases: Sequence[NasTable], directory: Path) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 
 from sekisho.audit import RETENTION, Entry, Record, follow, forgetting, keeping, may_forget
 from sekisho.store.door import Door
@@ -35,6 +35,14 @@ class AuditLog(Door):
             query = query.where(audit.c.at >= to_us(since))
         with self._connection.execute(query.execution_options(yield_per=_CHUNK)) as rows:
             yield from map(_record, rows)
+
+    def records_of_case(self, case: int) -> Iterator[Record]:
+        """Yield, in order, the records that name a case of the desk, as subject or as reference."""
+        named = f"case {case}"
+        of_report = audit.c.reference.like(f"report %, {named}")
+        is_named = or_(audit.c.subject == named, audit.c.reference == named, of_report)
+        query = select(audit).where(is_named).order_by(audit.c.number)
+        yield from map(_record, self._connection.execute(query))
 
     def forget_records(self, before: datetime, now: datetime) -> int:
         """Forget what was recorded before a moment, and record that; return how many records.

@@ -123,6 +123,12 @@ class Cases(UnreadReports):
         found = select(case_event).where(case_event.c.case == number).order_by(case_event.c.version)
         return tuple(map(_event, self._connection.execute(found)))
 
+    def case_reports(self, case: int, line: int) -> tuple[int, ...]:
+        """Return the numbers of the reports of a case, and of those about its line that count for none."""
+        speaks = and_(incident.c.line == line, or_(incident.c.case == case, incident.c.case.is_(None)))
+        found = select(incident.c.report).where(speaks).distinct().order_by(incident.c.report)
+        return tuple(self._connection.scalars(found))
+
     def put_action(self, one: Action) -> None:
         """Write how far an action has come."""
         changed = update(action).where(action.c.key == one.key).values(_action_row(one))

@@ -1,0 +1,59 @@
+"""Puts what is known of cases and reports into the values of the interface."""
+
+from __future__ import annotations
+
+from sekisho.api.desk_models import (
+    ActionValue,
+    CaseAnswer,
+    CaseValue,
+    EventValue,
+    IncidentValue,
+    ReportAnswer,
+)
+from sekisho.api.problems import RefusalError
+from sekisho.desk.case_values import Case
+from sekisho.desk.records import KeptReport
+from sekisho.store import Transaction
+
+
+def known_case(transaction: Transaction, number: int) -> Case:
+    """Return a case, or refuse."""
+    case = transaction.case(number)
+    if case is None:
+        detail = f"there is no case {number}: `sekisho desk cases` shows which there are"
+        raise RefusalError(404, "unknown-case", "There is no such case", detail)
+    return case
+
+
+def case_answer(transaction: Transaction, case: Case) -> CaseAnswer:
+    """Show a case with its line, what happened to it, and what was asked for it."""
+    return CaseAnswer(
+        line=transaction.line_names([case.line]).get(case.line, ""),
+        case=CaseValue.model_validate(case),
+        events=tuple(map(EventValue.model_validate, transaction.case_events(case.number))),
+        actions=tuple(map(ActionValue.model_validate, transaction.case_actions(case.number))),
+    )
+
+
+def report_answer(transaction: Transaction, number: int) -> ReportAnswer:
+    """Show what became of a report, or refuse."""
+    kept = transaction.report(number)
+    if kept is None:
+        detail = f"there is no report {number}, or it has been forgotten in its time"
+        raise RefusalError(404, "unknown-report", "There is no such report", detail)
+    state = "unread" if transaction.is_unread(number) else "queued" if kept.is_queued else "read"
+    value = report_value(number, kept, state)
+    incidents = tuple(map(IncidentValue.model_validate, transaction.incidents_of(number)))
+    return value.model_copy(update={"incidents": incidents})
+
+
+def report_value(number: int, kept: KeptReport, state: str) -> ReportAnswer:
+    """Show a report without its incidents."""
+    return ReportAnswer(
+        report=number,
+        received=kept.received,
+        state=state,
+        format=kept.format,
+        party=kept.party,
+        why=kept.refusal,
+    )
