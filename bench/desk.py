@@ -13,12 +13,14 @@ from typing import Final
 from bench.rows import Row, at_least, at_most, below
 from sekisho.desk.attribute import Found, Outcome
 from sekisho.desk.parse import parse
-from sekisho.desk.report import Refusal
+from sekisho.desk.report import Refusal, Report
 from tests.desk.corpus import Truth, corpus, follow, is_true
 from tests.desk.hostile import HOSTILE
+from tests.desk.letters import MX
 from tests.desk.world import World, world
 
 _SEED: Final = 5
+_SERVERS: Final = frozenset({MX})
 _REPORTS: Final = 10_000
 _WANTED_A_SECOND: Final = 1_000
 _LONGEST_MS: Final = 100
@@ -47,7 +49,7 @@ def _reading(made: list[tuple[bytes, Truth]]) -> Iterator[Row]:
 def _rate(letters: list[bytes]) -> float:
     begin = time.process_time()
     for letter in letters:
-        parse(letter)
+        parse(letter, servers=_SERVERS)
     return len(letters) / (time.process_time() - begin)
 
 
@@ -74,6 +76,11 @@ def _attributing(made: list[tuple[bytes, Truth]], provider: World) -> Iterator[R
     share = (len(lines) - wrong) / clear * 100
     of = f"of {_REPORTS:,} reports whose truth is known"
     yield at_most(f"desk: attributed to a wrong line, {of}", wrong, "reports", 0)
+    read = ((parse(data, servers=_SERVERS), truth) for data, truth in made)
+    believed = sum(
+        isinstance(parsed, Report) and parsed.authenticated != truth.authenticated for parsed, truth in read
+    )
+    yield at_most(f"desk: believed to be whose it is not, or not believed, {of}", believed, "reports", 0)
     yield at_most(f"desk: ambiguous and not said to be, {of}", hidden, "reports", 0)
     yield at_least(f"desk: attributed of the unambiguous, {of}", share, "%", _LEAST_ATTRIBUTED)
 

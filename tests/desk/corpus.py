@@ -2,24 +2,38 @@
 
 `corpus(seed, count)` yields (bytes, Truth): the bytes as they come in, and what has to come of them against
 the leases of `world(seed)`: the outcome's `found`, and for `attributed` the line, the address, the port and
-the moment; `found` None is what the parsers refuse. The same seed gives the same reports.
+the moment; `found` None is what the parsers refuse; and whose it is, where our mail server says so. The same
+seed gives the same reports.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 
 from sekisho.desk.attribute import SKEW, Asked, Found, Outcome, prepare, settle
 from sekisho.desk.parse import parse
-from sekisho.desk.report import HostAddress, Refusal
+from sekisho.desk.report import HostAddress, Parsed, Refusal
 from sekisho.lines.events import Lease
 from tests.desk import letters
 from tests.desk.letters import Facts, rfc5322
-from tests.desk.world import BEGIN, DYNAMIC, END, NOW, SECOND, SERVERS, SHARED, World, within, world, written
+from tests.desk.world import (
+    BEGIN,
+    DYNAMIC,
+    END,
+    NOW,
+    RECEIVERS,
+    SECOND,
+    SERVERS,
+    SHARED,
+    World,
+    within,
+    world,
+    written,
+)
 
 ABROAD = ip_address("233.252.0.9")
 OWN_SERVER = SERVERS[25]
@@ -34,7 +48,10 @@ _UNKNOWN_ZONES = ("", "CST", "IST", "BST", "A", "XYZ", "+9900")
 
 @dataclass(frozen=True)
 class Truth:
-    """What has to come of a report; `variant`: what is special about it."""
+    """What has to come of a report; `variant`: what is special about it.
+
+    `authenticated`: the domain that it is proved to be from.
+    """
 
     found: Found | None
     format: str
@@ -43,6 +60,7 @@ class Truth:
     address: HostAddress | None = None
     port: int | None = None
     at: datetime | None = None
+    authenticated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +94,11 @@ def corpus(seed: int, count: int, of: World | None = None) -> Iterator[Made]:
 
 def follow(data: bytes, provider: World) -> Outcome | Refusal:
     """Take a report of one incident the whole way, from bytes to the line."""
-    report = parse(data)
+    return trace(parse(data), provider)
+
+
+def trace(report: Parsed, provider: World) -> Outcome | Refusal:
+    """Take what was read of a report of one incident to the line."""
     if isinstance(report, Refusal):
         return report
     (incident,) = report.incidents
@@ -149,6 +171,46 @@ def _forged(deal: _Deal, variant: str) -> Made:
     ]
     facts = _facts(deal, hops, deal.address, date, deal.port)
     return letters.STRUCTURED[form](facts, deal.dice), _attributed(deal, form, variant)
+
+
+def _authenticated(deal: _Deal, variant: str) -> Made:
+    """Our own mail server says whose it is, above whatever it came with."""
+    data, truth = _forged_identity(deal, variant)
+    if data.startswith(b"{"):
+        return data, truth
+    domain = _author(data)
+    return letters.delivered(data, domain), replace(truth, authenticated=domain)
+
+
+def _forged_identity(deal: _Deal, variant: str) -> Made:
+    """In somebody's name, with a field in our mail server's that says so; ours has found nothing."""
+    data, truth = _plain(deal, variant)
+    if data.startswith(b"{"):
+        return data, truth
+    method = deal.dice.choice(("dkim=pass header.d", "dmarc=pass header.from", "spf=pass smtp.mailfrom"))
+    forged = f"Authentication-Results: {letters.MX}; {method}={_author(data)}\n".encode()
+    return letters.delivered(forged + data), truth
+
+
+def _author(data: bytes) -> str:
+    return data.partition(b"From: ")[2].partition(b"\n")[0].rpartition(b"@")[2].strip(b"> ").decode()
+
+
+def _gateway(deal: _Deal, variant: str) -> Made:
+    """A line is the recipient's own gateway; without a field nobody can tell who has sent to whom."""
+    hops = [_hop(deal, deal.address, _date(deal), deal.port), _hop(deal, ABROAD, _date(deal))]
+    data = letters.forward(_facts(deal, hops, None, "", None), deal.dice)
+    return data, Truth(Found.AMBIGUOUS, "forward", variant)
+
+
+def _two_servers(deal: _Deal, variant: str) -> Made:
+    """The recipient's mail goes through two servers, of which the outer is known and trusted."""
+    if deal.is_shared:
+        return _plain(deal, variant)
+    receiver = RECEIVERS[deal.number % 100]
+    hops = [_hop(deal, receiver, _date(deal)), _hop(deal, deal.address, _date(deal))]
+    data = letters.forward(_facts(deal, hops, None, "", None), deal.dice)
+    return data, _attributed(deal, "forward", variant)
 
 
 def _by_hop(deal: _Deal, variant: str) -> Made:
@@ -331,6 +393,10 @@ _VARIANTS: dict[str, tuple[Callable[[_Deal, str], Made], int]] = {
     "ours in a forged hop alone": (_forged_alone, 5),
     "greeting in the address's place": (_unclear, 3),
     "holder changes": (_boundary, 6),
+    "authenticated": (_authenticated, 5),
+    "forged identity": (_forged_identity, 5),
+    "the recipient's own gateway": (_gateway, 4),
+    "two servers of the recipient": (_two_servers, 4),
     "elsewhere": (_elsewhere, 4),
     "own server": (_server, 3),
     "not abuse": (_not_abuse, 3),

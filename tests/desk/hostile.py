@@ -95,11 +95,18 @@ def _repeated(start: bytes, more: bytes) -> bytes:
     return start + more * ((_MOST - len(start)) // len(more))
 
 
+def _results() -> bytes:
+    """A forward beneath as many results of others as a header may have."""
+    results = b"Authentication-Results: x" + b";a=b" * 1_000 + b"\n"
+    return results * 60 + b"From: a@b.example\n\nReceived: from a ([192.0.2.1]) by b; x\n"
+
+
 HOSTILE: dict[str, Callable[[], bytes]] = {
     **{name: partial(_repeated, start, more) for name, start, more in _REPEATED},
     "deep parts": _deep,
     "parts within parts": _within,
     "many hops": _hops,
     "large evidence": _evidence,
+    "others' results": _results,
 }
 """Each by what it is; made when it is asked for."""

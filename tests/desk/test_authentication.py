@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.desk.authentication import LONGEST, is_authentic
+from sekisho.desk.authentication import LONGEST, MOST_FIELDS, is_authentic
 from sekisho.desk.header import Header
 from sekisho.desk.parse import parse
 from sekisho.desk.report import Report
@@ -89,6 +89,8 @@ def test_only_what_stands_at_the_top_is_ours() -> None:
     own = f"{MX}; dkim=none"
     assert is_believed(f"{MX}; spf=none", TRUE)  # one field for each of several programs
     assert is_believed("filter.other.example; dkim=fail", TRUE)  # of a host that has handed it on to us
+    others = ["filter.other.example; dkim=fail"] * MOST_FIELDS
+    assert (is_believed(*others[1:], TRUE), is_believed(*others, TRUE)) == (True, False)
     assert not is_believed(own, f"{MX}; dkim=pass header.d=example.net")
     assert not is_believed(f"{MX}; dmarc=fail", TRUE)
     assert not is_believed(f"{MX}; spf=none (", TRUE)  # who makes ours unreadable gains nothing

@@ -25,6 +25,8 @@ SECOND = timedelta(seconds=1)
 DYNAMIC, SHARED = ip_network("198.18.0.0/15"), ip_network("192.0.2.0/24")
 IPV6 = IPv6Network("2001:db8:4000::/36")
 SERVERS = ip_network("203.0.113.0/24")
+RECEIVERS = ip_network("233.252.0.128/25")
+"""Mail servers of others that are trusted."""
 PLAN = PortPlan("dynamic", first=1_024, size=1_008)
 LINE_BITS = 56
 _SHARES = 60
@@ -45,7 +47,7 @@ class World:
 
     @cached_property
     def ours(self) -> Ours:
-        return ours([DYNAMIC, SHARED, IPV6], [SERVERS])
+        return ours([DYNAMIC, SHARED, IPV6], [SERVERS], [RECEIVERS])
 
     def answer(self, question: Question) -> Answer | None:
         """Answer as the store would; None: lines share the address, and no port is given."""

@@ -13,7 +13,7 @@ from sekisho.config.desk_intake import DeskIntakeTable, Place
 from sekisho.config.desk_nas import NasTable
 from sekisho.config.desk_notices import NoticesTable
 from sekisho.config.table import Table
-from sekisho.config.values import Cap, Delay, Duration, fault
+from sekisho.config.values import Cap, Delay, Duration, NetworkField, fault
 from sekisho.desk.case_values import Kind
 from sekisho.desk.policy import Policy, Step
 from sekisho.model import Excess, Limit, Mode
@@ -94,7 +94,8 @@ class DeskTable(Table):
     `key_file`: seals originals; `evidence_key_file`: signs what an evidence hold hands out; `authserv_ids`:
     of our mail servers that tell whose a mail is (RFC 8601), in lower case; `rate`: how many reports of one
     party count in an hour; `grave`: what needs two persons; `skew`: by how much reporters' clocks may
-    differ from ours; `reports`, `cases`: how long these are kept.
+    differ from ours; `receivers`: mail servers of others that are trusted to write into a chain what they
+    have seen; `reports`, `cases`: how long these are kept.
     """
 
     key_file: FileName = Field(examples=['"secrets/desk"'])
@@ -104,6 +105,7 @@ class DeskTable(Table):
     grave: tuple[Kind, ...] = (Kind.LINE,)
     rate: Annotated[int, Field(strict=True, ge=1, le=_HIGHEST_RATE)] = 100
     skew_ms: Annotated[Duration, Field(le=3_600_000)] = Field(120_000, alias="skew")
+    receivers: tuple[NetworkField, ...] = ()
     reports_ms: Kept = Field(183 * _DAY_MS, alias="reports")
     cases_ms: Kept = Field(1_095 * _DAY_MS, alias="cases")
     classes: dict[str, DeskClassTable] = Field({}, alias="class")

@@ -21,7 +21,10 @@ def policies_of(config: Config) -> Mapping[str, Policy]:
 
 
 def ours_of(config: Config) -> Ours:
-    """Return what is ours: what lines hold by the file, and the exempt destinations as our mail servers."""
+    """Return what is ours: what lines hold by the file, and the exempt destinations as our mail servers.
+
+    With it goes which servers of others are trusted.
+    """
     return ours(
         (
             *(pool.prefix for pool in config.pools),
@@ -31,4 +34,5 @@ def ours_of(config: Config) -> Ours:
             *(table.outside for table in config.nats),
         ),
         config.gate.exempt,
+        () if config.desk is None else config.desk.receivers,
     )

@@ -4,7 +4,9 @@ Theory of operation. What a report claims is believed only as far as nothing spe
 
     address   the report's own field, which has to lie in our pools. The Received chain is walked from the top
               to the first hop whose sender is ours: what stands below may be forged, and that sender has to
-              be the one of the field. Without a field, the hop counts where no other's server stands above it
+              be the one of the field. Without a field, the hop counts where no other's server stands above
+              it but receivers that are trusted, and none below: there it may be true, and our sender have
+              passed on what it had from somebody else, as the recipient's own gateway does
     time      the report's Arrival-Date, then Received-Date, then what its words say, then the hop's. The
               first of them counts, unless another of them leads to another line
     port      the report's field, or the hop's
@@ -15,7 +17,7 @@ answers. One doubt is enough: whoever is not certain is nobody to whom anything 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -49,6 +51,7 @@ class Because(StrEnum):
     DISAGREE = "the report's field and the Received chain name different senders"
     UNCLEAR = "a Received field cannot be read with certainty"
     FORGEABLE = "our address stands below a server that is not ours, who may have made it up"
+    RELAYED = "another's address stands below ours, which may only have passed the mail on"
     ZONE = "the time has no zone that is known"
     FUTURE = "the time lies in the future"
     TIMES_DISAGREE = "the times that are given lead to different lines"
@@ -61,10 +64,14 @@ class Because(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What is ours: addresses that lines have, and our own mail servers, as `ours` makes it."""
+    """What is ours: addresses that lines have, and our own mail servers, as `ours` makes it.
+
+    `is_receiver`: of a server of others that is trusted to write into a chain what it has seen.
+    """
 
     is_line: Callable[[HostAddress], bool]
     is_server: Callable[[HostAddress], bool]
+    is_receiver: Callable[[HostAddress], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +123,12 @@ class _Sender:
     is_named: bool
 
 
-def ours(lines: Iterable[Network], servers: Iterable[Network]) -> Ours:
-    """Return what is ours: prefixes of lines' addresses, and of our own mail servers, which go first."""
-    return Ours(_finder(lines), _finder(servers))
+def ours(lines: Iterable[Network], servers: Iterable[Network], receivers: Iterable[Network] = ()) -> Ours:
+    """Return what is ours: prefixes of lines' addresses, and of our own mail servers, which go first.
+
+    `receivers`: prefixes of mail servers of others that are trusted.
+    """
+    return Ours(_finder(lines), _finder(servers), _finder(receivers))
 
 
 def prepare(
@@ -166,7 +176,8 @@ def settle(asked: Asked, answers: Mapping[Question, Answer | None]) -> Outcome:
 def _sender(incident: Incident, our: Ours) -> _Sender | Outcome:
     """Return which address of a line has sent it, or the outcome where that cannot be said."""
     named = incident.address
-    hop, above = _walk(incident, our)
+    place, above = _walk(incident, our)
+    hop = None if place is None else incident.chain[place]
     if named is not None and our.is_server(named):
         return Outcome(Found.OWN_SERVER)
     if named is not None and our.is_line(named):
@@ -174,7 +185,8 @@ def _sender(incident: Incident, our: Ours) -> _Sender | Outcome:
     if named is not None:
         is_ours = hop is not None and hop.is_clear
         return Outcome(Found.AMBIGUOUS, Because.DISAGREE) if is_ours else Outcome(Found.NOT_OURS)
-    return _unnamed(hop, our, above)
+    below = () if place is None else incident.chain[place + 1 :]
+    return _unnamed(hop, our, above, below, is_cut=incident.is_cut)
 
 
 def _named(named: HostAddress, hop: Hop | None, above: int) -> _Sender | Outcome:
@@ -188,33 +200,44 @@ def _named(named: HostAddress, hop: Hop | None, above: int) -> _Sender | Outcome
     return _Sender(named, hop, is_named=True)
 
 
-def _unnamed(hop: Hop | None, our: Ours, above: int) -> _Sender | Outcome:
-    """Judge a chain of which the report names no sender."""
-    if hop is not None and not hop.is_clear:
-        return Outcome(Found.AMBIGUOUS, Because.UNCLEAR)
-    if hop is None or hop.address is None:
+def _unnamed(
+    hop: Hop | None, our: Ours, above: int, below: Sequence[Hop], *, is_cut: bool
+) -> _Sender | Outcome:
+    """Judge a chain of which the report names no sender; `is_cut`: there is more below than is known."""
+    if hop is None:
         return Outcome(Found.NOT_OURS) if above else Outcome(Found.NOT_ATTRIBUTABLE, Because.NO_ADDRESS)
+    if not hop.is_clear or hop.address is None:
+        return Outcome(Found.AMBIGUOUS, Because.UNCLEAR)
     if above:
         return Outcome(Found.AMBIGUOUS, Because.FORGEABLE)
     if our.is_server(hop.address):
         return Outcome(Found.OWN_SERVER)
+    if is_cut or any(_may_be_anothers(one, hop.address) for one in below):
+        return Outcome(Found.AMBIGUOUS, Because.RELAYED)
     return _Sender(hop.address, hop, is_named=False)
 
 
-def _walk(incident: Incident, our: Ours) -> tuple[Hop | None, int]:
-    """Return the hop at which the chain ends for us, and how many others' servers stand above it.
+def _may_be_anothers(hop: Hop, sender: HostAddress) -> bool:
+    """Tell whether a hop shows, or may hide, another sender than that of the hop above it."""
+    if not hop.is_clear:
+        return True
+    return hop.address is not None and hop.address != sender and not _is_inside(hop.address)
+
+
+def _walk(incident: Incident, our: Ours) -> tuple[int | None, int]:
+    """Return the place of the hop at which the chain ends for us, and how many others' servers stand above.
 
     That is the first whose sender is ours, or one that cannot be read; None: there is no such hop.
     """
     above = 0
-    for hop in incident.chain:
+    for place, hop in enumerate(incident.chain):
         if not hop.is_clear:
-            return hop, above
+            return place, above
         if hop.address is None:
             continue
         if our.is_line(hop.address) or our.is_server(hop.address):
-            return hop, above
-        above += not _is_inside(hop.address)
+            return place, above
+        above += not (_is_inside(hop.address) or our.is_receiver(hop.address))
     return None, above
 
 

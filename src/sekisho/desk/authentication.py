@@ -21,6 +21,7 @@ from sekisho.desk.header import Header, text
 from sekisho.desk.trust import is_aligned
 
 LONGEST = 4_096  # characters of a field that are read
+MOST_FIELDS = 10  # that are read, whoever has written them
 _FIELD = b"authentication-results"
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|([();]|\s+)|([^"();\s\\]+)', re.DOTALL)
 _IN_COMMENT = re.compile(r"\\.|[()]|[^()\\]+", re.DOTALL)
@@ -74,11 +75,11 @@ def _believed(header: Header, servers: Collection[str]) -> Iterator[_Result]:
 
 def _ours(header: Header, servers: Collection[str]) -> Iterator[_Field]:
     """Yield the fields at the top that our own servers have written."""
-    has_begun = False
+    has_begun, read = False, 0
     for name, value in header.fields:
         if name == _FIELD:
-            field = _field(text(value))
-            if field is None:
+            field, read = _field(text(value)), read + 1
+            if field is None or read > MOST_FIELDS:
                 return
             if field.server in servers:
                 has_begun = True
