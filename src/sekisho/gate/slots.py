@@ -3,10 +3,12 @@
 Theory of operation. A session of a line takes a slot and keeps it until it is proven closed:
 
     state    means                              leaves by
-    SYN      admitted; held until release_at    SYN-ACK or the line's own ACK → OPEN
+    SYN      admitted; held until release_at    SYN-ACK → OPEN; a RST to the SYN or after it → CLOSED
     OPEN     answered                           a FIN → HALF; a RST in the window → CLOSED
-    HALF     one side has closed                both FINs acknowledged, a RST → CLOSED
+    HALF     one side has closed                both FINs acknowledged, a RST in the window → CLOSED
     CLOSED   free again, lingers                time
+
+In the half view, where no server is heard, the line's own next packet opens and its FIN closes.
 
 Silence beyond the state's timeout closes a slot too. Numbers are TCP's, in sequence space (RFC 9293 §3.4).
 """
