@@ -19,14 +19,19 @@ class SealError(Exception):
     """A key or an original cannot be used: why, and the way out."""
 
 
+class NoKeyError(SealError):
+    """No key opens an original: the operator has to put the one back that it was sealed with."""
+
+
 class Sealer:
-    """Seals with the first key of a file, and opens with each of them."""
+    """Seals with the first key of a file, and opens with each of them; `fingerprint`: of all of them."""
 
     def __init__(self, content: bytes) -> None:
         """Read keys; SealError says what is wrong with them, without them."""
         lines = [line.strip() for line in content.splitlines() if line.strip()]
         if not lines:
             raise SealError("it has no key")
+        self.fingerprint = sha256(b"\n".join(lines)).digest()
         self._fernet = MultiFernet([_key(number, line) for number, line in enumerate(lines, 1)])
 
     def seal(self, original: bytes) -> bytes:
@@ -34,12 +39,15 @@ class Sealer:
         return urlsafe_b64decode(self._fernet.encrypt(original))
 
     def open(self, sealed: bytes, digest: bytes) -> bytes:
-        """Return an original; `digest`: its SHA-256. SealError where no key opens it, or it is another's."""
+        """Return an original; `digest`: its SHA-256.
+
+        NoKeyError where no key opens it, SealError where it is another's.
+        """
         try:
             original = self._fernet.decrypt(urlsafe_b64encode(sealed))
         except InvalidToken:
             why = "no key opens the original"
-            raise SealError(f"{why}: add the key that it was sealed with to the key file") from None
+            raise NoKeyError(f"{why}: add the key that it was sealed with to the key file") from None
         if sha256(original).digest() != digest:
             raise SealError("the original is another report's: the database was changed by somebody else")
         return original

@@ -74,6 +74,7 @@ class Site:
     policy: Policy = field(default_factory=Policy)
     now: datetime = NOW
     rate: int = 10_000
+    key: bytes = KEY
     asked: list[Action] = field(default_factory=list)
     settled_lines: int = 0
 
@@ -98,7 +99,7 @@ class Site:
         self.settled_lines += 1
 
     def sealer(self) -> Sealer:
-        return Sealer(KEY)
+        return Sealer(self.key)
 
     def take(self, *originals: bytes) -> None:
         """Let originals come in."""

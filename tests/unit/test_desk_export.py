@@ -89,6 +89,7 @@ def evidence(
             gate="gate",
             utc=lambda: site.now,
             on_change=lambda: None,
+            unopened=lambda: 0,
         )
         site.take(about(lease, 0), about(lease, 1))
         site.settle()

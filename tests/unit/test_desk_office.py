@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
 from sekisho.api import client
@@ -27,7 +28,7 @@ from sekisho.model import Address, KnownLine, RosterChange
 from sekisho.outbox import mail
 from sekisho.signing import Signer
 from tests.desk.world import World, world
-from tests.unit.desk_site import SOON, TREATMENT, Site, about, lease_of, site_of
+from tests.unit.desk_site import KEY, SOON, TREATMENT, Site, about, lease_of, site_of
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.kept_lines import raw
 
@@ -121,6 +122,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: World) -> 
             gate="gate",
             utc=lambda: site.now,
             on_change=lambda: None,
+            unopened=lambda: made.settler.unopened,
         )
         with running(FakeOffice(), desk=desk):
             yield made
@@ -284,6 +286,17 @@ def test_what_is_not_understood_waits_for_people_who_look_at_it(tmp_path: Path) 
     assert ": read" in told("queue", "--seen", "1", "--reason", "not for us")
     assert told("queue") == "the queue is empty\n"
     assert "is not in the queue" in refused("queue", "--seen", "1", "--reason", "not for us")
+
+
+def test_people_are_told_of_reports_that_no_key_opens(office: Office) -> None:
+    office.site.take(about(office.lease, 1))
+    office.site.key = Fernet.generate_key()
+    office.settler.step()
+    assert "1 reports that have come in cannot be opened and stay unread" in told("queue")
+    assert json.loads(told("queue", "--json"))["unopened"] == 1
+    office.site.key = KEY
+    office.settler.step()
+    assert told("queue") == "the queue is empty\n"
 
 
 def test_a_report_over_the_interface_is_one_however_often_it_is_sent(office: Office) -> None:

@@ -9,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
+from structlog.testing import capture_logs
 
 from sekisho.daemon import desk_reading, desk_settler
 from sekisho.daemon.desk_cases import happen
@@ -286,15 +288,48 @@ def test_what_we_cannot_take_goes_to_people_and_keeps_nothing_back(
             ]
 
 
-def test_an_original_that_no_key_opens_waits_for_people(tmp_path: Path, provider: World) -> None:
+def test_with_another_key_nothing_is_lost_and_all_is_read_when_the_right_one_is_back(
+    tmp_path: Path, provider: World
+) -> None:
+    lease = lease_of(provider)
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now = lease.begin + timedelta(hours=2)
+        site.take(about(lease, 0), about(lease, 1))
+        site.key = Fernet.generate_key()
+        site.take(about(lease, 2))
+        settler = site.settler()
+        with capture_logs() as logs:
+            while settler.step():
+                pass
+        (told,) = (one for one in logs if one["log_level"] == "error")
+        assert "add the key that it was sealed with to the key file" in told["why"]
+        assert (told["first"], settler.unopened) == (1, 2)
+        assert _unread(site) == [1, 2]
+        settler.step()
+        with site.store.reading() as transaction:
+            assert transaction.queued_reports() == ()
+        site.key += b"\n" + KEY
+        while settler.step():
+            pass
+        assert (_unread(site), settler.unopened) == ([], 0)
+        assert _state(site, lease.line) is State.LIMITED
+
+
+def test_an_original_that_somebody_has_exchanged_waits_for_people(tmp_path: Path, provider: World) -> None:
     with site_of(tmp_path / "a.db", provider) as site:
         site.take(about(lease_of(provider), 1))
+        other = site.sealer().seal(b"another's")
         with site.store.transaction() as transaction:
-            transaction._connection.exec_driver_sql("UPDATE report SET original = x'80'")
+            transaction._connection.exec_driver_sql("UPDATE report SET original = ?", (other,))
         site.settle()
         with site.store.reading() as transaction:
             (queued,) = transaction.queued_reports()
-    assert "no key opens the original" in (queued.report.refusal or "")
+    assert "another report's" in (queued.report.refusal or "")
+
+
+def _unread(site: Site) -> list[int]:
+    with site.store.reading() as transaction:
+        return [one.number for one in transaction.unread_reports(0, 100)]
 
 
 def test_no_more_is_taken_than_can_be_read(

@@ -72,10 +72,14 @@ class ReportAnswer(Value):
 
 
 class QueueAnswer(Value):
-    """Reports that people have to look at, the oldest first; `more`: there are others after these."""
+    """Reports that people have to look at, the oldest first; `more`: there are others after these.
+
+    `unopened`: how many others stay unread since no key opens them.
+    """
 
     reports: tuple[ReportAnswer, ...]
     more: bool
+    unopened: int
 
 
 class EvidenceValue(OfValue):

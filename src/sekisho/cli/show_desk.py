@@ -19,6 +19,10 @@ from sekisho.api.desk_models import (
 from sekisho.bundle import Checked
 
 _MORE = "and there are more"
+_UNOPENED = (
+    "reports that have come in cannot be opened and stay unread: add the key that they were sealed with to"
+    " the key file, beneath the newest"
+)
 
 
 def cases_text(answer: CasesAnswer) -> str:
@@ -62,7 +66,8 @@ def bundle_text(found: Checked) -> str:
 def queue_text(answer: QueueAnswer) -> str:
     """Tell people's queue, a line each."""
     lines = [report_text(one) for one in answer.reports] or ["the queue is empty"]
-    return "\n".join([*lines, *([_MORE] if answer.more else [])])
+    unopened = [f"{answer.unopened} {_UNOPENED}"] if answer.unopened else []
+    return "\n".join([*lines, *([_MORE] if answer.more else []), *unopened])
 
 
 def report_text(report: ReportAnswer) -> str:

@@ -138,4 +138,5 @@ def running_desk(desk: DeskAtWork, utc: Callable[[], datetime]) -> RunningDesk:
         gate=desk.gate,
         utc=utc,
         on_change=desk.settler.look,
+        unopened=lambda: desk.settler.unopened,
     )

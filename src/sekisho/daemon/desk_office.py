@@ -46,7 +46,7 @@ log = structlog.get_logger()
 class RunningDesk:
     """The desk of a running daemon, as `api.desk.DeskOffice` wants it; `on_change` is told of decisions.
 
-    `gate`: its name, for what is exported.
+    `gate`: its name, for what is exported; `unopened`: tells how many reports no key opens.
     """
 
     def __init__(
@@ -59,9 +59,10 @@ class RunningDesk:
         gate: str,
         utc: Callable[[], datetime],
         on_change: Callable[[], object],
+        unopened: Callable[[], int],
     ) -> None:
         self._store, self._desk, self._inbox, self._utc = store, desk, inbox, utc
-        self._on_change = on_change
+        self._on_change, self._unopened = on_change, unopened
         self._recorder = Recorder(store, utc)
         self._exporter = Exporter(store, keys, self._recorder, gate)
 
@@ -89,7 +90,7 @@ class RunningDesk:
         with store_answers(), self._store.reading() as transaction:
             found = transaction.queued_reports(after, _MOST_SHOWN + 1)
         shown = tuple(report_value(number, kept, "queued") for number, kept in found[:_MOST_SHOWN])
-        return QueueAnswer(reports=shown, more=len(found) > _MOST_SHOWN)
+        return QueueAnswer(reports=shown, more=len(found) > _MOST_SHOWN, unopened=self._unopened())
 
     def seen(self, number: int, request: SeenRequest, peer: Peer) -> ReportAnswer:
         """Take a report out of people's queue."""

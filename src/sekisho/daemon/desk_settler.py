@@ -1,12 +1,13 @@
 """The thread that reads what came in, in its order, and lets time do what it does to cases.
 
-What fails by our fault is set aside for people, with the reason, and keeps nothing else from being read.
+What fails by our fault is set aside for people, with the reason, and keeps nothing else from being read. What
+no key opens stays unread, and is tried again when the key file is another.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -18,9 +19,10 @@ from sekisho.daemon.desk_cases import Desk, pass_time
 from sekisho.daemon.desk_reading import Looked, look_up, write_outcome
 from sekisho.desk.actions import Action
 from sekisho.desk.parse import parse
+from sekisho.desk.records import KeptReport
 from sekisho.desk.report import Parsed
 from sekisho.gate import GateError
-from sekisho.sealing import Sealer, SealError
+from sekisho.sealing import NoKeyError, Sealer, SealError
 from sekisho.store import NumberedReport, Store, StoreError, Transaction, UnfitError
 
 LOOK_SECONDS: Final = 1.0
@@ -28,7 +30,7 @@ _BATCH: Final = 32  # reports that are written in one transaction
 _MOST_INCIDENTS: Final = 200  # of the reports of one transaction, so that nobody waits for it long
 
 _Read = tuple[NumberedReport, Parsed | str]
-"""A report, and what it says, or why it cannot be opened."""
+"""A report, and what it says, or why that cannot be told."""
 
 log = structlog.get_logger()
 
@@ -53,7 +55,9 @@ class DeskSettler:
     ) -> None:
         self._store, self._desk, self._sealer, self._utc = store, desk, sealer, utc
         self._settle_lines, self._on_actions, self._act = settle_lines, on_actions, act
-        self._after = 0  # the last report that was read
+        self._after = 0  # the last report that was read, or passed over
+        self._unopened: set[int] = set()
+        self._tried = b""  # the fingerprint of the keys that do not open these
         self._attempts = Attempts()
         self._stopping, self._bell = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="desk")
@@ -80,18 +84,28 @@ class DeskSettler:
 
     def step(self) -> bool:
         """Read the next reports; tell whether there may be more. Raises StoreError."""
+        if self._unopened and self._sealer().fingerprint != self._tried:
+            log.info("the key file is another: what could not be opened is tried again")
+            self._after = 0
+            self._unopened.clear()
         with self._store.reading() as transaction:
             waiting = transaction.unread_reports(self._after, _BATCH)
         if not waiting:
             return False
         self._settle_lines()
-        read = [(one, self._parsed(one)) for one in waiting]
+        read = list(self._opened(waiting))
         while read:
             some = _few(read)
             self._write_all(some)
             read = read[len(some) :]
             self._after = some[-1][0].number
+        self._after = waiting[-1].number
         return True
+
+    @property
+    def unopened(self) -> int:
+        """Return how many reports stay unread since no key opens them."""
+        return len(self._unopened)
 
     def pass_time(self) -> None:
         """Let time do what it does to cases. Raises StoreError."""
@@ -103,16 +117,20 @@ class DeskSettler:
             actions = pass_time(transaction, desk, now)
         self._tell(actions)
 
-    def _parsed(self, one: NumberedReport) -> Parsed | str:
-        """Return what a report says, or why it cannot be opened."""
-        kept = one.report
-        if kept.original is None:
-            return "its original is not kept"
-        try:
-            original = self._sealer().open(kept.original, kept.digest)
-        except SealError as error:
-            return str(error)
-        return parse(original, servers=self._desk().servers)
+    def _opened(self, waiting: Iterable[NumberedReport]) -> Iterator[_Read]:
+        """Yield reports that can be opened, and what they say."""
+        sealer, servers = self._sealer(), self._desk().servers
+        for one in waiting:
+            try:
+                yield one, _parsed(one.report, sealer, servers)
+            except NoKeyError as error:
+                self._pass_over(one.number, sealer, error)
+
+    def _pass_over(self, number: int, sealer: Sealer, error: NoKeyError) -> None:
+        if not self._unopened:
+            log.error("reports cannot be opened and stay unread", first=number, why=str(error))
+        self._unopened.add(number)
+        self._tried = sealer.fingerprint
 
     def _write_all(self, some: Sequence[_Read]) -> None:
         """Write some together, and where that fails by our fault, each on its own."""
@@ -169,6 +187,19 @@ class DeskSettler:
             if not more:
                 self._bell.wait(LOOK_SECONDS)
                 self._bell.clear()
+
+
+def _parsed(kept: KeptReport, sealer: Sealer, servers: Collection[str]) -> Parsed | str:
+    """Return what a report says, or why that cannot be told. Raises NoKeyError."""
+    if kept.original is None:
+        return "its original is not kept"
+    try:
+        original = sealer.open(kept.original, kept.digest)
+    except NoKeyError:
+        raise
+    except SealError as error:
+        return str(error)
+    return parse(original, servers=servers)
 
 
 def _is_away(error: Exception) -> bool:
