@@ -282,7 +282,8 @@ class _Teller:
         if isinstance(one.points, NotKnown):
             return self.why(one.points)
         _, last, bound = one.points[-1]
-        return self.say("path", count=len(one.points), last=f"{last:.3g}", bound=f"{bound:.3g}")
+        newest, limit = (self.voice.number(value, decimals=3) for value in (last, bound))
+        return self.say("path", count=len(one.points), last=newest, bound=limit)
 
     def coverage(self) -> Section:
         found = self.report.coverage

@@ -74,9 +74,9 @@ class Voice:
         """Write the least and the most, once where they are alike."""
         return self._range(*(self.number(one) for one in ends))
 
-    def number(self, number: float) -> str:
-        """Write a number, at most with one place after the point where it is no whole one."""
-        return format_decimal(number, "#,##0.#", locale=str(self.language))
+    def number(self, number: float, decimals: int = 1) -> str:
+        """Write a number, with so many decimals at the most."""
+        return format_decimal(number, "#,##0." + "#" * decimals, locale=str(self.language))
 
     def listed(self, words: Sequence[str]) -> str:
         """Write words as a list in a sentence."""
