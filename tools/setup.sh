@@ -53,6 +53,10 @@ sources_needs() { # PostgreSQL as the store and as FreeRADIUS's own; FreeRADIUS 
 metrics_needs() { # Prometheus' own tool, which comes with all of it: 23 MB to fetch, 330 MB on the disk
     need prometheus type promtool
 }
+paper_needs() { # what prints the report of a trial, and what reads it again
+    need chromium type chromium
+    need poppler-utils type pdftotext
+}
 bench_needs() {
     need haproxy type haproxy
 }
@@ -176,7 +180,7 @@ main() {
     check) python_needs ;;
     wheel) python_needs && build_needs ;;
     demo) python_needs && build_needs && gate_needs && lab_needs ;;
-    test) python_needs && build_needs && gate_needs && lab_needs && sources_needs && metrics_needs ;;
+    test) python_needs && build_needs && gate_needs && lab_needs && sources_needs && metrics_needs && paper_needs ;;
     bench) python_needs && build_needs && gate_needs && lab_needs && sources_needs && bench_needs ;;
     kernel-test) python_needs && build_needs && gate_needs && other_kernels_needs ;;
     *) die "usage: tools/setup.sh check|wheel|demo|test|bench|kernel-test" ;;

@@ -46,6 +46,12 @@ from sekisho.trial.series import Series
 
 _BROWSER: Final = "chromium"
 _PRINT_SECONDS: Final = 120
+_CALLING_NOBODY: Final = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 
 
 class Files(NamedTuple):
@@ -168,6 +174,7 @@ def _print_pdf(path: Path, page: str) -> None:
         options = ["--no-sandbox"] if os.geteuid() == 0 else []  # root cannot have one
         argv = [
             *(_BROWSER, "--headless", "--disable-gpu", f"--user-data-dir={directory}/profile", *options),
+            *_CALLING_NOBODY,
             *("--no-pdf-header-footer", f"--print-to-pdf={path.absolute()}", source.as_uri()),
         ]
         try:
