@@ -55,6 +55,25 @@ def test_a_plan_is_told_and_drawn(tmp_path: Path) -> None:
     assert result.stderr == ""
 
 
+def test_units_are_told_and_drawn_apart(tmp_path: Path) -> None:
+    shared = '[store]\nurl = "postgresql://db.example/sekisho"\n'
+    units = 'units = "gates"\ngates = ["gate", "osaka"]\n'
+    text = shared + WHOLE.replace(SWITCHBACK, SWITCHBACK + units)
+    result = shown(tmp_path / "x.toml", text)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "each gate draws lots of its own: gate, osaka\n" in result.stdout
+    assert "pairs: 334;" in result.stdout
+    assert "compared: 6 blocks or parts; pairs lost to maintenance: 2\n" in result.stdout
+    assert "lot of" in result.stdout
+    drawings = {
+        name: result.stdout.split(f"\n{name}: dynamic\n")[1].split("\n\n")[0] for name in ("gate", "osaka")
+    }
+    assert drawings["gate"] != drawings["osaka"]
+    found = in_json(tmp_path / "x.toml", text)
+    assert found["plan"]["switchback"]["gates"] == ["gate", "osaka"]
+    assert {one.get("unit") for one in found["blocks"]} == {None, "gate", "osaka"}
+
+
 def test_a_long_plan_is_shown_at_its_ends_and_whole_in_json(tmp_path: Path) -> None:
     result = shown(tmp_path / "x.toml", WHOLE)
     blocks = in_json(tmp_path / "x.toml", WHOLE)["blocks"]

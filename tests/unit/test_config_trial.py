@@ -45,6 +45,7 @@ MAINTENANCE = """\
 from = 2027-05-01T01:00:00+09:00
 to = 2027-05-01T05:00:00+09:00
 """
+MANY_GATES = f"gates = {['gate', *map(str, range(9))]}\n".replace("'", '"')
 WHOLE = TRIAL + PHASE + SWITCHBACK + MAINTENANCE
 
 
@@ -249,7 +250,7 @@ WRONG = [
     (
         TRIAL + SWITCHBACK.replace("6h", "1m"),
         "trial.switchback.block",
-        "would be 120,960 blocks of all classes",
+        "would be 120,960 blocks of all classes and gates",
     ),
     (
         TRIAL + SWITCHBACK.replace("6h", "1h"),
@@ -266,6 +267,33 @@ WRONG = [
         TRIAL + SWITCHBACK + 'on.mode = "observe"\n',
         "trial.switchback.on.mode",
         'would only be observed, as what is off: write mode = "enforce", or leave it out',
+    ),
+    (TRIAL + SWITCHBACK + 'units = "pools"\n', "trial.switchback.units", '"pools" is not one of the choices'),
+    (TRIAL + SWITCHBACK + 'units = "gates"\n', "trial.switchback", "no gate is named that draws for itself"),
+    (
+        TRIAL + SWITCHBACK + 'gates = ["gate"]\n',
+        "trial.switchback.gates",
+        "draw no lots of their own: write units",
+    ),
+    (
+        TRIAL + SWITCHBACK + 'units = "gates"\ngates = ["gate", "gate"]\n',
+        "trial.switchback.gates[1]",
+        '"gate" is there twice',
+    ),
+    (
+        TRIAL + SWITCHBACK + 'units = "gates"\ngates = ["osaka"]\n',
+        "trial.switchback.gates",
+        'the gate of this file, "gate", is none of them',
+    ),
+    (
+        TRIAL + 'outcomes = ["attempts", "cpu"]\n' + SWITCHBACK + 'units = "classes"\n',
+        "trial.outcomes[1]",
+        '"cpu" is of a whole gate, whose classes are on and off apart',
+    ),
+    (
+        TRIAL + SWITCHBACK.replace("6h", "30m") + 'washout = "0s"\nunits = "gates"\n' + MANY_GATES,
+        "trial.switchback.block",
+        "would be 40,320 blocks of all classes and gates",
     ),
     (
         TRIAL + SWITCHBACK.replace("06-30", "04-08"),
@@ -316,6 +344,26 @@ def test_a_week_that_maintenance_takes_away_is_told() -> None:
     assert sentence.startswith("no p-value below 0.125 can come of 4 pairs of blocks: let the switchback")
     ((_, sentence),) = said(text + MAINTENANCE.replace("05-01", "04-09"))
     assert sentence.startswith("no p-value below 0.25 can come of 3 pairs of blocks (1 lost to maintenance)")
+
+
+def test_gates_as_units_that_share_no_store_are_a_worry() -> None:
+    text = TRIAL + SWITCHBACK + 'units = "gates"\ngates = ["gate", "osaka"]\n'
+    for store in ("", '[store]\nurl = "sqlite:////var/lib/sekisho/gate.db"\n'):
+        ((key, sentence),) = said(store + text)
+        assert (key, config(store + text).trial is not None) == ("trial.switchback.gates", True)
+        assert "each gate has a store of its own" in sentence
+    assert said('[store]\nurl = "postgresql://db.example/sekisho"\n' + text) == []
+
+
+def test_a_choice_of_units_that_cannot_be_read_is_told_once() -> None:
+    assert len(said(TRIAL + SWITCHBACK + 'units = "gate"\ngates = ["gate"]\n')) == 1
+
+
+def test_few_pairs_of_several_units_are_enough() -> None:
+    text = TRIAL + SWITCHBACK.replace("06-30", "04-09")
+    assert said(text)[0][1].startswith("no p-value below 0.125 can come of 4 pairs")
+    two = text.replace('["dynamic"]', '["dynamic", "fixed"]') + 'units = "classes"\n'
+    assert count_pairs(planned(two)) == 8
 
 
 def test_two_phases_at_once_are_for_different_classes() -> None:

@@ -22,7 +22,7 @@ DOC = (Path(__file__).parents[2] / "docs" / "trial.md").read_text()
 
 
 def documented() -> TrialProtocol:
-    plan, settled = re.findall(r"^```toml\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+    plan, settled, _ = re.findall(r"^```toml\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
     settled = settled.removeprefix("[trial]\n")
     text = plan.replace("\n\n", f"\n{settled}", 1)
     assert said(text) == []
@@ -55,12 +55,13 @@ def test_every_key_of_the_json_is_documented_and_there() -> None:
 
 
 def test_the_lots_are_verified_as_it_says() -> None:
-    rows = re.findall(r"printf '(\d+):(\d+)' \| sha256sum +# ([0-9a-f]{8})…: 0x(..) is (odd|even)", DOC)
-    assert len(rows) == 2
-    for seed, pair, digest, first, parity in rows:
-        whole = sha256(f"{seed}:{pair}".encode()).hexdigest()
+    rows = re.findall(r"printf '([\w:-]+)' \| sha256sum +# ([0-9a-f]{8})…: 0x(..) is (odd|even)", DOC)
+    assert len(rows) == 4
+    for text, digest, first, parity in rows:
+        seed, *unit, pair = text.split(":")
+        whole = sha256(text.encode()).hexdigest()
         assert (whole[:8], whole[:2]) == (digest, first)
-        assert earlier_is_on(int(seed), int(pair)) is (parity == "odd")
+        assert earlier_is_on(int(seed), int(pair), *unit) is (parity == "odd")
 
 
 def test_the_drawing_is_that_of_the_example() -> None:
@@ -79,4 +80,7 @@ def test_the_defaults_are_those_of_the_program() -> None:
 
 
 def test_the_bounds_are_those_of_the_program() -> None:
-    assert f"more than {MOST_BLOCKS:,} blocks of all classes, or more than {LONGEST_DAYS:,} days" in DOC
+    assert (
+        f"more than {MOST_BLOCKS:,} blocks of all classes and gates, or more than {LONGEST_DAYS:,} days"
+        in DOC
+    )

@@ -22,9 +22,12 @@ from sekisho.trial.plan import (
     Block,
     Plan,
     Switchback,
+    Units,
+    at_gate,
     count_pairs,
     schedule,
     smallest_p,
+    units,
     without_maintenance,
 )
 from sekisho.trial.protocol import Guardrails, TrialProtocol
@@ -87,13 +90,14 @@ class _Voice:
 
 @dataclass(frozen=True)
 class _Row:
-    """What classes have at the same time for the same reason."""
+    """What classes have at the same time for the same reason; `unit`: what drew it for itself."""
 
     begin: datetime
     end: datetime
     arm: Arm
     phase: int | None
     pair: int | None
+    unit: str | None
 
 
 def _head(protocol: TrialProtocol, voice: _Voice) -> Iterator[str]:
@@ -105,7 +109,7 @@ def _head(protocol: TrialProtocol, voice: _Voice) -> Iterator[str]:
         yield voice.say("no_switchback")
     else:
         yield from _switchback(plan, plan.switchback, voice)
-    if windows := _spans(schedule(plan), Arm.MAINTENANCE):
+    if windows := {(one.begin, one.end) for one in schedule(plan) if one.arm is Arm.MAINTENANCE}:
         hours = sum((end - begin for begin, end in windows), timedelta()) / _HOUR
         yield voice.say("maintenance", count=len(windows), hours=round(hours, 2))
     yield voice.say("outcomes", names=", ".join(protocol.outcomes))
@@ -136,6 +140,8 @@ def _switchback(plan: Plan, drawn: Switchback, voice: _Voice) -> Iterator[str]:
         washout=format_ms(drawn.washout // _MS),
         seed=drawn.seed,
     )
+    if drawn.units is not Units.TRIAL:
+        yield voice.say(f"units_{drawn.units}", names=", ".join(map(str, units(drawn))))
     p = smallest_p(pairs)
     if pairs < ENOUGH_PAIRS:
         yield voice.say("few_pairs", pairs=pairs, enough=ENOUGH_PAIRS)
@@ -148,32 +154,35 @@ def _switchback(plan: Plan, drawn: Switchback, voice: _Voice) -> Iterator[str]:
 def _rows(blocks: Sequence[Block]) -> Mapping[_Row, Mapping[str, Limit]]:
     rows: dict[_Row, dict[str, Limit]] = {}
     for one in blocks:
-        row = _Row(one.begin, one.end, one.arm, one.phase, one.pair)
+        row = _Row(one.begin, one.end, one.arm, one.phase, one.pair, one.unit)
         rows.setdefault(row, {})[one.class_name] = one.limit
     return rows
 
 
 def _table(rows: Mapping[_Row, Mapping[str, Limit]], voice: _Voice) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("begin", "end", "arm", "pair", "limits"):
+    has_units = any(row.unit is not None for row in rows)
+    for column in ("begin", "end", "arm", *(("unit",) if has_units else ()), "pair", "limits"):
         justify: Literal["left", "right"] = "right" if column == "pair" else "left"
         table.add_column(voice.say(column), justify=justify, no_wrap=column != "limits")
     first, last, left_out = _ends(list(rows.items()), *_ROWS)
     for row, limits in first:
-        table.add_row(*_cells(row, limits, voice))
+        table.add_row(*_cells(row, limits, voice, has_units=has_units))
     if left_out:
-        table.add_row(voice.say("more_rows", count=left_out), "", "", "", voice.say("all_in_json"))
+        empty = [""] * (len(table.columns) - 2)
+        table.add_row(voice.say("more_rows", count=left_out), *empty, voice.say("all_in_json"))
     for row, limits in last:
-        table.add_row(*_cells(row, limits, voice))
+        table.add_row(*_cells(row, limits, voice, has_units=has_units))
     return table
 
 
-def _cells(row: _Row, limits: Mapping[str, Limit], voice: _Voice) -> Sequence[str]:
+def _cells(row: _Row, limits: Mapping[str, Limit], voice: _Voice, *, has_units: bool) -> Sequence[str]:
     arm = "maintenance_arm" if row.arm is Arm.MAINTENANCE else str(row.arm)
     return (
         voice.moment(row.begin),
         _end(row, voice),
         voice.say(arm, number=row.phase),
+        *((row.unit or "",) if has_units else ()),
         "" if row.pair is None else str(row.pair),
         _limits(limits, voice),
     )
@@ -195,13 +204,22 @@ def _limits(limits: Mapping[str, Limit], voice: _Voice) -> str:
 
 def _drawings(plan: Plan, voice: _Voice) -> Iterator[RenderableType]:
     first, last, left_out = _ends(list(days(voice.zone, plan.span.begin, plan.span.end)), *_DAYS)
-    for names, blocks in by_class(schedule(plan)):
-        yield Text(f"\n{', '.join(names)}\n{_HOURS}")
+    for gate, names, blocks in _drawn_apart(plan):
+        whose = ", ".join(names) if gate is None else f"{gate}: {', '.join(names)}"
+        yield Text(f"\n{whose}\n{_HOURS}")
         yield from (_day(blocks, day, voice) for day in first)
         if left_out:
             yield Text(voice.say("more_days", count=left_out))
         yield from (_day(blocks, day, voice) for day in last)
     yield Text("\n" + voice.say("legend"))
+
+
+def _drawn_apart(plan: Plan) -> Iterator[tuple[str | None, tuple[str, ...], Sequence[Block]]]:
+    """Part the blocks of a plan by the gate that drew them, if gates did, and by classes that look alike."""
+    gates = () if plan.switchback is None else plan.switchback.gates
+    for gate in gates or (None,):
+        for names, blocks in by_class(schedule(plan if gate is None else at_gate(plan, gate))):
+            yield gate, names, blocks
 
 
 def _day(blocks: Sequence[Block], day: date, voice: _Voice) -> Text:
@@ -218,12 +236,12 @@ def _ends(entries: Sequence[_T], first: int, last: int) -> tuple[Sequence[_T], S
     return (entries[:first], entries[-last:], left_out) if left_out > 1 else (entries, (), 0)
 
 
-def _spans(blocks: Sequence[Block], *arms: Arm) -> set[tuple[datetime, datetime]]:
-    return {(block.begin, block.end) for block in blocks if block.arm in arms}
-
-
-def _alone(plan: Plan) -> set[tuple[datetime, datetime]]:
-    return _spans([block for block in schedule(plan) if block.pair is None], Arm.ON, Arm.OFF)
+def _alone(plan: Plan) -> set[tuple[datetime, datetime, str | None]]:
+    return {
+        (one.begin, one.end, one.unit)
+        for one in schedule(plan)
+        if one.pair is None and one.arm in (Arm.ON, Arm.OFF)
+    }
 
 
 def _lost(plan: Plan) -> int:

@@ -31,6 +31,8 @@ WORDS: Mapping[str, Mapping[Language, str]] = {
         "switchback: {begin} to {end}, blocks of {block}, wash-out {washout}, seed {seed}",
         "切替：{begin} から {end} まで、区間 {block}、除外時間 {washout}、シード {seed}",
     ),
+    "units_classes": _both("each class draws lots of its own: {names}", "抽選は種別ごとに別々：{names}"),
+    "units_gates": _both("each gate draws lots of its own: {names}", "抽選は関所ごとに別々：{names}"),
     "no_switchback": _both(
         "no switchback: phases alone are observed, and no p-value comes of them",
         "切替なし：段階だけの計画は観察であり、p 値は出ない",
@@ -68,6 +70,7 @@ WORDS: Mapping[str, Mapping[Language, str]] = {
     "begin": _both("from", "開始"),
     "end": _both("to", "終了"),
     "arm": _both("what", "内容"),
+    "unit": _both("lot of", "抽選の単位"),
     "pair": _both("pair", "組"),
     "limits": _both("limits", "規制値"),
     "phase": _both("phase {number}", "段階 {number}"),

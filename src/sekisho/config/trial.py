@@ -15,7 +15,7 @@ from sekisho.config.values import Cap, Delay, Duration, Name, fault, read_text, 
 from sekisho.durations import format_ms
 from sekisho.gate.releases import LATENESS_EDGES_MS
 from sekisho.model import Limit, Mode
-from sekisho.trial.plan import Span
+from sekisho.trial.plan import Span, Units
 from sekisho.trial.protocol import USUAL, Difference, Guardrails, HarmOutcome, Outcome
 from sekisho.trial.walltime import DAY, day_begin
 
@@ -135,6 +135,8 @@ class SwitchbackTable(SpanTable):
     block_ms: Annotated[Duration, Field(ge=1_000, le=_DAY_MS)] = Field(alias="block", examples=['"6h"'])
     washout_ms: Annotated[Duration, Field(le=_DAY_MS)] = Field(3_600_000, alias="washout")
     seed: Annotated[int, Field(strict=True, ge=0, le=_LAST_SEED)] = Field(examples=["20270401"])
+    units: Units = Units.TRIAL
+    gates: tuple[Name, ...] = Field((), examples=['["tokyo-1", "osaka-1"]'])
     on: OnTable = OnTable.model_validate({})
 
 

@@ -22,12 +22,15 @@ from sekisho.config.trial_draft import (
     finish_trial,
 )
 from sekisho.config.trial_plan import trial_plan
+from sekisho.config.trial_units import check_units
 from sekisho.durations import format_ms
 from sekisho.model import Mode
 from sekisho.trial.plan import ENOUGH_PAIRS, Plan, Span, count_pairs, smallest_p, without_maintenance
 from sekisho.trial.protocol import HarmOutcome
 
-MOST_BLOCKS = 20_000  # of all classes: 5 years of 6-hour blocks for two; a schedule is made in a second
+MOST_BLOCKS = (
+    20_000  # of all classes and gates: 5 years of 6-hour blocks for two; a schedule is made in a second
+)
 LONGEST_DAYS = 5 * 366
 _DAY_MS = 24 * 3_600_000
 
@@ -50,9 +53,9 @@ def check_trial(draft: Draft) -> Iterator[Finding]:
     yield from _halves(draft.trial.guardrails)
     if draft.trial.table is None:
         return
-    found = tuple(_wrong(draft.trial, draft.trial.table))
+    found = (*_wrong(draft.trial, draft.trial.table), *check_units(draft))
     yield from found
-    if not found and _is_readable(draft, draft.trial.table):
+    if not any(one.severity is Severity.ERROR for one in found) and _is_readable(draft, draft.trial.table):
         trial = finish_trial(draft.trial)
         yield from _pairs(trial_plan(trial, draft.classes))
 
@@ -124,7 +127,9 @@ def _wrong(trial: TrialDraft, table: TrialTable) -> Iterator[Finding]:
     yield from _spans(trial, table, zone)
     yield from _overlaps(tuple(_placed(trial, table, zone)))
     if trial.switchback is not None:
-        yield from _switchback(trial.switchback, len(table.classes), zone)
+        yield from _switchback(
+            trial.switchback, len(table.classes) * max(1, len(trial.switchback.gates)), zone
+        )
 
 
 def _names(trial: TrialDraft, table: TrialTable) -> Iterator[Finding]:
@@ -197,7 +202,8 @@ def _overlaps(placed: tuple[_Placed, ...]) -> Iterator[Finding]:
                 latest = one
 
 
-def _switchback(table: SwitchbackTable, classes: int, zone: ZoneInfo) -> Iterator[Finding]:
+def _switchback(table: SwitchbackTable, at_once: int, zone: ZoneInfo) -> Iterator[Finding]:
+    """Tell what is wrong with the blocks, of which so many are at the same time."""
     block, washout = table.block_ms, table.washout_ms
     if _DAY_MS % block:
         what = f"{format_ms(block)} does not divide a day, so blocks would not stand at times of day"
@@ -209,9 +215,9 @@ def _switchback(table: SwitchbackTable, classes: int, zone: ZoneInfo) -> Iterato
         what = "what is on would only be observed, as what is off"
         yield Finding((*SWITCHBACK, "on", "mode"), what, 'write mode = "enforce", or leave it out')
     span = table.span(zone)
-    blocks = -((span.begin - span.end) // timedelta(milliseconds=block)) * classes
+    blocks = -((span.begin - span.end) // timedelta(milliseconds=block)) * at_once
     if blocks > MOST_BLOCKS:
-        what = f"there would be {blocks:,} blocks of all classes, more than {MOST_BLOCKS:,}"
+        what = f"there would be {blocks:,} blocks of all classes and gates, more than {MOST_BLOCKS:,}"
         yield Finding((*SWITCHBACK, "block"), what, "write longer blocks, or a shorter span")
 
 

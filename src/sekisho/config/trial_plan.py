@@ -10,13 +10,18 @@ from sekisho.config.schema import ClassTable, Config
 from sekisho.config.trial import PhaseTable, SwitchbackTable, TrialTable
 from sekisho.model import Limit
 from sekisho.trial.notice import Notice, notice
-from sekisho.trial.plan import Phase, Plan, Switchback
+from sekisho.trial.plan import Phase, Plan, Switchback, at_gate
 from sekisho.trial.protocol import TrialProtocol
 
 
 def plan_of(config: Config) -> Plan | None:
     """Return the plan of the trial of a configuration, if there is one."""
     return None if config.trial is None else trial_plan(config.trial, config.classes)
+
+
+def plan_at_gate(config: Config) -> Plan | None:
+    """Return the plan of the trial of a configuration as its gate follows it, if there is one."""
+    return None if (plan := plan_of(config)) is None else at_gate(plan, config.gate.name)
 
 
 def protocol_of(config: Config) -> TrialProtocol | None:
@@ -62,4 +67,6 @@ def _switchback(table: SwitchbackTable, zone: ZoneInfo, own: Mapping[str, Limit]
         washout=timedelta(milliseconds=table.washout_ms),
         seed=table.seed,
         on=tuple((name, table.on.of(limit)) for name, limit in own.items()),
+        units=table.units,
+        gates=tuple(sorted(table.gates)),  # in whatever order machines have them, it is one plan
     )

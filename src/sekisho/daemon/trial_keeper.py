@@ -16,7 +16,7 @@ import structlog
 
 from sekisho.api.problems import RefusalError
 from sekisho.config import Config
-from sekisho.config.trial_plan import plan_of
+from sekisho.config.trial_plan import plan_at_gate
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.kept import Kept
 from sekisho.daemon.trial_journal import DAEMON, Noted, TrialJournal
@@ -71,10 +71,10 @@ class TrialKeeper:
             self.journal.expect(plan.name)
 
     def plan(self, config: Config) -> Plan | None:
-        """Return the plan of a configuration's trial."""
+        """Return the plan of a configuration's trial, as its gate has it."""
         planned = self._planned
         if planned is None or planned[0] is not config:
-            self._planned = planned = config, plan_of(config)
+            self._planned = planned = config, plan_at_gate(config)
         return planned[1]
 
     def standing(self, config: Config) -> Standing | None:

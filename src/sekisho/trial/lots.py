@@ -63,10 +63,10 @@ def _edge(zone: tzinfo, midnight: datetime, block: timedelta, number: int) -> da
     return first_at(zone, midnight + number * block)
 
 
-def draw(found: Sequence[Piece], seed: int) -> Mapping[int, Lot]:
+def draw(found: Sequence[Piece], seed: int, unit: str | None = None) -> Mapping[int, Lot]:
     """Pair the pieces of each stratum as they follow each other, and draw; keys: numbers of pieces.
 
-    Pairs are numbered as they are completed. A piece that finds no other draws nothing.
+    Pairs are numbered as they are completed, for every unit alike. A piece that finds no other draws nothing.
     """
     lots: dict[int, Lot] = {}
     waiting: dict[tuple[bool, int], int] = {}
@@ -78,14 +78,16 @@ def draw(found: Sequence[Piece], seed: int) -> Mapping[int, Lot]:
             waiting[piece.stratum] = number
             continue
         pair = len(lots) // 2 + 1
-        on = earlier_is_on(seed, pair)
+        on = earlier_is_on(seed, pair, unit)
         lots[earlier], lots[number] = Lot(pair, on), Lot(pair, not on)
     return lots
 
 
-def earlier_is_on(seed: int, pair: int) -> bool:
+def earlier_is_on(seed: int, pair: int, unit: str | None = None) -> bool:
     """Draw: whether the earlier block of a pair is on.
 
-    It is where the SHA-256 of "SEED:PAIR", both decimal, in ASCII, begins with an odd byte.
+    It is where the SHA-256 of "SEED:PAIR", both decimal, in ASCII, begins with an odd byte; for a unit that
+    draws for itself that of "SEED:UNIT:PAIR", whose name has no colon.
     """
-    return sha256(f"{seed}:{pair}".encode("ascii")).digest()[0] % 2 == 1
+    drawn = f"{seed}:{pair}" if unit is None else f"{seed}:{unit}:{pair}"
+    return sha256(drawn.encode("ascii")).digest()[0] % 2 == 1

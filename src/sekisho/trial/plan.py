@@ -31,6 +31,14 @@ class Arm(StrEnum):
     MAINTENANCE = "maintenance"
 
 
+class Units(StrEnum):
+    """What draws lots of its own: the trial as a whole, each of its classes, or each of its gates."""
+
+    TRIAL = "trial"
+    CLASSES = "classes"
+    GATES = "gates"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """From a moment to before another; UTC."""
@@ -51,7 +59,7 @@ class Phase:
 class Switchback:
     """A span of blocks, one of each pair on by lot; `on`: the limits then.
 
-    `block` divides a day and is longer than `washout`.
+    `block` divides a day and is longer than `washout`. `gates`: the names of those that draw for themselves.
     """
 
     span: Span
@@ -59,6 +67,8 @@ class Switchback:
     washout: timedelta
     seed: int
     on: Limits
+    units: Units = Units.TRIAL
+    gates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,8 @@ class Block:
     """What one class has from `begin` to before `end` (UTC).
 
     `phase`: the number of the phase, from 1. `pair`: where the block is to be compared with the other of
-    its pair, its number, from 1; then what comes before `washout_end` is left out.
+    its pair, its number, from 1; then what comes before `washout_end` is left out. `unit`: the class or gate
+    that drew for itself; a gate's block is for it alone.
     """
 
     begin: datetime
@@ -93,11 +104,12 @@ class Block:
     phase: int | None = None
     pair: int | None = None
     washout_end: datetime | None = None
+    unit: str | None = None
 
 
 @lru_cache(maxsize=4)  # asked at every moment, and made of some ten thousand hashes
 def schedule(plan: Plan) -> tuple[Block, ...]:
-    """Return the blocks of a plan by begin and class; no two of a class overlap."""
+    """Return the blocks of a plan by begin, class and unit; no two of a class overlap at one gate."""
     windows = _merged(plan.maintenance)
     planned = (*_phases(plan), *_drawn(plan))
     spoilt = {one.pair for one in planned if one.pair is not None and _without(one, windows) != [one]}
@@ -109,20 +121,42 @@ def schedule(plan: Plan) -> tuple[Block, ...]:
         for window in windows
         for name, limit in plan.own
     )
-    return tuple(sorted(blocks, key=lambda block: (block.begin, block.class_name)))
+    return tuple(sorted(blocks, key=lambda block: (block.begin, block.class_name, block.unit or "")))
 
 
 def holds(plan: Plan, now: datetime) -> Mapping[str, Block]:
     """Return the block that each class is in; a class that is not named has its own limit.
 
-    `now` is aware.
+    `plan`: as one gate has it (`at_gate`). `now` is aware.
     """
     return {block.class_name: block for block in schedule(plan) if block.begin <= now < block.end}
 
 
+def at_gate(plan: Plan, gate: str) -> Plan:
+    """Return a plan as one gate has it; where gates draw for themselves, without the blocks of others."""
+    drawn = plan.switchback
+    if drawn is None or drawn.units is not Units.GATES:
+        return plan
+    return replace(plan, switchback=replace(drawn, gates=tuple(name for name in drawn.gates if name == gate)))
+
+
+def units(drawn: Switchback) -> Mapping[str | None, Limits]:
+    """Return what draws lots of its own, and the limits of the classes that it puts on."""
+    if drawn.units is Units.CLASSES:
+        return {name: ((name, limit),) for name, limit in drawn.on}
+    if drawn.units is Units.GATES:
+        return dict.fromkeys(drawn.gates, drawn.on)
+    return {None: drawn.on}
+
+
 def count_pairs(plan: Plan) -> int:
-    """Return how many pairs of blocks can be compared."""
-    return len({block.pair for block in schedule(plan)} - {None})
+    """Return how many pairs of blocks can be compared, of all units."""
+    return pairs_among(schedule(plan))
+
+
+def pairs_among(blocks: Iterable[Block]) -> int:
+    """Return how many pairs these blocks are of."""
+    return len({(block.unit, block.pair) for block in blocks if block.pair is not None})
 
 
 def without_maintenance(plan: Plan) -> Plan:
@@ -147,19 +181,20 @@ def _phases(plan: Plan) -> Iterator[Block]:
 
 
 def _drawn(plan: Plan) -> Iterator[Block]:
-    """Put the blocks of the switchback on or off, for all classes alike."""
+    """Put the blocks of the switchback on or off, for all classes of a unit alike."""
     if (wanted := plan.switchback) is None:
         return
     own = dict(plan.own)
     found = tuple(pieces(ZoneInfo(plan.zone), wanted.span.begin, wanted.span.end, wanted.block))
-    lots = draw(found, wanted.seed)
-    for number, piece in enumerate(found):
-        lot = lots.get(number)
-        for name, limit in wanted.on:
-            block = Block(piece.begin, piece.end, name, Arm.OFF, observing(own[name]))
-            if lot is not None:
-                block = replace(block, pair=lot.pair, washout_end=piece.begin + wanted.washout)
-            yield replace(block, arm=Arm.ON, limit=limit) if lot is not None and lot.on else block
+    for unit, on in units(wanted).items():
+        lots = draw(found, wanted.seed, unit)
+        for number, piece in enumerate(found):
+            lot = lots.get(number)
+            for name, limit in on:
+                block = Block(piece.begin, piece.end, name, Arm.OFF, observing(own[name]), unit=unit)
+                if lot is not None:
+                    block = replace(block, pair=lot.pair, washout_end=piece.begin + wanted.washout)
+                yield replace(block, arm=Arm.ON, limit=limit) if lot is not None and lot.on else block
 
 
 def _unpaired(block: Block) -> Block:

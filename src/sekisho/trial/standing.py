@@ -48,7 +48,7 @@ class Standing:
 
 
 def standing(plan: Plan, suspension: Suspension | None, now: datetime) -> Standing:
-    """Tell how a trial stands; `now` is aware."""
+    """Tell how a trial stands; `plan`: as one gate has it (`at_gate`); `now` is aware."""
     moments = _moments(plan)
     place = bisect_right(moments, now)
     since = moments[place - 1] if place else None

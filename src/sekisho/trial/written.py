@@ -8,7 +8,7 @@ from typing import Any
 
 from sekisho.durations import format_ms
 from sekisho.model import Limit
-from sekisho.trial.plan import Block, Limits, Plan, Span, Switchback
+from sekisho.trial.plan import Block, Limits, Plan, Span, Switchback, Units
 from sekisho.trial.protocol import Difference, TrialProtocol
 
 _MS = timedelta(milliseconds=1)
@@ -63,6 +63,7 @@ def written_block(block: Block) -> Written:
         "phase": block.phase,
         "pair": block.pair,
         "washout_end": None if block.washout_end is None else written_moment(block.washout_end),
+        **({} if block.unit is None else {"unit": block.unit}),
     }
 
 
@@ -78,7 +79,16 @@ def _switchback(switchback: Switchback) -> Written:
         "washout": format_ms(switchback.washout // _MS),
         "seed": switchback.seed,
         "on": _limits(switchback.on),
+        **_units(switchback),
     }
+
+
+def _units(switchback: Switchback) -> Written:
+    """Write them where there are several: what was registered without them keeps its digest."""
+    if switchback.units is Units.TRIAL:
+        return {}
+    gates = {"gates": list(switchback.gates)} if switchback.units is Units.GATES else {}
+    return {"units": str(switchback.units), **gates}
 
 
 def _span(span: Span) -> Written:
