@@ -25,7 +25,7 @@ from sekisho.store.minutes_packing import pack_histogram
 from sekisho.store.minutes_tables import counted_hour, counted_series
 from sekisho.store.moments import to_us
 from sekisho.store.peaks import peak_span
-from sekisho.trial.plan import Arm, Block, Plan, schedule
+from sekisho.trial.plan import Arm, Block, Plan, at_gate, schedule
 
 GATES: Final = 100
 DAYS: Final = 364
@@ -95,7 +95,7 @@ def fill(config: Config, gates: int) -> None:
                 "class_name": "dynamic",
             }
             connection.execute(insert(counted_series).values(series))
-            hours = list(_hours(plan, number))
+            hours = list(_hours(at_gate(plan, series["gate"]), number))
             peaks = [_peaks(series["gate"], hour) for hour in hours]
             for table, written in ((counted_hour, hours), (peak_span, peaks)):
                 for first in range(0, len(written), _AT_ONCE):

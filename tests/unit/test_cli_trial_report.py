@@ -19,6 +19,7 @@ from bench import trial_year
 from sekisho.api.asker import Peer
 from sekisho.cli import app, report_counts
 from sekisho.cli import report as command
+from sekisho.config import parse
 from sekisho.config.trial_plan import plan_of
 from sekisho.daemon.actors import actor_name
 from sekisho.measure.equipment import EquipmentCounts
@@ -59,6 +60,34 @@ def test_a_report_is_printed_and_written(filled: Path, tmp_path: Path) -> None:
     assert effect["low_percent"] < -10 < effect["high_percent"]
     assert "p" not in effect
     assert page.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_gates_that_are_units_are_compared_and_one_that_is_silent_is_told(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/year.db"
+    units = 'units = "gates"\ngates = ["gate000", "gate001", "gate002"]\non ='
+    text = trial_year.text_of(DAYS, url).replace("on =", units)
+    config = parse(text.encode()).config
+    assert config is not None
+    trial_year.fill(config, 2)
+    file = tmp_path / "sekisho.toml"
+    file.write_text(text)
+    written = tmp_path / "units.json"
+    result = told(file, "--json", str(written))
+    assert "Gate gate002 did not report at all." in result.stdout
+    found = json.loads(written.read_text())
+    attempts = found["experiments"][0]
+    pairs = found["planned_pairs"] // 3
+    assert [(one["unit"], one["pairs"], one["left_out"]) for one in attempts["units"]] == [
+        ("gate000", pairs, 0),
+        ("gate001", pairs, 0),
+        ("gate002", 0, pairs),
+    ]
+    assert attempts["effect"]["low_percent"] < -10 < attempts["effect"]["high_percent"] < 0
+    assert [(one["gate"], one["otherwise"]) for one in found["coverage"]["gates"]] == [
+        ("gate000", 0),
+        ("gate001", 0),
+        ("gate002", 0),
+    ]
 
 
 def test_it_speaks_japanese(filled: Path) -> None:

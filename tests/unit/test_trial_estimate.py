@@ -70,7 +70,7 @@ def test_an_effect_is_found_and_its_checks_find_nothing(lower: Series) -> None:
     for check in (found.carry_over, found.placebo):
         assert isinstance(check, Estimate)
         assert check.low_percent < 0 < check.high_percent
-    assert found.faults == {"one": Faults()}
+    assert found.faults == {("dynamic", "one"): Faults()}
 
 
 def test_no_effect_is_none() -> None:
@@ -195,7 +195,7 @@ def test_a_series_that_never_varies_is_told(lower: Series, count: int) -> None:
 
 def test_a_clock_that_jumped_back_costs_what_it_counted_twice(lower: Series) -> None:
     cells = (*lower.cells, *(replace(cell, count=7) for cell in lower.cells[30:36]))
-    assert measured(PLAN, replace(lower, cells=cells)).faults == {"one": Faults(6, 12, 0)}
+    assert measured(PLAN, replace(lower, cells=cells)).faults == {("dynamic", "one"): Faults(6, 12, 0)}
 
 
 def test_blocks_of_seconds_are_measured_by_the_second() -> None:

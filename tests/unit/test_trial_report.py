@@ -25,13 +25,14 @@ from sekisho.pages.voice import Language
 from sekisho.trial.estimate import Estimate
 from sekisho.trial.events import Event, What
 from sekisho.trial.notice import values
-from sekisho.trial.plan import Arm, Phase, Plan, Span, holds, schedule
+from sekisho.trial.plan import Arm, Phase, Plan, Span, Units, at_gate, holds, schedule
 from sekisho.trial.protocol import Outcome, TrialProtocol
 from sekisho.trial.registration import Version, register
 from sekisho.trial.report import Facts, as_it_was, make_report
 from sekisho.trial.report_values import Because, Compared, Complaints, MetCap, NotKnown, Published, Report
 from sekisho.trial.report_written import written_report
 from tests.unit.planning import DAY, HOUR, ON, START, span, switchback
+from tests.unit.test_trial_units import with_units
 
 OBSERVED = Limit(Mode.OBSERVE, 5, 1_000)
 WEEKS = span(0 * DAY, 28 * DAY)
@@ -52,20 +53,22 @@ class Hour:
     sums: tuple[int, ...]
 
 
-def hours(plan: Plan, gates: Sequence[str] = ("tokyo",), times: float = 0.9) -> Iterator[Hour]:
+def hours(
+    plan: Plan, gates: Sequence[str] = ("tokyo",), times: float = 0.9, name: str = "dynamic"
+) -> Iterator[Hour]:
     """What gates count where a limit multiplies what is tried."""
     random = Random(7)
     for gate in gates:
         begin = plan.span.begin
         while begin < plan.span.end:
-            block = holds(plan, begin).get("dynamic")
+            block = holds(plan, begin).get(name)
             held = Held() if block is None else held_by(block, begin)
             limited = block is not None and block.limit.mode is Mode.ENFORCE
             tried = round(random.gauss(2_000, 60) * (times if limited else 1))
             refused = tried // 10 if limited else 0
             over_cap = 0 if limited else tried // 20  # counted while observing alone
             sums = (tried, tried - refused, refused, tried * 4_000, over_cap, tried if limited else 0)
-            yield Hour(gate, "dynamic", 0, held, Timing.KNOWN, begin, HOUR, sums)
+            yield Hour(gate, name, 0, held, Timing.KNOWN, begin, HOUR, sums)
             begin += HOUR
 
 
@@ -192,6 +195,79 @@ def test_a_gate_that_did_not_report_is_told() -> None:
     assert found.coverage.missing == found.coverage.blocks > 0
     assert "Gate osaka did not report at all." in texts(found)
     assert "関所 osaka からの報告がまったくない。" in texts(found, Language.JA)
+
+
+def test_gates_that_drew_for_themselves_are_judged_by_their_own_lots() -> None:
+    plan = with_units(PLAN, Units.GATES, ("osaka", "tokyo"))
+    rows = [hour for gate in ("osaka", "tokyo") for hour in hours(at_gate(plan, gate), (gate,))]
+    found = report(plan, rows, versions(plan, START - DAY), gates=("osaka", "tokyo"))
+    effect = primary(found)
+    assert isinstance(effect, Estimate)
+    assert (effect.pairs, effect.left_out) == (found.planned_pairs, 0)
+    assert effect.low_percent < -10 < effect.high_percent < 0
+    assert effect.p is not None
+    assert [one.otherwise for one in found.coverage.gates] == [0, 0]
+    assert (found.coverage.blocks, found.coverage.missing) == (
+        found.planned_pairs,
+        0,
+    )  # of both, each pair has two
+    _, _, sections = report_sections(found, Language.EN)
+    (rows_of_units,) = [one.rows for one in sections if one.title.startswith("Units")]
+    assert rows_of_units is not None
+    pairs = str(found.planned_pairs // 2)
+    assert rows_of_units.rows == (("dynamic", "osaka", pairs, "0"), ("dynamic", "tokyo", pairs, "0"))
+
+
+def test_units_without_counts_and_gates_without_lots_are_told() -> None:
+    plan = with_units(PLAN, Units.GATES, ("osaka", "tokyo"))
+    rows = [*hours(at_gate(plan, "tokyo")), *hours(PLAN, ("nara",))]
+    found = report(plan, rows, gates=("osaka", "tokyo"))
+    effect = primary(found)
+    assert isinstance(effect, Estimate)
+    assert (effect.pairs, effect.left_out) == (found.planned_pairs // 2, found.planned_pairs // 2)
+    assert "dynamic: osaka drew lots, but no pair there has enough counted" in texts(found)
+    assert "Gate osaka did not report at all." in texts(found)
+    assert "Gate nara draws no lots by the plan" in texts(found)
+    assert "関所 nara は計画上の抽選の単位でなく" in texts(found, Language.JA)
+    assert [one["planned"] for one in written_report(found)["coverage"]["gates"]] == [True, True, False]
+
+
+def test_refused_sessions_of_another_gate_are_none_while_off() -> None:
+    plan = with_units(PLAN, Units.GATES, ("osaka", "tokyo"))
+    rows = [hour for gate in ("osaka", "tokyo") for hour in hours(at_gate(plan, gate), (gate,))]
+    found = report(plan, rows, gates=("osaka", "tokyo")).experiments
+    assert not isinstance(found, NotKnown)
+    (refused,) = [one for one in found if one.outcome is Outcome.REFUSED]
+    assert refused.effect == NotKnown(Because.NONE_WHILE_OFF)
+
+
+def test_classes_that_are_units_have_one_primary_answer_together() -> None:
+    own = (("dynamic", OBSERVED), ("mobile", OBSERVED))
+    drawn = replace(DRAWN, on=(("dynamic", ON), ("mobile", ON)), units=Units.CLASSES)
+    plan = replace(PLAN, own=own, switchback=drawn)
+    rows = [hour for name, _ in own for hour in hours(plan, name=name)]
+    found = report(plan, rows, versions(plan, START - DAY))
+    assert not isinstance(found.experiments, NotKnown)
+    assert [
+        (one.class_name, one.is_primary) for one in found.experiments if one.outcome is Outcome.ATTEMPTS
+    ] == [
+        (None, True),
+        ("dynamic", False),
+        ("mobile", False),
+    ]
+    effect = primary(found)
+    assert isinstance(effect, Estimate)
+    assert effect.pairs == found.planned_pairs
+    assert effect.low_percent < -10 < effect.high_percent < 0
+    assert "(all classes)" in report_page(found, Language.EN)
+    assert "（全種別）" in report_page(found, Language.JA)
+
+
+def test_units_that_come_after_the_begin_leave_no_p_value() -> None:
+    plan = with_units(PLAN, Units.GATES, ("tokyo",))
+    second = register(BEFORE, TrialProtocol(plan), START + DAY)
+    assert isinstance(second, Version)
+    assert report(plan, (), (*BEFORE, second)).registration.no_p is Because.CHANGED_AFTER_BEGIN
 
 
 def test_hours_that_are_missing_are_counted() -> None:

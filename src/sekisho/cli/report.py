@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -122,7 +122,7 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         made_at=now,
         program=version("sekisho"),
         policy=digest(config),
-        coverage=coverage(held, hours, (config.gate.name,), marks, now),
+        coverage=coverage(held, hours, _gates(config, plan), marks, now),
         harm=harm(held, hours, values, met, lines_that_would_meet(lines, values), loads),
         reliefs_at_least=reliefs_at_least(transaction.released_in(past.begin, past.end)),
         complaints=complaints(
@@ -150,6 +150,11 @@ def _equipment(plan: Plan, protocol: TrialProtocol, transaction: Transaction) ->
         first = plan.switchback.on[0][0]
         rows = transaction.equipment_loads(plan.span.begin, plan.span.end, first)
     return TrialHours(plan, rows, PLACES)
+
+
+def _gates(config: Config, plan: Plan) -> Sequence[str]:
+    """Return the gates that should have reported: those that draw lots, else at least that of this file."""
+    return (config.gate.name,) if plan.switchback is None else plan.switchback.gates or (config.gate.name,)
 
 
 def store_url(config: Config) -> str:

@@ -26,7 +26,7 @@ from sekisho.measure.peaks import busiest
 from sekisho.model import Mode, Peaks
 from sekisho.store import StoreError, Transaction, open_store
 from sekisho.trial.notice import Values
-from sekisho.trial.plan import Plan
+from sekisho.trial.plan import Plan, at_gate
 from sekisho.trial.report_values import Because, NotKnown, Published
 
 Met = Mapping[str, int | NotKnown]
@@ -59,17 +59,15 @@ def lines_of(asking: Asking) -> Lines:
     """Read how many lines each gate had, one after the other: hours of a year of many are a million."""
     span, weeks = asking.plan.span, whole_weeks(asking.plan, asking.now)
     weekly: dict[Of, LineHours] = {}
-    unlimited, limited = (
-        {name: held_throughout(asking.plan, name, mode) for name in asking.classes}
-        for mode in (Mode.OBSERVE, Mode.ENFORCE)
-    )
-    hours: dict[str, list[Peaks]] = {name: [] for name in unlimited}
+    hours: dict[str, list[Peaks]] = {name: [] for name in asking.classes}
     for gate in asking.gates:
+        plan = at_gate(asking.plan, gate)
         spans = asking.transaction.active_lines(span.begin, min(span.end, asking.now), gate)
+        limited = {name: held_throughout(plan, name, Mode.ENFORCE) for name in hours}
         weekly = together(weekly, line_hours(weeks, spans, limited))
-        for name, is_unlimited in unlimited.items():
-            if (hour := busiest(spans, name, is_unlimited)) is not None:
-                hours[name].append(asking.transaction.peaks_since(hour.since, gate))
+        for name, of_class in hours.items():
+            if (hour := busiest(spans, name, held_throughout(plan, name, Mode.OBSERVE))) is not None:
+                of_class.append(asking.transaction.peaks_since(hour.since, gate))
     return Lines(weekly, hours)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sekisho.measure.readings import Mark
 from sekisho.measure.trial_hours import HOUR, TrialHours
 from sekisho.trial.estimate_pairs import LEAST_COVERED
-from sekisho.trial.plan import Plan, Span, schedule
+from sekisho.trial.plan import Plan, Span, Units, schedule
 from sekisho.trial.protocol import Outcome
 from sekisho.trial.report_values import Coverage, GateCoverage
 from sekisho.trial.series import Series, columns, microseconds
@@ -43,9 +43,18 @@ def coverage(
         covered = float(cells.covered.sum())
         silent = max(0, round(expected) - len(cells))
         doubtful, marked = hours.doubtful(gate), dict(why[gate])
-        found.append(GateCoverage(gate, expected, covered, silent, hours.otherwise(gate), doubtful, marked))
+        otherwise, is_planned = hours.otherwise(gate), _is_planned(plan, gate)
+        found.append(
+            GateCoverage(gate, expected, covered, silent, otherwise, doubtful, marked, planned=is_planned)
+        )
     blocks, missing = _blocks(plan, by_gate, [one.gate for one in found], now)
     return Coverage(tuple(found), blocks, missing, tuple(_days(plan, by_gate, len(found), past)))
+
+
+def _is_planned(plan: Plan, gate: str) -> bool:
+    """Tell whether a gate follows a lot, if there are any."""
+    drawn = plan.switchback
+    return drawn is None or drawn.units is not Units.GATES or gate in drawn.gates
 
 
 def _first_class(plan: Plan, hours: TrialHours) -> dict[str, Series]:
@@ -56,14 +65,17 @@ def _first_class(plan: Plan, hours: TrialHours) -> dict[str, Series]:
 def _blocks(
     plan: Plan, by_gate: Mapping[str, Series], gates: Sequence[str], now: datetime
 ) -> tuple[int, int]:
-    """Count the blocks that are compared and over, and those of them that some gate has too little of."""
+    """Count the blocks that are compared and over, and those of them that some gate has too little of.
+
+    All units have the same blocks.
+    """
     first = plan.own[0][0]
-    blocks = [
-        block
+    blocks = dict.fromkeys(
+        (block.washout_end or block.begin, block.end)
         for block in schedule(plan)
         if block.pair is not None and block.class_name == first and block.end <= now
-    ]
-    spans = [(microseconds(block.washout_end or block.begin), microseconds(block.end)) for block in blocks]
+    )
+    spans = [(microseconds(begin), microseconds(end)) for begin, end in blocks]
     firsts, ends = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     missing = np.zeros(len(blocks), dtype=np.bool_)
     for gate in gates:

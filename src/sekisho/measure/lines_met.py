@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 
 from sekisho.measure.judge import NotPublishableError
@@ -37,8 +38,9 @@ def met_by_cap(class_name: str, cap: int, hours: Iterable[Peaks]) -> int | NotKn
     return sum(met) if met else NotKnown(Because.NOT_COUNTED)
 
 
+@lru_cache(maxsize=16)  # of each class and mode; most gates have one plan, and what is known of its hours
 def held_throughout(plan: Plan, class_name: str, mode: Mode) -> TellsHour:
-    """Return what tells, by the plan of a trial, in which hours a class has a mode from begin to end."""
+    """Return what tells, by a plan as one gate has it, in which hours a class has a mode throughout."""
     blocks = [one for one in schedule(plan) if one.class_name == class_name]
     has_by_itself = dict(plan.own)[class_name].mode is mode
     known: dict[datetime, bool] = {}

@@ -17,7 +17,7 @@ import numpy as np
 
 from sekisho.measure.readings import Held, Timing
 from sekisho.model import Limit, Mode
-from sekisho.trial.plan import Arm, Block, Plan, schedule
+from sekisho.trial.plan import Arm, Block, Plan, at_gate, schedule
 from sekisho.trial.protocol import Outcome
 from sekisho.trial.series import Columns, Series, microseconds
 
@@ -98,7 +98,8 @@ class TrialHours:
     ) -> None:
         self._plan, self._places = plan, places
         self._own = dict(plan.own)
-        self._planned = _Planned(plan)
+        self._planned: dict[str, _Planned] = {}
+        self._for_all = _Planned(plan)
         self._hours: dict[tuple[str, str, int], _Hours] = defaultdict(_Hours)
         self._sessions: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0, 0, 0])
         self._limited: dict[tuple[str, str, int | None], bool] = {}
@@ -151,7 +152,7 @@ class TrialHours:
         hours.add(moment, row.covered, sums)
         if (own := self._own.get(row.class_name)) is None:
             return
-        if not self._planned.allows(row.class_name, begin, held.arm):
+        if not self._planned_at(row.gate).allows(row.class_name, begin, held.arm):
             hours.otherwise.add(moment)
         what = row.class_name, held.arm, held.phase
         if (limited := self._limited.get(what)) is None:
@@ -160,6 +161,13 @@ class TrialHours:
         found[0] += sums[_TRIED]
         found[1] += sums[_REFUSED] + sums[_OVER_CAP]
         found[2] += sums[_HELD]
+
+    def _planned_at(self, gate: str) -> _Planned:
+        """Return what was planned at a gate; where gates draw no lots of their own, one knows it for all."""
+        if gate not in self._planned:
+            plan = at_gate(self._plan, gate)
+            self._planned[gate] = self._for_all if plan is self._plan else _Planned(plan)
+        return self._planned[gate]
 
 
 class _Planned:

@@ -15,6 +15,7 @@ from sekisho.pages.report_words import say
 from sekisho.pages.templating import page, templates
 from sekisho.pages.voice import Language, Voice
 from sekisho.trial.estimate import Estimate
+from sekisho.trial.protocol import OF_EQUIPMENT
 from sekisho.trial.report_values import (
     Because,
     Effect,
@@ -73,6 +74,7 @@ def report_sections(report: Report, language: Language) -> tuple[str, tuple[str,
         *tell.phases(),
         tell.happened(),
         tell.coverage(),
+        *tell.units(),
         tell.published(),
         tell.limits(),
     )
@@ -136,7 +138,7 @@ class _Teller:
         ]
         chart = intervals(known, self.say("chart_effect")) if known else None
         said = (self.say("chart_effect"), *((self.say("many_outcomes"),) if has_p else ()))
-        return Section(title, tuple(self._alarms(found)), said, chart, Rows(heads, rows))
+        return Section(title, (*self._alarms(found), *self._absent(found)), said, chart, Rows(heads, rows))
 
     def _experiment(self, one: Experiment, *, has_p: bool) -> tuple[str, ...]:
         name = self.say(str(one.outcome))
@@ -153,7 +155,9 @@ class _Teller:
         return self._whose(one), outcome, change, interval, *p, pairs, *checks
 
     def _whose(self, one: Experiment) -> str:
-        return self.say("gates") if one.class_name is None else one.class_name
+        if one.class_name is not None:
+            return one.class_name
+        return self.say("gates" if one.outcome in OF_EQUIPMENT else "all_classes")
 
     def _interval(self, one: Estimate) -> str:
         return f"{_percent(one.low_percent)} … {_percent(one.high_percent)}"
@@ -169,6 +173,13 @@ class _Teller:
             if alarmed:
                 names = [f"{self._whose(one)}/{self.say(str(one.outcome))}" for one in alarmed]
                 yield self.say(key, names=self.voice.listed(names))
+
+    def _absent(self, found: Sequence[Experiment]) -> Iterator[str]:
+        """Say which units are not in the primary answer, though they drew lots."""
+        for one in found:
+            absent = [unit.unit for unit in one.units if not unit.pairs]
+            if one.is_primary and absent:
+                yield self.say("absent", whose=self._whose(one), names=self.voice.listed(absent))
 
     def harm(self) -> Section:
         rows: list[tuple[str, str, str]] = []
@@ -287,14 +298,31 @@ class _Teller:
 
     def coverage(self) -> Section:
         found = self.report.coverage
-        silent = tuple(
-            self.say("gate_silent", gate=one.gate) for one in found.gates if one.expected and not one.covered
+        silent = (
+            *(
+                self.say("gate_silent", gate=one.gate)
+                for one in found.gates
+                if one.expected and not one.covered
+            ),
+            *(self.say("gate_unplanned", gate=one.gate) for one in found.gates if not one.planned),
         )
         said = (self.say("blocks", blocks=found.blocks, missing=found.missing), self.say("chart_days"))
         rows = tuple(self._gate(one) for one in found.gates)
         heads = self.heads("gate", "read", "silent", "otherwise", "doubts")
         chart = shares(found.days, self.say("chart_days")) if found.days else None
         return Section(self.say("coverage"), silent, said, chart, Rows(heads, rows))
+
+    def units(self) -> Iterator[Section]:
+        found = self.report.experiments
+        rows = tuple(
+            (self._whose(one), unit.unit, str(unit.pairs), str(unit.left_out))
+            for one in (() if isinstance(found, NotKnown) else found)
+            for unit in one.units
+            if one.is_primary
+        )
+        if rows:
+            heads = self.heads("class", "unit", "compared_pairs", "left_out")
+            yield Section(self.say("units"), said=(self.say("units_said"),), rows=Rows(heads, rows))
 
     def _gate(self, one: GateCoverage) -> tuple[str, ...]:
         share = 100 * one.covered / one.expected if one.expected else 0.0

@@ -6,8 +6,8 @@ was counted in the two blocks of a pair, of which a lot put one on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import expm1, inf
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,7 @@ from sekisho.trial.estimate_pairs import (
     neighbours,
     paired,
 )
-from sekisho.trial.plan import ENOUGH_PAIRS, Block, Plan, schedule
+from sekisho.trial.plan import ENOUGH_PAIRS, Block, Plan, Switchback, Units, pairs_among, schedule, units
 from sekisho.trial.series import Faults, Reals, Series, usable
 
 
@@ -64,55 +64,109 @@ Answer = Estimate | TooFew | Unvarying
 
 
 @dataclass(frozen=True, slots=True)
+class UnitPairs:
+    """How many pairs of a unit were compared, and how many had too little counted."""
+
+    unit: str
+    pairs: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """What a switchback says about one class and one thing that was counted; `faults`: by gate.
+    """What a switchback says about one thing that was counted; `faults`: by class and gate.
 
     `carry_over`: how much the change differs between the first part of the blocks and the rest. `placebo`:
-    the same analysis where nothing was changed. Of neither the interval should leave out zero.
+    the same analysis where nothing was changed. Of neither the interval should leave out zero. `units`: those
+    that drew lots of their own.
     """
 
     effect: Answer
     carry_over: Answer
     placebo: Answer
-    faults: Mapping[str, Faults]
+    faults: Mapping[tuple[str, str], Faults]
+    units: tuple[UnitPairs, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lots:
+    """What one lot decided: blocks of a class, and the usable series of the gates that followed it."""
+
+    unit: str | None
+    blocks: Sequence[Block]
+    series: Sequence[Series]
+
+    def matched(self) -> list[Matched]:
+        pairs = paired(self.blocks)
+        return [matched(pairs, one) for one in self.series]
 
 
 def measure(plan: Plan, class_name: str, counted: Sequence[Series], *, registered: bool) -> Measured:
-    """Compare the blocks of a switchback; `counted`: the series of each gate, all of which followed one lot.
+    """Compare the blocks of a class in a switchback; `counted`: the series of each gate.
 
     Suspensions that were not planned count as maintenance: add them to the plan first. Raise ValueError where
     the plan has no switchback.
     """
+    return _measure(plan, {class_name: counted}, registered=registered)
+
+
+def measure_together(plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool) -> Measured:
+    """Compare the blocks of all classes, each of which is a unit; `counted`: by class, of each gate.
+
+    Raise ValueError as `measure` does, and where one lot decided for several classes.
+    """
+    if plan.switchback is not None and plan.switchback.units is not Units.CLASSES:
+        raise ValueError(f"trial {plan.name!r} draws one lot for its classes: measure each for itself")
+    return _measure(plan, counted, registered=registered)
+
+
+def _measure(plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool) -> Measured:
     if (drawn := plan.switchback) is None:
         raise ValueError(f"trial {plan.name!r} has no switchback: it can only be observed")
-    blocks = [block for block in schedule(plan) if block.class_name == class_name]
-    sound = [usable(series) for series in counted]
-    placebo = tuple(neighbours(blocks, ZoneInfo(plan.zone), drawn.seed))
-    found, found_placebo = _all_matched(blocks, sound), _all_matched(placebo, sound)
+    sound = {name: [usable(one) for one in series] for name, series in counted.items()}
+    usable_series = {name: [one for one, _ in found] for name, found in sound.items()}
+    lots = tuple(_lots(plan, drawn, usable_series))
+    placebos = tuple(_placebo(one, ZoneInfo(plan.zone), drawn.seed) for one in lots)
+    found = [one.matched() for one in lots]
+    by_lot = [_means([differences(one) for one in gates]) for gates in found]
 
-    def answer(found: Sequence[Differences], among: Sequence[Block]) -> Answer:
-        return _answer(found, _count_pairs(among), drawn.seed, registered=registered)
+    def answer(means: Sequence[Reals], among: Sequence[_Lots]) -> Answer:
+        planned = sum(pairs_among(one.blocks) for one in among)
+        return _answer(means, planned, drawn.seed, registered=registered)
 
     return Measured(
-        answer([differences(one) for one in found], blocks),
-        answer([carried(one) for one in found], blocks),
-        answer([differences(one) for one in found_placebo], placebo),
-        {series.gate: faults for series, faults in sound},
+        answer(by_lot, lots),
+        answer([_means([carried(one) for one in gates]) for gates in found], lots),
+        answer([_means([differences(one) for one in made.matched()]) for made in placebos], placebos),
+        {(name, series.gate): faults for name, found in sound.items() for series, faults in found},
+        tuple(
+            UnitPairs(one.unit, len(means), pairs_among(one.blocks) - len(means))
+            for one, means in zip(lots, by_lot, strict=True)
+            if one.unit is not None
+        ),
     )
 
 
-def _all_matched(blocks: Sequence[Block], sound: Sequence[tuple[Series, Faults]]) -> list[Matched]:
-    pairs = paired(blocks)
-    return [matched(pairs, series) for series, _ in sound]
+def _lots(plan: Plan, drawn: Switchback, counted: Mapping[str, Sequence[Series]]) -> Iterator[_Lots]:
+    """Part blocks and series by the lot that they followed."""
+    blocks = [block for block in schedule(plan) if block.pair is not None]
+    for unit, limits in units(drawn).items():
+        for name, _ in limits:
+            if name in counted:
+                yield _Lots(
+                    unit,
+                    [one for one in blocks if (one.class_name, one.unit) == (name, unit)],
+                    [one for one in counted[name] if drawn.units is not Units.GATES or one.gate == unit],
+                )
 
 
-def _count_pairs(blocks: Sequence[Block]) -> int:
-    return len({block.pair for block in blocks} - {None})
+def _placebo(lots: _Lots, zone: ZoneInfo, seed: int) -> _Lots:
+    return replace(lots, blocks=tuple(neighbours(lots.blocks, zone, seed)))
 
 
-def _answer(found: Sequence[Differences], planned: int, seed: int, *, registered: bool) -> Answer:
-    """Test differences by pair: what gates had in one pair was drawn together, and is flipped together."""
-    means = _means(found)
+def _answer(by_lot: Sequence[Reals], planned: int, seed: int, *, registered: bool) -> Answer:
+    """Test the differences of all pairs, each of which was drawn, and is flipped, for itself."""
+    means = np.concatenate([*by_lot, np.array([])])
     pairs, left_out = len(means), planned - len(means)
     if pairs < ENOUGH_PAIRS:
         return TooFew(pairs, left_out)
@@ -124,7 +178,10 @@ def _answer(found: Sequence[Differences], planned: int, seed: int, *, registered
 
 
 def _means(found: Sequence[Differences]) -> Reals:
-    """Return the mean of each pair over gates, in the order in which pairs are met."""
+    """Return the mean of each pair over the gates that followed one lot, and are flipped together.
+
+    In the order in which pairs are met.
+    """
     if not found:
         return np.array([])
     numbers = np.concatenate([one.pairs for one in found])

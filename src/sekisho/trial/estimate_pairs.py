@@ -114,7 +114,7 @@ def carried(found: Matched) -> Differences:
 
 
 def neighbours(blocks: Iterable[Block], zone: tzinfo, seed: int) -> Iterator[Block]:
-    """Pair the off blocks of a weekday kind and hour of the day as they follow each other.
+    """Pair the off blocks of one lot, of a weekday kind and hour of the day, as they follow each other.
 
     Nothing differs there. Which one is called on is drawn like the trial's own, with pairs numbered downward
     from -1.
@@ -128,7 +128,7 @@ def neighbours(blocks: Iterable[Block], zone: tzinfo, seed: int) -> Iterator[Blo
     for found in strata.values():
         for earlier, later in zip(found[::2], found[1::2], strict=False):
             pair -= 1
-            first = earlier_is_on(seed, pair)
+            first = earlier_is_on(seed, pair, earlier.unit)
             yield replace(earlier, pair=pair, arm=Arm.ON if first else Arm.OFF)
             yield replace(later, pair=pair, arm=Arm.OFF if first else Arm.ON)
 

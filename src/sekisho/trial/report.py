@@ -7,28 +7,25 @@ begin has a p-value.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
 from typing import Final
 
-import numpy as np
-
-from sekisho.trial.estimate import Answer, Estimate, TooFew, measure
 from sekisho.trial.estimate_observed import Observational, TooFewCells, observe
 from sekisho.trial.events import Event, What
 from sekisho.trial.guardrails import What as Watched
-from sekisho.trial.plan import Arm, Block, Plan, Span, count_pairs, schedule
+from sekisho.trial.plan import Block, Plan, Span, count_pairs, schedule
 from sekisho.trial.protocol import OF_EQUIPMENT, Outcome, TrialProtocol
 from sekisho.trial.registration import Version, canonical
+from sekisho.trial.report_effect import Counted, experiments_of, uncounted
 from sekisho.trial.report_values import (
     Because,
     Compared,
     Complaints,
     Coverage,
-    Effect,
     Experiment,
     GuardrailPath,
     Happened,
@@ -41,15 +38,13 @@ from sekisho.trial.report_values import (
     Suspended,
     VersionKept,
 )
-from sekisho.trial.series import Series, columns, microseconds, summed, usable
+from sekisho.trial.series import Series, summed, usable
 
 _OUTCOMES: Final = {
     "cpu_percent": Outcome.CPU,
     "packets_per_second": Outcome.PACKETS,
     "dropped_per_million": Outcome.DROPS,
 }
-Counted = Callable[[str, Outcome], Sequence[Series]]
-"""Each gate's series of a class and an outcome; empty: nothing was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,8 @@ def make_report(facts: Facts, counted: Counted) -> Report:
     protocol = facts.protocol
     registration = _registration(protocol, facts.versions)
     held = as_it_was(protocol.plan, facts.events, facts.made_at)
-    experiments = _experiments(held, facts, counted, registered=registration.no_p is None)
+    has_p = registration.no_p is None
+    experiments = experiments_of(held, protocol.outcomes, facts.made_at, counted, registered=has_p)
     return Report(
         name=protocol.plan.name,
         span=protocol.plan.span,
@@ -172,29 +168,6 @@ def _touches(begin: datetime, end: datetime, blocks: Iterable[Block]) -> bool:
     return any(begin < block.end and block.begin < end for block in blocks)
 
 
-def _experiments(
-    held: Plan, facts: Facts, counted: Counted, *, registered: bool
-) -> tuple[Experiment, ...] | NotKnown:
-    if held.switchback is None:
-        return NotKnown(Because.NO_SWITCHBACK)
-    if facts.made_at <= held.span.begin:
-        return NotKnown(Because.NOT_BEGUN)
-    outcomes = facts.protocol.outcomes
-    # One lot decides for all classes: of the equipment each says the same.
-    first = held.switchback.on[0][0]
-    return tuple(
-        Experiment(
-            None if outcome in OF_EQUIPMENT else name,
-            outcome,
-            outcome is outcomes[0],
-            *_answers(held, name, outcome, counted(name, outcome), registered=registered),
-        )
-        for name, _ in held.own
-        for outcome in outcomes
-        if outcome not in OF_EQUIPMENT or name == first
-    )
-
-
 def _with_effect(one: Compared, experiments: tuple[Experiment, ...] | NotKnown) -> Compared:
     """Put the effect to a figure, where its outcome is registered."""
     outcome = _OUTCOMES.get(one.what)
@@ -204,51 +177,6 @@ def _with_effect(one: Compared, experiments: tuple[Experiment, ...] | NotKnown) 
     return replace(one, effect=effects[0]) if effects else one
 
 
-def _answers(
-    plan: Plan, class_name: str, outcome: Outcome, series: Sequence[Series], *, registered: bool
-) -> tuple[Effect, Effect, Effect]:
-    """Return effect, carry-over and placebo."""
-    if not series:
-        none = _uncounted(outcome)
-        return none, none, none
-    if not _any_while_off(plan, class_name, series):
-        none = NotKnown(Because.NONE_WHILE_OFF)
-        return none, none, none
-    found = measure(plan, class_name, series, registered=registered)
-    return _effect(found.effect), _effect(found.carry_over), _effect(found.placebo)
-
-
-def _any_while_off(plan: Plan, class_name: str, counted: Iterable[Series]) -> bool:
-    """Tell whether anything was counted in the off blocks that are compared, or nothing was read there.
-
-    Refused sessions are none while nothing is refused, and a change in per cent would be of nothing.
-    """
-    off = [
-        (microseconds(block.washout_end or block.begin), microseconds(block.end) - 1)
-        for block in schedule(plan)
-        if block.class_name == class_name and block.arm is Arm.OFF and block.pair is not None
-    ]
-    firsts, lasts = np.array(off, dtype=np.int64).reshape(-1, 2).T
-    read = []
-    for series in counted:
-        cells = columns(series.cells)
-        cells = cells.where(np.argsort(cells.begins, kind="stable"))
-        read.append(cells.counts[cells.within(firsts, lasts)[1]])
-    return any(counts.any() for counts in read) or not any(counts.size for counts in read)
-
-
-def _effect(answer: Answer) -> Effect:
-    if isinstance(answer, Estimate):
-        return answer
-    if isinstance(answer, TooFew):
-        return NotKnown(Because.TOO_FEW_PAIRS, answer.pairs, answer.needed)
-    return NotKnown(Because.UNVARYING, answer.pairs)
-
-
-def _uncounted(outcome: Outcome) -> NotKnown:
-    return NotKnown(Because.NO_DESK if outcome is Outcome.REPORTS else Because.NOT_COUNTED)
-
-
 def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
     """Yield what phases say; without one there is nothing to observe."""
     names = {name for phase in held.phases for name, _ in phase.limits}
@@ -256,7 +184,7 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
         for outcome in [one for one in facts.protocol.outcomes if one not in OF_EQUIPMENT]:
             series = _whole(counted(name, outcome))
             if series is None:
-                yield Observed(name, outcome, _uncounted(outcome), compared=False)
+                yield Observed(name, outcome, uncounted(outcome), compared=False)
                 continue
             beside = None if facts.comparison is None else _whole(counted(facts.comparison, outcome))
             answer = observe(held, name, series, beside)

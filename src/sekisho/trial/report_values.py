@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sekisho.trial.estimate import Estimate
+from sekisho.trial.estimate import Estimate, UnitPairs
 from sekisho.trial.estimate_observed import Step
 from sekisho.trial.plan import Span
 from sekisho.trial.protocol import Outcome
@@ -74,7 +74,8 @@ class Registration:
 class GateCoverage:
     """How much of the trial so far a gate was read: hours. `doubtful`: rows by why they count for nothing.
 
-    `otherwise`: hours in which it did something else than planned.
+    `otherwise`: hours in which it did something else than planned. `planned`: false where gates draw lots of
+    their own, and this one draws none.
     """
 
     gate: str
@@ -84,6 +85,7 @@ class GateCoverage:
     otherwise: int
     doubtful: Mapping[str, int]
     marks: Mapping[str, int]
+    planned: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,11 @@ Effect = Estimate | NotKnown
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What the switchback says about one class and one outcome; no class: the gates' equipment."""
+    """What the switchback says about one class and one outcome.
+
+    No class: of the gates' equipment, of anything else all classes, which drew lots of their own. `units`:
+    where several drew.
+    """
 
     class_name: str | None
     outcome: Outcome
@@ -133,6 +139,7 @@ class Experiment:
     effect: Effect
     carry_over: Effect
     placebo: Effect
+    units: tuple[UnitPairs, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
