@@ -248,3 +248,25 @@ def test_notice_that_is_no_table_is_told() -> None:
     text = (GATE + POOL + TRIAL).replace('name = "spring"', 'name = "spring"\nnotice = 3')
     (problem,) = errors(parse(text.encode()).problems)
     assert (problem.key, problem.what) == ("trial.notice", "3 is no table")
+
+
+@pytest.mark.parametrize(
+    ("units", "english", "japanese"),
+    [
+        ('units = "classes"', "for each of these kinds of line on its own", "契約者回線の種別ごとに別々に"),
+        (
+            'units = "gates"\ngates = ["gate", "osaka"]',
+            "on at one and off at another",
+            "設備によって規制の有無が異なります",
+        ),
+    ],
+)
+def test_whose_lots_are_drawn_apart_is_told_and_changes_nothing_else(
+    units: str, english: str, japanese: str
+) -> None:
+    apart = WHOLE.replace("seed = 424242", f"seed = 424242\n{units}")
+    for language, sentence in ((Language.EN, english), (Language.JA, japanese)):
+        assert sentence not in told(WHOLE, language)
+        lines = told(apart, language).splitlines()
+        (added,) = [line for line in lines if line not in told(WHOLE, language).splitlines()]
+        assert sentence in added

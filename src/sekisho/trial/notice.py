@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sekisho.model import Excess, Limit, Mode
-from sekisho.trial.plan import Arm, Block, Plan, Span, schedule
+from sekisho.trial.plan import Arm, Block, Plan, Span, Units, at_gate, schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Lots:
-    """The span in which a lot decides, the length of its blocks, the seed; `on`: by class."""
+    """The span in which a lot decides, the length of its blocks, the seed; `on`: by class; `units`: whose."""
 
     span: Span
     block: timedelta
     seed: int
     on: tuple[tuple[str, Values | None], ...]
+    units: Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ class Notice:
 def notice(plan: Plan, classes: Mapping[str, Limit], exempt: Iterable[str], leases_kept_ms: int) -> Notice:
     """Put together what is announced; `classes`: all there are, with their own limits."""
     taking = {name for name, _ in plan.own}
-    blocks = schedule(plan)
+    # Gates that draw for themselves have the same limits, at other times.
+    gates = () if plan.switchback is None else plan.switchback.gates
+    blocks = schedule(at_gate(plan, gates[0]) if gates else plan)
     return Notice(
         name=plan.name,
         span=plan.span,
@@ -118,4 +121,4 @@ def _lots(plan: Plan) -> Lots | None:
     if drawn is None or not any(block.arm is Arm.ON for block in schedule(plan)):
         return None
     on = tuple((name, values([limit])) for name, limit in drawn.on)
-    return Lots(drawn.span, drawn.block, drawn.seed, on)
+    return Lots(drawn.span, drawn.block, drawn.seed, on, drawn.units)
