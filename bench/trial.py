@@ -33,6 +33,7 @@ from bench.trial_models import (
     of_switchback,
 )
 from bench.trial_noise import KINDS, of_noise
+from bench.trial_units import COMMON, SIZES, WEEKS, Common, of_units
 
 FILE: Final = Path(__file__).parent.parent / "build" / "bench" / "trial.json"
 TRIALS: Final = 1_000
@@ -73,6 +74,11 @@ def simulations(trials: int) -> Mapping[str, Simulation]:
             f"{kind} {times}": Simulation(partial(of_noise, kind, times), trials // 2)
             for times in (1.0, LOWER)
         }
+    for words, share in COMMON.items():
+        found |= {
+            f"{words} {times}": Simulation(partial(of_units, Common(Truth(0.9, times), share)), size)
+            for times, size in ((1.0, 2 * trials), (LOWER, trials))
+        }
     return found
 
 
@@ -85,10 +91,19 @@ def measure(trials: int = TRIALS) -> Iterator[Row]:
     yield from _others(found)
     for kind in KINDS:
         yield from _noise(kind, found[f"{kind} 1.0"], found[f"{kind} {LOWER}"])
+    for words in COMMON:
+        name = f"{len(SIZES)} gates as units, {WEEKS} weeks, {words}"
+        yield from _judged(name, found[f"{words} 1.0"], found[f"{words} {LOWER}"])
 
 
 def _registered(rho: float, harmless: Found, lower: Found) -> Iterator[Row]:
     name = f"6 h switchback, sign-flip, rho {rho}"
+    yield from _judged(name, harmless, lower)
+    for check in ("carry-over", "placebo"):
+        yield Row(f"{name}: {check} check, false alarms", _share(harmless, check), "%")
+
+
+def _judged(name: str, harmless: Found, lower: Found) -> Iterator[Row]:
     yield rows.at_most(f"{name}: false positives", _share(harmless, "rejected"), "%", 6)
     for kind, found in (("no effect", harmless), ("-10 %", lower)):
         covered = _share(found, "covered")
@@ -97,8 +112,6 @@ def _registered(rho: float, harmless: Found, lower: Found) -> Iterator[Row]:
         )
     yield rows.at_least(f"{name}: power for -10 %", _share(lower, "rejected"), "%", 90)
     yield Row(f"{name}: median width of the interval", median(one["width"] for one in lower), "% points")
-    for check in ("carry-over", "placebo"):
-        yield Row(f"{name}: {check} check, false alarms", _share(harmless, check), "%")
 
 
 def _guardrails(complaints: Found, doubled: Found, differences: Found) -> Iterator[Row]:

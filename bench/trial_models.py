@@ -60,12 +60,12 @@ def of_switchback(truth: Truth, seed: int) -> Mapping[str, float]:
     effect = _number(found.effect)
     truly = 100 * (truth.times - 1)
     return {
-        "rejected": _rejects(found.effect),
+        "rejected": rejects(found.effect),
         "covered": effect.low_percent <= truly <= effect.high_percent,
         "width": effect.high_percent - effect.low_percent,
-        "carry-over": _rejects(found.carry_over),
-        "placebo": _rejects(found.placebo),
-        "least squares": _least_squares_rejects(plan, counted),
+        "carry-over": rejects(found.carry_over),
+        "placebo": rejects(found.placebo),
+        "least squares": _least_squaresrejects(plan, counted),
     }
 
 
@@ -126,19 +126,27 @@ def switchback(block: timedelta, seed: int) -> Plan:
 
 
 def _count(plan: Plan, truth: Truth, random: np.random.Generator) -> Series:
-    """Count for eight weeks; what a block changes reaches an hour into the next, as mail servers queue."""
-    hours = (SPAN.end - SPAN.begin) // HOUR
+    """Count for eight weeks."""
+    return counted_hours(plan, truth.times, correlated(truth, len(_BEGINS), random), random)
+
+
+def counted_hours(plan: Plan, times: float, noise: Reals, random: np.random.Generator) -> Series:
+    """Count the hours of a plan, with `noise` added to the logarithm of what is usual.
+
+    What a block changes reaches an hour into the next, as mail servers queue.
+    """
+    hours = (plan.span.end - plan.span.begin) // HOUR
     limited = np.zeros(hours, dtype=bool)
     for block in schedule(plan):
         if block.limit.mode is Mode.ENFORCE:
-            first, last = ((moment - SPAN.begin) // HOUR + 1 for moment in (block.begin, block.end))
+            first, last = ((moment - plan.span.begin) // HOUR + 1 for moment in (block.begin, block.end))
             limited[first:last] = True
-    levels = _PATTERN + _correlated(truth, hours, random) + np.where(limited, log(truth.times), 0.0)
+    levels = _PATTERN[:hours] + noise + np.where(limited, log(times), 0.0)
     counts = random.poisson(np.exp(levels)).tolist()
-    return Series("bench", HOUR, tuple(map(Cell, _BEGINS, counts)))
+    return Series("bench", HOUR, tuple(map(Cell, _BEGINS[:hours], counts)))
 
 
-def _correlated(truth: Truth, hours: int, random: np.random.Generator) -> Reals:
+def correlated(truth: Truth, hours: int, random: np.random.Generator) -> Reals:
     """Return noise of a first-order autoregression, from its stationary state on."""
     steps = random.normal(0, truth.noise * sqrt(1 - truth.rho**2), hours)
     steps[0] = random.normal(0, truth.noise)
@@ -159,12 +167,13 @@ def _number(answer: Answer) -> Estimate:
     return answer
 
 
-def _rejects(answer: Answer) -> bool:
+def rejects(answer: Answer) -> bool:
+    """Tell whether no change is rejected."""
     p = _number(answer).p
     return p is not None and p <= LEVEL_OF_TEST
 
 
-def _least_squares_rejects(plan: Plan, counted: Series) -> bool:
+def _least_squaresrejects(plan: Plan, counted: Series) -> bool:
     """Test hours on against hours off, each less the mean of its hour of the week, as if independent."""
     on = np.zeros(len(counted.cells))
     for block in schedule(plan):

@@ -7,6 +7,7 @@ import pytest
 from bench import trial
 from bench.trial_models import Truth, of_complaints, of_differences, of_switchback
 from bench.trial_noise import KINDS, of_noise
+from bench.trial_units import Common, of_units
 
 
 def test_a_trial_is_the_same_whenever_it_is_made() -> None:
@@ -29,10 +30,16 @@ def test_a_large_effect_is_found_in_every_noise(kind: str) -> None:
     assert found == of_noise(kind, 0.05, 3)
 
 
+def test_a_large_effect_is_found_at_gates_that_drew_for_themselves() -> None:
+    found = of_units(Common(Truth(0.9, 0.5), 1.0), 4)
+    assert (found["rejected"], found["covered"]) == (True, True)
+    assert found == of_units(Common(Truth(0.9, 0.5), 1.0), 4)
+
+
 def test_rows_are_judged() -> None:
     found = {row.name: row for row in trial.measure(trials=2)}
     judged = [row for row in found.values() if row.wanted]
-    assert len(judged) == 11
+    assert len(judged) == 19
     assert all(row.holds is not None for row in judged)
     assert {row.wanted for row in judged} == {"<= 6", "93 to 97", ">= 90", "<= 5"}
     assert found["guardrail of complaints, 2 a day: a doubling is found, median"].value == pytest.approx(
