@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.config import parse
-from sekisho.lab import gate, programs, topology
+from sekisho.lab import gate, postfix, programs, topology
 from sekisho.lab.measure import GateCounts
 from sekisho.lab.phases import DEFAULT_SECONDS, plan
 from sekisho.lab.topology import LabError
@@ -80,9 +80,9 @@ def test_the_gates_config_is_what_the_gate_reads() -> None:
 
 
 def test_the_offices_postfix_keeps_its_timeouts_and_concurrency() -> None:
-    main = programs.postfix_main(Path("/lab"))
-    assert not re.search(r"timeout|concurrency|process_limit|backoff", main)
-    assert all("y" not in row.split()[2:6] for row in programs.postfix_master().splitlines())
+    files = postfix.config(Path("/lab"), programs.OFFICE, programs.OFFICE_SETTINGS)
+    assert not re.search(r"timeout|concurrency|process_limit|backoff", files["main.cf"])
+    assert all("y" not in row.split()[2:6] for row in files["master.cf"].splitlines())
 
 
 def test_the_counters_are_those_of_the_class() -> None:

@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from sekisho.lab import gate, office, processes, programs, topology
+from sekisho.lab import gate, postfix, processes, programs, topology
 from sekisho.lab.interrupts import Interrupts
 from sekisho.lab.laboratory import START_SECONDS, Lab
 from sekisho.lab.nas import Nas
@@ -51,11 +51,11 @@ def build(lab: Lab, stack: ExitStack, limit: Limit) -> Nas:
         directory.mkdir(parents=True)
         shutil.chown(directory, programs.SINK_USER)
         lab.serve(sink.name, lab.net.internet, programs.sink_argv(sink, directory))
-    etc = office.lay_out(lab.directory / "office")
-    lab.serve("postfix", lab.net.line("office").namespace, office.start_argv(etc))
+    etc = postfix.lay_out(lab.directory / "office", programs.OFFICE, programs.OFFICE_SETTINGS)
+    lab.serve("postfix", lab.net.line("office").namespace, postfix.start_argv(etc))
     lab.screen.step("attach the gate")
     _attach(lab, stack, limit)
-    lab.until(lambda: office.is_up(etc), START_SECONDS, "Postfix did not start")
+    lab.until(lambda: postfix.is_up(etc), START_SECONDS, "Postfix did not start")
     lab.screen.step("bring the lines up by RADIUS accounting")
     nas = Nas(lab.net, lab.directory, stack.enter_context(tables(gate.name(lab.net.run))), lab.check)
     nas.come_up(programs.LINE_NAMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sekisho.lab import office, programs
+from sekisho.lab import postfix, programs
 from sekisho.lab.laboratory import Lab
 from sekisho.lab.phases import AFTER_SECONDS
 from sekisho.lab.traffic import outstanding
@@ -24,10 +24,10 @@ def drain(lab: Lab) -> None:
         lab.tick()
         if not flushed and time.monotonic() > deadline - _DRAIN_SECONDS + AFTER_SECONDS:
             flushed = True
-            lab.command(office.flush_argv(lab.writers.postfix), "`postqueue -f`")
+            lab.command(postfix.flush_argv(lab.writers.postfix), "`postqueue -f`")
 
 
 def _under_way(lab: Lab) -> bool:
     arrived = {receipt.letter for receipt in lab.arrived if receipt.letter is not None}
     waiting = outstanding(lab.writers.letters, arrived, lab.writers.failed)
-    return bool(waiting or lab.writers.sending or office.queued(lab.writers.postfix))
+    return bool(waiting or lab.writers.sending or postfix.queued(lab.writers.postfix))

@@ -99,6 +99,12 @@ SERVERS: Mapping[str, str] = {
     "own.example": "203.0.113.25",
 }
 
+OFFICE = "office.example"
+OFFICE_SETTINGS = (  # of its Postfix; timeouts and concurrency stay the defaults
+    "inet_interfaces = loopback-only",
+    f"transport_maps = inline:{{ {', '.join(f'{{{name} = smtp:[{ip}]}}' for name, ip in SERVERS.items())} }}",
+)
+
 LINE_NAMES = (*(sender.line for sender in SENDERS), *(bot.line for bot in BOTS))
 RECONNECTING = ("home-4", "bot-2", TWOFOLD)  # before each phase but the first
 
@@ -139,13 +145,16 @@ def letter_argv(sender: Sender, domain: str, letter: str, postfix: Path) -> tupl
     if sender.program == "postfix":
         return ("sendmail", "-C", str(postfix), "-i", "-f", origin, recipient)
     if sender.program == "msmtp":
-        return (
-            *("msmtp", "--file=/dev/null", "--auth=off", "--tls=off", "--port=25"),
-            *(f"--host={SERVERS[domain]}", f"--domain={sender.line}.example", f"--from={origin}", recipient),
-        )
+        return msmtp_argv(SERVERS[domain], f"{sender.line}.example", origin, recipient)
     header = ("--header", f"{LETTER_HEADER}: {letter}")
     server = ("--server", SERVERS[domain], "--port", "25", "--helo", f"{sender.line}.example")
     return ("swaks", "--silent", "2", *server, "--from", origin, "--to", recipient, *header)
+
+
+def msmtp_argv(server: str, domain: str, sender: str, recipient: str) -> tuple[str, ...]:
+    """Send the message on stdin to a server; `domain`: what the sender calls itself."""
+    options = ("--file=/dev/null", "--auth=off", "--tls=off", "--port=25")
+    return ("msmtp", *options, f"--host={server}", f"--domain={domain}", f"--from={sender}", recipient)
 
 
 def letter_text(sender: Sender, domain: str, letter: str) -> str:
@@ -154,48 +163,3 @@ def letter_text(sender: Sender, domain: str, letter: str) -> str:
         f"From: writer@{sender.line}.example\nTo: reader@{domain}\nSubject: a letter\n"
         f"{LETTER_HEADER}: {letter}\n\nDear reader,\n\nall is well here.\n"
     )
-
-
-def postfix_main(directory: Path) -> str:
-    """Write main.cf of a Postfix below `directory`; timeouts and concurrency stay the defaults."""
-    transports = ", ".join(f"{{{domain} = smtp:[{address}]}}" for domain, address in SERVERS.items())
-    return f"""\
-compatibility_level = 3.6
-queue_directory = {directory}/queue
-data_directory = {directory}/data
-maillog_file = {directory}/log
-maillog_file_prefixes = {directory}
-inet_interfaces = loopback-only
-inet_protocols = all
-myhostname = office.example
-myorigin = office.example
-mydestination =
-alias_maps =
-alias_database =
-local_recipient_maps =
-smtp_host_lookup = native
-transport_maps = inline:{{ {transports} }}
-"""
-
-
-def postfix_master() -> str:
-    """Write master.cf: a sending Postfix, nothing in a chroot, no listener."""
-    services = (
-        "pickup unix n - n 60 1 pickup",
-        "cleanup unix n - n - 0 cleanup",
-        "qmgr unix n - n 300 1 qmgr",
-        "rewrite unix - - n - - trivial-rewrite",
-        "bounce unix - - n - 0 bounce",
-        "defer unix - - n - 0 bounce",
-        "trace unix - - n - 0 bounce",
-        "flush unix n - n 1000? 0 flush",
-        "proxymap unix - - n - - proxymap",
-        "tlsmgr unix - - n 1000? 1 tlsmgr",
-        "smtp unix - - n - - smtp",
-        "showq unix n - n - - showq",
-        "error unix - - n - - error",
-        "retry unix - - n - - error",
-        "scache unix - - n - 1 scache",
-        "postlog unix-dgram n - n - 1 postlogd",
-    )
-    return "\n".join(services) + "\n"

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from sekisho.lab import gate, lines, measure, office, programs
+from sekisho.lab import gate, lines, measure, postfix, programs
 from sekisho.lab.build import build, lay_out
 from sekisho.lab.drain import drain
 from sekisho.lab.interrupts import interrupts
@@ -81,7 +81,7 @@ def _measured(lab: Lab, stack: ExitStack, end: float) -> Result:
         run=lab.net.run,
         seconds=time.monotonic() - began,
         phases=measure.figures([phase.span for phase in passed], lab.arrived, written, failed, bots),
-        letters=measure.letters_in_all(written, lab.arrived, failed, office.log(etc), office.queued(etc)),
+        letters=measure.letters_in_all(written, lab.arrived, failed, postfix.log(etc), postfix.queued(etc)),
         lines=accounting,
         timeline=measure.timeline(lab.arrived, begins, ended, _BIN_SECONDS),
     )

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any
 
 from sekisho.config import Config, parse
-from sekisho.lab import gate, measure, office, programs, trial_facts
+from sekisho.lab import gate, measure, postfix, programs, trial_facts
 from sekisho.lab.build import GATE_UP, build, lay_out
 from sekisho.lab.drain import drain
 from sekisho.lab.interrupts import interrupts
@@ -185,7 +185,7 @@ def _result(lab: Lab, trial: Trial) -> TrialResult:
         trial=trial,
         report=trial_facts.report(trial, _now(), version("sekisho")),
         effect=effect_of(trial, lab.arrived, letters),
-        letters=measure.letters_in_all(letters, lab.arrived, failed, office.log(etc), office.queued(etc)),
+        letters=measure.letters_in_all(letters, lab.arrived, failed, postfix.log(etc), postfix.queued(etc)),
         timeline=measure.timeline(lab.arrived, begins, span.end.timestamp(), quarter),
     )
 
