@@ -14,12 +14,13 @@ OBJECT := src/sekisho/gate/gate.bpf.o
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
 
-demo: ## a small Internet on this machine: a spam run meets the gate, then a trial measures the effect
+demo: ## a small Internet on this machine: a spam run meets the gate, a trial measures the effect, a line is reported
 	@tools/setup.sh demo
 	@$(MAKE) --no-print-directory bpf
 	@$(BIN)/sekisho lab run
 	@mkdir -p build
 	@$(BIN)/sekisho lab trial --html build/trial-report.html
+	@$(BIN)/sekisho lab desk
 
 # Three at a time, also on two cores: most tests wait most of the time. By file: what is made once for a file is
 # made once. In the order of the directories: those that take long come before the many short ones, and none alone at

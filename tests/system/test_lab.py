@@ -14,7 +14,7 @@ import pytest
 
 from sekisho.lab.phases import MINIMUM_SECONDS
 from sekisho.lab.programs import LINE_NAMES, RECONNECTING
-from tests.system.laboratory import END_SECONDS, LAB, end, inside, left, read_to, start
+from tests.system.laboratory import END_SECONDS, LAB, end, end_early, inside, left, read_to, start
 
 RUN = ("run", "--seconds", f"{MINIMUM_SECONDS:g}")
 
@@ -60,16 +60,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     ],
 )
 def test_an_early_end_leaves_nothing_behind(whole: Whole, number: signal.Signals, moment: str) -> None:
-    with start(*RUN) as process:
-        run = read_to(process, r"namespaces sekisho-lab-(\w+)-")[1]
-        read_to(process, moment)
-        namespaces = inside(run)
-        assert len(namespaces) == len(whole.namespaces)
-        process.send_signal(number)
-        said = end(process)
-    assert process.returncode == 128 + number
-    assert f"ended by {number.name}; everything is cleaned up" in said
-    assert left(run, namespaces) == []
+    assert len(end_early(number, moment, *RUN)) == len(whole.namespaces)
 
 
 def test_too_few_seconds_are_refused_in_a_sentence() -> None:

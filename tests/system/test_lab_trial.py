@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.lab.trial_layout import MINIMUM_SECONDS
-from tests.system.laboratory import end, inside, left, read_to, start
+from tests.system.laboratory import end, end_early, inside, left, read_to, start
 
 # In blocks of 2 s what is under way at a switch blurs what arrives, and six pairs leave nothing to spare: on
 # a busy machine the interval may have zero in it, so that the direction alone is asked for.
@@ -53,16 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 def test_ctrl_c_in_the_middle_of_a_block_leaves_nothing_behind(whole: Whole) -> None:
-    with start(*TRIAL) as process:
-        run = read_to(process, r"namespaces sekisho-lab-(\w+)-")[1]
-        read_to(process, "^the trial$")
-        namespaces = inside(run)
-        assert len(namespaces) == len(whole.namespaces)
-        process.send_signal(signal.SIGINT)
-        said = end(process)
-    assert process.returncode == 128 + signal.SIGINT
-    assert "ended by SIGINT; everything is cleaned up" in said
-    assert left(run, namespaces) == []
+    assert len(end_early(signal.SIGINT, "^the trial$", *TRIAL)) == len(whole.namespaces)
 
 
 def test_the_effect_of_a_registered_trial_is_seen_with_its_interval(whole: Whole) -> None:

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 from sekisho.lab.cli import app
 
 
-@pytest.mark.parametrize("command", [("run", "--json"), ("trial", "--json"), ("trial", "--html")])
+@pytest.mark.parametrize(
+    "command", [("run", "--json"), ("trial", "--json"), ("trial", "--html"), ("desk", "--json")]
+)
 def test_a_place_that_cannot_be_written_is_refused_first(command: tuple[str, str], tmp_path: Path) -> None:
     away = CliRunner().invoke(app, [*command, str(tmp_path / "none" / "file")])
     assert (away.exit_code, "there is no directory" in away.output) == (2, True)

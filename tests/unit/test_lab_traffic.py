@@ -47,6 +47,16 @@ def test_sessions_that_all_end_at_once_are_a_fault_that_is_named(bots: Bots) -> 
         bots.tick(0.1)
 
 
+def test_a_session_that_may_be_refused_at_once_begins_again_after_a_while(bots: Bots) -> None:
+    bots.apart = 1.0
+    bots.running = [ended(0.0)] * 100
+    for now in (0.1, 0.9):
+        bots.tick(now)
+        assert {one.started for one in bots.running} == {0.0}
+    bots.tick(1.0)
+    assert {(one.turn, one.started) for one in bots.running} == {(1, 1.0)}
+
+
 def test_a_short_session_now_and_then_is_none(bots: Bots) -> None:
     bots.running = [ended(0.0), ended(0.0)]
     for tick in range(1_000):

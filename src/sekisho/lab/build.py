@@ -35,8 +35,10 @@ def lay_out(stack: ExitStack, stopping: Interrupts, screen: Screen) -> Lab:
     return Lab(net, directory, stopping, screen, bots, writers)
 
 
-def build(lab: Lab, stack: ExitStack, limit: Limit) -> Nas:
+def build(lab: Lab, stack: ExitStack, limit: Limit, behind: str = "") -> Nas:
     """Start all but the traffic, the gate with a limit; the lines are up when this returns.
+
+    `behind`: what stands behind the rest of the gate's configuration.
 
     Raises LabError, Interrupted.
     """
@@ -54,7 +56,7 @@ def build(lab: Lab, stack: ExitStack, limit: Limit) -> Nas:
     etc = postfix.lay_out(lab.directory / "office", programs.OFFICE, programs.OFFICE_SETTINGS)
     lab.serve("postfix", lab.net.line("office").namespace, postfix.start_argv(etc))
     lab.screen.step("attach the gate")
-    _attach(lab, stack, limit)
+    _attach(lab, stack, gate.config(lab.net.run, limit, lab.directory) + behind)
     lab.until(lambda: postfix.is_up(etc), START_SECONDS, "Postfix did not start")
     lab.screen.step("bring the lines up by RADIUS accounting")
     nas = Nas(lab.net, lab.directory, stack.enter_context(tables(gate.name(lab.net.run))), lab.check)
@@ -77,11 +79,9 @@ def _end_all(net: Topology) -> None:
             raise LabError(f"processes in {net.prefix}-… do not end: {found}; end them by hand")
 
 
-def _attach(lab: Lab, stack: ExitStack, limit: Limit) -> None:
-    lab.config.write_text(gate.config(lab.net.run, limit, lab.directory))
-    secret = lab.directory / programs.RADIUS_SECRET
-    secret.touch(mode=0o600)
-    secret.write_text(secrets.token_urlsafe(24) + "\n")
+def _attach(lab: Lab, stack: ExitStack, config: str) -> None:
+    lab.config.write_text(config)
+    lab.write_secret(programs.RADIUS_SECRET, secrets.token_urlsafe(24))
     stack.callback(_detach, lab)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as ready:
         address = lab.directory / "ready"

@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sekisho.lab import report, trial_report
+from sekisho.lab import desk_report, report, trial_report
+from sekisho.lab.desk import run as run_desk
 from sekisho.lab.interrupts import Interrupted
 from sekisho.lab.phases import DEFAULT_SECONDS
 from sekisho.lab.progress import Screen
@@ -27,6 +28,10 @@ from sekisho.pages.voice import Language
 _LAST_SEED = 2**63 - 1  # as in a configuration
 _SEEDS = 1_000_000_000  # of which one is drawn: short enough to be typed again
 
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there as JSON too.")
+]
+
 app = typer.Typer()
 
 
@@ -38,9 +43,7 @@ def lab() -> None:
 @app.command("run")
 def run_command(
     seconds: Annotated[float, typer.Option(help="How long the run may take in all.")] = DEFAULT_SECONDS,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there as JSON too.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Run spam and honest mail through a real gate: observe, enforce, a raised cap; print the figures."""
     _check_place("--json", json_file)
@@ -64,9 +67,7 @@ def trial_command(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report there as a page.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there as JSON.")
-    ] = None,
+    json_file: JsonFile = None,
     lang: Annotated[Language, typer.Option("--lang", help="In which language it is reported.")] = Language.EN,
 ) -> None:
     """Run a trial in blocks of seconds, on and off by lot, on the same mail programs; end with its report."""
@@ -85,6 +86,23 @@ def trial_command(
     if html is not None:
         console.print(say(lang, "written", path=html), highlight=False, soft_wrap=True)
     if not (result.effect_holds and result.honest_holds):
+        raise typer.Exit(1)
+
+
+@app.command("desk")
+def desk_command(
+    json_file: JsonFile = None,
+) -> None:
+    """Report a spamming line to the desk: stop request, individual limit, suspension, restoration."""
+    _check_place("--json", json_file)
+    console = Console()
+    with _ending(), Screen(console) as screen:
+        result = run_desk(screen)
+    if json_file is not None:
+        _write(json_file, json.dumps(desk_report.as_json(result), indent=2))
+    for part in desk_report.render(result, console.width):
+        console.print(part, highlight=False)
+    if not all(result.holds.values()):
         raise typer.Exit(1)
 
 

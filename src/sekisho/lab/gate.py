@@ -95,6 +95,11 @@ def trial_argv(config_file: Path, act: str) -> tuple[str, ...]:
     return (str(COMMAND), "trial", act, "--json", "--config", str(config_file))
 
 
+def desk_argv(config_file: Path, act: str, *words: str) -> tuple[str, ...]:
+    """Act at the desk, or ask it; the answer is JSON."""
+    return (str(COMMAND), "desk", act, *words, "--json", "--config", str(config_file))
+
+
 def counts(status: str) -> GateCounts:
     """Read the class's counters from `gate status --json`. Raises LabError when they are not there."""
     try:

@@ -20,9 +20,23 @@ _COLLECT_SECONDS = 0.5
 _SAID_CHARACTERS = 1_000  # of what a program said last, in an error
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command that was started, and how errors call it."""
+
+    what: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether it has ended, and not well."""
+        return bool(self.process.poll())
+
+
 @dataclass
 class Lab:
-    """A built laboratory: what runs in it and what it has recorded."""
+    """A built laboratory: what runs in it and what it has recorded; `others`: receivers beside the sinks."""
 
     net: Topology
     directory: Path
@@ -32,6 +46,7 @@ class Lab:
     writers: Writers
     servers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     arrived: list[receipts.Receipt] = field(default_factory=list)
+    others: list[Callable[[], list[receipts.Receipt]]] = field(default_factory=list)
     collected: float = 0.0  # monotonic
 
     @property
@@ -46,6 +61,12 @@ class Lab:
     def log(self, name: str) -> Path:
         """Name the file of what a program says."""
         return self.directory / f"{name}.log"
+
+    def write_secret(self, name: str, secret: str) -> None:
+        """Write a secret beside the config, where the gate alone reads it."""
+        file = self.directory / name
+        file.touch(mode=0o600)
+        file.write_text(f"{secret}\n")
 
     def serve(self, name: str, namespace: str, argv: Sequence[str]) -> None:
         """Start a program that has to run until the end."""
@@ -74,6 +95,8 @@ class Lab:
         lines = topology.line_of_address(self.net)
         for sink in programs.SINKS:
             self.arrived += receipts.collect(self.sink(sink), lines)
+        for receive in self.others:
+            self.arrived += receive()
 
     def until(self, done: Callable[[], bool], seconds: float, what: str) -> None:
         """Go on until something is done. Raises LabError, which names it, after `seconds`."""
@@ -88,12 +111,20 @@ class Lab:
 
         Raises LabError with the command's own message when it fails.
         """
+        return self.finish(self.begin(argv, what))
+
+    def begin(self, argv: tuple[str, ...], what: str) -> Command:
+        """Start a command in the gate's namespace."""
         log = self.log(f"command-{time.monotonic_ns()}")
-        process = processes.start(self.net.gate, argv, log)
-        self.until(lambda: process.poll() is not None, START_SECONDS, f"{what} did not end")
+        return Command(what, processes.start(self.net.gate, argv, log), log)
+
+    def finish(self, command: Command) -> str:
+        """Let everything go on until a command has ended; return its stdout. Raises LabError as `command`."""
+        process = command.process
+        self.until(lambda: process.poll() is not None, START_SECONDS, f"{command.what} did not end")
         if process.returncode:
-            raise LabError(f"{what} failed: {log.read_text().strip()}")
-        return processes.stdout_of(log).read_text()
+            raise LabError(f"{command.what} failed: {command.log.read_text().strip()}")
+        return processes.stdout_of(command.log).read_text()
 
     def reading(self) -> measure.Reading:
         """Read all counters."""

@@ -13,6 +13,7 @@ from sekisho.lab import lines, processes, programs, topology
 from sekisho.lab.accounting import Status, acknowledged, request
 from sekisho.lab.tables import Tables
 from sekisho.lab.topology import Addresses, LabError, Topology
+from sekisho.model import Limit
 
 INTERIM_SECONDS = 60.0  # the least that RFC 2869 (5.16) lets a NAS be told
 _HELD = 2  # by each login: an IPv4 address and a prefix
@@ -83,6 +84,10 @@ class Nas:
     def sessions(self, name: str) -> int:
         """Return how many sessions the gate counts for a line now."""
         return self.tables.sessions(self.numbers[name])
+
+    def limit(self, name: str) -> Limit | None:
+        """Return the limit that holds for a line, as the gate's tables have it."""
+        return self.tables.limit(self.numbers[name])
 
     def figures(self, known: int, twofold: tuple[lines.Twofold, ...]) -> lines.Lines:
         """Sum up what was told; `known`: lines that the gate knew while all were up."""

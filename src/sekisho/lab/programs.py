@@ -69,6 +69,7 @@ BOTS = (
     Bot("bot-3", 30, ("198.51.100.10",)),
     Bot("bot-4", 14, ("198.51.100.10", "[2001:db8:f::10]")),
 )
+VICTIM = "victim@victims.example"
 TWOFOLD = "bot-4"  # sends over IPv4 and IPv6, and is one line
 
 
@@ -134,7 +135,7 @@ def bot_argv(bot: Bot, target: str) -> tuple[str, ...]:
     messages = "1000000" if len(bot.targets) == 1 else "1"
     return (
         *("smtp-source", "-s", "1", "-m", messages, "-l", "1500"),
-        *("-M", f"{bot.line}.example", "-f", f"{bot.line}@spam.example", "-t", "victim@victims.example"),
+        *("-M", f"{bot.line}.example", "-f", f"{bot.line}@spam.example", "-t", VICTIM),
         f"{target}:25",
     )
 

@@ -26,7 +26,7 @@ def render(result: Result, width: int) -> list[RenderableType]:
     """Lay out the whole report for a terminal `width` columns wide."""
     verdict_lines = [Text(line, style="green" if holds else "bold red") for line, holds in verdicts(result)]
     tables = (_phases(result.phases, result.lines.twofold), _bots(result.phases))
-    return ["", *tables, "", *_chart(result.timeline, width), "", *verdict_lines]
+    return ["", *tables, "", *chart(result.timeline, width), "", *verdict_lines]
 
 
 def verdicts(result: Result) -> tuple[tuple[str, bool], ...]:
@@ -36,8 +36,8 @@ def verdicts(result: Result) -> tuple[tuple[str, bool], ...]:
     spam = (
         f"spam in enforce: {_percent(enforce.spam.share_of_observe)} of the observe rate "
         f"(wanted: at most {_percent(WANTED_SPAM_SHARE)}; the arithmetic N/(D+T) allows "
-        f"{_number(enforce.spam.arithmetic_per_minute)} messages a minute, "
-        f"measured {_number(enforce.spam.messages_per_minute)})"
+        f"{number(enforce.spam.arithmetic_per_minute)} messages a minute, "
+        f"measured {number(enforce.spam.messages_per_minute)})"
     )
     honest = (
         f"honest letters in the whole run: {letters.written} written, {letters.delivered} delivered, "
@@ -77,12 +77,12 @@ def _phases(phases: Sequence[Figures], twofold: Sequence[Twofold]) -> Table:
     for phase in phases:
         table.add_column(f"{phase.name}\n{describe(phase.limit)}".replace(", ", "\n"), justify="right")
     rows: list[tuple[str, Iterable[str]]] = [
-        ("counted for, s", (_number(p.seconds) for p in phases)),
-        ("spam: sessions a minute", (_number(p.spam.sessions_per_minute) for p in phases)),
-        ("spam: messages a minute", (_number(p.spam.messages_per_minute) for p in phases)),
+        ("counted for, s", (number(p.seconds) for p in phases)),
+        ("spam: sessions a minute", (number(p.spam.sessions_per_minute) for p in phases)),
+        ("spam: messages a minute", (number(p.spam.messages_per_minute) for p in phases)),
         ("  of the observe rate", (_percent(p.spam.share_of_observe) for p in phases)),
-        ("  allowed by N/(D+T)", (_number(p.spam.arithmetic_per_minute) for p in phases)),
-        ("honest: messages a minute", (_number(p.honest.messages_per_minute) for p in phases)),
+        ("  allowed by N/(D+T)", (number(p.spam.arithmetic_per_minute) for p in phases)),
+        ("honest: messages a minute", (number(p.honest.messages_per_minute) for p in phases)),
         ("  delivery median / p95, s", (_quantiles(p.honest.delivery_seconds) for p in phases)),
         *_sender_rows(phases),
         ("  delivered / failed", (f"{p.honest.delivered} / {p.honest.failed}" for p in phases)),
@@ -129,15 +129,15 @@ def _bots(phases: Sequence[Figures]) -> Table:
         table.add_column(phase.name, justify="right")
     for rows in zip(*(phase.spam.lines for phase in phases), strict=True):
         cells = (
-            _number(row.messages_per_minute)
-            + (f" ({_number(row.arithmetic_per_minute)})" if row.arithmetic_per_minute is not None else "")
+            number(row.messages_per_minute)
+            + (f" ({number(row.arithmetic_per_minute)})" if row.arithmetic_per_minute is not None else "")
             for row in rows
         )
         table.add_row(rows[0].line, str(rows[0].sessions), *cells)
     return table
 
 
-def _chart(timeline: Timeline, width: int) -> list[Text]:
+def chart(timeline: Timeline, width: int) -> list[Text]:
     """Draw arrivals a minute over the run; spam and honest each on a scale of its own."""
     merge = max(1, -(-len(timeline.spam) // max(10, width - _CHART_MARGIN)))
     seconds = merge * timeline.bin_seconds
@@ -177,7 +177,8 @@ def as_json(result: Result) -> dict[str, Any]:
     return figures
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Write a rate; a dash where there is none."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from sekisho.gate import abi, bpf
 from sekisho.gate.counts import read_counters
+from sekisho.gate.indices import limits_by_index
 from sekisho.lab.topology import Addresses
-from sekisho.model import Counters
+from sekisho.model import Counters, Limit
 
 PINS = Path("/sys/fs/bpf/sekisho")
-_NAMES = ("addresses", "known", "lines", "class_names", "counters", "totals")
+_NAMES = ("addresses", "known", "lines", "limits", "class_names", "counters", "totals")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ class Tables:
         """Return how many sessions the gate counts for a line now, over all of its addresses."""
         value = _value(self.by_name["lines"], struct.pack(abi.U64, line), abi.LINE.size)
         return struct.unpack(abi.LINE.format, value)[1] if value else 0
+
+    def limit(self, line: int) -> Limit | None:
+        """Return the limit of a line, its class's or its own; None where the gate knows no such line."""
+        value = _value(self.by_name["known"], struct.pack(abi.U64, line), abi.KNOWN_SIZE)
+        if value is None:
+            return None
+        limits = limits_by_index({"limits": bpf.read_all(self.by_name["limits"])})
+        return limits[abi.unpack_known(value)[1]]
 
     def known_lines(self) -> int:
         """Count the lines that the gate knows."""

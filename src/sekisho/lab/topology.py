@@ -161,7 +161,10 @@ def _gate(net: Topology) -> tuple[str, ...]:
 
 
 def _internet() -> tuple[str, ...]:
-    ipv4 = ("198.51.100.10/24", "198.51.100.25/24", "198.51.100.26/24", "203.0.113.25/24")
+    ipv4 = (
+        *(f"198.51.100.{host}/24" for host in (10, 25, 26, *range(31, 36))),
+        *(f"203.0.113.{host}/24" for host in (25, 26)),
+    )
     ipv6 = ("2001:db8:f::10/64", "2001:db8:f::25/64")
     return (
         "link set lo up",

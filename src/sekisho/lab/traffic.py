@@ -32,11 +32,14 @@ class Spamming:
 class Bots:
     """The running spam programs, one process a session.
 
-    smtp-source ends when its SYN stays unanswered; the bot begins another session, as bots do.
+    smtp-source ends when its SYN stays unanswered; the bot begins another session, as bots do. `apart`: from
+    one begin to the next, in seconds, where sessions may be refused at once; by default that is a fault.
     """
 
     net: Topology
     log: Path
+    bots: tuple[programs.Bot, ...] = programs.BOTS
+    apart: float = 0.0
     running: list[Spamming] = field(default_factory=list)
     stillborn: int = 0
 
@@ -44,7 +47,7 @@ class Bots:
         """Let these lines begin to send; `now` is monotonic, in seconds."""
         self.running += [
             self._start(bot, turn, now)
-            for bot in programs.BOTS
+            for bot in self.bots
             if bot.line in lines
             for turn in range(bot.sessions)
         ]
@@ -52,7 +55,7 @@ class Bots:
     def tick(self, now: float) -> None:
         """Replace the sessions that have ended. Raises LabError when one after the other ends at once."""
         for number, one in enumerate(self.running):
-            if one.process.poll() is not None:
+            if one.process.poll() is not None and now - one.started >= self.apart:
                 is_stillborn = now - one.started < _STILLBORN_SECONDS
                 self.stillborn = self.stillborn + 1 if is_stillborn else 0
                 self.running[number] = self._start(one.bot, one.turn + 1, now)
