@@ -222,7 +222,7 @@ def broken_off(store: Store) -> Store:
             case = opened(transaction)
             put(transaction, case, b"a")
             happen(transaction, case, PEOPLE, at(1))
-            transaction.put_letters([mail("1-1-suspension", "a@b.net", "suspended", "…", at(1))])
+            transaction.put_letters("gate", [mail("1-1-suspension", "a@b.net", "suspended", "…", at(1))])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -234,7 +234,7 @@ def test_a_case_its_actions_and_its_letters_are_written_together_or_not_at_all(b
     with broken_off.reading() as transaction:
         assert transaction.open_cases() == ()
         assert transaction.unconfirmed_actions() == ()
-        assert transaction.due_letters(LetterKind.MAIL, at(9), 9) == ()
+        assert transaction.due_letters("gate", LetterKind.MAIL, at(9), 9) == ()
         assert transaction.reporter(Party("example.net", is_authenticated=True)) is None
         assert transaction.report(1) is None
 

@@ -7,6 +7,7 @@ from datetime import date
 from math import inf
 
 from sekisho.store import Store
+from sekisho.store.guardrails import EVERY_GATE
 from sekisho.trial.complaints import Complaint
 from sekisho.trial.events import Event, What
 from sekisho.trial.guardrails import What as Watched
@@ -55,10 +56,11 @@ def test_a_path_has_the_highest_of_each_day(store: Store) -> None:
 
 def test_what_is_known_is_replaced_and_resumptions_are_told_apart(store: Store) -> None:
     with store.transaction() as transaction:
-        assert transaction.watch("spring") is None
+        assert transaction.watches("spring", "east") == ()
         assert transaction.resumptions("spring") == 0
-        transaction.put_watch("spring", "first")
-        transaction.put_watch("spring", "second")
+        transaction.put_watch("spring", "east", "first")
+        transaction.put_watch("spring", "east", "second")
+        transaction.put_watch("spring", "west", "the other's")
         transaction.add_trial_event(Event(at(0), "spring", What.SUSPENDED, "", "root", 0))
         transaction.add_trial_event(Event(at(0), "autumn", What.RESUMED, "", "root", 0))
         assert transaction.resumptions("spring") == 0
@@ -66,5 +68,15 @@ def test_what_is_known_is_replaced_and_resumptions_are_told_apart(store: Store) 
         first = transaction.resumptions("spring")
         transaction.add_trial_event(Event(at(0), "spring", What.RESUMED, "", "root", 0))
     with store.reading() as transaction:
-        assert transaction.watch("spring") == "second"
+        assert transaction.watches("spring", "east") == ("second",)
         assert transaction.resumptions("spring") > first > 0
+
+
+def test_each_gate_knows_its_own_and_what_all_begin_with(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_watch("spring", EVERY_GATE, "resumed")
+        transaction.put_watch("spring", "east", "own")
+        transaction.put_watch("autumn", "east", "another's")
+    with store.reading() as transaction:
+        assert transaction.watches("spring", "east") == ("own", "resumed")
+        assert transaction.watches("spring", "west") == ("resumed",)

@@ -8,8 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import op
+from alembic import command, op
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
@@ -70,6 +71,19 @@ def test_a_migration_that_fails_leaves_nothing(
     with engine.connect() as connection:
         assert inspect(connection).get_table_names() == []
     open_store(empty_url).close()
+
+
+def test_what_guardrails_knew_of_one_gate_is_what_each_begins_with(empty_url: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "sekisho.store:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0010")
+        connection.execute(text("INSERT INTO trial_watch VALUES ('spring', 'known')"))
+    store = open_store(empty_url)
+    with store.reading() as transaction:
+        assert transaction.watches("spring", "east") == ("known",)
+    store.close()
 
 
 def test_sqlite_keeps_leases_in_the_order_of_their_keys(tmp_path: Path) -> None:

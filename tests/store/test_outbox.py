@@ -13,22 +13,22 @@ HOOK = webhook("two", {"type": "trial.breach"}, at(0))
 SECOND = mail("three", "noc@example.net", "summer", "said", at(1))
 
 
-def due(store: Store, seconds: int, kind: Kind = Kind.MAIL) -> tuple[Waiting, ...]:
+def due(store: Store, seconds: int, kind: Kind = Kind.MAIL, gate: str = "gate") -> tuple[Waiting, ...]:
     with store.reading() as transaction:
-        return transaction.due_letters(kind, at(seconds), 10)
+        return transaction.due_letters(gate, kind, at(seconds), 10)
 
 
 def test_a_letter_is_due_until_it_is_sent_and_then_forgotten(store: Store) -> None:
     with store.transaction() as transaction:
-        transaction.put_letters([MAIL, HOOK, SECOND])
+        transaction.put_letters("gate", [MAIL, HOOK, SECOND])
     with store.transaction() as transaction:
-        transaction.put_letters([MAIL])
+        transaction.put_letters("gate", [MAIL])
     assert due(store, 5) == (Waiting(MAIL), Waiting(SECOND))
     assert due(store, 5, Kind.WEBHOOK) == (Waiting(HOOK),)
     with store.transaction() as transaction:
         transaction.letter_sent("one", at(5))
         transaction.letter_failed("one", 1, at(6), "late")
-        transaction.put_letters([MAIL])
+        transaction.put_letters("gate", [MAIL])
     assert due(store, 5) == (Waiting(SECOND),)
     with store.transaction() as transaction:
         assert transaction.letters_waiting() == (2, at(0), None)
@@ -36,13 +36,13 @@ def test_a_letter_is_due_until_it_is_sent_and_then_forgotten(store: Store) -> No
         transaction.letter_sent("three", at(7))
         assert transaction.letters_waiting() == (0, None, None)
         transaction.forget_letters(at(6))
-        transaction.put_letters([MAIL, SECOND])
+        transaction.put_letters("gate", [MAIL, SECOND])
     assert due(store, 9) == (Waiting(MAIL),), "the other is still known to be sent"
 
 
 def test_one_that_failed_is_due_again_later_whatever_becomes_of_the_clock(store: Store) -> None:
     with store.transaction() as transaction:
-        transaction.put_letters([MAIL])
+        transaction.put_letters("gate", [MAIL])
         transaction.letter_failed("one", 3, at(10), "the server is away")
     assert due(store, 9) == ()
     assert due(store, 10) == (Waiting(MAIL, 3, "the server is away"),)
@@ -54,20 +54,28 @@ def test_one_that_failed_is_due_again_later_whatever_becomes_of_the_clock(store:
 
 def test_one_that_is_given_up_is_due_no_more_and_forgotten_like_one_that_was_sent(store: Store) -> None:
     with store.transaction() as transaction:
-        transaction.put_letters([MAIL])
+        transaction.put_letters("gate", [MAIL])
         transaction.letter_given_up("one", at(5), "the recipient is refused (550)")
         assert transaction.letters_waiting().letters == 0
-        transaction.put_letters([MAIL])  # what asks for it again is known
+        transaction.put_letters("gate", [MAIL])  # what asks for it again is known
     assert due(store, 9) == ()
     with store.transaction() as transaction:
         transaction.forget_letters(at(6))
-        transaction.put_letters([MAIL])
+        transaction.put_letters("gate", [MAIL])
     assert due(store, 9) == (Waiting(MAIL),)
 
 
 def test_whoever_waits_for_longest_comes_first_however_many_fail(store: Store) -> None:
     with store.transaction() as transaction:
-        transaction.put_letters([MAIL, SECOND])
+        transaction.put_letters("gate", [MAIL, SECOND])
         transaction.letter_failed("one", 1, at(6), "late")
     assert [one.letter.id for one in due(store, 9)] == ["three", "one"]
     assert [one.letter.id for one in due(store, -10_000)] == ["one", "three"], "written by another clock"
+
+
+def test_letters_of_another_gate_are_its_daemons(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.put_letters("east", [MAIL])
+        transaction.put_letters("", [SECOND])  # of before gates were told apart
+    assert due(store, 9, gate="east") == (Waiting(MAIL), Waiting(SECOND))
+    assert due(store, 9, gate="west") == (Waiting(SECOND),)

@@ -174,9 +174,9 @@ def test_complaints_are_counted_and_shown_with_guardrails(site: Site) -> None:
     site.office._looked = lambda: Looked("spring", site.now, seen)
     with site.store.transaction() as transaction:
         transaction.raise_paths("spring", [(site.now.date(), Point(Watched.GATE_ERRORS, 2.0, 0.0, site.now))])
-        transaction.put_letters([mail("one", "noc@example.net", "a", "b", site.now)])
+        transaction.put_letters("gate", [mail("one", "noc@example.net", "a", "b", site.now)])
         transaction.letter_failed("one", 1, site.now, "the mail server is away")
-        transaction.put_letters([mail("two", "noc@example.net", "a", "b", site.now)])
+        transaction.put_letters("gate", [mail("two", "noc@example.net", "a", "b", site.now)])
         transaction.letter_given_up("two", site.now, "the recipient is refused (550)")
     assert told("status").splitlines()[-7:] == [
         "guardrails, looked at 2026-04-03 12:00:00+09:00:",
@@ -214,7 +214,7 @@ def test_every_key_is_documented_and_there(site: Site) -> None:
     with site.store.transaction() as transaction:
         seen = Point(Watched.DELAY_P99, inf, 200.0, site.now)
         transaction.raise_paths("spring", [(site.now.date(), seen)])
-        transaction.put_letters([mail("one", "noc@example.net", "a", "b", site.now)])
+        transaction.put_letters("gate", [mail("one", "noc@example.net", "a", "b", site.now)])
         transaction.letter_given_up("one", site.now, "the recipient is refused (550)")
     assert paths(in_json("status")) == documented("`sekisho trial status --json`")
     assert paths(in_json("log")) == documented("`sekisho trial log --json`")

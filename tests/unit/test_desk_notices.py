@@ -87,7 +87,7 @@ class Site:
             if ends:
                 raise KeyboardInterrupt
 
-        return Postman(LetterKind.MAIL, carry_and_end, store, utc=lambda: self.now)
+        return Postman(LetterKind.MAIL, carry_and_end, store, "gate", utc=lambda: self.now)
 
 
 @pytest.fixture

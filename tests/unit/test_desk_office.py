@@ -182,7 +182,7 @@ def test_from_a_report_to_a_limit_to_suspension_to_restoration(office: Office) -
     assert told("actions") == "all that was asked is confirmed\n"
     with office.site.store.transaction() as transaction:
         for letter in ("desk-one-1", "msg_2"):
-            transaction.put_letters([mail(letter, "a@example.net", "a", "b", office.site.now)])
+            transaction.put_letters("gate", [mail(letter, "a@example.net", "a", "b", office.site.now)])
             transaction.letter_given_up(letter, office.site.now, "the recipient is refused (550)")
     at = office.site.now.isoformat(timespec="seconds")
     why = "nobody is told: the recipient is refused (550)"

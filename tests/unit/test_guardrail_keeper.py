@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -385,6 +385,47 @@ def test_killed_between_any_two_steps_one_of_each_reaches_who_is_told(
     assert (deaths.seen >= at) == (at <= STEPS)
 
 
+@contextmanager
+def two_gates(directory: Path) -> Iterator[tuple[Watching, Watching]]:
+    """The guardrails of two gates whose daemons keep one store."""
+    with ExitStack() as stack:
+        stack.enter_context(capture_logs())
+        east, west = (stack.enter_context(site_on(directory, 3)) for _ in range(2))
+        for site, name in ((east, "east"), (west, "west")):
+            site.start(TEXT.replace("[gate]", f'[gate]\nname = "{name}"') + TRIAL + RULES)
+        yield Watching(east), Watching(west)
+
+
+def test_of_two_gates_with_one_store_each_is_watched_and_a_breach_at_one_stops_both(tmp_path: Path) -> None:
+    with two_gates(tmp_path) as (east, west):
+        for _ in range(2):
+            east.minute(errors=Errors("of east", 3))
+            west.minute(errors=Errors("of west", 90))
+        assert east.site.kinds() == []
+        west.minute(errors=Errors("of west", 91))
+        until(lambda: east.site.in_kernel == OBSERVED)
+        assert west.site.in_kernel == OBSERVED
+        suspension = east.site.office.status().suspension
+        assert suspension is not None
+        assert suspension.by == "guardrail gate-errors"
+        east.site.office.resume(WHY, PEER)
+        until(lambda: west.site.in_kernel == PHASE)
+        for one in (east, west, east, west):
+            one.minute()
+        assert east.site.kinds() == [*GONE, What.RESUMED], "what was before counts no more, at neither"
+
+
+def test_of_two_gates_each_goes_on_from_its_own_state(tmp_path: Path) -> None:
+    for of_west in (90, 90, 91):
+        with two_gates(tmp_path) as (east, west):
+            west.minute(errors=Errors("of west", of_west))
+            east.minute(errors=Errors("of east", 3))
+            kinds = east.site.kinds()
+            east.guardrails.stop()
+            west.guardrails.stop()
+        assert kinds == (GONE if of_west == 91 else [])
+
+
 FINE = (200, *(0,) * 15)
 
 
@@ -501,7 +542,7 @@ def carrying(watched: Watching, sent: Callable[[], None]) -> Postmen:
 
         return carry_and_tell
 
-    return Postmen({kind: told(one) for kind, one in made.items()}, site.store, utc=lambda: site.now)
+    return Postmen({kind: told(one) for kind, one in made.items()}, site.store, "gate", utc=lambda: site.now)
 
 
 def site_directory(site: Site) -> Path:

@@ -74,15 +74,18 @@ class Post:
             return carry_and_tell
 
         made = carriers(lambda: config, self.directory, lambda: self.now)
-        return Postmen({kind: told(one) for kind, one in made.items()}, self.store, utc=lambda: self.now)
+        return Postmen(
+            {kind: told(one) for kind, one in made.items()}, self.store, "gate", utc=lambda: self.now
+        )
 
     def write(self, name: str = "one") -> None:
         with self.store.transaction() as transaction:
             transaction.put_letters(
+                "gate",
                 [
                     webhook(f"hook_{name}", {"type": "trial.breach", "data": "春"}, self.now),
                     mail(f"mail_{name}", "noc@example.net", "停止", "it is suspended", self.now),
-                ]
+                ],
             )
 
     def waiting(self) -> int:
@@ -164,7 +167,7 @@ def why(post: Post) -> int:
     """Count letters whose last try has failed."""
     with post.store.reading() as transaction:
         later = post.now + timedelta(seconds=5)
-        letters = [one for kind in Kind for one in transaction.due_letters(kind, later, 9)]
+        letters = [one for kind in Kind for one in transaction.due_letters("gate", kind, later, 9)]
     return sum(one.attempts == 1 and one.why is not None for one in letters)
 
 
@@ -185,7 +188,7 @@ def test_a_mail_server_that_is_away_for_a_day_gets_the_mail_when_it_is_back(post
 
 def is_due(post: Post) -> bool:
     with post.store.reading() as transaction:
-        return transaction.due_letters(Kind.MAIL, post.now, 1) != ()
+        return transaction.due_letters("gate", Kind.MAIL, post.now, 1) != ()
 
 
 def test_a_store_that_is_away_after_a_letter_was_taken_makes_none_go_twice(post: Post) -> None:
@@ -227,7 +230,7 @@ def test_killed_between_taking_and_writing_it_goes_once_more_under_the_same_id(p
 
 def test_a_mail_goes_in_ascii(post: Post) -> None:
     with post.store.transaction() as transaction:
-        transaction.put_letters([mail("short", "noc@example.net", "a", "短い", post.now)])
+        transaction.put_letters("gate", [mail("short", "noc@example.net", "a", "短い", post.now)])
     with at_work(post.postmen()):
         until(lambda: post.waiting() == 0)
     (got,) = post.mails.got
@@ -295,7 +298,7 @@ def test_what_may_be_taken_later_is_tried_again(post: Post, answers: dict[str, s
 def test_letters_that_nobody_can_write_end_and_keep_no_other_back(post: Post, to: str, subject: str) -> None:
     with post.store.transaction() as transaction:
         broken = [mail(f"broken{number}", to, subject, "x", post.now) for number in range(25)]
-        transaction.put_letters([*broken, mail("good", "noc@example.net", "a", "b", post.now)])
+        transaction.put_letters("gate", [*broken, mail("good", "noc@example.net", "a", "b", post.now)])
     with capture_logs() as logged, at_work(post.postmen()):
         until(lambda: post.waiting() == 0)
     assert post.mails.ids() == ["<good@example.net>"]
@@ -315,8 +318,8 @@ def test_what_fails_by_our_fault_is_a_try_and_keeps_no_other_back(post: Post) ->
 
     with post.store.transaction() as transaction:
         broken = [mail(f"broken{number}", "noc@example.net", "a", "b", post.now) for number in range(25)]
-        transaction.put_letters([*broken, mail("good", "noc@example.net", "a", "b", post.now)])
-    postman = module.Postman(Kind.MAIL, carry, post.store, utc=lambda: post.now)
+        transaction.put_letters("gate", [*broken, mail("good", "noc@example.net", "a", "b", post.now)])
+    postman = module.Postman(Kind.MAIL, carry, post.store, "gate", utc=lambda: post.now)
     with capture_logs() as logged:
         for _ in range(3):
             postman.deliver()
@@ -350,7 +353,7 @@ def test_one_that_nobody_takes_for_five_days_is_given_up(post: Post) -> None:
         raise SendError("mail server mx:25 has not taken it: the recipient is refused (550)")
 
     post.write()
-    postman = module.Postman(Kind.MAIL, refuse, post.store, utc=lambda: post.now)
+    postman = module.Postman(Kind.MAIL, refuse, post.store, "gate", utc=lambda: post.now)
     begin = post.now
     while post.waiting() == 2:
         postman.deliver()

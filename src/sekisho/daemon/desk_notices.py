@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from sekisho.config import Config
-from sekisho.config.desk import DeskTable
 from sekisho.config.desk_notices import NoticesTable
 from sekisho.config.desk_plan import policies_of
 from sekisho.daemon.desk_templates import read_templates, words_of
@@ -72,18 +71,19 @@ class Notices:
         letter = f"{LETTERS}{config.gate.name}-report-{number}-{int(now.timestamp() * 1_000_000)}"
         sender = config.desk.sender
         sent = mail(letter, to, *_parts(written), now, sender=sender, answers=answered(message_id))
-        transaction.put_letters([sent])
+        transaction.put_letters(config.gate.name, [sent])
 
     def _put(self, transaction: Transaction, line: int, letter: str, one: Told, now: datetime) -> bool:
         """Put a notice into the outbox; tell whether there is somebody to be told, and in some language."""
-        desk: DeskTable | None = self._config().desk
+        config = self._config()
+        desk = config.desk
         listed = transaction.listed_line(line)
         if desk is None or desk.notices is None or listed is None or not listed.contact:
             return False
         language = Language(listed.language) if listed.language else None
         written = self._written(desk.notices, one, language)
         sent = mail(letter, listed.contact, *_parts(written), now, sender=desk.sender)
-        transaction.put_letters([sent])
+        transaction.put_letters(config.gate.name, [sent])
         return True
 
     def _written(self, notices: NoticesTable, one: Told, language: Language | None) -> Written:

@@ -74,7 +74,7 @@ class _Look(NamedTuple):
     def keep(self, transaction: Transaction) -> None:
         """Write it."""
         plan = self.protocol.plan
-        transaction.put_watch(plan.name, written_watch(self.watch))
+        transaction.put_watch(plan.name, self.config.gate.name, written_watch(self.watch))
         for event in self.missing:
             transaction.add_trial_event(event)
         day = day_of(plan, self.at)
@@ -209,7 +209,7 @@ class GuardrailKeeper:
             for event in events(name, passed, found.at):
                 transaction.add_trial_event(event)
             found.keep(transaction)
-            transaction.put_letters(written)
+            transaction.put_letters(found.config.gate.name, written)
 
         def judge() -> None:
             standing = self._trial.standing(self._config())

@@ -11,6 +11,7 @@ import structlog
 
 from sekisho.measure.readings import Timing
 from sekisho.store import Transaction
+from sekisho.store.guardrails import EVERY_GATE
 from sekisho.store.minutes_asked import Asked, Per
 from sekisho.trial.complaints import Complaint
 from sekisho.trial.plan import Arm
@@ -45,45 +46,47 @@ def read_known(
     resumption = transaction.resumptions(trial)
     watch = before
     if watch is None or watch.resumption != resumption:
-        watch = _stored(transaction, trial)
-    if watch is None or watch.resumption != resumption:
+        watch = _stored(transaction, trial, gate, resumption)
+    if watch is None:
         watch = begun(now, resumption=resumption, complaint=_last(transaction, trial) if resumption else 0)
-    days = {
-        day: _difference(transaction, protocol, gate, day)
-        for day in days_due(watch, protocol, now - _SETTLED)
-    }
+    days = {day: _difference(transaction, protocol, day) for day in days_due(watch, protocol, now - _SETTLED)}
     return Known(watch, transaction.complaints_after(trial, watch.complaint), days)
 
 
 def begin_anew(transaction: Transaction, trial: str, at: datetime) -> None:
-    """Write the state of a trial that this transaction has resumed: nothing of before counts."""
+    """Write the state that all gates of a trial begin with that this transaction has resumed."""
     watch = begun(at, resumption=transaction.resumptions(trial), complaint=_last(transaction, trial))
-    transaction.put_watch(trial, written_watch(watch))
+    transaction.put_watch(trial, EVERY_GATE, written_watch(watch))
 
 
-def _stored(transaction: Transaction, trial: str) -> Watch | None:
-    packed = transaction.watch(trial)
-    if packed is None:
-        return None
-    try:
-        return read_watch(packed)
-    except ValueError as error:
-        log.error("guardrails begin anew, which is our fault", trial=trial, why=str(error))  # noqa: TRY400 - the message says it all
-        return None
+def _stored(transaction: Transaction, trial: str, gate: str, resumption: int) -> Watch | None:
+    """Return the state since the trial was resumed last."""
+    for packed in transaction.watches(trial, gate):
+        try:
+            watch = read_watch(packed)
+        except ValueError as error:
+            log.error("guardrails begin anew, which is our fault", trial=trial, why=str(error))  # noqa: TRY400 - the message says it all
+            continue
+        if watch.resumption == resumption:
+            return watch
+    return None
 
 
 def _last(transaction: Transaction, trial: str) -> int:
     return max((one.number for one in transaction.complaints_after(trial, 0)), default=0)
 
 
-def _difference(transaction: Transaction, protocol: TrialProtocol, gate: str, day: date) -> float | Unknown:
-    """Return by how much a share was more on a day while limited by lot than while not."""
+def _difference(transaction: Transaction, protocol: TrialProtocol, day: date) -> float | Unknown:
+    """Return by how much a share was more on a day while limited by lot than while not, at all gates.
+
+    Each gate looks at the same: if each looked at its own, so many would stop a harmless trial more often.
+    """
     rule = protocol.guardrails.difference
     if rule is None:
         return Unknown("no difference is watched")
     part, whole = _SHARES[rule.of]
     zone, classes = ZoneInfo(protocol.plan.zone), {name for name, _ in protocol.plan.own}
-    asked = Asked(day_begin(zone, day), day_begin(zone, day + DAY), gate)
+    asked = Asked(day_begin(zone, day), day_begin(zone, day + DAY))
     shares = {str(Arm.ON): [0, 0], str(Arm.OFF): [0, 0]}
     for one in transaction.counted(asked, Per.MINUTE, (*part, *whole)):
         share = shares.get(one.held.arm)

@@ -40,10 +40,12 @@ log = structlog.get_logger()
 
 
 class Postman:
-    """One kind of letters of a store."""
+    """One kind of letters of a gate: those of others, which may keep the same store, their daemons send."""
 
-    def __init__(self, kind: Kind, carry: Carry, store: Store, *, utc: Callable[[], datetime]) -> None:
-        self._kind, self._carry, self._store, self._utc = kind, carry, store, utc
+    def __init__(
+        self, kind: Kind, carry: Carry, store: Store, gate: str, *, utc: Callable[[], datetime]
+    ) -> None:
+        self._kind, self._carry, self._store, self._gate, self._utc = kind, carry, store, gate, utc
         self._taken: set[str] = set()  # by somebody, which the store does not know yet
         self._attempts = Attempts()
         self._stopping, self._bell = threading.Event(), threading.Event()
@@ -75,7 +77,7 @@ class Postman:
     def deliver(self) -> None:
         """Try what is due, once each. Raises StoreError."""
         with self._store.reading() as transaction:
-            due = transaction.due_letters(self._kind, self._utc(), _AT_ONCE)
+            due = transaction.due_letters(self._gate, self._kind, self._utc(), _AT_ONCE)
         for one in due:
             if self._stopping.is_set():
                 return
@@ -136,8 +138,10 @@ class Postman:
 class Postmen:
     """All kinds."""
 
-    def __init__(self, carriers: Mapping[Kind, Carry], store: Store, *, utc: Callable[[], datetime]) -> None:
-        self._postmen = [Postman(kind, carry, store, utc=utc) for kind, carry in carriers.items()]
+    def __init__(
+        self, carriers: Mapping[Kind, Carry], store: Store, gate: str, *, utc: Callable[[], datetime]
+    ) -> None:
+        self._postmen = [Postman(kind, carry, store, gate, utc=utc) for kind, carry in carriers.items()]
 
     def start(self) -> None:
         """Begin."""
@@ -165,7 +169,7 @@ def delivering(
     store: Store, config: Callable[[], Config], directory: Path, utc: Callable[[], datetime]
 ) -> Iterator[Postmen]:
     """Let letters be sent as the configuration in force says; its files are in `directory`."""
-    postmen = Postmen(carriers(config, directory, utc), store, utc=utc)
+    postmen = Postmen(carriers(config, directory, utc), store, config().gate.name, utc=utc)
     postmen.start()
     try:
         yield postmen

@@ -1,7 +1,8 @@
 """What happens to trials, on its way into the store; and whether each is suspended, which the store knows.
 
 While the store is away at a start nobody knows, and a trial counts as suspended. What happens while it is
-away is written when it is back. Whoever follows a trial never waits for the store: a thread of its own does.
+away is written when it is back. Whoever follows a trial never waits for the store: a thread of its own does,
+and looks each second whether another gate's daemon, which keeps the same store, has suspended or resumed it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from sekisho.trial.events import Event, Suspension, What
 
 DAEMON = "sekishod"  # who does what nobody asked for
 RETRY_SECONDS = 1.0
+_ELSEWHERE = "another gate's daemon has suspended or resumed the trial"
+_KNOWN_AGAIN = "it is known again whether the trial is suspended"
 _UNKNOWN = "the store is away: whether the trial is suspended is not known"
 
 log = structlog.get_logger()
@@ -40,7 +43,7 @@ class Noted(NamedTuple):
 
 
 class TrialJournal:
-    """The trials of one gate in a store; `on_news` is called when one is known to be suspended or not."""
+    """The trials of one gate in a store; `on_news` is called where it says what nobody here has done."""
 
     def __init__(self, store: Store, *, utc: Callable[[], datetime], on_news: Callable[[], object]) -> None:
         self.store, self._utc, self._on_news = store, utc, on_news
@@ -137,29 +140,34 @@ class TrialJournal:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            for trial in self._unknown():
+            for trial in tuple(self._suspensions):
                 self._attempts.attempt("whether the trial is suspended", partial(self._learn, trial))
             self._attempts.attempt("the trial's log", self._flush)
             self._bell.wait(RETRY_SECONDS)
             self._bell.clear()
 
-    def _unknown(self) -> list[str]:
-        with self._state:
-            return [name for name, one in self._suspensions.items() if one is not None and one.is_assumed]
-
     def _learn(self, trial: str) -> None:
         """Read whether a trial is suspended. Raises StoreError."""
-        with self.store.reading() as transaction:
-            found = transaction.trial_suspension(trial)
-        with self._state:
-            before = self._suspensions.get(trial)
-            if before is not None and not before.is_assumed:
-                return  # somebody has suspended it meanwhile
-            self._suspensions[trial] = found
-        if before is not None:
-            log.warning(
-                "it is known again whether the trial is suspended", trial=trial, suspended=bool(found)
+        with self._writing:  # or what is read could be of before what is being written
+            with self._state:
+                is_new, before = trial not in self._suspensions, self._suspensions.get(trial)
+                if any(
+                    one.event.trial == trial and one.event.what is What.SUSPENDED for one in self._waiting
+                ):
+                    return  # which the store does not know yet
+            with self.store.reading() as transaction:
+                found = transaction.trial_suspension(trial)
+            with self._state:
+                if self._suspensions.get(trial) is not before:
+                    return  # somebody here has suspended it meanwhile
+                self._suspensions[trial] = found
+        if not is_new and found != before:
+            said = (
+                "it is known again whether the trial is suspended"
+                if before and before.is_assumed
+                else _ELSEWHERE
             )
+            log.warning(said, trial=trial, suspended=bool(found))
             self._on_news()
 
     def _flush(self) -> None:

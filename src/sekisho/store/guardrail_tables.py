@@ -15,6 +15,7 @@ outbox = Table(  # numbered in the order of writing
     Column("ended", BigInteger),  # when it was sent or given up
     Column("attempts", Integer, nullable=False),
     *(Column(name, Text, nullable=False) for name in ("kind", "state", "payload")),
+    Column("gate", Text, nullable=False, server_default=""),  # whose daemon sends it; empty: any
     Column("id", Text, nullable=False, unique=True),
     Column("why", Text),  # the last try failed
     Index("outbox_state", "state", "kind", "number"),
@@ -31,12 +32,11 @@ complaint = Table(  # only grows
     Index("complaint_trial", "trial", "number"),
 )
 
-trial_watch = Table(  # what the guardrails of a trial know
+trial_watch = Table(  # what the guardrails of a trial know at a gate; no gate: what all of them begin with
     "trial_watch",
     metadata,
-    Column("trial", Text, nullable=False),
-    Column("packed", Text, nullable=False),
-    PrimaryKeyConstraint("trial", name="trial_watch_pkey"),
+    *(Column(name, Text, nullable=False) for name in ("trial", "gate", "packed")),
+    PrimaryKeyConstraint("trial", "gate", name="trial_watch_pkey"),
     sqlite_with_rowid=False,
 )
 

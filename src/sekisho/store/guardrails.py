@@ -1,9 +1,13 @@
-"""What the guardrails of trials know, and their paths: the highest value of each day beside its bound."""
+"""What the guardrails of trials know, and their paths: the highest value of each day beside its bound.
+
+Several gates may keep one store: what is known is each one's own, a path has the highest of all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Final
 
 from sqlalchemy import func, select
 
@@ -15,6 +19,7 @@ from sekisho.trial.events import What as Happened
 from sekisho.trial.guardrails import What
 from sekisho.trial.watching import Point
 
+EVERY_GATE: Final = ""
 Paths = Mapping[What, tuple[tuple[date, Point], ...]]
 """The highest point of each day, by what it is of."""
 
@@ -22,14 +27,18 @@ Paths = Mapping[What, tuple[tuple[date, Point], ...]]
 class GuardrailRows(Door):
     """Guardrails in a transaction, by trial."""
 
-    def watch(self, trial: str) -> str | None:
-        """Return what is known, as it was put; None: nothing is."""
-        found = select(trial_watch.c.packed).where(trial_watch.c.trial == trial)
-        return self._connection.execute(found).scalar_one_or_none()
+    def watches(self, trial: str, gate: str) -> tuple[str, ...]:
+        """Return what is known at a gate, as it was put, and after it what every gate begins with."""
+        found = (
+            select(trial_watch.c.packed)
+            .where(trial_watch.c.trial == trial, trial_watch.c.gate.in_((gate, EVERY_GATE)))
+            .order_by(trial_watch.c.gate.desc())
+        )
+        return tuple(self._connection.execute(found).scalars())
 
-    def put_watch(self, trial: str, packed: str) -> None:
-        """Write what is known."""
-        self._many.put(trial_watch, [(trial, packed)])
+    def put_watch(self, trial: str, gate: str, packed: str) -> None:
+        """Write what is known at a gate, or what every gate begins with."""
+        self._many.put(trial_watch, [(trial, gate, packed)])
 
     def resumptions(self, trial: str) -> int:
         """Return the number of the event that resumed a trial last; 0: none did."""

@@ -37,8 +37,8 @@ class GivenUp(NamedTuple):
 class Outbox(Door):
     """Letters in a transaction."""
 
-    def put_letters(self, letters: Iterable[Letter]) -> None:
-        """Write letters that are due at once; one whose id is known is left as it is."""
+    def put_letters(self, gate: str, letters: Iterable[Letter]) -> None:
+        """Write letters of a gate that are due at once; one whose id is known is left as it is."""
         for one in letters:
             known = select(outbox.c.number).where(outbox.c.id == one.id)
             if self._connection.execute(known).first() is not None:
@@ -50,12 +50,13 @@ class Outbox(Door):
                 "kind": one.kind,
                 "state": _WAITING,
                 "payload": one.payload,
+                "gate": gate,
                 "id": one.id,
             }
             self._connection.execute(insert(outbox).values(row))
 
-    def due_letters(self, kind: Kind, now: datetime, most: int) -> tuple[Waiting, ...]:
-        """Return letters that are to be tried, those due for the longest first, so that none is kept back.
+    def due_letters(self, gate: str, kind: Kind, now: datetime, most: int) -> tuple[Waiting, ...]:
+        """Return letters that a gate's daemon is to try, those due for longest first: none is kept back.
 
         One that is due later than any would be was written before the clock was set back, and is due.
         """
@@ -63,7 +64,7 @@ class Outbox(Door):
         is_due = or_(outbox.c.due <= to_us(now), is_of_other_clock)
         found = (
             select(outbox)
-            .where(and_(outbox.c.state == _WAITING, outbox.c.kind == kind, is_due))
+            .where(outbox.c.state == _WAITING, outbox.c.kind == kind, outbox.c.gate.in_((gate, "")), is_due)
             .order_by(case((is_of_other_clock, 0), else_=outbox.c.due), outbox.c.number)
             .limit(most)
         )
