@@ -8,7 +8,9 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,18 @@ from sekisho.cli import report as command
 from sekisho.config import parse
 from sekisho.config.trial_plan import plan_of
 from sekisho.daemon.actors import actor_name
+from sekisho.desk.attribute import Found
+from sekisho.desk.cases import open_case
+from sekisho.desk.records import KeptIncident, KeptReport
+from sekisho.desk.trust import Weight
 from sekisho.measure.equipment import EquipmentCounts
 from sekisho.measure.line_hours import statistic
 from sekisho.measure.readings import EquipmentRow, Timing, held_by
-from sekisho.store import StoreError, open_store
+from sekisho.store import StoreError, Transaction, open_store
 from sekisho.trial.guardrails import What
 from sekisho.trial.plan import schedule
 from sekisho.trial.watching import Point
+from tests.unit.test_config_desk import DESK, MAIL
 
 DAYS = 14
 HOUR = timedelta(hours=1)
@@ -232,3 +239,46 @@ def test_the_load_on_the_equipment_is_read_from_the_store(filled: Path, tmp_path
     assert 0 < cpu["effect"]["low_percent"] < 10 < cpu["effect"]["high_percent"]
     assert found["packets_per_second"]["effect"] == {"not_known": "not-tested"}
     assert "The load on the equipment" in result.stdout
+
+
+def test_reports_to_the_desk_are_an_outcome(filled: Path, tmp_path: Path) -> None:
+    file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
+    shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
+    desk = MAIL + DESK + 'reports = "3650d"\ncases = "3650d"\n'
+    text = trial_year.text_of(DAYS, url).replace("[trial]", desk + "[trial]")
+    file.write_text(text.replace("[trial.switchback]", 'outcomes = ["reports"]\n[trial.switchback]'))
+    assert told(file, "--json", str(tmp_path / "r.json")).exit_code == 0
+    assert _effect(tmp_path / "r.json") == {"not_known": "not-counted"}
+    plan = plan_of(trial_year.config_of(DAYS, url))
+    assert plan is not None
+    with closing(open_store(url)) as store, store.transaction() as transaction:
+        _report(transaction, 1, plan.span.begin - HOUR, 1_000)  # the desk was there before the trial
+        for number, block in enumerate(schedule(plan)):
+            _report(
+                transaction, 10 if block.arm == "on" else 20, block.begin + (1 + number % 5) * HOUR, number
+            )
+    assert told(file, "--json", str(tmp_path / "r.json")).exit_code == 0
+    effect = _effect(tmp_path / "r.json")
+    assert -55 < effect["low_percent"] <= effect["high_percent"] < -45
+
+
+def _report(transaction: Transaction, reports: int, at: datetime, first: int) -> None:
+    """Write reports about different lines, each proved, a minute after the sending."""
+    for number in range(first * 20, first * 20 + reports):
+        case = transaction.last_case(number) or transaction.add_case(
+            open_case(0, number, "dynamic", at, None), None
+        )
+        original = f"{at} {number}".encode()
+        kept = KeptReport(at + timedelta(minutes=1), sha256(original).digest(), original, party="example.net")
+        report, _ = transaction.add_report(kept)
+        counted = KeptIncident(
+            report, 0, Found.ATTRIBUTED, "example.net", weight=Weight.SOUND, case=case.number
+        )
+        transaction.add_incident(replace(counted, moment=at, line=number))
+
+
+def _effect(file: Path) -> dict[str, Any]:
+    (found,) = json.loads(file.read_text())["experiments"]
+    assert found["outcome"] == "reports"
+    effect: dict[str, Any] = found["effect"]
+    return effect

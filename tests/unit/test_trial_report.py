@@ -94,7 +94,24 @@ def report(
 ) -> Report:
     held = as_it_was(plan, events, now)
     read = TrialHours(held, list(hours(plan)) if rows is None else rows)
-    facts = Facts(
+    facts = facts_of(plan, read, registered, events, gates, marks, now, loads)
+    return make_report(facts, read.series)
+
+
+def facts_of(
+    plan: Plan,
+    read: TrialHours | None = None,
+    registered: Sequence[Version] = BEFORE,
+    events: Sequence[Event] = (),
+    gates: Sequence[str] = ("tokyo",),
+    marks: Sequence[Mark] = (),
+    now: datetime = END,
+    loads: Sequence[Compared] = (),
+) -> Facts:
+    """Return what is known beside the counts; `read`: None: nothing was read."""
+    held = as_it_was(plan, events, now)
+    read = TrialHours(held, ()) if read is None else read
+    return Facts(
         protocol=TrialProtocol(plan),
         versions=registered,
         events=events,
@@ -107,7 +124,6 @@ def report(
         complaints=complaints(Span(START, START + 8 * DAY), {START.date(): 3}, 0.5),
         published=Published((), 0, 0, Because.NOT_COUNTED),
     )
-    return make_report(facts, read.series)
 
 
 def primary(found: Report) -> Estimate | NotKnown:

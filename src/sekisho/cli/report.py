@@ -28,6 +28,7 @@ from sekisho.measure.coverage import coverage, so_far
 from sekisho.measure.equipment_compared import PLACES, compared
 from sekisho.measure.harm import complaints, harm, reliefs_at_least
 from sekisho.measure.line_hours import met_cap
+from sekisho.measure.reported import LATE, ReportedHours, reported_span
 from sekisho.measure.trial_hours import SUMS, CountedHour, TrialHours
 from sekisho.model import Mode
 from sekisho.pages import voice
@@ -37,10 +38,10 @@ from sekisho.store import StoreError, Transaction
 from sekisho.store.minutes_asked import Asked, Per
 from sekisho.store.read_only import reading_only
 from sekisho.trial.estimate_observed import NEAR
-from sekisho.trial.plan import Plan
+from sekisho.trial.plan import Plan, Units
 from sekisho.trial.protocol import OF_EQUIPMENT, Outcome, TrialProtocol
 from sekisho.trial.report import Facts, as_it_was, make_report
-from sekisho.trial.report_values import Report
+from sekisho.trial.report_values import Because, NotKnown, Report
 from sekisho.trial.report_written import written_report
 from sekisho.trial.series import Series
 
@@ -115,6 +116,7 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     counts = counts_of_weeks(asking, lines.weekly)
     met = {name: met_cap(name, counts, lines.weekly) for name, _ in plan.own}
     past = so_far(plan, now)
+    reports, no_reports = _reports_of(config, plan, transaction, now)
     facts = Facts(
         protocol=protocol,
         versions=transaction.trial_versions(plan.name),
@@ -131,6 +133,7 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         published=counts,
         comparison=_comparison(config, protocol),
         equipment=loads,
+        no_reports=no_reports,
         paths={
             what: tuple((point.at, point.value, point.bound) for _, point in path)
             for what, path in transaction.guardrail_paths(plan.name).items()
@@ -138,9 +141,29 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     )
 
     def counted(name: str, outcome: Outcome) -> tuple[Series, ...]:
+        if outcome is Outcome.REPORTS:
+            return () if reports is None else reports.series(name)
         return (equipment if outcome in OF_EQUIPMENT else hours).series(name, outcome)
 
     return make_report(facts, counted)
+
+
+def _reports_of(
+    config: Config, plan: Plan, transaction: Transaction, now: datetime
+) -> tuple[ReportedHours | None, Mapping[str, NotKnown]]:
+    """Return the reports about each hour of a trial, and of which classes they cannot be told, and why."""
+    names = [name for name, _ in plan.own]
+    if config.desk is None:
+        return None, {}
+    if plan.switchback is not None and plan.switchback.units is Units.GATES:
+        return None, dict.fromkeys(names, NotKnown(Because.OF_NO_GATE))
+    kept = timedelta(milliseconds=config.desk.reports_ms)
+    span = reported_span(plan.span, transaction.first_report(), kept, now)
+    if isinstance(span, NotKnown):
+        return None, dict.fromkeys(names, span)
+    found = ReportedHours(span, transaction.reported_hours(span.begin, span.end, LATE))
+    reasons = {name: found.why_none(name) for name in names}
+    return found, {name: why for name, why in reasons.items() if why is not None}
 
 
 def _equipment(plan: Plan, protocol: TrialProtocol, transaction: Transaction) -> TrialHours:

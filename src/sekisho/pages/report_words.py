@@ -274,6 +274,11 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "no-switchback": ("the plan has no blocks by lot", "計画に抽選による区間がない"),
     "too-few-pairs": ("too few pairs of blocks", "区間の組が足りない"),
     "too-few-cells": ("too few hours", "時間数が足りない"),
+    "of-no-gate": (
+        "each gate drew lots of its own, and a report tells of no gate",
+        "関所ごとにくじを引いており、申告からは関所が分からない",
+    ),
+    "too-few-lines": ("too few lines, or one has most of it", "回線数が少ないか、一回線に偏っている"),
     "too-few-sessions": ("too few sessions", "セッション数が足りない"),
     "unvarying": ("both sides counted the same in every pair", "すべての組で両側の値が等しい"),
     "none-while-off": (

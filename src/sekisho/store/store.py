@@ -22,6 +22,7 @@ from sekisho.store.peaks import PeakSpans
 from sekisho.store.port_plans import PortPlans
 from sekisho.store.publishing import Publishing
 from sekisho.store.reliefs import Reliefs
+from sekisho.store.reported import Reported
 from sekisho.store.retention import Retention
 from sekisho.store.sums import Sums
 from sekisho.store.trials import Trials
@@ -44,6 +45,7 @@ class Transaction(
     PeakSpans,
     Publishing,
     Cases,
+    Reported,
 ):
     """All that can be asked and written, by theme."""
 

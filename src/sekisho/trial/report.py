@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
@@ -49,7 +49,10 @@ _OUTCOMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known beside the counts; `comparison`: a class that is not limited and takes no part."""
+    """What is known beside the counts; `comparison`: a class that is not limited and takes no part.
+
+    `no_reports`: why a class has no series of reports, where there is a desk.
+    """
 
     protocol: TrialProtocol
     versions: Sequence[Version]
@@ -65,6 +68,7 @@ class Facts:
     comparison: str | None = None
     paths: Mapping[Watched, tuple[tuple[datetime, float, float], ...]] | None = None
     equipment: tuple[Compared, ...] = ()
+    no_reports: Mapping[str, NotKnown] = field(default_factory=dict)
 
 
 def make_report(facts: Facts, counted: Counted) -> Report:
@@ -73,7 +77,9 @@ def make_report(facts: Facts, counted: Counted) -> Report:
     registration = _registration(protocol, facts.versions)
     held = as_it_was(protocol.plan, facts.events, facts.made_at)
     has_p = registration.no_p is None
-    experiments = experiments_of(held, protocol.outcomes, facts.made_at, counted, registered=has_p)
+    experiments = experiments_of(
+        held, protocol.outcomes, facts.made_at, counted, facts.no_reports, registered=has_p
+    )
     return Report(
         name=protocol.plan.name,
         span=protocol.plan.span,
@@ -184,7 +190,7 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
         for outcome in [one for one in facts.protocol.outcomes if one not in OF_EQUIPMENT]:
             series = _whole(counted(name, outcome))
             if series is None:
-                yield Observed(name, outcome, uncounted(outcome), compared=False)
+                yield Observed(name, outcome, uncounted(outcome, [name], facts.no_reports), compared=False)
                 continue
             beside = None if facts.comparison is None else _whole(counted(facts.comparison, outcome))
             answer = observe(held, name, series, beside)

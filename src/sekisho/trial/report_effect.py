@@ -29,9 +29,18 @@ class _Asked(NamedTuple):
 
 
 def experiments_of(
-    held: Plan, outcomes: Sequence[Outcome], now: datetime, counted: Counted, *, registered: bool
+    held: Plan,
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    counted: Counted,
+    no_reports: Mapping[str, NotKnown],
+    *,
+    registered: bool,
 ) -> tuple[Experiment, ...] | NotKnown:
-    """Return what each outcome says, the primary one first; `held`: the plan with its suspensions."""
+    """Return what each outcome says, the primary one first; `held`: the plan with its suspensions.
+
+    `no_reports`: why a class has no series of reports, where there is a desk.
+    """
     if held.switchback is None:
         return NotKnown(Because.NO_SWITCHBACK)
     if now <= held.span.begin:
@@ -39,7 +48,11 @@ def experiments_of(
     found = []
     for one in _asked(held.switchback, outcomes):
         series = {name: counted(name, one.outcome) for name in one.classes}
-        answers = _answers(held, one.outcome, series, registered=registered)
+        if any(series.values()):
+            answers = _answers(held, series, registered=registered)
+        else:
+            none = uncounted(one.outcome, one.classes, no_reports)
+            answers = none, none, none, ()
         found.append(Experiment(one.whose, one.outcome, one.is_primary, *answers))
     return tuple(found)
 
@@ -60,12 +73,9 @@ def _asked(drawn: Switchback, outcomes: Sequence[Outcome]) -> Iterator[_Asked]:
 
 
 def _answers(
-    plan: Plan, outcome: Outcome, counted: Mapping[str, Sequence[Series]], *, registered: bool
+    plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool
 ) -> tuple[Effect, Effect, Effect, tuple[UnitPairs, ...]]:
     """Return effect, carry-over and placebo of some classes, and their units."""
-    if not any(counted.values()):
-        none = uncounted(outcome)
-        return none, none, none, ()
     if not _any_while_off(plan, counted):
         none = NotKnown(Because.NONE_WHILE_OFF)
         return none, none, none, ()
@@ -115,6 +125,8 @@ def _effect(answer: Answer) -> Effect:
     return NotKnown(Because.UNVARYING, answer.pairs)
 
 
-def uncounted(outcome: Outcome) -> NotKnown:
-    """Tell why there is no series of an outcome."""
-    return NotKnown(Because.NO_DESK if outcome is Outcome.REPORTS else Because.NOT_COUNTED)
+def uncounted(outcome: Outcome, classes: Sequence[str], no_reports: Mapping[str, NotKnown]) -> NotKnown:
+    """Tell why there is no series of an outcome for classes."""
+    if outcome is Outcome.REPORTS:
+        return next((no_reports[name] for name in classes if name in no_reports), NotKnown(Because.NO_DESK))
+    return NotKnown(Because.NOT_COUNTED)

@@ -31,6 +31,8 @@ class Because(StrEnum):
     TOO_FEW_PAIRS = "too-few-pairs"
     TOO_FEW_CELLS = "too-few-cells"
     TOO_FEW_SESSIONS = "too-few-sessions"
+    TOO_FEW_LINES = "too-few-lines"
+    OF_NO_GATE = "of-no-gate"
     UNVARYING = "unvarying"
     NONE_WHILE_OFF = "none-while-off"
     CANNOT_TELL = "cannot-tell"

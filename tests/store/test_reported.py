@@ -1,0 +1,35 @@
+"""Counts of reports by line and hour: of proved ones alone, and of none that came too late."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sekisho.desk.figures import ReportedHour
+from sekisho.desk.trust import Weight
+from sekisho.store import Store
+from tests.store.test_desk import opened, put
+from tests.store.values import at
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def test_proved_reports_are_counted_by_line_and_hour(store: Store) -> None:
+    with store.transaction() as transaction:
+        assert transaction.first_report() is None
+        one, other = opened(transaction), opened(transaction, line=2)
+        put(transaction, one, b"a", seconds=60)
+        put(transaction, one, b"b", "example.org", seconds=3_599, weight=Weight.WEAK)
+        put(transaction, one, b"c", seconds=3_600)
+        put(transaction, other, b"d", seconds=61)
+        put(transaction, other, b"e", seconds=62, weight=Weight.CLAIMED)
+        put(transaction, other, b"f", seconds=86_400 * 9)
+    with store.reading() as transaction:
+        assert transaction.first_report() == at(60)
+        found = set(transaction.reported_hours(at(0), at(86_400), DAY))
+        assert not set(transaction.reported_hours(at(0), at(86_400), -HOUR))
+    assert found == {
+        ReportedHour("dynamic", 1, at(0), 2),
+        ReportedHour("dynamic", 1, at(3_600), 1),
+        ReportedHour("dynamic", 2, at(0), 1),
+    }
