@@ -36,6 +36,7 @@ class Inbox:
         on_taken: Callable[[], object],
     ) -> None:
         self._store, self._sealer, self._utc, self._on_taken = store, sealer, utc, on_taken
+        self._room = 0  # of messages, until those that nobody has read are counted again
         self._attempts = Attempts()
 
     def take(self, batch: Sequence[bytes]) -> bool:
@@ -49,6 +50,7 @@ class Inbox:
         """
         sealed = self._sealer().seal(original)
         kept = KeptReport(self._utc(), sha256(original).digest(), sealed, vouched=vouched)
+        self._room -= 1
         return transaction.add_unread(kept)
 
     def ring(self) -> None:
@@ -59,10 +61,13 @@ class Inbox:
         now, sealer = self._utc(), self._sealer()
         kept = [KeptReport(now, sha256(one).digest(), sealer.seal(one)) for one in batch]
         with self._store.transaction() as transaction:
-            if transaction.count_unread(MOST_UNREAD) >= MOST_UNREAD:
+            if self._room < len(kept):
+                self._room = MOST_UNREAD - transaction.count_unread(MOST_UNREAD)
+            if self._room <= 0:
                 return False
             for one in kept:
                 transaction.add_unread(one)
+            self._room -= len(kept)
         self._on_taken()
         return True
 

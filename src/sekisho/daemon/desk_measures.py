@@ -6,7 +6,7 @@ gate that starts anew has it too. An action is no more than the asking for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +19,7 @@ from sekisho.model import KnownLine
 from sekisho.store import Store
 
 OF_GATE: Final = frozenset({Kind.LIMIT, Kind.PORT25})
+_OPEN: Final = frozenset({Progress.WAITING, Progress.ASKED, Progress.ACKNOWLEDGED})
 
 log = structlog.get_logger()
 
@@ -59,39 +60,43 @@ class GateActions:
         with self._store.reading() as transaction:
             due = [one for one in transaction.due_actions(now) if one.kind in OF_GATE]
             fresh = [one for key in self._fresh if (one := transaction.action(key)) is not None]
-        for one in due:
-            if one.progress is Progress.WAITING:
-                self._ask(one)
-            elif one.progress is Progress.ASKED:
-                self._note(one.key, Happened.NO_ANSWER)
-        for one in {one.key: one for one in (*fresh, *due)}.values():
-            if one.progress is Progress.ACKNOWLEDGED:
-                self._look(one, is_due=one in due)
-            elif one.progress is not Progress.ASKED and one.progress is not Progress.WAITING:
-                self._fresh.discard(one.key)
+        self._note({one.key: Happened.NO_ANSWER for one in due if one.progress is Progress.ASKED})
+        self._ask([one for one in due if one.progress is Progress.WAITING])
+        self._look({one.key: one for one in (*fresh, *due)}.values(), {one.key for one in due})
 
-    def _ask(self, one: Action) -> None:
-        self._note(one.key, Happened.ASKED)
-        self._refresh({one.line})
-        self._note(one.key, Happened.ACKNOWLEDGED)
-        self._fresh.add(one.key)
-        log.info("asked of the gate", case=one.case, do=one.do, kind=one.kind)
+    def _ask(self, some: Collection[Action]) -> None:
+        """Ask for some together: many reports at a time ask for many."""
+        if not some:
+            return
+        self._note({one.key: Happened.ASKED for one in some})
+        self._refresh({one.line for one in some})
+        self._note({one.key: Happened.ACKNOWLEDGED for one in some})
+        for one in some:
+            self._fresh.add(one.key)
+            log.info("asked of the gate", case=one.case, do=one.do, kind=one.kind)
 
-    def _look(self, one: Action, *, is_due: bool) -> None:
-        """See whether the kernel treats the line as it is to be; one that is offline waits for its login."""
+    def _look(self, some: Collection[Action], due: Collection[str]) -> None:
+        """See of what was acknowledged whether it holds, and ask again for what is due and does not."""
+        acknowledged = [one for one in some if one.progress is Progress.ACKNOWLEDGED]
+        seen = {one.key for one in acknowledged if self._is_seen(one)}
+        self._fresh -= seen | {one.key for one in some if one.progress not in _OPEN}
+        unseen = (one.key for one in acknowledged if one.key in due and one.key not in seen)
+        self._note(dict.fromkeys(seen, Happened.SEEN) | dict.fromkeys(unseen, Happened.NOT_SEEN))
+
+    def _is_seen(self, one: Action) -> bool:
+        """Tell whether the kernel treats the line as it is to be; one that is offline waits for its login."""
         wanted, found = self._wanted(one.line), self._in_kernel(one.line)
         if wanted is None or found is None:
-            is_seen = wanted is found and one.do is Do.LIFT
-        else:
-            is_seen = wanted.limit == found.limit
-        if is_seen:
-            self._fresh.discard(one.key)
-            self._note(one.key, Happened.SEEN)
-        elif is_due:
-            self._note(one.key, Happened.NOT_SEEN)
+            return wanted is found and one.do is Do.LIFT
+        return wanted.limit == found.limit
 
-    def _note(self, key: str, happened: Happened) -> None:
+    def _note(self, happened: Mapping[str, Happened]) -> None:
+        """Write what has happened to actions, by their keys."""
+        if not happened:
+            return
         with self._store.transaction() as transaction:
-            known = transaction.action(key)
-            if known is not None:  # as it is now: a later one may have overtaken it
-                transaction.put_action(step(known, happened, self._utc()))
+            now = self._utc()
+            for key, what in happened.items():
+                known = transaction.action(key)
+                if known is not None:  # as it is now: a later one may have overtaken it
+                    transaction.put_action(step(known, what, now))

@@ -7,6 +7,7 @@ no key opens stays unread, and is tried again when the key file is another.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -180,10 +181,13 @@ class DeskSettler:
             self._on_actions(actions)
 
     def _run(self) -> None:
+        others_at = 0.0  # when, at the latest, what is no report has its turn, in a flood of reports too
         while not self._stopping.is_set():
             more = self._attempts.attempt("reports that came in", self.step, rests=True)
-            self._attempts.attempt("cases whose time has come", self.pass_time, rests=True)
-            self._attempts.attempt("what is asked of the gate", self._act, rests=True)
+            if not more or time.monotonic() >= others_at:
+                self._attempts.attempt("cases whose time has come", self.pass_time, rests=True)
+                self._attempts.attempt("what is asked of the gate", self._act, rests=True)
+                others_at = time.monotonic() + LOOK_SECONDS
             if not more:
                 self._bell.wait(LOOK_SECONDS)
                 self._bell.clear()
