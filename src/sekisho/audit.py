@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -125,6 +125,7 @@ def _up_to(number: int) -> str:
 
 
 def _hash(before: str, number: int, entry: Entry) -> bytes:
-    at, *others = astuple(entry)
-    moment = at.astimezone(UTC).isoformat(timespec="microseconds")
-    return sha256(json.dumps([before, number, moment, *others]).encode()).digest()
+    moment = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    who, what = (entry.uid, entry.user), (entry.action, entry.subject)
+    why = (entry.purpose, entry.reference, entry.outcome)
+    return sha256(json.dumps([before, number, moment, *who, *what, *why]).encode()).digest()
