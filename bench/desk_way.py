@@ -53,6 +53,7 @@ to = ["{_MAILBOX}"]
 [desk]
 key_file = "desk-key"
 from = "{_MAILBOX}"
+authserv_ids = ["{letters.MX}"]
 [desk.intake]
 lmtp = "127.0.0.1:{_PORT}"
 recipients = ["{_MAILBOX}"]
@@ -64,9 +65,14 @@ class _Facts(Facts):
     """Facts that one of many reports."""
 
     @property
+    def domain(self) -> str:
+        """Return whose report it is."""
+        return f"provider{self.number % _REPORTERS}.example"
+
+    @property
     def reporter(self) -> str:
         """Return who reports."""
-        return f"fbl@provider{self.number % _REPORTERS}.example"
+        return f"fbl@{self.domain}"
 
 
 class Truth(NamedTuple):
@@ -134,7 +140,8 @@ def _reports(count: int, now: datetime) -> Iterator[tuple[bytes, Truth]]:
         at = moment.replace(microsecond=0)
         ip, date = IPv4Address(nas.FIRST + address), letters.rfc5322(at, dice.choice((0, 540, -480)))
         enclosed = letters.message([dice.choice(letters.SERVERS)(ip, date, None)], number)
-        data = letters.arf(_Facts(ip, None, date, enclosed, number), dice)
+        facts = _Facts(ip, None, date, enclosed, number)
+        data = letters.delivered(letters.arf(facts, dice), facts.domain)
         yield re.sub(rb"\r?\n", b"\r\n", data), Truth(HISTORY.line(address, lease), at)
 
 

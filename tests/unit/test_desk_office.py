@@ -231,6 +231,32 @@ def test_what_is_not_in_the_kernel_is_asked_again_and_told(office: Office) -> No
     assert office.progress() == [("impose", "individual-limit", "verified")]
 
 
+def test_what_is_asked_for_many_lines_is_told_the_gate_together(office: Office, provider: World) -> None:
+    lease = office.lease
+    other = next(one for one in provider.leases if one.line != lease.line and is_like(one, lease))
+    office.site.take(*(about(one, number) for one in (lease, other) for number in (0, 1)))
+    while office.settler.step():
+        pass
+    actions, told_of = office.actions(), list[set[int]]()
+    actions._refresh = lambda lines: told_of.append(set(lines))
+    actions.step()
+    assert told_of == [{lease.line, other.line}]
+    with office.site.store.reading() as transaction:
+        found = transaction.unconfirmed_actions()
+    assert {(one.line, str(one.progress)) for one in found} == {
+        (one.line, "acknowledged") for one in (lease, other)
+    }
+
+
+def is_like(one: Lease, other: Lease) -> bool:
+    """Tell whether both have a whole address of one size, and the same hours."""
+    sizes = [(len(each.address.network), each.address.port_set) for each in (one, other)]
+    hours = timedelta(hours=2)
+    return (
+        sizes[0] == sizes[1] and one.begin == other.begin and (one.end is None or one.end > one.begin + hours)
+    )
+
+
 def test_who_ends_after_the_asking_asks_again(office: Office) -> None:
     office.report(0, 1)
     actions = office.actions()

@@ -81,6 +81,22 @@ def test_lmtp_answers_once_for_each_recipient_and_other_mailboxes_are_nobodys() 
     assert take.taken == [MAIL]
 
 
+def test_addresses_are_read_alike_whether_they_come_first_or_again() -> None:
+    written = {
+        "<abuse@example.net>": 250,
+        "<abuse@example.net> NOTIFY=NEVER": 555,  # a parameter that nobody offers
+        '<"a>b"@example.net>': 550,
+        "<noc(>)@example.net>": 550,
+        "<abuse@>": 553,
+        "abuse@example.net": 250,
+    }
+    with open_doors(Taker()) as keeper, lmtp(keeper) as client:
+        client.ehlo()
+        client.mail("", ["SIZE=1000"])
+        for _ in range(2):
+            assert {one: client.docmd("RCPT", f"TO:{one}")[0] for one in written} == written
+
+
 def test_what_cannot_be_made_durable_is_refused_for_a_while_only() -> None:
     take = Taker(is_willing=False)
     with open_doors(take) as keeper, lmtp(keeper) as client:

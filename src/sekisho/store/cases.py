@@ -8,7 +8,20 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import BigInteger, Integer, Row, Select, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from sekisho.desk.actions import UNCONFIRMED, Action, Do, Progress, actions_of, overtaken
 from sekisho.desk.case_values import CLOSED, Case, Decision, Event, Evidence, Judge, Kind, State, What
@@ -37,6 +50,26 @@ _OF_GATE: Final = and_(
 _OF_LINES: Final = Query(action.c.line, select(action.c.packed).where(_OF_GATE))
 _OVER: Final = (*CLOSED, State.STOPPED)
 _ADD: Final = adding(desk_case)
+_PUT: Final = (
+    update(desk_case)
+    .where(
+        desk_case.c.number == bindparam("of_number", type_=Integer),
+        desk_case.c.version == bindparam("as_read", type_=Integer),
+    )
+    .values({one: bindparam(f"new_{one.name}") for one in desk_case.c if one is not desk_case.c.number})
+)
+_ADD_EVENT: Final = adding(case_event)
+_ADD_ACTION: Final = insert(action).values({one: bindparam(one.name) for one in action.c})
+_PUT_ACTION: Final = (
+    update(action)
+    .where(action.c.key == bindparam("of_key", type_=Text))
+    .values({one: bindparam(f"new_{one.name}") for one in action.c if one is not action.c.key})
+)
+_ALIVE: Final = select(action.c.packed).where(
+    action.c.line == bindparam("of_line", type_=BigInteger),
+    action.c.kind == bindparam("of_kind", type_=Text),
+    action.c.progress != str(Progress.OVERTAKEN),
+)
 _PUT_DUE: Final = (
     update(desk_case)
     .where(desk_case.c.number == bindparam("of_number", type_=Integer))
@@ -109,7 +142,7 @@ class Cases(UnreadReports):
             uid=uid,
             done=tuple(type(change).__name__.lower() for change in decision.changes),
         )
-        self._connection.execute(insert(case_event).values(_event_row(kept)))
+        self._many.rows(_ADD_EVENT, **_event_row(kept))
         for change in decision.changes:
             if isinstance(change, Judge):
                 self.judge_reports(after.number, change.judgement)
@@ -131,8 +164,7 @@ class Cases(UnreadReports):
 
     def put_action(self, one: Action) -> None:
         """Write how far an action has come."""
-        changed = update(action).where(action.c.key == one.key).values(_action_row(one))
-        self._connection.execute(changed)
+        self._many.change(_PUT_ACTION, of_key=one.key, **_new(_action_row(one)))
 
     def action(self, key: str) -> Action | None:
         """Return an action."""
@@ -188,17 +220,15 @@ class Cases(UnreadReports):
         return len(numbers)
 
     def _put_case(self, before: Case, after: Case, due: datetime | None) -> None:
-        as_read = (desk_case.c.number == before.number, desk_case.c.version == before.version)
-        changed = update(desk_case).where(*as_read).values(_case_row(after, due))
-        if self._connection.execute(changed).rowcount == 0:
+        new = _new(_case_row(after, due))
+        if self._many.change(_PUT, of_number=before.number, as_read=before.version, **new) == 0:
             raise StoreError(f"case {before.number} was changed meanwhile: read it again, and decide anew")
 
     def _add_action(self, one: Action, now: datetime) -> None:
-        of_line = select(action).where(action.c.line == one.line, action.c.kind == one.kind)
-        alive = of_line.where(action.c.progress != Progress.OVERTAKEN)
-        for idle in overtaken(self._actions(alive), one, now):
+        alive = self._many.rows(_ALIVE, of_line=one.line, of_kind=str(one.kind))
+        for idle in overtaken([_ACTION.validate_json(packed) for (packed,) in alive], one, now):
             self.put_action(idle)
-        self._connection.execute(insert(action).values(key=one.key, **_action_row(one)))
+        self._many.change(_ADD_ACTION, key=one.key, **_action_row(one))
 
     def _cases(self, query: Select[Any]) -> tuple[Case, ...]:
         return tuple(_read_case(row.number, row.packed) for row in self._connection.execute(query))
@@ -214,6 +244,11 @@ def _in_force(packed: Iterable[str]) -> tuple[Action, ...]:
 
 def _read_case(number: int, packed: str) -> Case:
     return replace(_CASE.validate_json(packed), number=number)
+
+
+def _new(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of an update to a row."""
+    return {f"new_{name}": value for name, value in row.items()}
 
 
 def _case_row(one: Case, due: datetime | None) -> dict[str, Any]:
@@ -234,8 +269,8 @@ def _action_row(one: Action) -> dict[str, Any]:
         "asked_for": to_us(one.asked_for),
         "due": to_us(one.due),
         "case": one.case,
-        "kind": one.kind,
-        "progress": one.progress,
+        "kind": str(one.kind),
+        "progress": str(one.progress),
         "packed": _ACTION.dump_json(one).decode(),
     }
 
@@ -246,9 +281,9 @@ def _event_row(one: KeptEvent) -> dict[str, Any]:
         "uid": one.uid,
         "case": one.case,
         "version": one.version,
-        "what": one.what,
-        "before": one.before,
-        "after": one.after,
+        "what": str(one.what),
+        "before": str(one.before),
+        "after": str(one.after),
         "by": one.by,
         "reason": one.reason,
         "evidence": _EVIDENCE.dump_json(one.evidence).decode(),

@@ -50,7 +50,7 @@ _FENCE: Final = literal_column(
 )  # an offset that keeps PostgreSQL from joining another way than key by key
 _ALL = "all_"  # before a column's name: the parameter with its values of all rows
 Columns = tuple[Column[Any], ...]
-Made = Select[Any] | CompoundSelect[Any] | ReturningInsert[Any] | Update
+Made = Select[Any] | CompoundSelect[Any] | Insert | ReturningInsert[Any] | Update
 """A statement that a module makes once, with a parameter for all that differs from time to time."""
 
 
