@@ -118,7 +118,8 @@ def test_of_what_is_too_large_as_much_is_kept_as_tells_it() -> None:
 
 
 def test_whoever_sends_too_fast_is_asked_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "MOST_A_SECOND", 0.5)
+    monkeypatch.setattr(receiving, "MOST_A_SECOND", 0.001)
+    monkeypatch.setattr(receiving, "_BURST_SECONDS", 1_000)
     take = Taker()
     with open_doors(take) as keeper, lmtp(keeper) as client:
         client.sendmail("", [MINE], MAIL)
