@@ -21,6 +21,7 @@ def test_a_line_is_shown_with_what_its_pool_makes_of_it(desk: Desk) -> None:
         "class_from": "pool",
         "limit": {"mode": "enforce", "cap": 5, "delay": "1s", "excess": "drop"},
         "limit_from": "class",
+        "measures": [],
         "class_limit_given_by": "file",
         "met_cap_at": None,
         "relief": None,

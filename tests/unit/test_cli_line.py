@@ -13,6 +13,9 @@ from typer.testing import CliRunner, Result
 
 from sekisho.api import client
 from sekisho.cli import app
+from sekisho.desk.case_values import Event, Evidence, What
+from sekisho.desk.cases import decide, open_case
+from sekisho.desk.policy import Policy
 from sekisho.model import Address, PortPlan
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.kept_lines import HOME, SHARED, Desk, listed
@@ -145,6 +148,22 @@ def test_a_line_without_an_address_is_shown(desk: Desk) -> None:
         "  holds: nothing\n"
         "  leases since 2026-11-24 13:00:00 UTC: none\n"
     )
+
+
+def test_a_line_that_a_case_has_closed_is_shown_with_the_case(desk: Desk) -> None:
+    desk.hold("home-7", HOME, 0)
+    with desk.store.transaction() as transaction:
+        number = transaction.number_lines(["home-7"])["home-7"]
+        case = transaction.add_case(open_case(0, number, "dynamic", desk.now), None)
+        suspend = Event(What.SUSPEND, "sato", "spam")
+        decision = decide(case, suspend, desk.now, Policy())
+        transaction.put_decision(case, suspend, decision, desk.now, evidence=Evidence(), due=None)
+    assert told("line", "show", "home-7", *CASE).splitlines()[2] == (
+        "  limit: enforce, cap 0, delay 0s, excess reset, by case 1, port-25-suspension "
+        "since 2026-11-24 14:00:00 UTC until 2026-12-24 14:00:00 UTC"
+    )
+    shown = json.loads(told("line", "show", "home-7", *CASE, "--json"))
+    assert (shown["limit_from"], [one["case"] for one in shown["measures"]]) == ("case", [1])
 
 
 def test_a_relief_is_given_shown_and_ended(desk: Desk) -> None:

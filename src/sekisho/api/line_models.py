@@ -151,6 +151,15 @@ class ReliefValue(Value):
     by: str
 
 
+class RestrictionValue(Value):
+    """What a case at the desk has done to a line: which case, since when, until when."""
+
+    case: int
+    kind: str
+    since: datetime
+    until: datetime
+
+
 class LineAnswer(Value):
     """What is known of a line.
 
@@ -167,6 +176,7 @@ class LineAnswer(Value):
     limit_from: Literal["class", "relief", "case"] | None = None
     class_limit_given_by: GivenBy | None = None
     met_cap_at: datetime | None = None
+    measures: tuple[RestrictionValue, ...] = ()
     relief: ReliefValue | None
     holds: tuple[HeldValue, ...]
     leases_since: datetime

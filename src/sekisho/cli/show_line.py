@@ -15,6 +15,7 @@ from sekisho.api.line_models import (
     LinesStatus,
     ReliefAnswer,
     ReliefValue,
+    RestrictionValue,
 )
 from sekisho.api.models import GivenBy
 from sekisho.cli.show import limit_text
@@ -83,8 +84,7 @@ def _line(answer: LineAnswer) -> Iterator[str]:
         yield "  class: none, since it holds no address of a pool and no list names it"
     else:
         yield f"  class: {answer.class_name}, {_CLASS_FROM[answer.class_from or '']}"
-        why = _given_by(answer) if answer.relief is None else _relief(answer.relief)
-        yield f"  limit: {limit_text(answer.limit)}, {why}"
+        yield f"  limit: {limit_text(answer.limit)}, {_why(answer)}"
     if answer.met_cap_at is None:
         yield "  its cap: not met in the last day, as far as the gate remembers"
     else:
@@ -92,6 +92,17 @@ def _line(answer: LineAnswer) -> Iterator[str]:
     yield "  holds: " + (", ".join(map(_held, answer.holds)) or "nothing")
     yield f"  leases since {_moment(answer.leases_since)}:" + ("" if answer.leases else " none")
     yield from (f"    {_held(lease)}: {_lease(lease)}" for lease in answer.leases)
+
+
+def _why(answer: LineAnswer) -> str:
+    """Tell why a line has its limit: what a case has done goes before a relief, and that before its class."""
+    if answer.measures:
+        return ", ".join(map(_measure, answer.measures))
+    return _given_by(answer) if answer.relief is None else _relief(answer.relief)
+
+
+def _measure(one: RestrictionValue) -> str:
+    return f"by case {one.case}, {one.kind} since {_moment(one.since)} until {_moment(one.until)}"
 
 
 def _given_by(answer: LineAnswer) -> str:

@@ -13,7 +13,7 @@ from sekisho.api.line_models import (
 )
 from sekisho.api.models import GivenBy, LimitValue
 from sekisho.daemon.desk_measures import restrictions
-from sekisho.daemon.showing import ending_of, relief_value
+from sekisho.daemon.showing import ending_of, relief_value, restriction_value
 from sekisho.lines.holder import Answer, holder
 from sekisho.lines.lookup import look_under, most_specific, whichever
 from sekisho.lines.records import ListedLine
@@ -54,11 +54,13 @@ def describe_line(
     """
     held = sorted(transaction.holdings_of([line.number]).get(line.number, ()), key=_order)
     relief = transaction.relief(line.number, now)
-    restriction = restrictions(transaction.measures_of([line.number])).get(line.number)
+    measures = transaction.measures_of([line.number])
+    restriction = restrictions(measures).get(line.number)
     known = known_line(treatment, held, line.class_name, relieved=relief is not None, restriction=restriction)
     answer = LineAnswer(
         line=line.name,
         fixed=line.fixed,
+        measures=tuple(map(restriction_value, measures)),
         relief=relief and relief_value(relief),
         holds=tuple(_held(transaction, address, now) for address in held),
         leases_since=since,

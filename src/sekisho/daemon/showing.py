@@ -15,8 +15,10 @@ from sekisho.api.line_models import (
     HolderQuestion,
     ImportAnswer,
     ReliefValue,
+    RestrictionValue,
 )
 from sekisho.audit import Record, Verdict
+from sekisho.desk.actions import Action
 from sekisho.lines.events import Lease
 from sekisho.lines.holder import Answer, Close
 from sekisho.lines.list_change import ListChange
@@ -47,6 +49,11 @@ def holder_answer(
 def relief_value(relief: Relief) -> ReliefValue:
     """Show a relief."""
     return ReliefValue(until=relief.until, reason=relief.reason, since=relief.since, by=relief.by)
+
+
+def restriction_value(asked: Action) -> RestrictionValue:
+    """Show what a case has done to a line."""
+    return RestrictionValue(case=asked.case, kind=asked.kind, since=asked.asked_for, until=asked.until)
 
 
 def ending_of(lease: Lease) -> str | None:
