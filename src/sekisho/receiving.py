@@ -4,7 +4,7 @@
 
 Nothing is lost by an answer: what cannot be taken now is refused for a while, never for good, but for
 recipients that are not the desk's. Of a message no more is kept than `most` bytes and one, by which it is
-told later that it was too large.
+told later that it was too large; and above it who has sent it.
 """
 
 from __future__ import annotations
@@ -52,6 +52,15 @@ class Door:
 
     at: tuple[str, int] | Path
     is_lmtp: bool
+
+
+def with_return_path(content: bytes, sender: str) -> bytes:
+    """Return a message with its envelope's sender at the top (RFC 5321 §4.4), its lines ended as they are.
+
+    `sender`: as aiosmtpd has it, without brackets but where it is empty.
+    """
+    end = b"\r\n" if content.find(b"\r\n", 0, -2) >= 0 else b"\r"
+    return b"Return-Path: <" + sender.strip("<>").encode("utf-8", "replace") + b">" + end + content
 
 
 class DoorError(Exception):
@@ -325,7 +334,7 @@ class _Smtp(SMTP):
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         content = await self._content()
-        answer = await self._answer(content)
+        answer = await self._answer(with_return_path(content, self.envelope.mail_from or ""))
         answers = self._answers(answer, len(self.envelope.rcpt_tos))
         self._set_post_data_state()  # type: ignore[no-untyped-call]
         await self.push(answers)

@@ -6,7 +6,7 @@ import pytest
 
 from sekisho.desk.case_values import Case, Decision, Event, Evidence, Kind, State, What
 from sekisho.desk.cases import decide
-from sekisho.desk.notices import Mail, Told, Why, letter_id, may_acknowledge, told
+from sekisho.desk.notices import Mail, Told, Why, letter_id, told
 from tests.desk.test_cases import POLICY, REPORT, TIME, at, in_state, opened, person, sent
 
 SEEN = Evidence(3, 7, at(0), at(1))
@@ -60,36 +60,3 @@ def test_nothing_is_said_of_what_nobody_is_to_be_told() -> None:
     before = opened()
     event = person(What.HOLD)
     assert telling(before, event, decide(before, event, at(1), POLICY, ()), 1) == ()
-
-
-GOOD = {"from": "a@example.net", "subject": "spam"}
-
-
-@pytest.mark.parametrize(
-    ("headers", "return_path"),
-    [
-        ({}, ""),
-        ({}, "<>"),
-        ({}, " < > "),
-        ({}, "MAILER-DAEMON@example.net"),
-        ({}, "noreply@example.net"),
-        ({}, "owner-list@example.net"),
-        ({}, "list-request@example.net"),
-        ({}, "bounces+77@example.net"),
-        ({"precedence": "bulk"}, "a@example.net"),
-        ({"precedence": " List "}, "a@example.net"),
-        ({"list-id": "<x.example.net>"}, "a@example.net"),
-        ({"list-unsubscribe": "<mailto:x@example.net>"}, "a@example.net"),
-        ({"auto-submitted": "auto-generated"}, "a@example.net"),
-        ({"auto-submitted": "Auto-Replied; owner-email=x"}, "a@example.net"),
-        ({"feedback-id": "x"}, "a@example.net"),
-        ({"x-auto-response-suppress": "All"}, "a@example.net"),
-    ],
-)
-def test_no_machine_and_no_list_is_answered(headers: dict[str, str], return_path: str) -> None:
-    assert not may_acknowledge({**GOOD, **headers}, return_path)
-
-
-def test_a_person_is_answered() -> None:
-    assert may_acknowledge(GOOD, "<a@example.net>")
-    assert may_acknowledge({**GOOD, "auto-submitted": "no", "precedence": "first-class"}, "a@example.net")

@@ -17,6 +17,7 @@ from sekisho.daemon.desk_settler import DeskSettler
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import SKEW
 from sekisho.desk.policy import Policy, Step
+from sekisho.desk.report import Answerable
 from sekisho.lines.events import Lease
 from sekisho.lines.roster import Treatment
 from sekisho.model import Limit, Mode
@@ -76,11 +77,13 @@ class Site:
     rate: int = 10_000
     key: bytes = KEY
     asked: list[Action] = field(default_factory=list)
+    thanked: list[tuple[int, Answerable]] = field(default_factory=list)
     settled_lines: int = 0
 
     def desk(self) -> Desk:
         servers = frozenset({letters.MX})
-        return Desk(self.provider.ours, {"dynamic": self.policy}, TREATMENT, SKEW, self.rate, servers)
+        policies = {"dynamic": self.policy}
+        return Desk(self.provider.ours, policies, TREATMENT, SKEW, self.rate, servers, thank=self._thank)
 
     def inbox(self, store: Store | Mortal | None = None) -> Inbox:
         return Inbox(store or self.store, self.sealer, lambda: self.now, lambda: None)  # type: ignore[arg-type]
@@ -94,6 +97,10 @@ class Site:
             on_actions=self.asked.extend,
             utc=lambda: self.now,
         )
+
+    def _thank(self, _: Transaction, number: int, one: Answerable, now: datetime) -> None:
+        assert now == self.now
+        self.thanked.append((number, one))
 
     def settle_lines(self) -> None:
         self.settled_lines += 1

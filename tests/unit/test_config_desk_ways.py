@@ -33,7 +33,6 @@ def test_what_is_written_is_read() -> None:
         ("[desk.notices]\nzone = 'Tokyo'\n" + JA, "desk.notices.zone", '"Tokyo" is no time zone'),
         (JA.replace("contact", "contakt"), "desk.notices.ja.contakt", "unknown"),
         (JA.replace("サンプル通信", ""), "desk.notices.ja.provider", "tells nothing"),
-        ("[desk.notices]\nacknowledge = true\n" + JA, "desk.notices.acknowledge", "not sent yet"),
         ("[desk.notices]\nacknowledge = 'yes'\n" + JA, "desk.notices.acknowledge", "neither true"),
         (NAS.replace("192.0.2.1", "bng1.example.net"), "desk.nas[0].address", "is no address"),
         (NAS.replace("192.0.2.1", "192.0.2.1:0"), "desk.nas[0].address", "is no address"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -185,6 +186,25 @@ def test_a_report_that_somebody_vouches_for_is_its_reporters(tmp_path: Path, pro
         ("a.net", Weight.SOUND),
         ("example.org", Weight.CLAIMED),
     ]
+
+
+def test_whoever_forwards_what_counts_is_thanked_for_it_once(tmp_path: Path, provider: World) -> None:
+    lease, dice = lease_of(provider), random.Random(1)
+    written = facts_of(lease, 1)
+    domain = written.reporter.partition("@")[2]
+    returns = f"Return-Path: <{written.reporter}>\n".encode()
+
+    def forwarded(number: int, domain: str | None = domain) -> bytes:
+        facts = replace(facts_of(lease, number), number=1)
+        return returns + letters.delivered(letters.forward(facts, dice), domain)
+
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now = lease.begin + timedelta(hours=2)
+        first = forwarded(1)
+        site.take(returns + about(lease, 4), first, first, forwarded(7, None), first + b"\n", forwarded(10))
+        site.settle()
+    assert [number for number, _ in site.thanked] == [2, 5]
+    assert {one.to for _, one in site.thanked} == {written.reporter}
 
 
 def test_the_same_again_is_one_report(tmp_path: Path, provider: World) -> None:

@@ -19,6 +19,8 @@ from sekisho.receiving import Door, DoorError, Doorkeeper
 HOST = "127.0.0.1"
 MINE, OTHER = "Abuse@example.net", "noc@example.net"
 MAIL = b"From: reporter@example.org\r\nSubject: a report\r\n\r\nLook:\r\n.at this\r\n"
+FROM_NOBODY = b"Return-Path: <>\r\n"
+TAKEN = FROM_NOBODY + MAIL
 MOST = 1_000_000
 
 
@@ -55,14 +57,15 @@ def lmtp(keeper: Doorkeeper) -> smtplib.LMTP:
     return smtplib.LMTP(HOST, keeper.ports[0])
 
 
-def test_a_mail_is_taken_byte_by_byte_as_it_is_by_either_protocol() -> None:
+def test_a_mail_is_taken_byte_by_byte_as_it_is_under_its_sender_by_either_protocol() -> None:
     take = Taker()
     with open_doors(take) as keeper:
         with lmtp(keeper) as client:
             assert client.sendmail("", [MINE], MAIL) == {}
         with smtplib.SMTP(HOST, keeper.ports[1]) as client:
             client.sendmail("reporter@example.org", [MINE], MAIL + b"\x80\xff 8 bit\r\n")
-    assert take.taken == [MAIL, MAIL + b"\x80\xff 8 bit\r\n"]
+    of_reporter = b"Return-Path: <reporter@example.org>\r\n"
+    assert take.taken == [TAKEN, of_reporter + MAIL + b"\x80\xff 8 bit\r\n"]
     assert keeper.counts["taken"] == 2
 
 
@@ -78,7 +81,7 @@ def test_lmtp_answers_once_for_each_recipient_and_other_mailboxes_are_nobodys() 
         assert [client.getreply()[0] for _ in range(2)] == [250, 250]
         assert client.noop()[0] == 250
         assert client.docmd("EHLO me")[0] == 500
-    assert take.taken == [MAIL]
+    assert take.taken == [TAKEN]
 
 
 def test_addresses_are_read_alike_whether_they_come_first_or_again() -> None:
@@ -105,7 +108,7 @@ def test_what_cannot_be_made_durable_is_refused_for_a_while_only() -> None:
         assert refused.value.smtp_code == 451
         take.is_willing = True
         assert client.sendmail("", [MINE], MAIL) == {}
-    assert take.taken == [MAIL]
+    assert take.taken == [TAKEN]
 
 
 def test_of_what_is_too_large_as_much_is_kept_as_tells_it() -> None:
@@ -114,7 +117,7 @@ def test_of_what_is_too_large_as_much_is_kept_as_tells_it() -> None:
     with open_doors(take) as keeper, lmtp(keeper) as client:
         client.sendmail("", [MINE], MAIL + b"\r\n" + line * 20)
         client.sendmail("", [MINE], MAIL)
-    assert [len(one) for one in take.taken] == [MOST + 1, len(MAIL)]
+    assert [len(one) for one in take.taken] == [len(FROM_NOBODY) + MOST + 1, len(TAKEN)]
 
 
 def test_whoever_sends_too_fast_is_asked_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +153,7 @@ def test_a_session_that_ends_in_the_middle_leaves_nothing() -> None:
         client.close()
         with lmtp(keeper) as other:
             other.sendmail("", [MINE], MAIL)
-    assert take.taken == [MAIL]
+    assert take.taken == [TAKEN]
 
 
 def test_an_end_that_is_no_end_of_its_line_is_none() -> None:
@@ -163,7 +166,7 @@ def test_an_end_that_is_no_end_of_its_line_is_none() -> None:
         client.getreply()
         client.send(b"a\n.\nMAIL FROM:<x@example.org>\r\n.\r\n")
         assert client.getreply()[0] == 250
-    assert take.taken == [b"a\n.\nMAIL FROM:<x@example.org>\r\n"]
+    assert take.taken == [b"Return-Path: <>\r" + b"a\n.\nMAIL FROM:<x@example.org>\r\n"]
 
 
 def test_a_unix_socket_is_there_as_long_as_the_door_is_open(tmp_path: Path) -> None:
@@ -174,7 +177,7 @@ def test_a_unix_socket_is_there_as_long_as_the_door_is_open(tmp_path: Path) -> N
         assert not path.exists()
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(str(path))
-    assert take.taken == [MAIL, MAIL]
+    assert take.taken == [TAKEN, TAKEN]
 
 
 def test_a_place_that_cannot_be_had_is_named() -> None:
@@ -213,4 +216,4 @@ def test_the_end_waits_for_what_is_being_taken() -> None:
         sending.join(10)
     client.close()
     assert answers == [{}]
-    assert take.taken == [MAIL]
+    assert take.taken == [TAKEN]

@@ -9,7 +9,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 
 from sekisho.config.notice import Told
 from sekisho.config.places import Zone
-from sekisho.config.problems import Finding, Path, Severity
+from sekisho.config.problems import Finding, Path
 from sekisho.config.table import Table
 from sekisho.config.values import fault
 
@@ -34,7 +34,7 @@ class NoticesTable(Table):
     """[desk.notices]: what customers are told, in the languages that have a table.
 
     `templates`: a directory with templates in place of the shipped ones; `zone`: in which times are told;
-    `acknowledge`: whoever reports is told that the report has arrived.
+    `acknowledge`: a person who reports is told that the report has arrived.
     """
 
     templates: Annotated[str, Field(strict=True, min_length=1)] | None = None
@@ -51,10 +51,7 @@ class NoticesTable(Table):
 
 
 def check_notices(path: Path, notices: NoticesTable | None, *, is_told: bool) -> Iterator[Finding]:
-    """Tell where no language is there, and what is not done; `is_told`: one was told of already."""
+    """Tell where no language is there; `is_told`: one was told of already."""
     if notices is not None and not notices.words and not is_told:
         way_out = "add [desk.notices.ja] or [desk.notices.en], with `provider` and `contact`"
         yield Finding(path, "there is no language to write in", way_out)
-    if notices is not None and notices.acknowledge:
-        what = "acknowledgements are not sent yet: who has sent a report is not kept"
-        yield Finding((*path, "acknowledge"), what, "take it out", Severity.WARNING)

@@ -43,7 +43,8 @@ class Basis:
         if made is None or made[0] is not config:
             if config.desk is None:
                 raise StoreError("the configuration in force has no [desk]: add it again")
-            made = self._made = config, desk_of(config, self._lines.treatment(), self._notices.decided)
+            treatment, notices = self._lines.treatment(), self._notices
+            made = self._made = config, desk_of(config, treatment, notices.decided, notices.received)
         return made[1]
 
     def sealer(self) -> Sealer:

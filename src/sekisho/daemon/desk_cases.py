@@ -13,6 +13,7 @@ from sekisho.desk.attribute import Ours
 from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, Evidence, What
 from sekisho.desk.cases import decide, due, open_case
 from sekisho.desk.policy import Policy, evidence_of
+from sekisho.desk.report import Answerable
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.model import Address
 from sekisho.store import Transaction
@@ -22,6 +23,10 @@ LOOK_AGAIN = timedelta(hours=1)
 
 Also = Callable[[Transaction, Case, Event, Decision, Evidence, datetime], object]
 """What is written beside a decision, in its transaction: the notices that it asks for."""
+
+
+Thank = Callable[[Transaction, int, Answerable, datetime], object]
+"""What is written beside a report that counts, by its number: the thanks to whoever has sent it."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +40,20 @@ class Desk:
     rate: int
     servers: frozenset[str] = frozenset()
     also: Also = lambda *_: None
+    thank: Thank = lambda *_: None
 
     def policy(self, class_name: str) -> Policy:
         """Return the policy of a class; the usual one where the configuration has no such class any more."""
         return self.policies.get(class_name, Policy())
 
 
-def desk_of(config: Config, treatment: Treatment, also: Also = lambda *_: None) -> Desk:
+def desk_of(config: Config, treatment: Treatment, also: Also, thank: Thank) -> Desk:
     """Return what the desk goes by; ValueError where the configuration has none."""
     if config.desk is None:
         raise ValueError("there is no [desk]")
     skew = timedelta(milliseconds=config.desk.skew_ms)
     servers = frozenset(config.desk.authserv_ids)
-    return Desk(ours_of(config), policies_of(config), treatment, skew, config.desk.rate, servers, also)
+    return Desk(ours_of(config), policies_of(config), treatment, skew, config.desk.rate, servers, also, thank)
 
 
 def happen(

@@ -14,8 +14,9 @@ from sekisho.config.desk_notices import NoticesTable
 from sekisho.config.desk_plan import policies_of
 from sekisho.daemon.desk_templates import read_templates, words_of
 from sekisho.desk.case_values import Case, Decision, Event, Evidence
-from sekisho.desk.notices import LETTERS, Mail, Told, answered, is_answerable, letter_id, told
+from sekisho.desk.notices import LETTERS, Mail, Told, letter_id, told
 from sekisho.desk.policy import Policy
+from sekisho.desk.report import Answerable
 from sekisho.lines.records import ListedLine
 from sekisho.outbox import mail
 from sekisho.pages.desk_notice import Own, TemplateFault, Written, ordered, write
@@ -57,20 +58,16 @@ class Notices:
         letter = f"{LETTERS}{gate}-relief-{line.number}-{at_us}"
         self._put(transaction, line.number, letter, one, now)
 
-    def received(
-        self, transaction: Transaction, number: int, to: str, message_id: str, now: datetime
-    ) -> None:
-        """Thank whoever has sent a report, where that is wanted; `desk.notices.may_acknowledge` was asked."""
+    def received(self, transaction: Transaction, number: int, one: Answerable, now: datetime) -> None:
+        """Thank whoever has sent a report, where that is wanted."""
         config = self._config()
         if config.desk is None or config.desk.notices is None or not config.desk.notices.acknowledge:
-            return
-        if not is_answerable(to):
             return
         told_ = Told(Mail.ACKNOWLEDGEMENT, now, number=number)
         written = self._written(config.desk.notices, told_, None)
         letter = f"{LETTERS}{config.gate.name}-report-{number}-{int(now.timestamp() * 1_000_000)}"
         sender = config.desk.sender
-        sent = mail(letter, to, *_parts(written), now, sender=sender, answers=answered(message_id))
+        sent = mail(letter, one.to, *_parts(written), now, sender=sender, answers=one.message_id)
         transaction.put_letters(config.gate.name, [sent])
 
     def _put(self, transaction: Transaction, line: int, letter: str, one: Told, now: datetime) -> bool:

@@ -92,6 +92,8 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
         case = _write_incident(writing, place, incident, outcome, network, actions)
         if asked is not None:
             transaction.record(_entry(writing, asked, outcome, case))
+    if parsed.answerable is not None and writing.weight in COUNT:
+        desk.thank(transaction, number, parsed.answerable, now)
     return tuple(actions)
 
 

@@ -1,4 +1,4 @@
-"""What a customer is told of a case, as values for the templates; and whom an acknowledgement may reach.
+"""What a customer is told of a case, as values for the templates.
 
 Of the reports a notice has counts and dates, and nothing of who reported or to whom was sent. The words of
 whoever decided stay inside as well: they are written for the desk, and may speak of others or of a complaint.
@@ -6,8 +6,7 @@ whoever decided stay inside as well: they are written for the desk, and may spea
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -103,43 +102,6 @@ def told(
     )
 
 
-def may_acknowledge(headers: Mapping[str, str], return_path: str) -> bool:
-    """Tell whether a report's sender may be answered: never a machine's nor a list's mail (RFC 3834 §2).
-
-    `headers`: those of the report, the names in lower case. `return_path`: the envelope's sender.
-    """
-    address = return_path.strip().strip("<>").strip()
-    user = address.partition("@")[0].lower()
-    if not address or user in _NOBODY or user.startswith(_LISTS_BEGIN) or user.endswith(_LISTS_END):
-        return False
-    if headers.get("auto-submitted", "no").partition(";")[0].strip().lower() != "no":
-        return False
-    if headers.get("precedence", "").strip().lower() in _BULK:
-        return False
-    return not any(name.startswith("list-") or name in _MACHINES for name in headers)
-
-
-def is_answerable(address: str) -> bool:
-    """Tell whether an address that somebody wrote into a report can be written to."""
-    return _ADDRESS.fullmatch(address) is not None
-
-
-def answered(message_id: str) -> str:
-    """Return the Message-ID of what is answered, or "" where it is none that can be repeated."""
-    return message_id if _MESSAGE_ID.fullmatch(message_id) else ""
-
-
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", re.ASCII
-)
-_MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,128}@[A-Za-z0-9.-]{1,128}>", re.ASCII)
-_BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
-_NOBODY = frozenset(
-    {"mailer-daemon", "postmaster", "no-reply", "noreply", "do-not-reply", "donotreply", "nobody"}
-)
-_LISTS_BEGIN = ("owner-", "bounce-", "bounces-", "bounce+", "bounces+")
-_LISTS_END = ("-request", "-bounces", "-owner", "-relay")
-_MACHINES = frozenset({"feedback-id", "x-auto-response-suppress", "x-autoreply", "x-autorespond", "x-loop"})
 _MAILS = {
     Notice.STOP_REQUEST: Mail.STOP_REQUEST,
     Notice.SUSPENSION: Mail.SUSPENSION,

@@ -17,11 +17,12 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from sekisho.desk import arf, forward, hotmail, mime, spamcop, x_arf, xarf
+from sekisho.desk.answering import answerable
 from sekisho.desk.authentication import is_authentic
 from sekisho.desk.enclosed import enclosed_parts
 from sekisho.desk.limits import Limits, RefusedError
 from sekisho.desk.mime import Mail
-from sekisho.desk.report import Parsed, Refusal, Report, Why
+from sekisho.desk.report import Parsed, Refusal, Report, Trust, Why
 from sekisho.desk.writer import writer
 
 LIMITS = Limits()
@@ -51,7 +52,12 @@ def _parse(data: bytes, limits: Limits, servers: Collection[str]) -> Report:
     if start.startswith(b"{"):
         return xarf.parse(data.strip(_BLANK), limits)
     mail = mime.read(data, limits)
-    return replace(_of_mail(mail, limits), authenticated=_authenticated(mail, servers))
+    report, domain = _of_mail(mail, limits), _authenticated(mail, servers)
+    if domain is None:
+        return report
+    # What has a form was made by a program, which sends many and reads no thanks.
+    thanked = answerable(mail.header, domain) if report.trust is Trust.PLAIN else None
+    return replace(report, authenticated=domain, answerable=thanked)
 
 
 def _authenticated(mail: Mail, servers: Collection[str]) -> str | None:

@@ -118,11 +118,20 @@ class Reporter:
 
 
 @dataclass(frozen=True, slots=True)
+class Answerable:
+    """Whom the acknowledgement of a report may reach; `message_id`: the report's, "" where it has none."""
+
+    to: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A report that was understood; `incidents` are one or more.
 
     `report_id`: the reporter's own number for it, else the Message-ID of the report, else None.
     `authenticated`: the domain of its `From:` where a mail server of ours says that it is from there.
+    `answerable`: None where nobody is to be thanked for it.
     """
 
     format: Format
@@ -132,6 +141,7 @@ class Report:
     feedback: Feedback
     incidents: tuple[Incident, ...]
     authenticated: str | None = None
+    answerable: Answerable | None = None
 
 
 class Why(StrEnum):
