@@ -14,6 +14,7 @@ from functools import partial
 _MOST = 9_900_000
 _LARGEST_EVIDENCE = 5_242_880
 _MIXED = b"Content-Type: multipart/mixed; boundary="
+_HTML = b"From: a@b.example\nContent-Type: text/html\n\nReceived: "
 _X_ARF = b"X-XARF: PLAIN\n" + _MIXED + b"a\n\n--a\n\nx\n--a\n\n"
 _ARF = b"Content-Type: multipart/report; report-type=feedback-report; boundary=a\n\n--a\n\nx\n--a\n"
 
@@ -31,6 +32,9 @@ _REPEATED = (
     ("lines like a boundary", _MIXED + b"a\n\n", b"\n--ab"),
     ("a line like boundaries", _MIXED + b'"-"\n\n', b"-"),
     ("parts", _MIXED + b"a\n\n", b"\n--a"),
+    ("HTML", _HTML, b"<p>x<br>"),
+    ("HTML of begins", _HTML, b"<p"),
+    ("HTML of signs", _HTML, b"&a"),
     ("JSON of objects", b"", b'{"a":'),
     ("JSON of names", b"{", b'"a":1,'),
     ("JSON of a word", b'{"xarf_version":"', b"4"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import random
 from collections.abc import Callable
@@ -281,6 +282,10 @@ def forward(facts: Facts, dice: random.Random) -> bytes:
             + facts.message
             + b"\n--f--\n"
         )
+    if dice.random() < 0.2:
+        shown = html.escape(facts.message.decode("utf-8", "replace"))
+        body = f"Please stop this:<blockquote><pre>{shown}</pre></blockquote>"
+        return f"{head}Content-Type: text/html\n\n<html><body>{body}</body></html>\n".encode()
     quote = dice.choice((b"", b"> ", b">> "))
     lines = b"\n".join(quote + line for line in facts.message.split(b"\n"))
     return head.encode() + b"\nPlease stop this:\n\n" + lines

@@ -12,6 +12,7 @@ _PORTS = 1 << 16
 _LONGEST = 64
 _IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
+_WITH_PORT = re.compile(r"(?:([0-9.]{7,15})|\[([^\[\]\s]{2,60})\]):([0-9]{1,5})")
 
 
 def host_address(text: str) -> HostAddress | None:
@@ -25,6 +26,16 @@ def host_address(text: str) -> HostAddress | None:
         return _ipv4(bare)
     bare = bare.partition("%")[0]  # a zone (RFC 4007 §11) means something on that host alone
     return _ipv6(bare) if ":" in bare and _IPV6.fullmatch(bare) else None
+
+
+def address_and_port(text: str) -> tuple[HostAddress, int | None] | None:
+    """Return the address that is written and its port, if one follows it, as in `[2001:db8::1]:4711`."""
+    address = host_address(text)
+    if address is not None:
+        return address, None
+    found = _WITH_PORT.fullmatch(text.strip()[:_LONGEST])
+    address = host_address(found[1] or found[2]) if found else None
+    return (address, written_port(found[3])) if found and address is not None else None
 
 
 def source_port(number: int) -> int | None:

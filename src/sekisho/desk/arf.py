@@ -1,13 +1,13 @@
 """ARF, the abuse reporting format (RFC 5965, RFC 6692), as it is really sent.
 
-Any version, with or without User-Agent, `Received-Date` for `Arrival-Date`, `IPv6:` before an address, the
-fields' part under another type, the message in full, as its header or not at all. Where the fields of a
-report contradict each other, people read it.
+Any version, with or without User-Agent, `Received-Date` for `Arrival-Date`, `spam` for `abuse`, `IPv6:`
+before an address or its port behind, the fields' part under another type, the message in full, as its header
+or not at all. Where the fields of a report contradict each other, people read it.
 """
 
 from __future__ import annotations
 
-from sekisho.desk.address import host_address, written_port
+from sekisho.desk.address import address_and_port, host_address, written_port
 from sekisho.desk.enclosed import NOTHING, Enclosed, attached, read
 from sekisho.desk.header import Header, strict
 from sekisho.desk.limits import Limits, RefusedError
@@ -28,7 +28,12 @@ from sekisho.desk.when import UnreadableTimeError, moment
 from sekisho.desk.words import clean, message_id
 from sekisho.desk.writer import writer
 
-_TYPES = {"opt-out-list": Feedback.OPT_OUT, **{one.value: one for one in Feedback}}
+_TYPES = {
+    "opt-out-list": Feedback.OPT_OUT,
+    "spam": Feedback.ABUSE,
+    "mail-spam": Feedback.ABUSE,
+    **{one.value: one for one in Feedback},
+}
 _TIMES = (
     (b"arrival-date", TimeSource.ARRIVAL_DATE),
     (b"received-date", TimeSource.RECEIVED_DATE),
@@ -84,21 +89,33 @@ def _enclosed(mail: Mail, place: int, limits: Limits) -> Enclosed:
 
 
 def _incident(fields: Header, enclosed: Enclosed, in_body: HostAddress | None) -> Incident:
-    written = _only(fields, b"source-ip")
-    address = host_address(written) if written else in_body
-    if written and address is None:
-        raise RefusedError(Why.BAD_ADDRESS, f"its Source-IP is no address: {clean(written, 80)}")
+    address, port = _source(fields)
+    address = address or in_body
     if address is None and not any(hop.address for hop in enclosed.chain):
         raise RefusedError(Why.NO_SOURCE, "it names no Source-IP, and its message no server that sent it")
     return Incident(
         address,
-        written_port(_only(fields, b"source-port")),
+        port,
         _times(fields),
         enclosed.chain,
         enclosed.is_cut,
         enclosed.message_id,
         _count(_only(fields, b"incidents")),
     )
+
+
+def _source(fields: Header) -> tuple[HostAddress | None, int | None]:
+    """Return the sender's address and port; some write both into one field."""
+    written, port = _only(fields, b"source-ip"), written_port(_only(fields, b"source-port"))
+    if written is None:
+        return None, port
+    found = address_and_port(written)
+    if found is None:
+        raise RefusedError(Why.BAD_ADDRESS, f"its Source-IP is no address: {clean(written, 80)}")
+    address, other = found
+    if None not in (port, other) and port != other:
+        raise RefusedError(Why.MALFORMED, "its Source-IP has another port than its Source-Port")
+    return address, port or other
 
 
 def _only(fields: Header, name: bytes) -> str | None:

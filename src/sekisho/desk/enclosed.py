@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sekisho.desk.header import end_of_header, lenient, with_newlines, without_envelope
 from sekisho.desk.limits import Limits
-from sekisho.desk.mime import ENCLOSED, Mail, Part
+from sekisho.desk.mime import ENCLOSED, Mail, Part, file_name
 from sekisho.desk.received import hop
 from sekisho.desk.report import Hop
 from sekisho.desk.words import message_id
@@ -38,8 +38,8 @@ def read(data: bytes, limits: Limits) -> Enclosed:
 
 
 def enclosed_parts(mail: Mail) -> list[Part]:
-    """Return the parts of a mail that are messages, or headers of such."""
-    return [part for part in mail.parts if part.kind in ENCLOSED]
+    """Return the parts of a mail that are messages, or headers of such, if only by their file's name."""
+    return [part for part in mail.parts if part.kind in ENCLOSED or file_name(part).endswith(".eml")]
 
 
 def attached(mail: Mail, limits: Limits) -> list[Enclosed]:

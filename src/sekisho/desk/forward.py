@@ -1,4 +1,4 @@
-"""What people forward: messages attached in full, or their headers in the text, quoted or not.
+"""What people forward: messages attached in full, or their headers in the text or HTML, quoted or not.
 
 Nothing in it is a field of a report: address and time come from the Received fields alone. What machines
 send of themselves, as bounces and answers of the absent, is no complaint.
@@ -10,6 +10,7 @@ import re
 
 from sekisho.desk.enclosed import Enclosed, attached, read
 from sekisho.desk.limits import Limits, RefusedError
+from sekisho.desk.markup import text_of
 from sekisho.desk.mime import Mail, first_text
 from sekisho.desk.report import Feedback, Format, Incident, Report, Trust, Why
 from sekisho.desk.words import message_id
@@ -23,7 +24,11 @@ _RECEIVED = re.compile(r"^[> \t|]{0,20}Received:", re.MULTILINE)
 def parse(mail: Mail, limits: Limits) -> Report:
     """Read a forward; raise RefusedError where it is none, or names no server that sent the message."""
     _refuse_of_machines(mail)
-    messages = attached(mail, limits) or _in_text(first_text(mail, limits), limits)
+    messages = (
+        attached(mail, limits)
+        or _in_text(first_text(mail, limits), limits)
+        or _in_text(text_of(first_text(mail, limits, "text/html")), limits)
+    )
     told = [message for message in messages if message.chain]
     if not told:
         raise RefusedError(Why.UNKNOWN_FORMAT, "it is no report in a form we know, and has no headers in it")

@@ -147,7 +147,15 @@ def _decoded(raw: bytes, encoding: str) -> bytes:
     return raw
 
 
-def first_text(mail: Mail, limits: Limits) -> str:
-    """Return the first plain text of a mail, empty where there is none."""
-    part = next((part for part in mail.parts if part.kind == "text/plain"), None)
+def file_name(part: Part) -> str:
+    """Return the name that a part has as a file, in lower case; empty where it has none."""
+    disposition = (part.header.get(b"content-disposition") or "")[:_LONGEST_TYPE]
+    said = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(disposition)}
+    names = (said.get("filename"), said.get("filename*"), part.parameters.get("name"))
+    return next((name.strip().lower() for name in names if name), "")
+
+
+def first_text(mail: Mail, limits: Limits, kind: str = "text/plain") -> str:
+    """Return the first text of a type in a mail, empty where there is none."""
+    part = next((part for part in mail.parts if part.kind == kind), None)
     return "" if part is None else to_text(mail.content(part, limits.text_bytes))
