@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from sekisho.desk.figures import ReportedHour
+from sekisho.desk.case_values import Event, Kind, What
+from sekisho.desk.figures import CaseTimes, ReportedHour
 from sekisho.desk.trust import Weight
 from sekisho.store import Store
-from tests.store.test_desk import opened, put
+from tests.store.test_desk import happen, opened, put
 from tests.store.values import at
 
 HOUR = timedelta(hours=1)
@@ -33,3 +35,23 @@ def test_proved_reports_are_counted_by_line_and_hour(store: Store) -> None:
         ReportedHour("dynamic", 1, at(3_600), 1),
         ReportedHour("dynamic", 2, at(0), 1),
     }
+
+
+def test_what_followed_of_a_case_is_told_with_its_first_moment(store: Store) -> None:
+    person = Event(What.APPROVE, "sato", "it is true")
+    with store.transaction() as transaction:
+        opened(transaction, line=7)
+        case = opened(transaction, line=8)
+        for event, seconds in (
+            (person, 3_600),
+            (replace(person, what=What.SUSPEND, kind=Kind.PORT25), 7_200),
+            (replace(person, what=What.HOLD), 7_300),
+            (replace(person, what=What.RELEASE), 7_400),  # it is limited, and was asked before
+            (replace(person, what=What.SUSPEND, kind=Kind.PORT25), 9_000),
+        ):
+            case = happen(transaction, case, event, at(seconds))[0].case
+    with store.reading() as transaction:
+        assert set(transaction.case_times()) == {
+            CaseTimes("dynamic", 7, at(0), None, None),
+            CaseTimes("dynamic", 8, at(0), at(3_600), at(7_200)),
+        }

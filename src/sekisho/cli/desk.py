@@ -217,6 +217,27 @@ def verify(
         raise typer.Exit(FAILED)
 
 
+@app.command()
+def figures(config: File, as_json: Json = False) -> None:
+    """Tell, by week and class, how many reports there were and how long the desk took, as far as may be seen.
+
+    No daemon is needed. What is shown is recorded in the store first.
+    """
+    from datetime import UTC, datetime
+
+    from sekisho.cli.desk_figures import figures_text, read_figures
+    from sekisho.cli.files import usable
+    from sekisho.cli.report import store_url
+    from sekisho.trial.report_written import written_value
+
+    read = usable(config)
+    found = read_figures(read, config, store_url(read), datetime.now(UTC))
+    if as_json:
+        print_json(written_value(found))
+    else:
+        typer.echo(figures_text(found))
+
+
 def _decide(
     what: str, number: int, name: str | None, config: Path | None, body: dict[str, Any], *, as_json: bool
 ) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sekisho.api.asker import Peer
-from sekisho.daemon.actors import actor_name
+from sekisho.cli.recorded_counts import is_recorded, ledger_of
 from sekisho.measure.cells import Ledger
 from sekisho.measure.line_hours import (
     LineHours,
@@ -24,7 +21,7 @@ from sekisho.measure.line_hours import (
 from sekisho.measure.lines_met import held_throughout, met_by_cap
 from sekisho.measure.peaks import busiest
 from sekisho.model import Mode, Peaks
-from sekisho.store import StoreError, Transaction, open_store
+from sekisho.store import Transaction
 from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan, at_gate
 from sekisho.trial.report_values import Because, NotKnown, Published
@@ -76,7 +73,7 @@ def counts_of_weeks(asking: Asking, weekly: Mapping[Of, LineHours]) -> Published
     before = _ledger(asking, asking.transaction)
     weeks, zone = whole_weeks(asking.plan, asking.now), ZoneInfo(asking.plan.zone)
     found, after = publish_weeks(weekly, weeks, asking.classes, before, zone)
-    if _is_recorded(asking, before, after):
+    if is_recorded(asking.url, lambda done: _ledger(asking, done), before, after, asking.now):
         return found
     return Published((), len(found.cells), 0, Because.NOT_RECORDED)
 
@@ -84,9 +81,7 @@ def counts_of_weeks(asking: Asking, weekly: Mapping[Of, LineHours]) -> Published
 def _ledger(asking: Asking, transaction: Transaction) -> Ledger:
     """Read what was published of the trial's classes and time."""
     span = asking.plan.span
-    found = [transaction.ledger(statistic(name), span.begin, span.end) for name in asking.classes]
-    cells = {at: state for one in found for at, state in one.cells.items()}
-    return Ledger(cells, frozenset(chain.from_iterable(one.shapes for one in found)))
+    return ledger_of(transaction, map(statistic, asking.classes), span.begin, span.end)
 
 
 def lines_that_would_meet(lines: Lines, values: Mapping[str, Values | None]) -> Met:
@@ -96,23 +91,3 @@ def lines_that_would_meet(lines: Lines, values: Mapping[str, Values | None]) -> 
         one = values.get(name)
         found[name] = NotKnown(Because.NOT_MEASURED) if one is None else met_by_cap(name, one.caps[0], hours)
     return found
-
-
-def _is_recorded(asking: Asking, before: Ledger, after: Ledger) -> bool:
-    """Record what is new in a ledger; what cannot be recorded is not shown."""
-    new = after.shapes - before.shapes
-    if not new:
-        return True
-    by = actor_name(Peer(os.getuid(), os.getpid()))
-    try:
-        store = open_store(asking.url)
-        try:
-            with store.transaction() as transaction:
-                if not _ledger(asking, transaction).shapes <= before.shapes:  # published meanwhile: ask again
-                    return False
-                transaction.remember(before, after, asking.now, by)
-        finally:
-            store.close()
-    except StoreError:
-        return False
-    return True

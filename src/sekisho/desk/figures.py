@@ -1,7 +1,9 @@
-"""What figures about the desk are made of: counts by line, which none of them may show."""
+"""Figures about the desk: what they are made of, and what of them may be seen."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,3 +15,43 @@ class ReportedHour(NamedTuple):
     line: int
     begin: datetime
     reports: int
+
+
+class CaseTimes(NamedTuple):
+    """When a case was opened, by its first report, and what followed first; None: it has not."""
+
+    class_name: str
+    line: int
+    opened: datetime
+    stop_requested: datetime | None
+    suspended: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskWeek:
+    """What may be seen of a class and the cases that were opened in a week; None: it is suppressed.
+
+    `period`: of the trial, None: there is none. `reports`: proved ones about what was sent in the week.
+    `until_stop_request`, `until_suspension`: cases by how long these took.
+    """
+
+    begin: datetime
+    class_name: str
+    period: str | None
+    reports: int | None
+    cases: int | None
+    until_stop_request: Mapping[str, int | None]
+    until_suspension: Mapping[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DeskFigures:
+    """All that may be seen; `refused`: tables of which nothing may be, `differing`: that stay as they were.
+
+    `is_recorded`: whether what is shown could be recorded; where not, nothing is.
+    """
+
+    weeks: tuple[DeskWeek, ...]
+    refused: int = 0
+    differing: int = 0
+    is_recorded: bool = True

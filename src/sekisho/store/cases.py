@@ -92,7 +92,7 @@ class Cases(UnreadReports):
     def last_case(self, line: int) -> Case | None:
         """Return the last case of a line, open or closed."""
         for number, packed in self._many.find(_LAST_OF_LINE, [line]):
-            return _read_case(number, packed)
+            return read_case(number, packed)
         return None
 
     def open_cases(self, after: int = 0, most: int = _FEW) -> tuple[Case, ...]:
@@ -231,7 +231,7 @@ class Cases(UnreadReports):
         self._many.change(_ADD_ACTION, key=one.key, **_action_row(one))
 
     def _cases(self, query: Select[Any]) -> tuple[Case, ...]:
-        return tuple(_read_case(row.number, row.packed) for row in self._connection.execute(query))
+        return tuple(read_case(row.number, row.packed) for row in self._connection.execute(query))
 
     def _actions(self, query: Select[Any]) -> tuple[Action, ...]:
         return tuple(_ACTION.validate_json(row.packed) for row in self._connection.execute(query))
@@ -242,7 +242,8 @@ def _in_force(packed: Iterable[str]) -> tuple[Action, ...]:
     return tuple(one for one in map(_ACTION.validate_json, packed) if one.do is Do.IMPOSE)
 
 
-def _read_case(number: int, packed: str) -> Case:
+def read_case(number: int, packed: str) -> Case:
+    """Read a case as it is packed."""
     return replace(_CASE.validate_json(packed), number=number)
 
 

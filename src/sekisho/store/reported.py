@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, select
 
-from sekisho.desk.figures import ReportedHour
+from sekisho.desk.case_values import Case, State
+from sekisho.desk.figures import CaseTimes, ReportedHour
 from sekisho.desk.trust import Weight
-from sekisho.store.desk_tables import desk_case, incident, report
+from sekisho.store.cases import read_case
+from sekisho.store.desk_tables import case_event, desk_case, incident, report
 from sekisho.store.door import Door
 from sekisho.store.moments import from_us, to_us
 
@@ -46,9 +47,25 @@ class Reported(Door):
             )
             .group_by(incident.c.case, incident.c.line, hour)
         )
-        classes = {
-            row.number: json.loads(row.packed)["class_name"]
-            for row in self._connection.execute(select(desk_case.c.number, desk_case.c.packed))
-        }
+        classes = {one.number: one.class_name for one in self._known_cases()}
         for row in self._connection.execute(found):
             yield ReportedHour(classes[row.case], row.line, from_us(row.hour * _HOUR_US), row.reports)
+
+    def case_times(self) -> Iterator[CaseTimes]:
+        """Yield when each case that is kept was opened, and what followed."""
+        at, after, done = case_event.c.at, case_event.c.after, case_event.c.done
+        is_request = and_(after.in_((State.STOP_REQUESTED, State.LIMITED)), done.like('%"tell"%'))
+        found = select(
+            case_event.c.case,
+            func.min(case((is_request, at))).label("stop_requested"),
+            func.min(case((after == State.SUSPENDED, at))).label("suspended"),
+        ).group_by(case_event.c.case)
+        followed = {row.case: row for row in self._connection.execute(found)}
+        for one in self._known_cases():
+            row = followed.get(one.number)
+            moments = (None, None) if row is None else (row.stop_requested, row.suspended)
+            yield CaseTimes(one.class_name, one.line, one.opened, *map(from_us, moments))
+
+    def _known_cases(self) -> Iterator[Case]:
+        for row in self._connection.execute(select(desk_case.c.number, desk_case.c.packed)):
+            yield read_case(row.number, row.packed)

@@ -16,11 +16,12 @@ from sekisho.trial.written import written_moment
 
 def written_report(report: Report) -> dict[str, Any]:
     """Write a report; what is not known is an object with `not_known`, its reason."""
-    written: dict[str, Any] = _written(report)
+    written: dict[str, Any] = written_value(report)
     return written
 
 
-def _written(value: Any) -> Any:
+def written_value(value: Any) -> Any:
+    """Write a value of a report, or one that is told as these are."""
     if isinstance(value, StrEnum):
         return str(value)
     if isinstance(value, datetime):
@@ -30,16 +31,16 @@ def _written(value: Any) -> Any:
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _written(one) for key, one in value.items()}
+        return {str(key): written_value(one) for key, one in value.items()}
     if isinstance(value, tuple):
-        return [_written(one) for one in value]
+        return [written_value(one) for one in value]
     if is_dataclass(value) and not isinstance(value, type):
         return _fields(value)
     return value
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    found = {one.name: _written(getattr(value, one.name)) for one in fields(value)}
+    found = {one.name: written_value(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, NotKnown):
         found["not_known"] = found.pop("because")
         return {key: one for key, one in found.items() if one is not None}
