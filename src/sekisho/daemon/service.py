@@ -292,15 +292,9 @@ class _Service:
                 swept = await asyncio.to_thread(self.keeper.sweep)
             except RefusalError:
                 await asyncio.Event().wait()  # `gate down` has ended the keeper and ends us next
-            if self.lines is not None:
-                self.lines.check()
-            if self.trial is not None:
-                self.trial.check()
-            if self.desk is not None:
-                self.desk.check()
-            if self.minutes is not None:
-                self.minutes.check()
-            self.peaks.check()
+            for one in (self.lines, self.trial, self.desk, self.minutes, self.peaks):
+                if one is not None:
+                    one.check()
             if swept.sessions != told:
                 told = swept.sessions
                 notify(f"STATUS={told} sessions")

@@ -18,15 +18,10 @@ def read_counters(maps: Mapping[str, int]) -> Counters:
 
     `maps`: their descriptors by name.
     """
-    names = class_names({"class_names": bpf.read_all(maps["class_names"])})
-    rows = bpf.read_all(maps["counters"])
-    counted = {
-        (name, arm): _sums(rows[counter_key(index, arm)], abi.COUNTERS.size)
-        for name, index in names.items()
-        if name
-        for arm in range(abi.MAX_ARMS)
+    classes = {
+        key: _class_counters(_sums(row, abi.COUNTERS.size))
+        for key, row in rows_by_class(maps, "counters").items()
     }
-    classes = {key: _class_counters(sums) for key, sums in counted.items() if not key[1] or any(sums)}
     return Counters(classes, read_totals(maps))
 
 
@@ -35,8 +30,21 @@ def read_totals(maps: Mapping[str, int]) -> Totals:
     return Totals(*_sums(bpf.read_all(maps["totals"])[_FIRST], abi.TOTALS.size))
 
 
+def rows_by_class(maps: Mapping[str, int], table: str) -> dict[tuple[str, int], bytes]:
+    """Return a table's values by (class, arm), the arms beyond the first with anything in them; OSError."""
+    names = class_names({"class_names": bpf.read_all(maps["class_names"])})
+    rows = bpf.read_all(maps[table])
+    found = {
+        (name, arm): rows[counter_key(index, arm)]
+        for name, index in names.items()
+        if name
+        for arm in range(abi.MAX_ARMS)
+    }
+    return {(name, arm): row for (name, arm), row in found.items() if arm == 0 or any(row)}
+
+
 def counter_key(class_index: int, arm: int) -> bytes:
-    """Return the key of `counters` for a class's arm."""
+    """Return the key of a class's arm in a table of what is counted."""
     return (class_index * abi.MAX_ARMS + arm).to_bytes(4, "little")
 
 

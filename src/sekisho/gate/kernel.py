@@ -120,7 +120,7 @@ class KernelGate:
                 return None
 
     def counters(self) -> Counters:
-        """Read what was counted since the gate was attached, by (class, arm) with anything in it."""
+        """Read what was counted since the gate was attached, as `counts.read_counters` tells it."""
         with _failing("reading the gate's counters"):
             return read_counters(self._maps)
 

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from sekisho.gate import abi, bpf
-from sekisho.gate.counts import counter_key
-from sekisho.gate.indices import class_names
+from sekisho.gate.counts import rows_by_class
 from sekisho.model import ClassPeaks, Peaks
 
 _FIRST: Final = bytes(4)
@@ -87,15 +86,7 @@ class KernelPeaks:
 
     def counted(self) -> dict[tuple[str, int], ClassPeaks]:
         """Return what was folded since `forget`; the arms beyond the first with anything in them."""
-        names = class_names({"class_names": bpf.read_all(self.maps["class_names"])})
-        rows = bpf.read_all(self.maps["folded_peaks"])
-        found = {
-            (name, arm): _class_peaks(rows[counter_key(index, arm)])
-            for name, index in names.items()
-            if name
-            for arm in range(abi.MAX_ARMS)
-        }
-        return {key: one for key, one in found.items() if not key[1] or one.met_cap or any(one.lines)}
+        return {key: _class_peaks(row) for key, row in rows_by_class(self.maps, "folded_peaks").items()}
 
     def _sides(self) -> _Sides:
         return _Sides(*_sides.unpack(bpf.lookup(self.maps["peak_sides"], _FIRST, _sides.size)))

@@ -11,7 +11,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -120,9 +120,7 @@ class Releaser:
         with self._lock:
             rows = self._table.read()
             return ReleaserState(
-                queues={
-                    queue: self._queue_state(queue, rows[queue]) for queue in self._released if queue in rows
-                },
+                queues={queue: self._queue_state(queue, row) for queue, row in self._ours(rows)},
                 lateness=self._lateness.counts(),
                 reopened=self._reopened,
                 alive=self._thread.is_alive(),
@@ -143,12 +141,14 @@ class Releaser:
             self._schedule.delay_ns(queue), row.held, self._released[queue], row.full_drops, row.user_drops
         )
 
+    def _ours(self, rows: Mapping[int, QueueRow]) -> Iterator[tuple[int, QueueRow]]:
+        return ((queue, rows[queue]) for queue in self._released if queue in rows)
+
     def _held(self, rows: Mapping[int, QueueRow]) -> int:
-        return sum(rows[queue].held for queue in self._released if queue in rows)
+        return sum(row.held for _, row in self._ours(rows))
 
     def _look_at_drops(self, rows: Mapping[int, QueueRow]) -> int:
-        ours = {queue: rows[queue] for queue in self._released if queue in rows}
-        return self._dropped.look({queue: row.full_drops + row.user_drops for queue, row in ours.items()})
+        return self._dropped.look({queue: row.full_drops + row.user_drops for queue, row in self._ours(rows)})
 
     def _run(self) -> None:
         _ask_realtime()
