@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
 from html import escape
-from math import ceil, floor
+from math import ceil, floor, isfinite
 from typing import Final, NamedTuple
 
 from markupsafe import Markup
@@ -18,7 +18,13 @@ _MOST_PERCENT: Final = 200.0  # beyond it an interval is cut off: its numbers st
 _TICKS: Final = (1, 2, 5, 10, 20, 50, 100)
 _MOST_TICKS: Final = 9
 _HEIGHT: Final = 90
+_BAR_LABELS: Final = 430
+_BAR_NUMBERS: Final = 60
+_EDGE: Final = 2  # so that a line at the side is drawn whole
+_PLOT_TOP: Final = 18
+_PLOT: Final = 50
 _INK: Final = "#1d4ed8"
+_HARM: Final = "#b45309"
 _FONT: Final = 'font-family="inherit" font-size="12" fill="#222"'
 
 
@@ -60,6 +66,49 @@ def intervals(rows: Sequence[Interval], title: str) -> Markup:
     return _svg(parts, height, title)
 
 
+def bars(rows: Sequence[tuple[str, float]], title: str) -> Markup:
+    """Draw shares in per cent as bars with their labels, on the scale of the largest."""
+    most = max(1.0, *(percent for _, percent in rows))
+    width = _WIDTH - _BAR_LABELS - _BAR_NUMBERS
+    parts = []
+    for number, (label, percent) in enumerate(rows):
+        y, length = _ROW * number + 5, round(width * percent / most, 1)
+        parts.append(
+            f'<text x="{_BAR_LABELS - 12}" y="{y + 13}" text-anchor="end" {_FONT}>{escape(label)}</text>'
+            f'<rect x="{_BAR_LABELS}" y="{y}" width="{length}" height="17" fill="{_HARM}"/>'
+            f'<text x="{_BAR_LABELS + length + 6}" y="{y + 13}" {_FONT}>{percent:g} %</text>'
+        )
+    return _svg(parts, _ROW * len(rows) + 8, title)
+
+
+def path(points: Sequence[tuple[datetime, float, float]], title: str) -> Markup:
+    """Draw values by the day beside their bound, which is dashed; what is infinite is drawn at the top."""
+    known = [one for _, *both in points for one in both if isfinite(one)]
+    low, high = min(0.0, *known), max(1e-9, *known)
+    step = (_WIDTH - 2 * _EDGE) / max(1, len(points) - 1)
+
+    def places(values: Iterable[float]) -> list[tuple[float, float]]:
+        return [
+            (_EDGE + number * step, _PLOT_TOP + _PLOT * (high - min(value, high)) / (high - low))
+            for number, value in enumerate(values)
+        ]
+
+    seen = places(value for _, value, _ in points)
+    bounds = places(bound for _, _, bound in points)
+    parts = [
+        f'<text x="{_EDGE}" y="12" {_FONT}>{escape(title)}</text>',
+        _line(bounds, f'stroke="{_HARM}" stroke-dasharray="6 4"'),
+        _line(seen, f'stroke="{_INK}"'),
+        *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{_INK}"/>' for x, y in seen),
+    ]
+    return _svg([*parts, *_dates([at.date() for at, _, _ in points])], _HEIGHT, title)
+
+
+def _line(places: Iterable[tuple[float, float]], look: str) -> str:
+    ends = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    return f'<polyline points="{ends}" fill="none" {look}/>'
+
+
 def shares(days: Sequence[tuple[date, float]], title: str) -> Markup:
     """Draw a share of each day as a bar; what is missing is drawn too, in another colour."""
     width = _WIDTH / max(1, len(days))
@@ -70,10 +119,14 @@ def shares(days: Sequence[tuple[date, float]], title: str) -> Markup:
             f'<rect x="{at}" y="5" width="{width:.2f}" height="{60 - full:.1f}" fill="#fca5a5"/>'
             f'<rect x="{at}" y="{65 - full:.1f}" width="{width:.2f}" height="{full}" fill="#6b7280"/>'
         )
-    ends = ((0, "start", days[0][0]), (_WIDTH, "end", days[-1][0]))
+    return _svg([*parts, *_dates([day for day, _ in days])], _HEIGHT, title)
+
+
+def _dates(days: Sequence[date]) -> Iterator[str]:
+    """Write the first and the last day below a chart; one alone once."""
+    ends = ((0, "start", days[0]), (_WIDTH, "end", days[-1]))
     for at, anchor, day in ends[: len(days)]:
-        parts.append(f'<text x="{at}" y="84" text-anchor="{anchor}" {_FONT}>{day}</text>')
-    return _svg(parts, _HEIGHT, title)
+        yield f'<text x="{at}" y="84" text-anchor="{anchor}" {_FONT}>{day}</text>'
 
 
 def _svg(parts: Sequence[str], height: int, title: str) -> Markup:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,8 @@ from markupsafe import Markup
 
 from sekisho.model import Limit, Mode
 from sekisho.pages.charts import Interval, intervals, shares
-from sekisho.pages.report_words import say
+from sekisho.pages.report_harm import happened, harm
+from sekisho.pages.report_telling import Rows, Section, Teller
 from sekisho.pages.templating import page, templates
 from sekisho.pages.voice import Language, Voice
 from sekisho.trial.estimate import Estimate
@@ -21,33 +21,12 @@ from sekisho.trial.report_values import (
     Effect,
     Experiment,
     GateCoverage,
-    GuardrailPath,
-    Harm,
     NotKnown,
     Report,
 )
 
 _LARGE = 1_000  # from here on a number is told in full
 _DIGITS = 12  # of a digest in a table
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A table: its columns and rows of text."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the report; `warned`: what is to be read first."""
-
-    title: str
-    warned: tuple[str, ...] = ()
-    said: tuple[str, ...] = ()
-    chart: Markup | None = None
-    rows: Rows | None = None
 
 
 def report_page(report: Report, language: Language) -> str:
@@ -69,10 +48,10 @@ def report_sections(report: Report, language: Language) -> tuple[str, tuple[str,
     sections = (
         tell.registration(),
         tell.effect(),
-        tell.harm(),
+        harm(tell),
         tell.equipment(),
         *tell.phases(),
-        tell.happened(),
+        happened(tell),
         tell.coverage(),
         *tell.units(),
         tell.published(),
@@ -81,25 +60,7 @@ def report_sections(report: Report, language: Language) -> tuple[str, tuple[str,
     return tell.say("title", name=report.name), first, sections
 
 
-@dataclass(frozen=True, slots=True)
-class _Teller:
-    report: Report
-    language: Language
-    voice: Voice
-
-    def say(self, key: str, **values: object) -> str:
-        return say(self.language, key, **values)
-
-    def heads(self, *keys: str) -> tuple[str, ...]:
-        return tuple(map(self.say, keys))
-
-    def why(self, one: NotKnown) -> str:
-        """Say why something is not known."""
-        more = ""
-        if one.needed is not None:
-            more = self.say("needs" if one.has is None else "of", has=one.has, needed=one.needed)
-        return self.say("not_known", why=self.say(str(one.because)) + more)
-
+class _Teller(Teller):
     def registration(self) -> Section:
         found = self.report.registration
         warned: tuple[str, ...] = ()
@@ -181,33 +142,6 @@ class _Teller:
             if one.is_primary and absent:
                 yield self.say("absent", whose=self._whose(one), names=self.voice.listed(absent))
 
-    def harm(self) -> Section:
-        rows: list[tuple[str, str, str]] = []
-        for one in self.report.harm:
-            rows += ((one.class_name, self.say(key), value) for key, value in self._harm(one))
-        rows += ((self.say("all"), self.say(key), value) for key, value in self._harm_of_all())
-        return Section(self.say("harm"), rows=Rows(self.heads("class", "what", "value"), tuple(rows)))
-
-    def _harm_of_all(self) -> Iterator[tuple[str, str]]:
-        reliefs, complaints = self.report.reliefs_at_least, self.report.complaints
-        told = self.why(reliefs) if isinstance(reliefs, NotKnown) else self.say("at_least", count=reliefs)
-        yield "reliefs", told
-        yield "complaints_entered", self.voice.number(complaints.entered)
-        yield "complaints_expected", self._figure(complaints.expected)
-
-    def _harm(self, one: Harm) -> Iterator[tuple[str, str]]:
-        yield "caps", self.why(one.caps) if isinstance(one.caps, NotKnown) else self.voice.numbers(one.caps)
-        delays = one.delays_ms
-        yield "delays", self.why(delays) if isinstance(delays, NotKnown) else self.voice.durations(delays)
-        yield "over_cap", self._share(one.over_cap_percent)
-        yield "over_cap_without", self._share(one.over_cap_percent_without)
-        yield "held", self._share(one.held_percent)
-        yield "met_cap", self._figure(one.met_cap_lines)
-        yield "met_cap_percent", self._share(one.met_cap_percent)
-        yield "would_meet", self._figure(one.lines_the_cap_would_meet)
-        seen = one.delay_seen_ms
-        yield "delay_seen", self.why(seen) if isinstance(seen, NotKnown) else self.voice.durations(seen)
-
     def equipment(self) -> Section:
         title, found = self.say("equipment"), self.report.equipment
         if not found:
@@ -234,12 +168,6 @@ class _Teller:
         return (
             self.why(one) if isinstance(one, NotKnown) else f"{one:,.3g}" if one < _LARGE else f"{one:,.0f}"
         )
-
-    def _share(self, one: float | NotKnown) -> str:
-        return self.why(one) if isinstance(one, NotKnown) else f"{self.voice.number(one)} %"
-
-    def _figure(self, one: float | NotKnown) -> str:
-        return self.why(one) if isinstance(one, NotKnown) else self.voice.number(one)
 
     def phases(self) -> Iterator[Section]:
         if not self.report.observed:
@@ -269,32 +197,6 @@ class _Teller:
         if limit.mode is Mode.OBSERVE:
             return self.say("unlimited")
         return self.say("limited", cap=limit.cap, delay=self.voice.duration(limit.delay_ms))
-
-    def happened(self) -> Section:
-        found = self.report.happened
-        warned = []
-        for one in found.suspensions:
-            end = self.say("going_on") if one.end is None else self.voice.moment(one.end)
-            text = self.say("suspended", begin=self.voice.moment(one.begin), end=end, reason=one.reason)
-            warned.append(text + (" " + self.say("in_block") if one.in_block else ""))
-        warned += (self.say("breach", at=self.voice.moment(at), reason=why) for at, why in found.breaches)
-        if found.clock_jumps:
-            warned.append(self.say("jumps", count=found.clock_jumps))
-        if found.followed_late:
-            warned.append(self.say("followed_late", count=found.followed_late))
-        if found.unwatched:
-            warned.append(self.say("unwatched", count=found.unwatched))
-        said = () if found.breaches else (self.say("no_breach"),)
-        rows = tuple((self.say(one.what), self._path(one)) for one in self.report.guardrails)
-        heads = self.heads("guardrail", "value")
-        return Section(self.say("happened"), tuple(warned), said, rows=Rows(heads, rows))
-
-    def _path(self, one: GuardrailPath) -> str:
-        if isinstance(one.points, NotKnown):
-            return self.why(one.points)
-        _, last, bound = one.points[-1]
-        newest, limit = (self.voice.number(value, decimals=3) for value in (last, bound))
-        return self.say("path", count=len(one.points), last=newest, bound=limit)
 
     def coverage(self) -> Section:
         found = self.report.coverage

@@ -88,6 +88,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "hours": ("hours", "時間数"),
     # Harm
     "harm": ("The harm", "お客様への影響"),
+    "chart_harm": (
+        "Shares of sessions, and of lines that met their cap, in per cent",
+        "セッションの割合と、上限に達した契約者回線の割合（％）",
+    ),
+    "bar_over_cap": ("sessions beyond the cap, limit on", "上限超過のセッション（規制あり）"),
+    "bar_over_cap_without": ("sessions beyond the cap, limit off", "上限超過のセッション（規制なし）"),
+    "bar_held": ("sessions held, limit on", "待機したセッション（規制あり）"),
+    "bar_met_cap_percent": ("lines that met their cap, limit on", "上限に達した契約者回線（規制あり）"),
     "caps": ("cap by the plan", "計画上の同時セッション数の上限"),
     "delays": ("delay by the plan", "計画上の遅延"),
     "over_cap": ("sessions beyond the cap, of those tried, limit on", "上限超過の割合（規制あり）"),
@@ -173,6 +181,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "path: {count} values, the last {last} against {bound}",
         "推移：{count} 点、最新 {last}（限度 {bound}）",
     ),
+    "chart_path": ("highest of each day, and its bound (dashed)", "一日ごとの最大値と限度（破線）"),
     "complaints": ("complaints", "苦情"),
     "difference": ("daily difference", "一日ごとの差"),
     "gate-errors": ("gate errors", "関所の異常"),

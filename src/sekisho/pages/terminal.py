@@ -10,7 +10,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sekisho.pages.report import Rows, report_sections
+from sekisho.pages.report import report_sections
+from sekisho.pages.report_telling import Rows
 from sekisho.pages.voice import Language
 from sekisho.trial.report_values import Report
 
