@@ -98,12 +98,12 @@ def _come_down(lab: Lab, nas: Nas, passed: list[Passed]) -> lines.Lines:
 
 
 def _phases(lab: Lab, nas: Nas, phases: tuple[Phase, ...]) -> list[Passed]:
-    """Go through the phases; each ends when it was planned to, even if a switch took long."""
+    """Go through the phases; each ends when it was planned to, unless its switch left too little to count."""
     end = time.monotonic()
     lab.bots.start(end, *(bot.line for bot in programs.BOTS))
     lab.writers.start(time.time())
     passed: list[Passed] = []
-    for phase in phases:
+    for phase, shortest in zip(phases, plan(MINIMUM_SECONDS), strict=True):
         lab.screen.step(f"{phase.name}: {describe(phase.limit)}")
         began, end = time.monotonic(), end + phase.seconds
         if passed:  # the gate came up with the first phase's limit, and the lines before it
@@ -112,6 +112,7 @@ def _phases(lab: Lab, nas: Nas, phases: tuple[Phase, ...]) -> list[Passed]:
         begins = time.time()
         _pass(lab, nas, began, end, time.monotonic() + phase.washout_seconds)
         start = lab.reading()
+        end = max(end, time.monotonic() + shortest.counted_seconds)
         most = _pass(lab, nas, began, end, end)
         passed.append(Passed(measure.Span(phase, start, lab.reading()), begins, most))
     return passed
