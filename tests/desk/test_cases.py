@@ -25,7 +25,7 @@ from sekisho.desk.case_values import (
     What,
 )
 from sekisho.desk.cases import decide, due, open_case
-from sekisho.desk.policy import Policy, Step, evidence_of
+from sekisho.desk.policy import Policy, Step, by_party, evidence_of
 
 BEGIN = datetime(2027, 4, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -177,6 +177,17 @@ def test_what_is_only_claimed_keeps_nobody_limited_and_is_added_to_no_evidence()
     assert decide(limited, TIME, at(14.1), POLICY, counted).case.state is State.STOPPED
     assert evidence_of(limited, counted) == evidence_of(limited, sent(0, *"abc"))
     assert evidence_of(limited, claimed).parties == 5
+
+
+def test_who_reported_is_told_with_what_is_proved_first_and_the_hours_folded() -> None:
+    claimed = sent(0, *"ay", incidents=9, is_sound=False, is_claimed=True)
+    found = by_party((*claimed, *sent(2, "a"), *sent(1, "a"), *sent(1, "b", incidents=3)))
+    assert [(one.party, one.moment, one.incidents, one.is_claimed) for one in found] == [
+        ("b", at(1), 3, False),
+        ("a", at(1), 2, False),
+        ("a", at(0), 9, True),
+        ("y", at(0), 9, True),
+    ]
 
 
 def test_a_limit_comes_early_where_the_policy_says_so_and_the_customer_is_told() -> None:

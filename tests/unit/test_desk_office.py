@@ -171,6 +171,7 @@ def test_from_a_report_to_a_limit_to_suspension_to_restoration(office: Office) -
     shown = told("case", "1")
     assert "in force: port-25-suspension until" in shown
     assert "floods us" in shown
+    assert "reported by example.net: 1 incidents since" in shown
     assert "impose port-25-suspension" in shown
     assert "restored" in told("restore", "1", "--reason", "has mended it")
     office.act()

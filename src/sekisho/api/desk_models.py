@@ -163,11 +163,29 @@ class ActionValue(OfValue):
     cause: int | None
 
 
+class ReportedValue(OfValue):
+    """How many incidents a party has reported, the first of when, and what its word counts for.
+
+    `is_claimed`: nothing proves that they are the party's.
+    """
+
+    party: str
+    moment: datetime
+    incidents: int
+    is_sound: bool
+    is_claimed: bool
+
+
 class CaseAnswer(Value):
-    """A case with its line, what happened to it, and what was asked for it."""
+    """A case with its line, who reported it, what happened to it, and what was asked for it.
+
+    `reported`: since it began, or stopped by itself; of these `reported_more` are left out.
+    """
 
     line: str
     case: CaseValue
+    reported: tuple[ReportedValue, ...]
+    reported_more: int
     events: tuple[EventValue, ...]
     actions: tuple[ActionValue, ...]
 

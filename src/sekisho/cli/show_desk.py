@@ -15,6 +15,7 @@ from sekisho.api.desk_models import (
     MeasureValue,
     QueueAnswer,
     ReportAnswer,
+    ReportedValue,
 )
 from sekisho.bundle import Checked
 
@@ -35,6 +36,8 @@ def case_text(answer: CaseAnswer) -> str:
     """Tell all of a case."""
     case = answer.case
     told = [_case_line(case), f"line {answer.line or 'whose name is forgotten'}"]
+    told += map(_reported, answer.reported)
+    told += [f"and by {answer.reported_more} more"] if answer.reported_more else []
     told += [f"in force: {_measure(one)}" for one in case.measures]
     if case.proposal is not None:
         by = ", ".join(case.proposal.approvals) or "nobody yet"
@@ -83,6 +86,11 @@ def _actions(actions: Iterable[ActionValue]) -> Iterator[str]:
             f"{_at(one.asked_for)} for case {one.case}: {one.do} {one.kind}, by {one.by}: {one.progress}"
             f" ({one.tries} tries, {one.timeouts} unanswered{cause})"
         )
+
+
+def _reported(one: ReportedValue) -> str:
+    how = ", only claimed" if one.is_claimed else "" if one.is_sound else ", forwarded"
+    return f"reported by {one.party}: {one.incidents} incidents since {_at(one.moment)}{how}"
 
 
 def _case_line(case: CaseValue) -> str:

@@ -9,11 +9,15 @@ from sekisho.api.desk_models import (
     EventValue,
     IncidentValue,
     ReportAnswer,
+    ReportedValue,
 )
 from sekisho.api.problems import RefusalError
 from sekisho.desk.case_values import Case
+from sekisho.desk.policy import by_party
 from sekisho.desk.records import KeptReport
 from sekisho.store import Transaction
+
+_MOST_PARTIES = 50  # that are shown: names can be made up
 
 
 def known_case(transaction: Transaction, number: int) -> Case:
@@ -26,10 +30,13 @@ def known_case(transaction: Transaction, number: int) -> Case:
 
 
 def case_answer(transaction: Transaction, case: Case) -> CaseAnswer:
-    """Show a case with its line, what happened to it, and what was asked for it."""
+    """Show a case with its line, who reported it, what happened to it, and what was asked for it."""
+    reported = by_party(transaction.counted_reports(case.number, case.counted_from))
     return CaseAnswer(
         line=transaction.line_names([case.line]).get(case.line, ""),
         case=CaseValue.model_validate(case),
+        reported=tuple(map(ReportedValue.model_validate, reported[:_MOST_PARTIES])),
+        reported_more=len(reported[_MOST_PARTIES:]),
         events=tuple(map(EventValue.model_validate, transaction.case_events(case.number))),
         actions=tuple(map(ActionValue.model_validate, transaction.case_actions(case.number))),
     )

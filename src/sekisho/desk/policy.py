@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sekisho.desk.case_values import Case, Counted, Evidence, Kind
@@ -111,6 +111,17 @@ def evidence_of(case: Case, counted: Iterable[Counted]) -> Evidence:
     moments = [one.moment for one in known]
     incidents = sum(max(1, one.incidents) for one in known)
     return Evidence(len({one.party for one in known}), incidents, min(moments), max(moments))
+
+
+def by_party(counted: Iterable[Counted]) -> list[Counted]:
+    """Fold reports by party and by what they count for: what is proved first, and of these the most."""
+    found: dict[tuple[str, bool, bool], Counted] = {}
+    for one in counted:
+        key = (one.party, one.is_sound, one.is_claimed)
+        before = found.get(key, replace(one, incidents=0))
+        first, incidents = min(before.moment, one.moment), before.incidents + one.incidents
+        found[key] = replace(one, moment=first, incidents=incidents)
+    return sorted(found.values(), key=lambda one: (one.is_claimed, -one.incidents, one.party))
 
 
 def _since(case: Case, now: datetime, step: Step) -> datetime:
