@@ -260,6 +260,10 @@ def test_reports_to_the_desk_are_an_outcome(filled: Path, tmp_path: Path) -> Non
     assert told(file, "--json", str(tmp_path / "r.json")).exit_code == 0
     effect = _effect(tmp_path / "r.json")
     assert -55 < effect["low_percent"] <= effect["high_percent"] < -45
+    weeks = json.loads((tmp_path / "r.json").read_text())["desk"]["weeks"]
+    assert {one["period"] for one in weeks} == {"before", "switchback"}
+    assert all(one["reports"] == one["cases"] for one in weeks if one["period"] == "switchback")
+    assert "Reports, and what the desk did" in told(file).stdout
 
 
 def _report(transaction: Transaction, reports: int, at: datetime, first: int) -> None:

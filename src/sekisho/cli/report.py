@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -18,12 +19,14 @@ import typer
 from rich.console import Console
 
 from sekisho.cli.common import fail
+from sekisho.cli.desk_figures import figures_of
 from sekisho.cli.notice import write_page
 from sekisho.cli.report_counts import Asking, counts_of_weeks, lines_of, lines_that_would_meet
 from sekisho.cli.trial_words import Language
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.daemon.service import STATE
+from sekisho.desk.figures import DeskFigures
 from sekisho.measure.coverage import coverage, so_far
 from sekisho.measure.equipment_compared import PLACES, compared
 from sekisho.measure.harm import complaints, harm, reliefs_at_least
@@ -47,6 +50,9 @@ from sekisho.trial.series import Series
 
 _BROWSER: Final = "chromium"
 _PRINT_SECONDS: Final = 120
+
+AROUND: Final = timedelta(weeks=13)
+"""So long before a trial and after it the weeks of the desk are told, to be compared with those in it."""
 _CALLING_NOBODY: Final = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -134,6 +140,7 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         comparison=_comparison(config, protocol),
         equipment=loads,
         no_reports=no_reports,
+        desk=_desk(config, plan, transaction, now),
         paths={
             what: tuple((point.at, point.value, point.bound) for _, point in path)
             for what, path in transaction.guardrail_paths(plan.name).items()
@@ -164,6 +171,20 @@ def _reports_of(
     found = ReportedHours(span, transaction.reported_hours(span.begin, span.end, LATE))
     reasons = {name: found.why_none(name) for name in names}
     return found, {name: why for name, why in reasons.items() if why is not None}
+
+
+def _desk(
+    config: Config, plan: Plan, transaction: Transaction, now: datetime
+) -> DeskFigures | NotKnown | None:
+    """Return what may be seen of the desk in the weeks around a trial, or why nothing is; None: no desk."""
+    if config.desk is None:
+        return None
+    found = figures_of(config, config.desk, transaction, store_url(config), now)
+    if not found.is_recorded:
+        return NotKnown(Because.NOT_RECORDED)
+    begin, end = plan.span.begin - AROUND, plan.span.end + AROUND
+    weeks = tuple(one for one in found.weeks if begin <= one.begin < end)
+    return replace(found, weeks=weeks) if weeks else NotKnown(Because.NOT_SETTLED)
 
 
 def _equipment(plan: Plan, protocol: TrialProtocol, transaction: Transaction) -> TrialHours:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from sekisho.model import Limit, Mode
 from sekisho.pages.charts import Interval, intervals, shares
+from sekisho.pages.report_desk import desk
 from sekisho.pages.report_harm import happened, harm
 from sekisho.pages.report_telling import Rows, Section, Teller
 from sekisho.pages.templating import page, templates
@@ -55,6 +56,7 @@ def report_sections(report: Report, language: Language) -> tuple[str, tuple[str,
         tell.coverage(),
         *tell.units(),
         tell.published(),
+        *desk(tell),
         tell.limits(),
     )
     return tell.say("title", name=report.name), first, sections

@@ -246,6 +246,34 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "suppressed_cell": ("(suppressed)", "（秘匿）"),
     "week": ("week from", "週の始め"),
     "count": ("lines, by the hour", "契約者回線（延べ）"),
+    # The desk
+    "desk": ("Reports, and what the desk did", "申告とその対応"),
+    "desk_said": (
+        "Reports are those that count and whose party is proved, about what was sent in the week.",
+        "申告は、申告者が確認でき案件に数えたもので、その週の送信についてのもの。",
+    ),
+    "desk_times": (
+        "Cases by the time from their first report: under a day / 1 to 7 days / 7 to 28 days / not by then.",
+        "案件は最初の申告からの時間で分ける：一日未満／一日から七日／七日から二十八日／それまでになし。",
+    ),
+    "desk_hidden": (
+        "A dash is a number in which a line could be recognised, or one that would give such a number away.",
+        "「–」は、契約者回線を識別しうる件数、またはそれを推定させる件数である。",
+    ),
+    "desk_differing": (
+        "{count} tables were shown before and stay as they were, though something else is counted now.",
+        "{count} 表は以前に公表した値のままである（現在の集計値とは異なる）。",
+    ),
+    "period": ("period", "時期"),
+    "period_before": ("before", "開始前"),
+    "period_phase": ("phase {number}", "第 {number} 期"),
+    "period_switchback": ("switchback", "切替実験"),
+    "period_trial": ("in the trial", "実証実験中"),
+    "period_across": ("across its ends", "境をまたぐ"),
+    "period_after": ("after", "終了後"),
+    "cases": ("cases", "案件"),
+    "until_stop_request": ("until the stop request", "中止要請まで"),
+    "until_suspension": ("until the suspension", "利用停止まで"),
     # What it cannot say
     "limits": ("What this cannot say", "この報告からは言えないこと"),
     "moves": (
@@ -257,8 +285,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{block}ごとの切替による効果である。それより長い時間をかけて適応する送信者は含まれない。",
     ),
     "not_there": (
-        "Time until lines were suspended, what was sent until then, and blocklist entries are not measured.",
-        "利用停止までの時間とその間の送信量、ブロックリストの掲載は測定していない。",
+        "What a line sent until it was suspended, and blocklist entries, are not measured.",
+        "利用停止までの各回線の送信量と、ブロックリストの掲載は測定していない。",
     ),
     # Why something is not known
     "not_known": ("not known: {why}", "不明：{why}"),
@@ -283,6 +311,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "no-switchback": ("the plan has no blocks by lot", "計画に抽選による区間がない"),
     "too-few-pairs": ("too few pairs of blocks", "区間の組が足りない"),
     "too-few-cells": ("too few hours", "時間数が足りない"),
+    "not-settled": (
+        "no week is over whose cases have had their four weeks",
+        "案件の四週間が経過した週がまだない",
+    ),
     "of-no-gate": (
         "each gate drew lots of its own, and a report tells of no gate",
         "関所ごとにくじを引いており、申告からは関所が分からない",

@@ -14,6 +14,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import Final
 
+from sekisho.desk.figures import DeskFigures
 from sekisho.trial.estimate_observed import Observational, TooFewCells, observe
 from sekisho.trial.events import Event, What
 from sekisho.trial.guardrails import What as Watched
@@ -69,6 +70,7 @@ class Facts:
     paths: Mapping[Watched, tuple[tuple[datetime, float, float], ...]] | None = None
     equipment: tuple[Compared, ...] = ()
     no_reports: Mapping[str, NotKnown] = field(default_factory=dict)
+    desk: DeskFigures | NotKnown | None = None
 
 
 def make_report(facts: Facts, counted: Counted) -> Report:
@@ -101,6 +103,7 @@ def make_report(facts: Facts, counted: Counted) -> Report:
         complaints=facts.complaints,
         published=facts.published,
         equipment=tuple(_with_effect(one, experiments) for one in facts.equipment),
+        desk=facts.desk,
     )
 
 

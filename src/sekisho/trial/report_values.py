@@ -8,6 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from sekisho.desk.figures import DeskFigures
 from sekisho.trial.estimate import Estimate, UnitPairs
 from sekisho.trial.estimate_observed import Step
 from sekisho.trial.plan import Span
@@ -33,6 +34,7 @@ class Because(StrEnum):
     TOO_FEW_SESSIONS = "too-few-sessions"
     TOO_FEW_LINES = "too-few-lines"
     OF_NO_GATE = "of-no-gate"
+    NOT_SETTLED = "not-settled"
     UNVARYING = "unvarying"
     NONE_WHILE_OFF = "none-while-off"
     CANNOT_TELL = "cannot-tell"
@@ -269,3 +271,4 @@ class Report:
     complaints: Complaints
     published: Published
     equipment: tuple[Compared, ...] = ()
+    desk: DeskFigures | NotKnown | None = None
