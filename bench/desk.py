@@ -24,6 +24,7 @@ _SERVERS: Final = frozenset({MX})
 _REPORTS: Final = 10_000
 _WANTED_A_SECOND: Final = 1_000
 _LONGEST_MS: Final = 100
+_TRIES: Final = 3
 _LEAST_ATTRIBUTED: Final = 99  # percent
 
 
@@ -55,15 +56,20 @@ def _rate(letters: list[bytes]) -> float:
 
 def _hostile() -> Iterator[Row]:
     """Yield how long the worst of what is made to take long takes, at the largest size that is read."""
-    slowest = 0.0
-    for make in HOSTILE.values():
-        letter = make()
-        begin = time.process_time()
-        parse(letter)
-        slowest = max(slowest, time.process_time() - begin)
+    slowest = max(_shortest_seconds(make()) for make in HOSTILE.values())
     yield below(
         "desk: longest for one message of 10 MB made to take long", slowest * 1_000, "ms", _LONGEST_MS
     )
+
+
+def _shortest_seconds(letter: bytes) -> float:
+    """Return the shortest of some times that a message takes: others on the machine only lengthen it."""
+    times = []
+    for _ in range(_TRIES):
+        begin = time.process_time()
+        parse(letter, servers=_SERVERS)
+        times.append(time.process_time() - begin)
+    return min(times)
 
 
 def _attributing(made: list[tuple[bytes, Truth]], provider: World) -> Iterator[Row]:
