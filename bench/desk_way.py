@@ -30,6 +30,7 @@ from bench.site import Site, processor_seconds, site
 from sekisho.api.client import ask
 from sekisho.desk.attribute import Found
 from sekisho.desk.records import KeptIncident
+from sekisho.receiving import with_return_path
 from sekisho.store import Store, open_store
 from tests.desk import letters
 from tests.desk.letters import Facts
@@ -109,7 +110,8 @@ def measure() -> Iterator[Row]:
             figures = Figures(handed, time.monotonic(), processor_seconds(daemon) - before)
             found = dict(_found(store, len(made)))
         daemon.end()
-    yield from judge(figures, found, {sha256(data).digest(): truth for data, truth in made.items()})
+    kept = {sha256(with_return_path(data, "")).digest(): truth for data, truth in made.items()}
+    yield from judge(figures, found, kept)
 
 
 def judge(

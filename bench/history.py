@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -64,8 +67,12 @@ class History:
 
     @property
     def path(self) -> Path:
-        """Return where its file is kept from run to run."""
-        return programs.BUILD / f"history-{self.addresses * self.each}.db"
+        """Return where its file is kept from run to run, as long as the schema is the same."""
+        return programs.BUILD / f"{self._name}-{_schema()}.db"
+
+    @property
+    def _name(self) -> str:
+        return f"history-{self.addresses * self.each}"
 
     def line(self, address: int, lease: int) -> int:
         """Return the number of the line that has a lease of an address."""
@@ -80,16 +87,17 @@ class History:
         return self.begin(address, lease) + _CLEAR + draw.random() * (_STEP - _PAUSE - 2 * _CLEAR)
 
     def keep(self) -> float | None:
-        """Build the file unless it is kept; return the seconds that it took.
+        """Build the file unless it is kept, in place of those of other schemas; return the seconds it took.
 
         Under another name first: what was begun and not ended is never measured.
         """
         if self.path.exists():
             return None
         start = time.monotonic()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        programs.BUILD.mkdir(parents=True, exist_ok=True)
+        for old in programs.BUILD.glob(f"{self._name}-*"):
+            old.unlink()
         begun = self.path.with_suffix(".begun")
-        begun.unlink(missing_ok=True)
         self.build(begun)
         begun.rename(self.path)
         return time.monotonic() - start
@@ -172,6 +180,17 @@ def judge(first: list[float], again: list[float]) -> Iterator[Row]:
     yield Row(f"{name}, nothing in memory at first: worst", max(first), "ms")
     yield Row(f"{name}, the same again: median", float(np.percentile(again, 50)), "ms")
     yield Row(f"{name}, the same again: p99", float(np.percentile(again, 99)), "ms")
+
+
+@cache
+def _schema() -> str:
+    """Return what tells the schema of the store from others."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "empty.db"
+        open_store(f"sqlite:///{path}").close()
+        with closing(sqlite3.connect(path)) as file:
+            made = file.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+    return blake2b(repr(made).encode(), digest_size=4).hexdigest()
 
 
 def _forget(path: Path) -> None:
