@@ -20,6 +20,7 @@ from sekisho.desk.trust import (
     first_seen,
     folded,
     is_aligned,
+    is_trusted_domain,
     party_of,
     party_of_report,
     standing,
@@ -129,7 +130,7 @@ def test_dismissal_never_helps_and_confirmation_never_hurts(confirmed: int, dism
 
 
 @pytest.mark.parametrize(
-    ("reporter", "is_structured", "weight"),
+    ("reporter", "is_sound", "weight"),
     [
         (NEW, True, Weight.SOUND),
         (NEW, False, Weight.WEAK),
@@ -141,10 +142,10 @@ def test_dismissal_never_helps_and_confirmation_never_hurts(confirmed: int, dism
         (replace(NEW, left=0.5), True, Weight.TOO_MANY),
     ],
 )
-def test_a_report_counts_for_what_its_form_and_its_reporter_are_worth(
-    reporter: Reporter, is_structured: bool, weight: Weight
+def test_a_report_counts_for_what_it_and_its_reporter_are_worth(
+    reporter: Reporter, is_sound: bool, weight: Weight
 ) -> None:
-    assert weigh(reporter, NOW, 10, is_structured=is_structured)[1] is weight
+    assert weigh(reporter, NOW, 10, is_sound=is_sound)[1] is weight
 
 
 @given(
@@ -156,9 +157,27 @@ def test_no_party_counts_more_often_than_the_rate_whatever_the_clock(gaps: list[
     for gap in gaps:
         now += timedelta(seconds=gap)
         latest = max(latest, now)
-        reporter, weight = weigh(reporter, now, rate, is_structured=True)
+        reporter, weight = weigh(reporter, now, rate, is_sound=True)
         counted += weight is Weight.SOUND
     assert counted <= rate + rate * ((latest - NOW) / HOUR) + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("domain", "is_trusted"),
+    [
+        ("example.net", True),
+        ("reports.example.net", True),
+        ("notexample.net", False),
+        ("net", False),
+        ("example.net.evil.example", False),
+        ("", False),
+    ],
+)
+def test_whoever_is_named_is_trusted_with_all_beneath_and_everybody_where_nobody_is(
+    domain: str, is_trusted: bool
+) -> None:
+    assert is_trusted_domain(domain, {"example.net", "reports.example.org"}) is is_trusted
+    assert is_trusted_domain(domain, ())
 
 
 def test_the_same_counts_once_and_what_differs_twice() -> None:

@@ -76,14 +76,22 @@ class Site:
     now: datetime = NOW
     rate: int = 10_000
     key: bytes = KEY
+    trusted: frozenset[str] = frozenset()
     asked: list[Action] = field(default_factory=list)
     thanked: list[tuple[int, Answerable]] = field(default_factory=list)
     settled_lines: int = 0
 
     def desk(self) -> Desk:
-        servers = frozenset({letters.MX})
-        policies = {"dynamic": self.policy}
-        return Desk(self.provider.ours, policies, TREATMENT, SKEW, self.rate, servers, thank=self._thank)
+        return Desk(
+            self.provider.ours,
+            {"dynamic": self.policy},
+            TREATMENT,
+            SKEW,
+            self.rate,
+            frozenset({letters.MX}),
+            self.trusted,
+            thank=self._thank,
+        )
 
     def inbox(self, store: Store | Mortal | None = None) -> Inbox:
         return Inbox(store or self.store, self.sealer, lambda: self.now, lambda: None)  # type: ignore[arg-type]

@@ -140,6 +140,7 @@ IN_CLASS = DESK + "[desk.class.dynamic]\n"
             "desk.authserv_ids[0]",
             '"mx.example.net 1" is no authserv-id',
         ),
+        (MAIL + DESK + 'trusted = ["fbl@a.net"]\n', "desk.trusted[0]", '"fbl@a.net" is no domain'),
         (MAIL + DESK + "class = 5\n", "desk.class", "5 is no table"),
         (MAIL + DESK + "[desk.class.fixe]\n", "desk.class.fixe", 'there is no class "fixe"'),
         (MAIL + IN_CLASS + "caps = 1\n", "desk.class.dynamic.caps", "this key is unknown"),

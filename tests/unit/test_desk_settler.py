@@ -171,6 +171,23 @@ def test_a_person_may_let_a_customer_be_asked_for_what_is_only_claimed(
         assert _state(site, lease.line) is State.STOP_REQUESTED
 
 
+def test_of_parties_that_are_new_and_not_named_three_ask_for_a_stop_at_most(
+    tmp_path: Path, provider: World
+) -> None:
+    lease = lease_of(provider)
+    named = {number: letters.REPORTERS[number].partition("@")[2] for number in range(3)}
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now = lease.begin + timedelta(hours=2)
+        site.trusted = frozenset({"trusted.example"})
+        site.take(*(about(lease, number) for number in range(3)))
+        site.settle()
+        assert _state(site, lease.line) is State.STOP_REQUESTED
+        site.trusted = frozenset(named.values())
+        site.take(*(about(lease, number, 3_700) for number in range(3, 6)))
+        site.settle()
+        assert _state(site, lease.line) is State.LIMITED
+
+
 def test_a_report_that_somebody_vouches_for_is_its_reporters(tmp_path: Path, provider: World) -> None:
     lease = lease_of(provider)
     with site_of(tmp_path / "a.db", provider) as site:

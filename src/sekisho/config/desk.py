@@ -24,20 +24,27 @@ _MOST_REPORTERS = 1_000
 _MOST_INCIDENTS = 1_000_000
 _HIGHEST_RATE = 100_000
 _BUILT_IN = Policy()
-_AUTHSERV_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,252}")
+_HOST = re.compile(r"[a-z0-9][a-z0-9._-]{0,252}")
 
 
-def _authserv_id(written: str) -> str:
+def _host(written: str, what: str, way_out: str) -> str:
     name = written.lower()
-    if not _AUTHSERV_ID.fullmatch(name):
-        way_out = (
-            'write what stands first in the Authentication-Results of your mail server: "mx.example.net"'
-        )
-        raise fault(f'"{written}" is no authserv-id', way_out)
+    if not _HOST.fullmatch(name):
+        raise fault(f'"{written}" is no {what}', way_out)
     return name
 
 
+def _authserv_id(written: str) -> str:
+    where = "what stands first in the Authentication-Results of your mail server"
+    return _host(written, "authserv-id", f'write {where}: "mx.example.net"')
+
+
+def _domain(written: str) -> str:
+    return _host(written, "domain", 'write it as in "reports.example.net"')
+
+
 AuthservId = Annotated[str, AfterValidator(_authserv_id)]
+Domain = Annotated[str, AfterValidator(_domain)]
 Days = Annotated[Duration, Field(ge=3_600_000, le=_LONGEST_MS)]
 Kept = Annotated[Duration, Field(ge=_DAY_MS)]
 FileName = Annotated[str, Field(strict=True, min_length=1)]
@@ -92,16 +99,18 @@ class DeskTable(Table):
     """[desk]: reports are taken in, and what is done about them.
 
     `key_file`: seals originals; `evidence_key_file`: signs what an evidence hold hands out; `authserv_ids`:
-    of our mail servers that tell whose a mail is (RFC 8601), in lower case; `rate`: how many reports of one
-    party count in an hour; `grave`: what needs two persons; `skew`: by how much reporters' clocks may
-    differ from ours; `receivers`: mail servers of others that are trusted to write into a chain what they
-    have seen; `reports`, `cases`: how long these are kept.
+    of our mail servers that tell whose a mail is (RFC 8601); `trusted`: domains of reporters whose structured
+    reports count for all steps from the first on, all where it is empty; both in lower case. `rate`: how many
+    reports of one party count in an hour; `grave`: what needs two persons; `skew`: by how much reporters'
+    clocks may differ from ours; `receivers`: mail servers of others that are trusted to write into a chain
+    what they have seen; `reports`, `cases`: how long these are kept.
     """
 
     key_file: FileName = Field(examples=['"secrets/desk"'])
     evidence_key_file: FileName | None = Field(None, examples=['"secrets/evidence"'])
     sender: MailAddress = Field(alias="from", examples=['"abuse@example.net"'])
     authserv_ids: tuple[AuthservId, ...] = ()
+    trusted: tuple[Domain, ...] = ()
     grave: tuple[Kind, ...] = (Kind.LINE,)
     rate: Annotated[int, Field(strict=True, ge=1, le=_HIGHEST_RATE)] = 100
     skew_ms: Annotated[Duration, Field(le=3_600_000)] = Field(120_000, alias="skew")

@@ -31,7 +31,11 @@ Thank = Callable[[Transaction, int, Answerable, datetime], object]
 
 @dataclass(frozen=True)
 class Desk:
-    """What the desk goes by, as a configuration has it; `servers`: authserv-ids that are believed."""
+    """What the desk goes by, as a configuration has it.
+
+    `servers`: authserv-ids that are believed; `trusted`: domains whose structured reports count for all steps
+    from the first on, all where it is empty.
+    """
 
     our: Ours
     policies: Mapping[str, Policy]
@@ -39,6 +43,7 @@ class Desk:
     skew: timedelta
     rate: int
     servers: frozenset[str] = frozenset()
+    trusted: frozenset[str] = frozenset()
     also: Also = lambda *_: None
     thank: Thank = lambda *_: None
 
@@ -52,8 +57,17 @@ def desk_of(config: Config, treatment: Treatment, also: Also, thank: Thank) -> D
     if config.desk is None:
         raise ValueError("there is no [desk]")
     skew = timedelta(milliseconds=config.desk.skew_ms)
-    servers = frozenset(config.desk.authserv_ids)
-    return Desk(ours_of(config), policies_of(config), treatment, skew, config.desk.rate, servers, also, thank)
+    return Desk(
+        ours_of(config),
+        policies_of(config),
+        treatment,
+        skew,
+        config.desk.rate,
+        frozenset(config.desk.authserv_ids),
+        frozenset(config.desk.trusted),
+        also,
+        thank,
+    )
 
 
 def happen(

@@ -30,6 +30,7 @@ from sekisho.desk.trust import (
     counted_incidents,
     first_seen,
     folded,
+    is_trusted_domain,
     party_of_report,
     weigh,
 )
@@ -59,6 +60,7 @@ class _Writing:
     number: int
     report: Report
     party: Party
+    is_sound: bool
     weight: Weight | None = None
 
 
@@ -85,7 +87,8 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
     )
     if not transaction.put_read(number, read):
         return ()  # somebody has read it meanwhile
-    writing = _Writing(transaction, desk, now, number, parsed, party)
+    is_sound = _is_sound(desk, parsed, kept.vouched)
+    writing = _Writing(transaction, desk, now, number, parsed, party, is_sound)
     actions: list[Action] = []
     for place, (incident, (asked, outcome)) in enumerate(zip(parsed.incidents, looked.outcomes, strict=True)):
         network = b"" if asked is None else asked.questions[0].network
@@ -95,6 +98,12 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
     if parsed.answerable is not None and writing.weight in COUNT:
         desk.thank(transaction, number, parsed.answerable, now)
     return tuple(actions)
+
+
+def _is_sound(desk: Desk, report: Report, vouched: str | None) -> bool:
+    """Tell whether a report counts for all steps although nothing came of its party's reports yet."""
+    is_trusted = vouched is not None or is_trusted_domain(report.authenticated or "", desk.trusted)
+    return report.trust is Trust.STRUCTURED and is_trusted
 
 
 def _answered(transaction: Transaction, asked: Asked | Outcome) -> tuple[Asked | None, Outcome]:
@@ -148,8 +157,7 @@ def _weight(writing: _Writing) -> Weight:
     if writing.weight is None:
         transaction, rate = writing.transaction, writing.desk.rate
         known = transaction.reporter(writing.party) or first_seen(writing.party, writing.now, rate)
-        is_structured = writing.report.trust is Trust.STRUCTURED
-        after, writing.weight = weigh(known, writing.now, rate, is_structured=is_structured)
+        after, writing.weight = weigh(known, writing.now, rate, is_sound=writing.is_sound)
         transaction.put_reporter(after)
     return writing.weight
 

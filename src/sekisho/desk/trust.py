@@ -8,6 +8,7 @@ two, with a history and a rate each: what is forged in a name neither spends nor
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -96,6 +97,11 @@ def is_aligned(domain: str, other: str) -> bool:
     return one is not None and two is not None and _organisation(one) == _organisation(two)
 
 
+def is_trusted_domain(domain: str, trusted: Collection[str]) -> bool:
+    """Tell whether a domain is a trusted one, or beneath one; where none is named, all are."""
+    return not trusted or any(domain == one or domain.endswith(f".{one}") for one in trusted)
+
+
 def first_seen(party: Party, now: datetime, rate: int) -> Reporter:
     """Return what is known of a party that has never reported; `rate`: as in `weigh`."""
     return Reporter(party, now, float(rate))
@@ -109,11 +115,13 @@ def standing(reporter: Reporter) -> Standing:
     return Standing.TRUSTED if share >= _TRUSTED else Standing.NEW
 
 
-def weigh(reporter: Reporter, now: datetime, rate: int, *, is_structured: bool) -> tuple[Reporter, Weight]:
+def weigh(reporter: Reporter, now: datetime, rate: int, *, is_sound: bool) -> tuple[Reporter, Weight]:
     """Tell what a report counts for, and how its reporter stands after it.
 
-    `rate`: how many reports of a party count in an hour; more are kept, and count for nothing. A clock that
-    was set back gives nothing. What is only claimed to be a party's gains nothing by what came of it.
+    `is_sound`: it counts for all steps though nothing came of the party's reports yet, for its form and for
+    whom it is from. `rate`: how many reports of a party count in an hour; more are kept, and count for
+    nothing. A clock that was set back gives nothing. What is only claimed to be a party's gains nothing by
+    what came of it.
     """
     filled = reporter.left + rate * max(timedelta(), now - reporter.at) / _HOUR
     left = min(float(rate), filled)
@@ -125,8 +133,7 @@ def weigh(reporter: Reporter, now: datetime, rate: int, *, is_structured: bool) 
         return after, Weight.DOUBTED
     if not reporter.party.is_authenticated:
         return after, Weight.CLAIMED
-    is_sound = stands is Standing.TRUSTED or is_structured
-    return after, Weight.SOUND if is_sound else Weight.WEAK
+    return after, Weight.SOUND if is_sound or stands is Standing.TRUSTED else Weight.WEAK
 
 
 def folded(party: Party, line: int, moment: datetime, message_id: str | None, report_id: str | None) -> bytes:
