@@ -20,7 +20,7 @@ from sekisho.daemon.desk_office import RunningDesk
 from sekisho.daemon.desk_settler import DeskSettler
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper
-from sekisho.gate import GateError
+from sekisho.daemon.threads import require_thread
 from sekisho.lines.radius_secrets import SecretError, read_secret
 from sekisho.receiving import Doorkeeper
 from sekisho.sealing import Sealer, SealError
@@ -92,8 +92,8 @@ class DeskAtWork:
         """Raise GateError where a thread of theirs has ended by itself."""
         self.settler.check()
         self.nases.check()
-        if self.doors is not None and not self.doors.is_alive:
-            raise GateError("the thread that takes mail in has ended, our fault: start the daemon anew")
+        if self.doors is not None:
+            require_thread("takes mail in", self.doors.is_alive)
 
 
 @contextmanager

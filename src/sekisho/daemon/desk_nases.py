@@ -21,10 +21,10 @@ from sekisho.coa_client import AskError, Nas, ask
 from sekisho.config import Config
 from sekisho.config.desk_nas import NasTable
 from sekisho.daemon.attempts import Attempts
+from sekisho.daemon.threads import require_thread
 from sekisho.desk.actions import LOOK, SESSION_GONE, Action, Do, Happened, Progress, step
 from sekisho.desk.case_values import Kind
 from sekisho.desk.coa import Answer, Request, attribute, change, disconnect, of_line
-from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError, read_secret
 from sekisho.model import Address
 from sekisho.store import Store
@@ -67,8 +67,7 @@ class NasActions:
 
     def check(self) -> None:
         """Raise GateError where the thread has ended by itself."""
-        if not self._thread.is_alive():
-            raise GateError("the thread that asks NASes has ended, our fault: start the daemon anew")
+        require_thread("asks NASes", self._thread.is_alive())
 
     def step(self) -> None:
         """Ask for what is due, once each, and look whether what was asked holds. Raises StoreError."""

@@ -18,11 +18,11 @@ import structlog
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.desk_cases import Desk, pass_time
 from sekisho.daemon.desk_reading import Looked, look_up, write_outcome
+from sekisho.daemon.threads import require_thread
 from sekisho.desk.actions import Action
 from sekisho.desk.parse import parse
 from sekisho.desk.records import KeptReport
 from sekisho.desk.report import Parsed
-from sekisho.gate import GateError
 from sekisho.sealing import NoKeyError, Sealer, SealError
 from sekisho.store import NumberedReport, Store, StoreError, Transaction, UnfitError
 
@@ -76,8 +76,7 @@ class DeskSettler:
 
     def check(self) -> None:
         """Raise GateError where the thread has ended by itself."""
-        if not self._thread.is_alive():
-            raise GateError("the thread that reads reports has ended, our fault: start the daemon anew")
+        require_thread("reads reports", self._thread.is_alive())
 
     def look(self) -> None:
         """Look at once: something has come in."""

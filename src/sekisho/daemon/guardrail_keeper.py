@@ -24,9 +24,9 @@ from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.guardrail_gauges import Gauged, Gauges
 from sekisho.daemon.guardrail_state import Known, read_known
 from sekisho.daemon.minute_reader import Moment
+from sekisho.daemon.threads import require_thread
 from sekisho.daemon.trial_journal import DAEMON, Noted
 from sekisho.daemon.trial_keeper import TrialKeeper
-from sekisho.gate import GateError
 from sekisho.measure.minutes import next_reading
 from sekisho.store import Store, StoreError, Transaction
 from sekisho.trial.breach_told import events, letters, who, why
@@ -122,8 +122,7 @@ class GuardrailKeeper:
 
     def check(self) -> None:
         """Raise GateError where the thread has ended by itself."""
-        if not self._thread.is_alive():
-            raise GateError("the thread that watches guardrails has ended, our fault: start the daemon anew")
+        require_thread("watches guardrails", self._thread.is_alive())
 
     @property
     def looked(self) -> Looked | None:

@@ -29,7 +29,7 @@ from sekisho.daemon.intake import Intake
 from sekisho.daemon.lists import listed_plans
 from sekisho.daemon.roster_writer import RosterWriter
 from sekisho.daemon.settler import Settler
-from sekisho.gate import GateError
+from sekisho.daemon.threads import require_thread
 from sekisho.lines.events import Boot, Heard
 from sekisho.lines.list_change import ListChange
 from sekisho.lines.roster import Treatment, roster, usable_plans
@@ -161,14 +161,9 @@ class LineKeeper:
 
     def check(self) -> None:
         """Raise GateError where a thread has ended by itself."""
-        threads = {
-            "sees to time": self._thread.is_alive(),
-            "tells the gate of lines": self._writer is None or self._writer.is_alive,
-            "settles what was heard": self._settler is None or self._settler.is_alive,
-        }
-        for what, is_alive in threads.items():
-            if not is_alive:
-                raise GateError(f"the thread that {what} has ended, our fault: start the daemon anew")
+        require_thread("sees to time", self._thread.is_alive())
+        require_thread("tells the gate of lines", self._writer is None or self._writer.is_alive)
+        require_thread("settles what was heard", self._settler is None or self._settler.is_alive)
 
     def follow(self, config: Config) -> None:
         """Take another configuration as the one in force.

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, Protocol
 from sekisho.api.problems import RefusalError
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.kept import Kept
+from sekisho.daemon.threads import require_thread
 from sekisho.gate import GateError
 from sekisho.gate.machine import boot_id
 from sekisho.measure.equipment import UNREAD, Equipment
@@ -104,10 +105,8 @@ class MinuteReader:
 
     def check(self) -> None:
         """Raise GateError where a thread has ended by itself."""
-        threads = {"reads the counters": self._reader.is_alive(), "writes minutes": self._writer.is_alive()}
-        for what, is_alive in threads.items():
-            if not is_alive:
-                raise GateError(f"the thread that {what} has ended, our fault: start the daemon anew")
+        require_thread("reads the counters", self._reader.is_alive())
+        require_thread("writes minutes", self._writer.is_alive())
 
     def look(self) -> None:
         """Look at once: what holds may have changed."""

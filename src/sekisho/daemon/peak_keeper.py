@@ -19,7 +19,7 @@ import structlog
 from sekisho.api.problems import RefusalError
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.keeper import Keeper
-from sekisho.gate import GateError
+from sekisho.daemon.threads import require_thread
 from sekisho.gate.peaks import KernelPeaks
 from sekisho.measure.turns import is_turn_due
 from sekisho.model import Peaks
@@ -61,8 +61,7 @@ class PeakKeeper:
 
     def check(self) -> None:
         """Raise GateError where the thread has ended by itself."""
-        if not self._thread.is_alive():
-            raise GateError("the thread that counts lines by their most sessions has ended, our fault")
+        require_thread("counts lines by their most sessions", self._thread.is_alive())
 
     def begin(self) -> None:
         """Fold what was left. Raises GateError, StoreError."""

@@ -20,7 +20,7 @@ import structlog
 
 from sekisho.config import Config
 from sekisho.daemon.attempts import Attempts
-from sekisho.gate import GateError
+from sekisho.daemon.threads import require_thread
 from sekisho.lines.radius_secrets import SecretError, read_secret
 from sekisho.outbox import MOST_TRIES, Kind, Letter, read_webhook_secret, wait_after
 from sekisho.sending import RefusedError, SendError, post_webhook, send_mail
@@ -160,8 +160,8 @@ class Postmen:
 
     def check(self) -> None:
         """Raise GateError where a thread has ended by itself."""
-        if not all(one.is_alive for one in self._postmen):
-            raise GateError("a thread that sends alerts has ended, our fault: start the daemon anew")
+        for one in self._postmen:
+            require_thread("sends alerts", one.is_alive)
 
 
 @contextmanager

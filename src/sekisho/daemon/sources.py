@@ -17,7 +17,7 @@ from sekisho.daemon.line_keeper import LineKeeper
 from sekisho.daemon.radacct_rounds import RadacctRounds, open_radacct
 from sekisho.daemon.radius_process import RadiusProcess
 from sekisho.daemon.reading import read_file_list
-from sekisho.gate import GateError
+from sekisho.daemon.threads import require_thread
 from sekisho.lines.radius_reception import Client, Count
 from sekisho.lines.radius_secrets import read_clients
 from sekisho.lines.radius_server import RadiusState
@@ -71,8 +71,8 @@ class Sources:
         """Raise GateError where one of them has ended by itself."""
         if self._radius is not None:
             self._radius.check()
-        if self._radacct is not None and not self._radacct.is_alive:
-            raise GateError("the thread that reads radacct has ended, our fault: start the daemon anew")
+        if self._radacct is not None:
+            require_thread("reads radacct", self._radacct.is_alive)
 
     def follow(self, config: Config) -> None:
         """Hear the clients of another configuration."""

@@ -19,8 +19,8 @@ from sekisho.config import Config
 from sekisho.config.trial_plan import plan_at_gate
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.kept import Kept
+from sekisho.daemon.threads import require_thread
 from sekisho.daemon.trial_journal import DAEMON, Noted, TrialJournal
-from sekisho.gate import GateError
 from sekisho.model import Limit
 from sekisho.store import Store, Transaction
 from sekisho.trial.events import Event, What
@@ -103,10 +103,8 @@ class TrialKeeper:
 
     def check(self) -> None:
         """Raise GateError where a thread has ended by itself."""
-        threads = {"follows the trial": self._thread.is_alive(), "writes its log": self.journal.is_alive}
-        for what, is_alive in threads.items():
-            if not is_alive:
-                raise GateError(f"the thread that {what} has ended, our fault: start the daemon anew")
+        require_thread("follows the trial", self._thread.is_alive())
+        require_thread("writes the trial's log", self.journal.is_alive)
 
     def look(self) -> None:
         """Look at once: there is another configuration."""
