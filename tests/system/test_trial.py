@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sekisho.config import parse
-from sekisho.config.trial_plan import plan_of
+from sekisho.config.trial_plan import plan_at_gate
 from sekisho.gate.kernel import read_pinned
 from sekisho.model import Limit, Mode
 from sekisho.plan import installed_limits
@@ -98,7 +98,7 @@ def trial(scene: Scene, text: str, *changes: tuple[str, str]) -> Trial:
     scene.write_text(whole, *changes)
     config = parse(scene.file.read_bytes()).config
     assert config is not None
-    plan = plan_of(config)
+    plan = plan_at_gate(config)
     assert plan is not None
     return Trial(scene, plan)
 
@@ -144,7 +144,9 @@ def test_the_kernels_limit_follows_every_boundary_within_a_second(seconds: Trial
     daemon.end()
 
 
-def test_a_killed_daemon_that_starts_again_applies_what_holds_then(seconds: Trial) -> None:
+def test_a_killed_daemon_that_starts_again_applies_what_holds_then_at_its_gate(lines_scene: Scene) -> None:
+    units = f'units = "gates"\ngates = ["osaka", "{lines_scene.name}"]'
+    seconds = trial(lines_scene, SWITCHBACK, ("seed = 7", f"seed = 7\n{units}"))
     seconds.scene.up().end(signal.SIGKILL)
     left = seconds.limit()
     until(lambda: seconds.now().limits["dynamic"] != left)

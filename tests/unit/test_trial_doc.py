@@ -16,7 +16,8 @@ from sekisho.config.trial_plan import protocol_of
 from sekisho.trial.lots import earlier_is_on
 from sekisho.trial.plan import schedule
 from sekisho.trial.protocol import USUAL, Guardrails, TrialProtocol
-from tests.unit.test_config_trial import config, said
+from tests.unit.configuring import good
+from tests.unit.test_config_trial import CLASSES, config, said
 
 DOC = (Path(__file__).parents[2] / "docs" / "trial.md").read_text()
 
@@ -29,6 +30,16 @@ def documented() -> TrialProtocol:
     protocol = protocol_of(config(text))
     assert protocol is not None
     return protocol
+
+
+def test_the_example_of_units_is_one_that_is_read() -> None:
+    plan, _, units = re.findall(r"^```toml\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
+    whole = plan.replace("block ", units.removeprefix("[trial.switchback]\n") + "block ", 1)
+    gate = CLASSES.replace("[gate]", '[gate]\nname = "tokyo-1"')
+    read = good(f'{gate}[store]\nurl = "postgresql://db.example/sekisho"\n{whole}')
+    protocol = protocol_of(read)
+    assert protocol is not None
+    assert {one.unit for one in schedule(protocol.plan)} == {None, "tokyo-1", "osaka-1"}
 
 
 def paths(value: Any, path: str = "") -> set[str]:
