@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sekisho.audit import Entry, verify
+from sekisho.desk.case_values import Event, What
+from sekisho.desk.cases import open_case
 from sekisho.lines.events import Boot, Lease, Login, Named
 from sekisho.lines.holder import holder
 from sekisho.lines.numbers import own_number
@@ -17,6 +19,7 @@ from sekisho.lines.records import EvidenceHold, ListedLine, Relief
 from sekisho.model import Address, PortPlan
 from sekisho.store import Journal, Store, Transaction, forget, open_journal
 from sekisho.store.forgetting import LATEST_PACKET
+from tests.store.test_desk import happen
 from tests.store.values import HOME, OTHER, PREFIX, at, lease, login_of
 
 HELD = 3  # the line whose evidence is kept
@@ -289,3 +292,15 @@ def test_what_was_set_aside_stays_while_there_is_an_order_to_keep_evidence(
         transaction.release_evidence(HELD, at(2), "officer")
     assert sum(forget(store, journal, at(1), at(1), at(40))) == 1
     assert journal.aside() == 0
+
+
+def test_the_audit_log_stays_while_the_evidence_of_a_case_is_held(store: Store, journal: Journal) -> None:
+    with store.transaction() as transaction:
+        transaction.record(Entry(at(0), 0, "sato", "desk hold", "case 1", "case", "a complaint", "held"))
+        case = transaction.add_case(open_case(0, HELD, "dynamic", at(0), None), None)
+        held = happen(transaction, case, Event(What.HOLD, "sato", "a complaint"), at(0))[0].case
+    assert sum(forget(store, journal, at(-9), at(5), at(40))) == 0
+    with store.transaction() as transaction:
+        assert [one.entry.subject for one in transaction.records()] == ["case 1"]
+        happen(transaction, held, Event(What.RESTORE, "sato", "it is over"), at(6))
+    assert sum(forget(store, journal, at(-9), at(5), at(40))) == 1

@@ -17,8 +17,8 @@ def forget(
 ) -> Iterator[int]:
     """Forget leases and all that belongs to them, and the audit log with decisions, before two moments.
 
-    Last go the lines of which nothing is left. What the store's journal has set aside may be of any line: it
-    stays while there is an order to keep evidence.
+    Last go the lines of which nothing is left. What the store's journal has set aside, and what the audit log
+    has, may be of any line: both stay while there is an order to keep evidence.
     Yields after each transaction how many rows it has forgotten, so that others can have their turn.
     Raises StoreError; what was forgotten until then is, and the next time goes on.
     """
@@ -36,8 +36,9 @@ def forget(
     with store.transaction() as transaction:
         forgotten = transaction.forget_others(leases_before)
         forgotten += transaction.forget_decisions(audit_before)
-        forgotten += transaction.forget_records(audit_before, now)
         keeps_evidence = transaction.keeps_evidence()
+        if not keeps_evidence:
+            forgotten += transaction.forget_records(audit_before, now)
     yield forgotten
     if not keeps_evidence:
         yield journal.forget_aside(leases_before)
