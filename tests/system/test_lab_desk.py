@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sekisho.lab.desk_layout import OWN_LIMIT, RECIPIENTS, SPAMMER
+from sekisho.lab.desk_layout import LIMITING, NEIGHBOUR, OWN_LIMIT, RECIPIENTS, SPAMMER
 from tests.system.laboratory import end, end_early, inside, left, read_to, start
 
 
@@ -39,7 +39,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 def test_ctrl_c_in_the_middle_of_a_case_leaves_nothing_behind(whole: Whole) -> None:
-    assert len(end_early(signal.SIGINT, r"case \d+: by its leases", "desk")) == len(whole.namespaces)
+    assert len(end_early(signal.SIGINT, r"case \d+: by the leases", "desk")) == len(whole.namespaces)
 
 
 def test_a_reported_line_is_limited_suspended_and_restored_and_no_other(whole: Whole) -> None:
@@ -54,13 +54,15 @@ def test_a_reported_line_is_limited_suspended_and_restored_and_no_other(whole: W
             *("stop-request-sent", "individually-limited", "suspension-proposed", "suspended", "restored")
         ],
         "verified": found["accused"]["verified"],
-        "open_cases": 0,
+        "others": [{"line": NEIGHBOUR, "state": "collecting", "measures": 0}],
         "queued": 0,
         "others_told": 0,
         "others_limited": False,
     }
     assert "lift port-25-suspension" in found["accused"]["verified"]
     assert sum(one["what"] == "report" for one in found["record"]) == len(RECIPIENTS)
+
+    assert sum(one["what"] == "forgery" for one in found["record"]) == LIMITING
 
     before, asked, limited, suspended, restored = found["stages"]
     assert 0 < limited["messages_per_minute"] < before["messages_per_minute"] / 4

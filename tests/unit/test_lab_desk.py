@@ -17,7 +17,18 @@ from sekisho.config import parse
 from sekisho.config.desk_plan import policies_of
 from sekisho.desk.policy import Policy
 from sekisho.lab import desk_layout, desk_mail, desk_report, gate, measure, postfix, programs
-from sekisho.lab.desk_result import Accused, DeskResult, Happened, Span, Stage, Taken, What, figures, taken
+from sekisho.lab.desk_result import (
+    Accused,
+    DeskResult,
+    Happened,
+    OpenCase,
+    Span,
+    Stage,
+    Taken,
+    What,
+    figures,
+    taken,
+)
 from sekisho.lab.measure import Letter, Letters
 from sekisho.lab.receipts import Receipt
 
@@ -40,6 +51,7 @@ RECORD = tuple(
         (7.5, What.STOP_REQUEST),
         (11.0, What.REPORT),
         (11.25, What.LIMIT),
+        (11.5, What.FORGERY),
         (20.0, What.REPORT),
         (20.5, What.PROPOSAL),
         (21.0, What.COMMAND),
@@ -48,7 +60,10 @@ RECORD = tuple(
         (31.0, What.RESTORATION),
     )
 )
-ACCUSED = Accused(BOT, ("stop-request-sent", "individually-limited", "suspended"), (), 0, 0, 0, False)
+FORGED = OpenCase(NEIGHBOUR, "collecting", 0)
+ACCUSED = Accused(
+    BOT, ("stop-request-sent", "individually-limited", "suspended"), (), (FORGED,), 0, 0, others_limited=False
+)
 
 
 def arrivals(rates: dict[Stage, float]) -> list[Receipt]:
@@ -153,6 +168,7 @@ def test_times_run_from_the_first_report_and_from_what_led_to_it() -> None:
 def test_all_that_is_wanted_holds() -> None:
     assert set(result().holds) == {
         "attribution",
+        "forgery",
         "notices",
         "limit",
         "suspension",
@@ -166,10 +182,12 @@ def test_all_that_is_wanted_holds() -> None:
     ("found", "what"),
     [
         (result(accused=replace(ACCUSED, line=NEIGHBOUR)), "attribution"),
-        (result(accused=replace(ACCUSED, others_told=1)), "attribution"),
-        (result(accused=replace(ACCUSED, others_limited=True)), "attribution"),
         (result(accused=replace(ACCUSED, queued=1)), "attribution"),
-        (result(accused=replace(ACCUSED, open_cases=1)), "attribution"),
+        (result(accused=replace(ACCUSED, others_told=1)), "forgery"),
+        (result(accused=replace(ACCUSED, others_limited=True)), "forgery"),
+        (result(accused=replace(ACCUSED, others=())), "forgery"),
+        (result(accused=replace(ACCUSED, others=(replace(FORGED, state="stop-request-sent"),))), "forgery"),
+        (result(accused=replace(ACCUSED, others=(replace(FORGED, measures=1),))), "forgery"),
         (result(notices=2), "notices"),
         (result(notices=4), "notices"),
         (result(rates={Stage.LIMITED: 5}), "limit"),
@@ -202,7 +220,8 @@ def test_it_fits_a_terminal_of_80_columns() -> None:
 
 def test_it_ends_with_who_was_accused_and_what_became_of_honest_letters() -> None:
     printed = text(200)
-    assert f"accused: {BOT}, by 4 reports, 0 of them left to people; other lines limited: none" in printed
+    assert f"accused: {BOT}, by 4 reports; left to people for doubt: 0" in printed
+    assert f"1 forged reports against {NEIGHBOUR}: nobody else told or limited" in printed
     assert "its case was stop request sent, individually limited, suspended; notices" in printed
     assert "honest letters: 24 written, 24 delivered, 0 failed (wanted: 0)" in printed
 

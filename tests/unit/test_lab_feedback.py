@@ -79,6 +79,13 @@ def test_the_desk_reads_it_as_an_arf_report_that_field_and_chain_agree_on() -> N
     }
 
 
+def test_what_never_was_reads_as_what_was_delivered() -> None:
+    spam = feedback.made_up("mx.north.example", "100.64.0.16", "abc123", AT)
+    assert feedback.read_spam(spam.original) == spam
+    (incident,) = reported(spam).incidents
+    assert incident.chain[0].address == ip_address("100.64.0.16")
+
+
 def test_two_messages_are_two_reports() -> None:
     spam = feedback.read_spam(DELIVERED)
     assert reported(spam).report_id != reported(replace(spam, queue_id="4jdc7415r1zNF1S")).report_id

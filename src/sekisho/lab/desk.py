@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,9 +13,9 @@ from cryptography.fernet import Fernet
 from sekisho.desk.case_values import State
 from sekisho.lab import desk_layout, measure, postfix, programs
 from sekisho.lab.build import build, lay_out
-from sekisho.lab.desk_layout import LIMIT, OWN_LIMIT, RECIPIENTS, SPAMMER
+from sekisho.lab.desk_layout import LIMIT, LIMITING, NEIGHBOUR, OWN_LIMIT, RECIPIENTS, SPAMMER
 from sekisho.lab.desk_mail import PROVIDER, RECEIVING
-from sekisho.lab.desk_result import Accused, DeskResult, Span, Stage, What, figures, in_words
+from sekisho.lab.desk_result import Accused, DeskResult, OpenCase, Span, Stage, What, figures, in_words
 from sekisho.lab.desk_scene import Scene, subject
 from sekisho.lab.desk_servers import serve
 from sekisho.lab.drain import drain
@@ -25,6 +26,15 @@ from sekisho.lab.progress import Screen
 from sekisho.lab.run import preflight
 from sekisho.lines.roster import SUSPENDED_LIMIT
 
+# Of each stage: what is left out, in which sessions that were under way end, and with a limit of its own the
+# first goes on; and what is counted.
+_SECONDS: Mapping[Stage, tuple[float, float]] = {
+    Stage.BEFORE: (1.0, 3.5),
+    Stage.ASKED: (0.5, 2.5),
+    Stage.LIMITED: (2.0, 6.0),
+    Stage.SUSPENDED: (1.5, 3.0),
+    Stage.RESTORED: (1.5, 3.0),
+}
 _BIN_SECONDS = 0.5
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -62,15 +72,17 @@ def _measured(scene: Scene) -> DeskResult:
     lab.screen.say(f"  {desk_layout.steps()}")
     scene.begin()
     scene.note(What.SPAM, f"{SPAMMER.line} sends, {SPAMMER.sessions} sessions at once; nothing limits it")
-    spans = [scene.measured(Stage.BEFORE, 1.0, 3.5)]
+    spans = [_counted(scene, Stage.BEFORE)]
     number, since = _ask_to_stop(scene)
-    spans.append(scene.measured(Stage.ASKED, 0.5, 2.5))
+    spans.append(_counted(scene, Stage.ASKED))
     _limit(scene, since)
-    spans.append(scene.measured(Stage.LIMITED, 2.0, 6.0))
+    for recipient in RECIPIENTS[:LIMITING]:
+        scene.forge(recipient, NEIGHBOUR)
+    spans.append(_counted(scene, Stage.LIMITED))
     _suspend(scene, number, since)
-    spans.append(scene.measured(Stage.SUSPENDED, 1.5, 3.0))
+    spans.append(_counted(scene, Stage.SUSPENDED))
     _restore(scene, number)
-    spans.append(scene.measured(Stage.RESTORED, 1.5, 3.0))
+    spans.append(_counted(scene, Stage.RESTORED))
     drain(lab)
     accused = _accused(scene, number)
     lab.screen.step("take the lines down")
@@ -78,12 +90,17 @@ def _measured(scene: Scene) -> DeskResult:
     return _result(scene, spans, accused)
 
 
+def _counted(scene: Scene, stage: Stage) -> Span:
+    return scene.measured(stage, *_SECONDS[stage])
+
+
 def _ask_to_stop(scene: Scene) -> tuple[int, datetime]:
     """Let two recipients report; return the case's number and when the customer was asked to stop."""
     first, second, *_ = RECIPIENTS
     scene.report(first, _EVER)
     case = scene.until_case(State.COLLECTING)
-    scene.note(What.CASE, f"case {case['number']}: by its leases the address was {SPAMMER.line}'s")
+    line = scene.ask("case", str(case["number"]))["line"]
+    scene.note(What.CASE, f"case {case['number']}: by the leases it was {line} that had the address")
     scene.report(second, _EVER)
     scene.until_told(1, What.STOP_REQUEST)
     case = scene.until_case(State.STOP_REQUESTED)
@@ -123,11 +140,16 @@ def _accused(scene: Scene, number: int) -> Accused:
         verified=tuple(
             f"{one['do']} {one['kind']}" for one in case["actions"] if one["progress"] == "verified"
         ),
-        open_cases=len(scene.ask("cases")["cases"]),
+        others=tuple(_open_case(scene, one["number"]) for one in scene.ask("cases")["cases"]),
         queued=len(scene.ask("queue")["reports"]),
         others_told=sum(len(scene.notices(line)) for line in others),
         others_limited=scene.others_limited,
     )
+
+
+def _open_case(scene: Scene, number: int) -> OpenCase:
+    found = scene.ask("case", str(number))
+    return OpenCase(found["line"], found["case"]["state"], len(found["case"]["measures"]))
 
 
 def _result(scene: Scene, spans: list[Span], accused: Accused) -> DeskResult:

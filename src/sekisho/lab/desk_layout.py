@@ -56,6 +56,8 @@ RECIPIENTS = (
     Recipient("centre.example", "198.51.100.35"),
 )
 
+FORGER_ADDRESS = "198.51.100.26"  # of no recipient, whose names it uses
+
 SPAMMER = Bot("bot-1", 10, tuple(one.address for one in RECIPIENTS))
 
 

@@ -41,10 +41,11 @@ def verdicts(result: DeskResult) -> tuple[tuple[str, bool], ...]:
     """Say what was wanted, what was measured, and whether it holds."""
     accused, letters, holds = result.accused, result.letters, result.holds
     attribution = (
-        f"accused: {accused.line}, by {_count(result, What.REPORT)} reports, "
-        f"{accused.queued} of them left to people; other lines limited: "
-        f"{'some' if accused.others_limited else 'none'}, told: {accused.others_told or 'none'}"
+        f"accused: {accused.line}, by {_count(result, What.REPORT)} reports; "
+        f"left to people for doubt: {accused.queued} (wanted: 0)"
     )
+    idle = "nobody else told or limited" if holds["forgery"] else "somebody else accused, told or limited"
+    forgery = f"{_count(result, What.FORGERY)} forged reports against {NEIGHBOUR}: {idle}"
     states = ", ".join(map(in_words, accused.states))
     neighbour = (
         f"honest letters: {letters.written} written, {letters.delivered} delivered, "
@@ -53,6 +54,7 @@ def verdicts(result: DeskResult) -> tuple[tuple[str, bool], ...]:
     measured = holds["limit"] and holds["suspension"] and holds["restoration"]
     return (
         (attribution, holds["attribution"]),
+        (forgery, holds["forgery"]),
         (
             f"its case was {states}; notices to the customer: {len(result.notices)} (wanted: 3)",
             holds["notices"],

@@ -75,6 +75,7 @@ class What(StrEnum):
     MEASURED = "measured"
     REPORT = "report"
     CASE = "case"
+    FORGERY = "forgery"
     STOP_REQUEST = "stop-request"
     LIMIT = "limit"
     PROPOSAL = "proposal"
@@ -106,17 +107,26 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCase:
+    """A case that is open when all is over; `measures`: how many are in force."""
+
+    line: str
+    state: str
+    measures: int
+
+
+@dataclass(frozen=True, slots=True)
 class Accused:
     """Whom the desk has accused: the case's line, its states in order, actions that were seen in the kernel.
 
-    `open_cases`: when all is over; `queued`: reports that were left to people; `others_told`: notices to the
-    customers of other lines; `others_limited`: whether the neighbour's limit was ever not its class's.
+    `others`: of whom there are cases too; `queued`: reports that were left to people; `others_told`: notices
+    to other customers; `others_limited`: whether the neighbour's limit was ever not its class's.
     """
 
     line: str
     states: tuple[str, ...]
     verified: tuple[str, ...]
-    open_cases: int
+    others: tuple[OpenCase, ...]
     queued: int
     others_told: int
     others_limited: bool
@@ -146,10 +156,16 @@ class DeskResult:
 
     @property
     def attribution_holds(self) -> bool:
-        """Tell whether the spamming line was accused, and nobody else told or limited."""
+        """Tell whether it was the spamming line that was accused, by all who reported."""
         accused = self.accused
-        others = accused.open_cases or accused.queued or accused.others_told or accused.others_limited
-        return accused.line == SPAMMER.line and not others
+        return accused.line == SPAMMER.line and not accused.queued
+
+    @property
+    def forgery_holds(self) -> bool:
+        """Tell whether forged reports are with a case of the neighbour's, and have led to nothing."""
+        accused = self.accused
+        is_idle = accused.others == (OpenCase(NEIGHBOUR, State.COLLECTING, 0),)
+        return is_idle and not (accused.others_told or accused.others_limited)
 
     @property
     def notices_hold(self) -> bool:
@@ -187,6 +203,7 @@ class DeskResult:
         """Tell what was wanted, and whether it holds."""
         return {
             "attribution": self.attribution_holds,
+            "forgery": self.forgery_holds,
             "notices": self.notices_hold,
             "limit": self.limit_holds,
             "suspension": self.suspension_holds,

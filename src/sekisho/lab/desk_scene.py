@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from sekisho.desk.case_values import State
 from sekisho.lab import feedback, gate, measure, processes, programs, topology
 from sekisho.lab.desk_layout import (
     ABUSE,
+    FORGER_ADDRESS,
     LETTER_SECONDS,
     LIMIT,
     NEIGHBOUR,
@@ -33,8 +35,10 @@ from sekisho.lab.traffic import last_line
 from sekisho.model import Limit
 
 _REFUSED = "Connection refused"  # as smtp-source says it of a reset
-_Found = TypeVar("_Found")
 _RATE_SECONDS = 3.0  # the rates on the screen are those of the last seconds
+_SOME_PORT = 40_000  # of a session that never was
+
+_Found = TypeVar("_Found")
 
 
 @dataclass
@@ -83,7 +87,14 @@ class Scene:
         message = feedback.report(spam, port, recipient.desk, ABUSE, datetime.now(UTC))
         said = f"{recipient.desk} reports what it got from {spam.address} port {port} at {spam.at:%H:%M:%S}"
         self.note(What.REPORT, said)
-        self._send(recipient, message)
+        self._send(recipient, message, recipient.address)
+
+    def forge(self, recipient: Recipient, line: str) -> None:
+        """Report spam that no line has sent, in a recipient's name but from elsewhere. Raises LabError."""
+        now, address = datetime.now(UTC), self.lab.net.line(line).logins[0].ipv4
+        spam = feedback.made_up(recipient.server, address, secrets.token_hex(6), now)
+        self.note(What.FORGERY, f"a forger reports {line}, which sent no spam, as {recipient.desk}")
+        self._send(recipient, feedback.report(spam, _SOME_PORT, recipient.desk, ABUSE, now), FORGER_ADDRESS)
 
     def ask(self, act: str, *words: str) -> Mapping[str, Any]:
         """Act at the desk by its command, or ask it. Raises LabError."""
@@ -170,11 +181,11 @@ class Scene:
         spam = self.newest.get(recipient.server)
         return spam if spam is not None and spam.at >= since else None
 
-    def _send(self, recipient: Recipient, message: bytes) -> None:
+    def _send(self, recipient: Recipient, message: bytes, address: str) -> None:
         """Hand a report to the provider's mail server, as any other mail. Raises LabError."""
         argv = (
             *programs.msmtp_argv(PROVIDER_ADDRESS, recipient.server, recipient.desk, ABUSE),
-            f"--source-ip={recipient.address}",
+            f"--source-ip={address}",
         )
         log = self.lab.log("reports")
         process = processes.start(self.lab.net.internet, argv, log, message.decode("ascii"))

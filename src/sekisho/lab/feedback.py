@@ -17,7 +17,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 # As Postfix writes its Received field, and its log with smtpd_client_port_logging.
 _RECEIVED = re.compile(
     r"from \S+ \(unknown \[(?P<address>[0-9a-f.:]+)\]\)\s+"
-    r"by (?P<server>\S+) \(Postfix\) with E?SMTP id (?P<id>\w+)\s[^;]*; (?P<date>[^()]+)"
+    r"by (?P<server>\S+) \(Postfix\) with E?SMTP id (?P<id>\w+)[^;]*;\s+(?P<date>[^()]+)"
 )
 _CLIENT = re.compile(r": (?P<id>\w+): client=unknown\[[0-9a-f.:]+\]:(?P<port>\d+)$", re.MULTILINE)
 
@@ -46,6 +46,16 @@ def read_spam(original: bytes) -> Spam:
         raise ValueError("a delivered message has no Received field of Postfix: is this another version?")
     at = parsedate_to_datetime(found["date"].strip()).astimezone(UTC)
     return Spam(found["server"], found["address"], found["id"], at, original)
+
+
+def made_up(server: str, address: str, queue_id: str, at: datetime) -> Spam:
+    """Write a message that a server would have taken in from an address, had there been one."""
+    original = (
+        f"Received: from there.example (unknown [{address}])\n"
+        f"\tby {server} (Postfix) with SMTP id {queue_id};\n\t{format_datetime(at)}\n"
+        f"From: <sender@there.example>\nMessage-Id: <{queue_id}@there.example>\n\nnever sent\n"
+    )
+    return Spam(server, address, queue_id, at, original.encode())
 
 
 def ports(log: str) -> Mapping[str, int]:
