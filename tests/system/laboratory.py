@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 LAB = (sys.executable, "-m", "sekisho.lab")
@@ -34,8 +35,8 @@ def end(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def end_early(number: signal.Signals, moment: str, *arguments: str) -> set[int]:
-    """End a laboratory by a signal when it says what matches; return its namespaces, none of them left."""
+def end_early(number: signal.Signals, moment: str, *arguments: str) -> int:
+    """End a laboratory by a signal when it says what matches; return how many namespaces it had."""
     with start(*arguments) as process:
         run = read_to(process, r"namespaces sekisho-lab-(\w+)-")[1]
         read_to(process, moment)
@@ -44,8 +45,9 @@ def end_early(number: signal.Signals, moment: str, *arguments: str) -> set[int]:
         said = end(process)
     assert process.returncode == 128 + number
     assert f"ended by {number.name}; everything is cleaned up" in said
-    assert left(run, namespaces) == []
-    return namespaces
+    found = left(run, namespaces)
+    assert not found, found
+    return len(namespaces)
 
 
 def read_to(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
@@ -59,23 +61,31 @@ def read_to(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
     raise AssertionError(f"it ended without {pattern!r}: {''.join(said)}")
 
 
-def inside(run: str) -> set[int]:
-    """Name the run's network namespaces by inode, which outlives their names."""
-    return {path.stat().st_ino for path in Path("/run/netns").glob(f"sekisho-lab-{run}-*")}
+def inside(run: str) -> dict[int, int]:
+    """Open the run's network namespaces; return their inodes, which outlive their names.
+
+    While they are open, no namespace that others make gets the number of one that has ended.
+    """
+    paths = Path("/run/netns").glob(f"sekisho-lab-{run}-*")
+    opened = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths]
+    return {os.fstat(namespace).st_ino: namespace for namespace in opened}
 
 
-def left(run: str, namespaces: set[int]) -> list[str]:
-    """List what a run has left on the machine."""
+def left(run: str, namespaces: dict[int, int]) -> list[str]:
+    """List what a run has left on the machine; closes its namespaces."""
     paths = [
         *Path("/run/netns").glob(f"sekisho-lab-{run}-*"),
         *Path(tempfile.gettempdir()).glob(f"sekisho-lab-{run}-*"),
         *Path("/sys/fs/bpf/sekisho").glob(f"lab-{run}*"),
         *Path("/run/sekisho").glob(f"lab-{run}*"),
     ]
-    return [*map(str, paths), *processes_in(namespaces)]
+    found = [*map(str, paths), *processes_in(namespaces)]
+    for namespace in namespaces.values():
+        os.close(namespace)
+    return found
 
 
-def processes_in(namespaces: set[int]) -> Iterator[str]:
+def processes_in(namespaces: Container[int]) -> Iterator[str]:
     """List processes in network namespaces; a zombie is in none."""
     for process in Path("/proc").glob("[0-9]*"):
         try:

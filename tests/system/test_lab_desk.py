@@ -21,7 +21,7 @@ class Whole:
 
     process: subprocess.Popen[str]
     run: str
-    namespaces: set[int]
+    namespaces: dict[int, int]
     figures: Path
 
 
@@ -39,7 +39,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 def test_ctrl_c_in_the_middle_of_a_case_leaves_nothing_behind(whole: Whole) -> None:
-    assert len(end_early(signal.SIGINT, r"case \d+: by the leases", "desk")) == len(whole.namespaces)
+    assert end_early(signal.SIGINT, r"case \d+: by the leases", "desk") == len(whole.namespaces)
 
 
 def test_a_reported_line_is_limited_suspended_and_restored_and_no_other(whole: Whole) -> None:
@@ -54,15 +54,15 @@ def test_a_reported_line_is_limited_suspended_and_restored_and_no_other(whole: W
             *("stop-request-sent", "individually-limited", "suspension-proposed", "suspended", "restored")
         ],
         "verified": found["accused"]["verified"],
-        "others": [{"line": NEIGHBOUR, "state": "collecting", "measures": 0}],
+        "others": [
+            {"line": NEIGHBOUR, "state": "collecting", "proved": 0, "claimed": LIMITING, "measures": 0}
+        ],
         "queued": 0,
         "others_told": 0,
         "others_limited": False,
     }
     assert "lift port-25-suspension" in found["accused"]["verified"]
     assert sum(one["what"] == "report" for one in found["record"]) == len(RECIPIENTS)
-
-    assert sum(one["what"] == "forgery" for one in found["record"]) == LIMITING
 
     before, asked, limited, suspended, restored = found["stages"]
     assert 0 < limited["messages_per_minute"] < before["messages_per_minute"] / 4

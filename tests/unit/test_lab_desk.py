@@ -60,7 +60,7 @@ RECORD = tuple(
         (31.0, What.RESTORATION),
     )
 )
-FORGED = OpenCase(NEIGHBOUR, "collecting", 0)
+FORGED = OpenCase(NEIGHBOUR, "collecting", 0, desk_layout.LIMITING, 0)
 ACCUSED = Accused(
     BOT, ("stop-request-sent", "individually-limited", "suspended"), (), (FORGED,), 0, 0, others_limited=False
 )
@@ -188,6 +188,7 @@ def test_all_that_is_wanted_holds() -> None:
         (result(accused=replace(ACCUSED, others=())), "forgery"),
         (result(accused=replace(ACCUSED, others=(replace(FORGED, state="stop-request-sent"),))), "forgery"),
         (result(accused=replace(ACCUSED, others=(replace(FORGED, measures=1),))), "forgery"),
+        (result(accused=replace(ACCUSED, others=(replace(FORGED, claimed=2),))), "forgery"),
         (result(notices=2), "notices"),
         (result(notices=4), "notices"),
         (result(rates={Stage.LIMITED: 5}), "limit"),

@@ -149,7 +149,14 @@ def _accused(scene: Scene, number: int) -> Accused:
 
 def _open_case(scene: Scene, number: int) -> OpenCase:
     found = scene.ask("case", str(number))
-    return OpenCase(found["line"], found["case"]["state"], len(found["case"]["measures"]))
+    claimed = sum(1 for one in found["reported"] if one["is_claimed"])
+    return OpenCase(
+        line=found["line"],
+        state=found["case"]["state"],
+        proved=len(found["reported"]) - claimed,
+        claimed=claimed,
+        measures=len(found["case"]["measures"]),
+    )
 
 
 def _result(scene: Scene, spans: list[Span], accused: Accused) -> DeskResult:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sekisho.desk.case_values import State
 from sekisho.lab import measure
-from sekisho.lab.desk_layout import NEIGHBOUR, OWN_LIMIT, SPAMMER
+from sekisho.lab.desk_layout import LIMITING, NEIGHBOUR, OWN_LIMIT, SPAMMER
 from sekisho.lab.measure import Letter, Letters, Timeline
 from sekisho.lab.receipts import Receipt
 
@@ -108,10 +108,12 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class OpenCase:
-    """A case that is open when all is over; `measures`: how many are in force."""
+    """A case that is open when all is over: how many parties are proved, how many claimed, and measures."""
 
     line: str
     state: str
+    proved: int
+    claimed: int
     measures: int
 
 
@@ -162,9 +164,9 @@ class DeskResult:
 
     @property
     def forgery_holds(self) -> bool:
-        """Tell whether forged reports are with a case of the neighbour's, and have led to nothing."""
+        """Tell whether all forged reports are with a case of the neighbour's, and have led to nothing."""
         accused = self.accused
-        is_idle = accused.others == (OpenCase(NEIGHBOUR, State.COLLECTING, 0),)
+        is_idle = accused.others == (OpenCase(NEIGHBOUR, State.COLLECTING, 0, LIMITING, 0),)
         return is_idle and not (accused.others_told or accused.others_limited)
 
     @property
