@@ -174,12 +174,13 @@ def _forged(deal: _Deal, variant: str) -> Made:
 
 
 def _authenticated(deal: _Deal, variant: str) -> Made:
-    """Our own mail server says whose it is, above whatever it came with."""
-    data, truth = _forged_identity(deal, variant)
+    """Our own mail server says whose it is, above what another has said."""
+    data, truth = _plain(deal, variant)
     if data.startswith(b"{"):
         return data, truth
     domain = _author(data)
-    return letters.delivered(data, domain), replace(truth, authenticated=domain)
+    elsewhere = letters.delivered(data, deal.dice.choice((None, domain)), "mx.example.net")
+    return letters.delivered(elsewhere, domain), replace(truth, authenticated=domain)
 
 
 def _forged_identity(deal: _Deal, variant: str) -> Made:

@@ -101,6 +101,10 @@ def test_only_what_stands_at_the_top_is_ours() -> None:
         (b"authentication-results", TRUE.encode()),
     )
     assert not is_authentic(Header(fields), "example.net", SERVERS)
+    # A server that writes at the end and takes nothing away: theirs stands at the top.
+    assert not is_authentic(Header(fields[::-1]), "example.net", SERVERS)
+    beneath = (*fields[:0:-1], (b"authentication-results", b"none of ours (; dkim=fail"))
+    assert is_authentic(Header(beneath), "example.net", SERVERS)
     assert not is_authentic(header(TRUE, name=b"x-authentication-results"), "example.net", SERVERS)
     assert not is_authentic(header(TRUE), "example.net", frozenset())
 

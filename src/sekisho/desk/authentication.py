@@ -1,10 +1,11 @@
 """Whether a mail server of ours says that a mail is from whom its `From:` says (RFC 8601).
 
 Theory of operation. Anybody can write a `From:`, and anybody can write an `Authentication-Results`. What our
-own server has written stands above all that came with the mail. So of the fields in the name of one of ours
-only the first are read, up to where another field stands between them, and of these for each method only the
-first that speaks of it. A field that cannot be read ends it. Where a server has nothing to say, what others
-have written in its name would be the first: it has to take that away (RFC 8601 §5).
+own server has written stands above all that came with the mail. So the first fields in the name of one of
+ours are read, as long as no other field stands between them, and of these for each method only the first that
+speaks of it. Where there are more in their name further down, somebody has forged these or those at the top:
+then none is believed. Where a server writes nothing, what others have written in its name would be the first:
+it has to take that away (RFC 8601 §5).
 
     dmarc=pass header.from     the domain of the `From:` itself; dmarc=fail speaks against all else
     dkim=pass header.d, .i     a domain of the same organisation
@@ -60,9 +61,9 @@ def is_authentic(header: Header, domain: str, servers: Collection[str]) -> bool:
 
 
 def _is_about(result: _Result, domain: str) -> bool:
-    if result.domain is None or result.method == "dmarc":
+    if result.method == "dmarc":
         return result.domain == domain
-    return is_aligned(result.domain, domain)
+    return result.domain is not None and is_aligned(result.domain, domain)
 
 
 def _believed(header: Header, servers: Collection[str]) -> Iterator[_Result]:
@@ -73,20 +74,24 @@ def _believed(header: Header, servers: Collection[str]) -> Iterator[_Result]:
         told.update(one.method for one in field.results)
 
 
-def _ours(header: Header, servers: Collection[str]) -> Iterator[_Field]:
-    """Yield the fields at the top that our own servers have written."""
-    has_begun, read = False, 0
-    for name, value in header.fields:
-        if name == _FIELD:
-            field, read = _field(text(value)), read + 1
-            if field is None or read > MOST_FIELDS:
-                return
-            if field.server in servers:
-                has_begun = True
-                yield field
-                continue
-        if has_begun:
-            return
+def _ours(header: Header, servers: Collection[str]) -> list[_Field]:
+    """Return the fields that our own servers have written, none where that is not certain."""
+    found: list[_Field] = []
+    read = last = 0
+    for place, (name, value) in enumerate(header.fields):
+        if name != _FIELD:
+            continue
+        if found and place > last + 1:
+            if text(value).lower().startswith(tuple(servers)):
+                return []
+            continue
+        field, read = _field(text(value)), read + 1
+        if field is None or read > MOST_FIELDS:
+            return []
+        if field.server in servers:
+            found.append(field)
+            last = place
+    return found
 
 
 def _field(value: str) -> _Field | None:
