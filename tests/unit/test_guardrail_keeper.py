@@ -464,7 +464,7 @@ def test_killed_at_any_step_what_the_process_alone_knew_is_judged_or_told_to_be_
         else:
             assert kinds == [What.UNWATCHED]
             (said,) = (said for what, said in watched.site.events() if what is What.UNWATCHED)
-            assert said.endswith("the daemon was killed")
+            assert said.endswith("a daemon ended without a last look")
 
 
 def kill(watched: Watching) -> None:

@@ -338,7 +338,7 @@ def test_a_breach_is_told() -> None:
 def test_guardrails_that_could_not_see_all_are_told() -> None:
     found = report(events=[event(DAY, What.UNWATCHED), event(2 * DAY, What.UNWATCHED)])
     assert found.happened.unwatched == 2
-    assert "could not see all, as the daemon was killed: 2 times" in texts(found)
+    assert "could not see all, as a daemon ended without a last look: 2 times" in texts(found)
 
 
 def test_too_few_blocks_give_no_answer() -> None:

@@ -173,8 +173,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "関所が計画の切替に遅れたこと：{count} 回。",
     ),
     "unwatched": (
-        "Guardrails could not see all, as the daemon was killed: {count} times.",
-        "デーモンの強制終了により、ガードレールが一部を測定できなかったこと：{count} 回。",
+        "Guardrails could not see all, as a daemon ended without a last look: {count} times.",
+        "デーモンの異常終了により、ガードレールが一部を測定できなかったこと：{count} 回。",
     ),
     "guardrail": ("guardrail", "ガードレール"),
     "path": (

@@ -175,11 +175,11 @@ def look(watch: Watch, protocol: TrialProtocol, measured: Measured) -> tuple[Wat
 
 
 def missing(watch: Watch, process: str) -> str | None:
-    """Say what guardrails could not see since the state, if so: the process that looked last was killed."""
+    """Say what guardrails could not see since the state, if so: its process ended without a last look."""
     if watch.process in ("", process):
         return None
     since = watch.at.isoformat(timespec="seconds")
-    return f"what was dropped, held too long, and told of leases from {since} on: the daemon was killed"
+    return f"drops, delays and leases from {since} on are not known: a daemon ended without a last look"
 
 
 def points(seen: Sequence[Seen], now: datetime) -> Iterator[Point]:
