@@ -175,6 +175,7 @@ def test_counts_are_recorded_before_they_are_shown_and_stay(filled: Path, tmp_pa
     first = shown(file, tmp_path / "r.json")
     assert any(one["count"] for one in first["cells"] if one["cap"] == "met")
     harm = json.loads((tmp_path / "r.json").read_text())["harm"][0]
+    assert harm["delay_seen_ms"] == [2_001, 2_001]
     assert 0 < harm["met_cap_percent"] < harm["met_cap_lines"] < 2 * 30
     assert shown(file, tmp_path / "r.json") == first
     with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
@@ -218,6 +219,8 @@ def test_the_load_on_the_equipment_is_read_from_the_store(filled: Path, tmp_path
     file.write_text(text.replace("[trial.switchback]", outcomes))
     plan = plan_of(trial_year.config_of(DAYS, url))
     assert plan is not None
+    with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
+        database.execute("DELETE FROM equipment_hour")
     store = open_store(url)
     with store.transaction() as transaction:
         for number, block in enumerate(schedule(plan)):
