@@ -244,6 +244,9 @@ def test_units_without_counts_and_gates_without_lots_are_told() -> None:
     assert "dynamic: osaka drew lots, but no pair there has enough counted" in texts(found)
     assert "Gate osaka did not report at all." in texts(found)
     assert "Gate nara draws no lots by the plan" in texts(found)
+    assert "Gate nara did not report" not in texts(found)
+    without = report(plan, [one for one in rows if one.gate != "nara"], gates=("osaka", "tokyo")).coverage
+    assert (found.coverage.missing, found.coverage.days) == (without.missing, without.days)
     assert "関所 nara は計画上の抽選の単位でなく" in texts(found, Language.JA)
     assert [one["planned"] for one in written_report(found)["coverage"]["gates"]] == [True, True, False]
 

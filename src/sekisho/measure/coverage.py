@@ -47,8 +47,9 @@ def coverage(
         found.append(
             GateCoverage(gate, expected, covered, silent, otherwise, doubtful, marked, planned=is_planned)
         )
-    blocks, missing = _blocks(plan, by_gate, [one.gate for one in found], now)
-    return Coverage(tuple(found), blocks, missing, tuple(_days(plan, by_gate, len(found), past)))
+    planned = {one.gate: by_gate.get(one.gate) for one in found if one.planned}
+    blocks, missing = _blocks(plan, planned, now)
+    return Coverage(tuple(found), blocks, missing, tuple(_days(plan, planned, past)))
 
 
 def _is_planned(plan: Plan, gate: str) -> bool:
@@ -62,9 +63,7 @@ def _first_class(plan: Plan, hours: TrialHours) -> dict[str, Series]:
     return {one.gate: one for one in hours.series(plan.own[0][0], Outcome.ATTEMPTS)}
 
 
-def _blocks(
-    plan: Plan, by_gate: Mapping[str, Series], gates: Sequence[str], now: datetime
-) -> tuple[int, int]:
+def _blocks(plan: Plan, planned: Mapping[str, Series | None], now: datetime) -> tuple[int, int]:
     """Count the blocks that are compared and over, and those of them that some gate has too little of.
 
     All units have the same blocks.
@@ -78,25 +77,25 @@ def _blocks(
     spans = [(microseconds(begin), microseconds(end)) for begin, end in blocks]
     firsts, ends = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     missing = np.zeros(len(blocks), dtype=np.bool_)
-    for gate in gates:
-        cells = columns(by_gate[gate].cells if gate in by_gate else ())
+    for series in planned.values():
+        cells = columns(() if series is None else series.cells)
         owners, places = cells.within(firsts, ends - _HOUR_US)
         covered = np.bincount(owners, cells.covered[places], len(blocks))
         missing |= covered < LEAST_COVERED * ((ends - firsts) / _HOUR_US)
     return len(blocks), int(missing.sum())
 
 
-def _days(plan: Plan, by_gate: Mapping[str, Series], gates: int, span: Span) -> Iterator[tuple[date, float]]:
+def _days(plan: Plan, planned: Mapping[str, Series | None], span: Span) -> Iterator[tuple[date, float]]:
     zone = ZoneInfo(plan.zone)
     covered: defaultdict[int, float] = defaultdict(float)
-    for series in by_gate.values():
-        cells = columns(series.cells)
+    for series in planned.values():
+        cells = columns(() if series is None else series.cells)
         for moment, share in zip(cells.begins.tolist(), cells.covered.tolist(), strict=True):
             covered[moment] += share
     days: dict[date, list[float]] = {}
     begin = span.begin
     while begin < span.end:
-        share = covered[microseconds(begin)] / max(1, gates)
+        share = covered[microseconds(begin)] / max(1, len(planned))
         days.setdefault(begin.astimezone(zone).date(), []).append(share)
         begin += HOUR
     for day, found in days.items():

@@ -206,7 +206,7 @@ class _Teller(Teller):
             *(
                 self.say("gate_silent", gate=one.gate)
                 for one in found.gates
-                if one.expected and not one.covered
+                if one.expected and not one.covered and not one.otherwise
             ),
             *(self.say("gate_unplanned", gate=one.gate) for one in found.gates if not one.planned),
         )
