@@ -309,10 +309,10 @@ def test_other_values_of_a_dimension_at_the_same_time_are_refused() -> None:
 
 def test_bins_are_fixed() -> None:
     own = Dimension(SESSIONS_AT_ONCE, ("1-4", "5 or more"))
-    with pytest.raises(NotPublishableError, match="has fixed bins: 1, 2, 3-5"):
+    with pytest.raises(NotPublishableError, match="has fixed bins: 1, 2, 3, 4-5"):
         shown(lines([own], [50, 50]))
     fixed = Dimension(SESSIONS_AT_ONCE, BINS[SESSIONS_AT_ONCE])
-    assert None not in shown(lines([fixed], [50] * 7)).cells.values()
+    assert None not in shown(lines([fixed], [50] * len(fixed.values))).cells.values()
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,8 @@ def test_bins_are_sums_of_buckets() -> None:
     assert list(binned(SESSIONS_AT_ONCE, range(1, 25)).values()) == [
         1,
         2,
-        3 + 4 + 5,
+        3,
+        4 + 5,
         6 + 7 + 8 + 9 + 10,
         sum(range(11, 17)),
         17 + 18,

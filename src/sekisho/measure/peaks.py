@@ -16,7 +16,7 @@ from sekisho.measure.turns import hour_of, is_whole
 from sekisho.measure.windows import Size, window_at
 from sekisho.model import Active, Peaks
 
-CAPS: Final[Mapping[int, int]] = {1: 1, 2: 2, 5: 3, 10: 4, 16: 5, 64: 6}
+CAPS: Final[Mapping[int, int]] = {1: 1, 2: 2, 3: 3, 5: 4, 10: 5, 16: 6, 64: 7}
 """The caps that the bins can answer for, and how many of the bins have no line that such a cap would meet."""
 
 STATISTIC: Final = "lines by their most sessions at once"
