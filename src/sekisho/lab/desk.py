@@ -29,11 +29,11 @@ from sekisho.lines.roster import SUSPENDED_LIMIT
 # Of each stage: what is left out, in which sessions that were under way end, and with a limit of its own the
 # first goes on; and what is counted.
 _SECONDS: Mapping[Stage, tuple[float, float]] = {
-    Stage.BEFORE: (1.0, 3.5),
-    Stage.ASKED: (0.5, 2.5),
+    Stage.BEFORE: (1.0, 3.0),
+    Stage.ASKED: (0.5, 2.0),
     Stage.LIMITED: (2.0, 6.0),
     Stage.SUSPENDED: (1.5, 3.0),
-    Stage.RESTORED: (1.5, 3.0),
+    Stage.RESTORED: (1.5, 2.5),
 }
 _BIN_SECONDS = 0.5
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
