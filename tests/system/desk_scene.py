@@ -10,6 +10,7 @@ import random
 import smtplib
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,6 +44,7 @@ from = "sekisho@example.net"
 to = ["noc@example.net"]
 [desk]
 key_file = "desk-key"
+evidence_key_file = "evidence"
 from = "{mailbox}"
 authserv_ids = ["{mx}"]
 skew = "0s"
@@ -88,6 +90,9 @@ class DeskScene:
         key = self.scene.directory / "desk-key"
         key.write_bytes(Fernet.generate_key())
         key.chmod(0o600)
+        key = self.scene.directory / "evidence"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+        subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", f"{key}.pub"], check=True)
 
     def ask(self, method: str, path: str, **body: str) -> dict[str, Any]:
         """Ask the daemon at the desk."""

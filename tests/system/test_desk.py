@@ -18,8 +18,10 @@ from sekisho.desk.actions import Do, Progress
 from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import Kind
 from sekisho.lines.roster import SUSPENDED_LIMIT
+from sekisho.receiving import with_return_path
 from tests.system.desk_scene import MAILBOX, OWN, SMTP_PORT, DeskScene, arf, next_second
 from tests.system.lines_scene import Scene
+from tests.system.scene import SEKISHO
 from tests.system.waiting import until
 from tests.unit.post_office import mails
 
@@ -76,7 +78,22 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
     kinds = ["stop-request", "suspension", "restoration"]
     assert all(f"-{kind}@" in one for one, kind in zip(post.ids(), kinds, strict=True))
     assert {(one["From"], one["To"]) for one in post.got} == {(MAILBOX, "home-4@example.net")}
+    _check_evidence(desk, line)
     assert "home-4@example.net" not in daemon.end()
+
+
+def _check_evidence(desk: DeskScene, line: int) -> None:
+    """Hold the evidence of another case of the line: it is limited, and what is kept is handed out."""
+    desk.report(arf(LINE, next_second(), 4))
+    until(lambda: desk.state(2) != "")
+    desk.scene.sekisho("desk", "hold", "2", "--reason", "a complaint is prepared")
+    until(lambda: desk.in_kernel(line).limit == OWN)
+    file = str(desk.scene.directory / "case-2.tar")
+    asked = ("--purpose", "lawful-order", "--reason", "order 17")
+    desk.scene.sekisho("desk", "export", "2", "--out", file, *asked)
+    public = str(desk.scene.directory / "evidence.pub")
+    done = desk.scene.gate.run(SEKISHO, "desk", "verify", file, "--key", public)
+    assert done.stdout == "as it was signed: 7 members\n"
 
 
 def _failed(desk: DeskScene) -> bool:
@@ -171,7 +188,9 @@ def _check_each_once(desk: DeskScene, truth: dict[bytes, str]) -> list[str]:
             one.digest: number for number in range(1, 2 * len(truth)) if (one := transaction.report(number))
         }
         for original, name in truth.items():
-            (incident,) = transaction.incidents_of(reports.pop(sha256(original).digest()))
+            (incident,) = transaction.incidents_of(
+                reports.pop(sha256(with_return_path(original, "")).digest())
+            )
             assert (incident.found, incident.line) == (Found.ATTRIBUTED, lines[name])
         assert reports == {}
         for case in transaction.open_cases():

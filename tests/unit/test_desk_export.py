@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,19 @@ ASKED = ("--purpose", "lawful-order", "--reason", "order 17 of the court")
 
 @dataclass
 class Evidence:
-    """A desk with a case of two reports, a key that signs, and where bundles go."""
+    """A desk with a case of two reports, a key that signs, and where bundles go.
+
+    `uses`: how often the key file has the right key.
+    """
 
     site: Site
     lease: Lease
     directory: Path
-    sealer: Sealer
+    uses: float = inf
+
+    def sealer(self) -> Sealer:
+        self.uses -= 1
+        return self.site.sealer() if self.uses >= 0 else Sealer(Fernet.generate_key())
 
     @property
     def file(self) -> Path:
@@ -80,12 +88,12 @@ def evidence(
     with site_of(tmp_path / "a.db", provider, SOON) as site:
         lease = lease_of(provider)
         site.now = lease.begin + timedelta(hours=2)
-        made = Evidence(site, lease, tmp_path, site.sealer())
+        made = Evidence(site, lease, tmp_path)
         desk = RunningDesk(
             site.store,
             desk=site.desk,
             inbox=site.inbox(),
-            keys=Keys(lambda: made.sealer, lambda: Signer((keys / "evidence").read_bytes())),
+            keys=Keys(made.sealer, lambda: Signer((keys / "evidence").read_bytes())),
             gate="gate",
             utc=lambda: site.now,
             on_change=lambda: None,
@@ -194,11 +202,21 @@ def test_a_file_that_is_there_is_left_as_it_is(evidence: Evidence) -> None:
 
 def test_an_original_that_no_key_opens_is_told_and_nothing_leaves(evidence: Evidence) -> None:
     hold()
-    evidence.sealer = Sealer(Fernet.generate_key())
+    evidence.uses = 0
     refused = export(evidence)
     assert "report 1: no key opens the original" in refused.stderr
     assert not evidence.file.exists()
     assert evidence.recorded()[-1][-1].startswith("refused: report 1")
+
+
+def test_a_bundle_that_breaks_off_leaves_no_file(evidence: Evidence) -> None:
+    hold()
+    evidence.uses = 3  # two before it is recorded, and one on its way
+    done = export(evidence)
+    assert done.exit_code == 1
+    assert "broke off" in done.stderr
+    assert not evidence.file.exists()
+    assert evidence.recorded()[-1][-1].startswith("exported")
 
 
 @pytest.mark.parametrize("algorithm", ["rsa", "x25519"])

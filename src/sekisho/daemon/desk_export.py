@@ -36,7 +36,7 @@ _JSON_BEGINS: Final = b"{"
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What opens originals and what signs, by the key files of now; either may raise RefusalError."""
+    """What opens originals, and what signs, by the key files of now. Raise StoreError, and RefusalError."""
 
     sealer: Callable[[], Sealer]
     signer: Callable[[], Signer]
