@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def test_a_nas_that_says_nothing(site: Site) -> None:
         site.ask(disconnect(of_line([], user="silent")), waits=(0.2, 0.2))
 
 
-def test_a_whole_lines_suspension_is_asked_of_it(site: Site, tmp_path: Path) -> None:
+def test_a_whole_lines_suspension_is_asked_of_it_until_it_is_there(site: Site, tmp_path: Path) -> None:
     secret = tmp_path / "coa"
     secret.write_text(SECRET)
     secret.chmod(0o600)
@@ -123,9 +123,18 @@ def test_a_whole_lines_suspension_is_asked_of_it(site: Site, tmp_path: Path) -> 
         desk = DeskSite(store, tmp_path)
         case = desk.suspended()
         desk.log_in(case, desk.now)
-        asking = NasActions(
-            store, desk.config, tmp_path, lambda: desk.now, lambda nas, request: site.ask(request, nas)
-        )
+        is_there = False
+
+        def ask_now(nas: Nas, request: Request) -> Answer:
+            return site.ask(request, replace(nas, port=nas.port if is_there else PORT + 1))
+
+        asking = NasActions(store, desk.config, tmp_path, lambda: desk.now, ask_now)
+        asking.step()
+        assert (desk.last(case).progress, desk.last(case).timeouts) == (Progress.WAITING, 1)
+        is_there = True
+        asking.step()
+        assert desk.last(case).progress is Progress.WAITING, "before its time"
+        desk.later(3_600)
         asking.step()
         assert desk.last(case).progress is Progress.ACKNOWLEDGED
         desk.log_out(case, desk.now)
