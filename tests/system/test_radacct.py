@@ -22,6 +22,8 @@ from tests.unit.ledger import Ledger
 PORT = 1813
 NAS = "127.0.0.1"
 BEGIN = 1_795_000_000  # of the events, in seconds
+# On whatever day the test runs: what ended more than a week ago would not be looked at again.
+NOW = datetime.fromtimestamp(BEGIN, UTC) + timedelta(hours=1)
 SITE = f"""\
 server accounting {{
 	listen {{
@@ -49,7 +51,7 @@ class Site:
         write_into_table(raddb, postgres, url)
         (raddb / "sites-enabled" / "accounting").write_text(SITE)
         start_freeradius(here, raddb, directory / "log")
-        self.radacct = Radacct(url, (Naming.CLASS, Naming.USER_NAME), None, utc=lambda: datetime.now(UTC))
+        self.radacct = Radacct(url, (Naming.CLASS, Naming.USER_NAME), None, utc=lambda: NOW)
         self.mark, self.ledger, self.names = Mark(), Ledger(), list[str]()
 
     def send(self, kind: str, seconds: int, **attributes: str) -> None:
@@ -70,7 +72,7 @@ class Site:
 
     def read(self) -> None:
         """Read what is new."""
-        for batch in self.radacct.poll(self.mark, datetime.now(UTC) - timedelta(days=183)):
+        for batch in self.radacct.poll(self.mark, NOW - timedelta(days=183)):
             assert batch.unparsable == 0
             self.names += dict.fromkeys(one.name for one in batch.heard if one.name not in self.names)
             self.ledger.take(
