@@ -26,8 +26,8 @@ from sekisho.lab.progress import Screen
 from sekisho.lab.run import preflight
 from sekisho.lines.roster import SUSPENDED_LIMIT
 
-# Of each stage: what is left out, in which sessions that were under way end, and with a limit of its own the
-# first goes on; and what is counted.
+# Of each stage, in seconds: what is left out, in which mail that was taken in is delivered and the first
+# session under the line's own limit goes on; and what is counted.
 _SECONDS: Mapping[Stage, tuple[float, float]] = {
     Stage.BEFORE: (1.0, 3.0),
     Stage.ASKED: (0.5, 2.0),
@@ -111,6 +111,7 @@ def _limit(scene: Scene, since: datetime) -> None:
     """Let a third recipient report what came although the line was asked to stop."""
     scene.report(RECIPIENTS[2], since)
     scene.until_limit(OWN_LIMIT, What.LIMIT, f"the line has a limit of its own: {describe(OWN_LIMIT)}")
+    scene.until_sessions(OWN_LIMIT.cap)
 
 
 def _suspend(scene: Scene, number: int, since: datetime) -> None:
@@ -122,6 +123,7 @@ def _suspend(scene: Scene, number: int, since: datetime) -> None:
     why, then = "it sends on after the stop request", "port 25 is closed for the line"
     scene.decide("approve", number, why, SUSPENDED_LIMIT, What.SUSPENSION, then)
     scene.until_told(2)
+    scene.until_sessions(0)
 
 
 def _restore(scene: Scene, number: int) -> None:

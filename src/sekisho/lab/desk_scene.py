@@ -121,6 +121,11 @@ class Scene:
         """Go on until the spamming line has a limit in the kernel, and note that. Raises LabError."""
         self.note(what, text, self._limited(lambda: self._has(wanted), what))
 
+    def until_sessions(self, most: int) -> None:
+        """Go on until the spamming line has so few sessions, since open ones are not cut. Raises LabError."""
+        failed = f"{SPAMMER.line} did not come down to {most} sessions"
+        self.lab.until(lambda: self.nas.sessions(SPAMMER.line) <= most, START_SECONDS, failed)
+
     def until_told(self, number: int, what: What = What.NOTICE) -> None:
         """Go on until so many notices are in the customer's mailbox, and note the last. Raises LabError."""
         failed = f"notice {number} did not arrive in the customer's mailbox"
