@@ -180,6 +180,31 @@ def test_no_line_has_more_than_was_judged(hours: list[tuple[int, int]], data: st
         assert cell.lines <= len(has)
 
 
+HOURLY = st.lists(
+    st.tuples(st.sampled_from([0, 1, 9, 10, 40]), st.sampled_from([0, 3, 10, 50])),
+    min_size=LEAST_HOURS - 2,
+    max_size=LEAST_HOURS + 2,
+)
+
+
+@given(HOURLY)
+def test_whoever_adds_up_what_is_shown_finds_no_cell_that_is_not(hours: list[tuple[int, int]]) -> None:
+    spans = [limited_hour(number, met + within, met) for number, (met, within) in enumerate(hours)]
+    found, _ = shown(weekly(spans))
+    seen = {one.cap: one.count for one in found.cells}
+    parts = {"met": [met for met, _ in hours], "within": [within for _, within in hours]}
+    for cap, counts in parts.items():
+        (other,) = (one for name, one in seen.items() if name not in (cap, None))
+        if seen[cap] is None:  # between none and all, if that is known
+            total = seen[None]
+            assert other is None or total is None
+            assert total is None or total >= 10
+        else:
+            assert seen[cap] == sum(counts)
+            assert max(counts) >= 10
+            assert sum(count > 0 for count in counts) <= sum(counts) / 2
+
+
 def test_what_was_published_stays_whatever_is_counted_later() -> None:
     counted = many([20, 40] * (LEAST_HOURS // 2))
     first, ledger = shown(counted)
