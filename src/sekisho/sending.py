@@ -57,8 +57,10 @@ def send_mail(letter: Letter, host: str, port: int, sender: str) -> None:
     """Hand a mail over; encrypted where the server offers it (RFC 7435). Raises SendError, RefusedError."""
     try:
         message = _message(letter, sender)
+        message.as_bytes()  # or what cannot be written would only show on its way
     except _UNWRITABLE as error:
-        raise _unwritable(error) from None
+        why = f"it cannot be written as a mail ({type(error).__name__}): see to its recipient"
+        raise RefusedError(why) from None
     try:
         server = smtplib.SMTP(host, port, local_hostname=socket.gethostname(), timeout=TIMEOUT_SECONDS)
     except (OSError, smtplib.SMTPException) as error:
@@ -74,9 +76,6 @@ def send_mail(letter: Letter, host: str, port: int, sender: str) -> None:
         server.close()
         kind = RefusedError if _is_for_good(error) else SendError
         raise kind(f"mail server {host}:{port} has not taken it: {_told(error)}") from error
-    except _UNWRITABLE as error:
-        server.close()
-        raise _unwritable(error) from None
     with suppress(OSError, smtplib.SMTPException):  # it has taken it
         server.quit()
     server.close()
@@ -114,10 +113,6 @@ def _is_for_good(error: OSError | smtplib.SMTPException) -> bool:
     if isinstance(error, smtplib.SMTPDataError):
         return error.smtp_code in _FOR_GOOD
     return isinstance(error, smtplib.SMTPNotSupportedError)  # it lacks SMTPUTF8, which the address needs
-
-
-def _unwritable(error: Exception) -> RefusedError:
-    return RefusedError(f"it cannot be written as a mail ({type(error).__name__}): see to its recipient")
 
 
 def _told(error: OSError | smtplib.SMTPException) -> str:
