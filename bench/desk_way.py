@@ -41,7 +41,7 @@ ROOM: Final = 1 << 20
 
 _WANTED_A_SECOND: Final = 200
 _REPORTERS: Final = 500
-_SPAMMING: Final = 200  # lines that half of the reports are about
+_SPAMMING: Final = 100  # lines that half of the reports are about; the log of more would fill its pipe
 _PORT: Final = 2424
 _MAILBOX: Final = "abuse@example.net"
 _LOOK_SECONDS: Final = 0.05
