@@ -110,7 +110,7 @@ def desk_running(
         desk=basis.desk,
         sealer=basis.sealer,
         settle_lines=lines.settle,
-        on_actions=lambda _: None,  # the loop carries them out: at once, in a flood of reports within a second
+        on_actions=lambda _: None,  # the loop carries them out, in a flood of reports within a second
         act=GateActions(
             lines.store,
             refresh=lines.refresh,
