@@ -23,7 +23,7 @@ from tests.system.accounting_client import Client, Start
 from tests.system.lines_scene import Scene
 from tests.system.scene import SEKISHO
 
-BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)  # long ago, and not to be forgotten yet
 ADDRESSES = 40
 KILLS = 4
 EVENTS_BETWEEN = 150
