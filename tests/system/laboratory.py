@@ -14,7 +14,7 @@ from pathlib import Path
 LAB = (sys.executable, "-m", "sekisho.lab")
 # Every program of the laboratory ends within seconds of being asked; a loaded machine needs more.
 END_SECONDS = 60.0
-RUN_SECONDS = 180.0
+RUN_SECONDS = 400.0
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
