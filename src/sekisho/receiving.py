@@ -57,10 +57,12 @@ class Door:
 def with_return_path(content: bytes, sender: str) -> bytes:
     """Return a message with its envelope's sender at the top (RFC 5321 §4.4), its lines ended as they are.
 
-    `sender`: as aiosmtpd has it, without brackets but where it is empty.
+    `sender`: as aiosmtpd has it, without brackets but where it is empty. One that could end the line is left
+    out: what follows would stand above all that our mail server has written.
     """
+    sender = sender.strip("<>") if sender.isprintable() else ""
     end = b"\r\n" if content.find(b"\r\n", 0, -2) >= 0 else b"\r"
-    return b"Return-Path: <" + sender.strip("<>").encode("utf-8", "replace") + b">" + end + content
+    return b"Return-Path: <" + sender.encode("utf-8", "replace") + b">" + end + content
 
 
 class DoorError(Exception):

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from sekisho import receiving
-from sekisho.receiving import Door, DoorError, Doorkeeper
+from sekisho.desk.mime import read
+from sekisho.desk.parse import LIMITS
+from sekisho.receiving import Door, DoorError, Doorkeeper, with_return_path
 
 HOST = "127.0.0.1"
 MINE, OTHER = "Abuse@example.net", "noc@example.net"
@@ -67,6 +69,14 @@ def test_a_mail_is_taken_byte_by_byte_as_it_is_under_its_sender_by_either_protoc
     of_reporter = b"Return-Path: <reporter@example.org>\r\n"
     assert take.taken == [TAKEN, of_reporter + MAIL + b"\x80\xff 8 bit\r\n"]
     assert keeper.counts["taken"] == 2
+
+
+@pytest.mark.parametrize("sign", ["\r", "\n", "\0", "\x85", "\u2028"])
+def test_a_sender_writes_no_line_above_what_our_mail_server_has_written(sign: str) -> None:
+    sender = f'"a{sign}Authentication-Results: mx; dkim=pass header.d=example.net"@example.org'
+    for mail in (MAIL, MAIL.replace(b"\r\n", b"\r")):
+        (_, returned), *_ = read(with_return_path(mail, sender), LIMITS).header.fields
+        assert returned == b"<>"
 
 
 def test_lmtp_answers_once_for_each_recipient_and_other_mailboxes_are_nobodys() -> None:
