@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from sekisho import sending
 from sekisho.api.problems import RefusalError
 from sekisho.api.trial_models import ComplaintRequest, ReasonRequest
 from sekisho.daemon import postman, trial_journal
@@ -26,6 +27,7 @@ from sekisho.trial.events import What
 from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.standing import State
 from sekisho.trial.watching import Errors
+from tests.system.patience import patience
 from tests.system.waiting import until
 from tests.unit.keeping import IDLE, TEXT, FakeGate
 from tests.unit.post_office import SECRET, Hooks, Mails, hooks, mails
@@ -87,6 +89,7 @@ class Watching:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "TIMEOUT_SECONDS", patience(60))  # a try that fails waits for a clock
     monkeypatch.setattr(trial_journal, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(postman, "LOOK_SECONDS", 0.01)
 

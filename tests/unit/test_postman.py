@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from sekisho import sending
 from sekisho.daemon import postman as module
 from sekisho.daemon.postman import Postmen, carriers
 from sekisho.outbox import LONGEST_WAIT, MOST_TRIES, Kind, Letter, mail, webhook
 from sekisho.sending import SendError
+from tests.system.patience import patience
 from tests.system.waiting import until
 from tests.unit.configuring import good
 from tests.unit.keeping import TEXT
@@ -95,6 +97,7 @@ class Post:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "TIMEOUT_SECONDS", patience(60))  # a try that fails waits for a clock
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
 
 
