@@ -118,9 +118,9 @@ def test_the_paths_of_guardrails_are_told(filled: Path) -> None:
     written = filled.parent / "paths.json"
     result = told(filled, "--json", str(written))
     paths = {one["what"]: one["points"] for one in json.loads(written.read_text())["guardrails"]}
-    assert paths["gate-errors"] == [["2026-01-02T03:00:00Z", 3_000.0, 2.125]]
+    assert paths["gate-errors"] == [["2026-01-02T03:00:00Z", 3_000.0, 2.12]]
     assert paths["complaints"] == {"not_known": "not-kept"}
-    assert "1 values, the last 3,000 against 2.125" in " ".join(result.stdout.split())
+    assert "1 values, the last 3,000 against 2.12" in " ".join(result.stdout.split())
 
 
 def test_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.lab.trial_readings import OUTCOMES, Of, Readings, grid, read_cells, series
-from sekisho.measure.harm import LEAST_SESSIONS
 from sekisho.model import ClassCounters
 from sekisho.trial.estimate_pairs import LEAST_COVERED
 from sekisho.trial.events import Event, What
@@ -30,6 +29,7 @@ from sekisho.trial.report_values import (
     Report,
 )
 from sekisho.trial.series import Series
+from sekisho.trial.told import share
 
 Path = tuple[tuple[datetime, float, float], ...]  # moment, value, bound
 
@@ -198,10 +198,7 @@ def _share(trial: Trial, blocks: Sequence[Block], of: Of) -> float | NotKnown:
     def counted(of: Of) -> int:
         return sum(trial.readings.between(block.begin, block.end, of)[0] for block in blocks)
 
-    tried = counted(OUTCOMES[Outcome.ATTEMPTS])
-    if tried < LEAST_SESSIONS:
-        return NotKnown(Because.TOO_FEW_SESSIONS, None, LEAST_SESSIONS)
-    return round(100 * counted(of) / tried, 1)
+    return share(counted(of), counted(OUTCOMES[Outcome.ATTEMPTS]))
 
 
 def _beyond_cap(counts: ClassCounters) -> int:

@@ -18,8 +18,8 @@ from sekisho.measure.trial_hours import is_limited
 from sekisho.trial.plan import Plan
 from sekisho.trial.protocol import Outcome
 from sekisho.trial.report_values import Because, Compared, NotKnown
+from sekisho.trial.told import LEAST_SESSIONS, share, three_digits
 
-LEAST_SESSIONS: Final = 1_000  # for a share of them to be told
 PLACES: Final[Mapping[Outcome, int]] = {Outcome.CPU: 0, Outcome.PACKETS: 1, Outcome.DROPS: 2}
 """Of an outcome in the sums of an hour: processors' time that was not idle, packets received, all drops."""
 
@@ -86,21 +86,15 @@ def _figures(side: _Side) -> list[tuple[str, float | NotKnown]]:
         ("packets_per_second", _ratio(counts.received, seconds)),
         ("dropped_per_million", _ratio(_MILLION * dropped, packets)),
         ("hold_highest_below", _decade(counts.highest) if seconds else NotKnown(Because.NOT_COUNTED)),
-        ("hold_dropped_percent", _share(counts.hold_dropped, counts.held)),
+        ("hold_dropped_percent", share(min(counts.hold_dropped, counts.held), counts.held)),
         ("late_p50_ms", _lateness(late[0.5], counts)),
         ("late_p99_ms", _lateness(late[0.99], counts)),
-        ("by_retransmission_percent", _share(counts.unreleased, counts.held)),
+        ("by_retransmission_percent", share(min(counts.unreleased, counts.held), counts.held)),
     ]
 
 
 def _ratio(part: float, whole: float) -> float | NotKnown:
-    return part / whole if whole else NotKnown(Because.NOT_COUNTED)
-
-
-def _share(part: int, whole: int) -> float | NotKnown:
-    if whole < LEAST_SESSIONS:
-        return NotKnown(Because.TOO_FEW_SESSIONS, None, LEAST_SESSIONS)
-    return min(100.0, 100 * part / whole)
+    return three_digits(part / whole) if whole else NotKnown(Because.NOT_COUNTED)
 
 
 def _lateness(edge_ms: float | None, counts: EquipmentCounts) -> float | NotKnown:

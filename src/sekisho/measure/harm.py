@@ -12,9 +12,9 @@ from sekisho.measure.trial_hours import TrialHours
 from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan, Span
 from sekisho.trial.report_values import Because, Compared, Complaints, Harm, MetCap, NotKnown
+from sekisho.trial.told import share
 from sekisho.trial.walltime import DAY
 
-LEAST_SESSIONS: Final = 1_000  # for a share of them to be told
 _TEN: Final = 10
 
 
@@ -44,9 +44,9 @@ def harm(
                 class_name=name,
                 caps=none if of_class is None else of_class.caps,
                 delays_ms=delays,
-                over_cap_percent=_share(limited.over_cap, limited.tried),
-                over_cap_percent_without=_share(free.over_cap, free.tried),
-                held_percent=_share(limited.held, limited.tried),
+                over_cap_percent=share(limited.over_cap, limited.tried),
+                over_cap_percent_without=share(free.over_cap, free.tried),
+                held_percent=share(limited.held, limited.tried),
                 met_cap_lines=met_cap.lines,
                 met_cap_percent=met_cap.percent,
                 lines_the_cap_would_meet=would_meet.get(name, none),
@@ -81,9 +81,3 @@ def _delay_seen(
             return more
         seen.append(delay_ms + round(more))
     return seen[0], seen[1]
-
-
-def _share(part: int, whole: int) -> float | NotKnown:
-    if whole < LEAST_SESSIONS:
-        return NotKnown(Because.TOO_FEW_SESSIONS, None, LEAST_SESSIONS)
-    return round(100 * part / whole, 1)

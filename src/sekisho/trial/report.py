@@ -40,6 +40,7 @@ from sekisho.trial.report_values import (
     VersionKept,
 )
 from sekisho.trial.series import Series, summed, usable
+from sekisho.trial.told import three_digits, told_change
 
 _OUTCOMES: Final = {
     "cpu_percent": Outcome.CPU,
@@ -198,7 +199,8 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
             beside = None if facts.comparison is None else _whole(counted(facts.comparison, outcome))
             answer = observe(held, name, series, beside)
             if isinstance(answer, Observational):
-                yield Observed(name, outcome, answer.steps, answer.compared)
+                steps = tuple(told_change(step, outcome) for step in answer.steps)
+                yield Observed(name, outcome, steps, answer.compared)
             elif isinstance(answer, TooFewCells):
                 few = NotKnown(Because.TOO_FEW_CELLS, answer.cells, answer.needed)
                 yield Observed(name, outcome, few, compared=False)
@@ -213,4 +215,7 @@ def _whole(series: Sequence[Series]) -> Series | None:
 def _paths(facts: Facts) -> Iterator[GuardrailPath]:
     paths = facts.paths or {}
     for what in Watched:
-        yield GuardrailPath(str(what), paths.get(what) or NotKnown(Because.NOT_KEPT))
+        points = tuple(
+            (at, three_digits(value), three_digits(bound)) for at, value, bound in paths.get(what, ())
+        )
+        yield GuardrailPath(str(what), points or NotKnown(Because.NOT_KEPT))

@@ -14,6 +14,7 @@ from sekisho.trial.plan import Arm, Plan, Switchback, Units, at_gate, schedule
 from sekisho.trial.protocol import OF_EQUIPMENT, Outcome
 from sekisho.trial.report_values import Because, Effect, Experiment, NotKnown
 from sekisho.trial.series import Series, Whole, columns, microseconds
+from sekisho.trial.told import told_effect
 
 Counted = Callable[[str, Outcome], Sequence[Series]]
 """Each gate's series of a class and an outcome; empty: nothing was counted."""
@@ -49,7 +50,7 @@ def experiments_of(
     for one in _asked(held.switchback, outcomes):
         series = {name: counted(name, one.outcome) for name in one.classes}
         if any(series.values()):
-            answers = _answers(held, series, registered=registered)
+            answers = _answers(held, series, one.outcome, registered=registered)
         else:
             none = uncounted(one.outcome, one.classes, no_reports)
             answers = none, none, none, ()
@@ -73,14 +74,17 @@ def _asked(drawn: Switchback, outcomes: Sequence[Outcome]) -> Iterator[_Asked]:
 
 
 def _answers(
-    plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool
+    plan: Plan, counted: Mapping[str, Sequence[Series]], outcome: Outcome, *, registered: bool
 ) -> tuple[Effect, Effect, Effect, tuple[UnitPairs, ...]]:
     """Return effect, carry-over and placebo of some classes, and their units."""
     if not _any_while_off(plan, counted):
         none = NotKnown(Because.NONE_WHILE_OFF)
         return none, none, none, ()
     found = _measured(plan, counted, registered=registered)
-    return _effect(found.effect), _effect(found.carry_over), _effect(found.placebo), found.units
+    effect, carried, placebo = (
+        _effect(one, outcome) for one in (found.effect, found.carry_over, found.placebo)
+    )
+    return effect, carried, placebo, found.units
 
 
 def _measured(plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool) -> Measured:
@@ -117,9 +121,9 @@ def _off(plan: Plan, class_name: str) -> tuple[Whole, Whole]:
     return firsts, lasts
 
 
-def _effect(answer: Answer) -> Effect:
+def _effect(answer: Answer, outcome: Outcome) -> Effect:
     if isinstance(answer, Estimate):
-        return answer
+        return told_effect(answer, outcome)
     if isinstance(answer, TooFew):
         return NotKnown(Because.TOO_FEW_PAIRS, answer.pairs, answer.needed)
     return NotKnown(Because.UNVARYING, answer.pairs)
