@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from sekisho.config.desk_plan import policies_of
 from sekisho.config.schema import ClassTable, Config
 from sekisho.config.trial import PhaseTable, SwitchbackTable, TrialTable
 from sekisho.model import Limit
-from sekisho.trial.notice import Notice, notice
+from sekisho.trial.notice import Notice, desk_told, notice
 from sekisho.trial.plan import Phase, Plan, Switchback, at_gate
 from sekisho.trial.protocol import TrialProtocol
 
@@ -37,7 +38,10 @@ def notice_of(config: Config) -> Notice | None:
     if (plan := plan_of(config)) is None:
         return None
     classes = {name: table.limit for name, table in config.classes.items()}
-    return notice(plan, classes, map(str, config.gate.exempt), config.kept.leases_ms)
+    desk = None
+    if config.desk is not None:
+        desk = desk_told(policies_of(config), config.desk.reports_ms, config.desk.cases_ms)
+    return notice(plan, classes, map(str, config.gate.exempt), config.kept.leases_ms, desk)
 
 
 def trial_plan(trial: TrialTable, classes: Mapping[str, ClassTable]) -> Plan:

@@ -26,6 +26,10 @@ class NoticeWords:
 
 def notice_text(notice: Notice, words: NoticeWords, language: Language) -> str:
     """Return the announcement in Markdown, which reads as text too."""
+
+    def called(name: str) -> str:
+        return words.classes.get(name, name)
+
     voice = Voice(language, ZoneInfo(notice.zone))
     template = templates().get_template(f"notice.{language}.j2")
     text = template.render(
@@ -33,7 +37,8 @@ def notice_text(notice: Notice, words: NoticeWords, language: Language) -> str:
         words=words,
         voice=voice,
         ms=_MS,
-        called=lambda name: words.classes.get(name, name),
+        called=called,
+        called_all=lambda names: [called(name) for name in names],
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

@@ -1,11 +1,13 @@
-"""What the public is told of a trial before it begins: taken from the plan, so that both cannot differ."""
+"""What the public is told of a trial before it begins: what the configuration says, so that both agree."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sekisho.desk.policy import Policy
 from sekisho.model import Excess, Limit, Mode
 from sekisho.trial.plan import Arm, Block, Plan, Span, Units, at_gate, schedule
 
@@ -48,11 +50,33 @@ class Lots:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """What reports against a line lead to in some classes; `own`: what that line alone is limited by."""
+
+    classes: tuple[str, ...]
+    policy: Policy
+    own: Values | None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the desk does about reports, each way once, and how long it keeps reports and cases."""
+
+    ways: tuple[Way, ...]
+    reports_kept_ms: int
+    cases_kept_ms: int
+
+    def way(self, name: str) -> Way:
+        """Return the way of a class."""
+        return next(way for way in self.ways if name in way.classes)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """All that is announced of a trial, but for the words of a language.
 
     `others`: classes that do not take part. `exempt`: destinations that are never limited.
-    `leases_kept_ms`: after their end.
+    `leases_kept_ms`: after their end. `desk`: None where no reports are taken in.
     """
 
     name: str
@@ -65,9 +89,16 @@ class Notice:
     maintenance: tuple[Span, ...]
     exempt: tuple[str, ...]
     leases_kept_ms: int
+    desk: Desk | None
 
 
-def notice(plan: Plan, classes: Mapping[str, Limit], exempt: Iterable[str], leases_kept_ms: int) -> Notice:
+def notice(
+    plan: Plan,
+    classes: Mapping[str, Limit],
+    exempt: Iterable[str],
+    leases_kept_ms: int,
+    desk: Desk | None,
+) -> Notice:
     """Put together what is announced; `classes`: all there are, with their own limits."""
     taking = {name for name, _ in plan.own}
     # Gates that draw for themselves have the same limits, at other times.
@@ -89,6 +120,19 @@ def notice(plan: Plan, classes: Mapping[str, Limit], exempt: Iterable[str], leas
         maintenance=tuple(sorted(plan.maintenance, key=lambda window: window.begin)),
         exempt=tuple(exempt),
         leases_kept_ms=leases_kept_ms,
+        desk=desk,
+    )
+
+
+def desk_told(policies: Mapping[str, Policy], reports_kept_ms: int, cases_kept_ms: int) -> Desk:
+    """Put together what is announced of the desk; `policies`: of every class."""
+    ways: defaultdict[Policy, list[str]] = defaultdict(list)
+    for name, policy in policies.items():
+        ways[policy].append(name)
+    return Desk(
+        tuple(Way(tuple(names), policy, values([policy.own_limit])) for policy, names in ways.items()),
+        reports_kept_ms,
+        cases_kept_ms,
     )
 
 
