@@ -76,7 +76,7 @@ newest = $(lastword $(1) $(shell ls /usr/bin/$(1)-[0-9]* 2>/dev/null | sort -V))
 
 $(OBJECT): bpf/gate.bpf.c $(wildcard bpf/*.h)
 	mkdir -p $(@D)
-	$(call newest,clang) -O2 -g -target bpf -mcpu=v3 -Wall -Werror \
+	$(call newest,clang) -O2 -g -target bpf -mcpu=v3 -Wall -Werror -ffile-prefix-map=$(CURDIR)=. \
 	    -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
 	$(call newest,llvm-strip) -g $@
 
