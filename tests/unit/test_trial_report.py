@@ -289,6 +289,21 @@ def test_units_that_come_after_the_begin_leave_no_p_value() -> None:
     assert report(plan, (), (*BEFORE, second)).registration.no_p is Because.CHANGED_AFTER_BEGIN
 
 
+@pytest.mark.parametrize(
+    ("tested", "said"),
+    [
+        (1, None),
+        (2, "Other p-values: 1; by chance alone one or more is below 0.05 in some 5 %"),
+        (6, "Other p-values: 5; by chance alone one or more is below 0.05 in some 23 %"),
+    ],
+)
+def test_how_many_p_values_chance_makes_is_told_by_how_many_there_are(tested: int, said: str | None) -> None:
+    found = report()
+    assert not isinstance(found.experiments, NotKnown)
+    told = texts(replace(found, experiments=found.experiments[:1] * tested))
+    assert "by chance alone" not in told if said is None else said in told
+
+
 def test_hours_that_are_missing_are_counted() -> None:
     rows = [one for one in hours(PLAN) if not START + DAY <= one.begin < START + 2 * DAY]
     marks = [Mark("tokyo", None, START + DAY, START + 2 * DAY, Why.NOT_READ)]
@@ -307,7 +322,7 @@ def test_a_clock_that_jumped_is_told_and_its_rows_count_for_nothing() -> None:
     found = report(rows=rows, events=[event(DAY, What.CLOCK_JUMPED)])
     assert found.coverage.gates[0].doubtful == {"clock": 1}
     assert found.happened.clock_jumps == 1
-    assert "The clock jumped 1 times" in texts(found)
+    assert "Jumps of the clock: 1; hours about them are left out." in texts(found)
 
 
 def test_a_suspension_in_the_middle_of_a_block_takes_its_pair_out_and_is_told() -> None:
@@ -341,7 +356,7 @@ def test_a_breach_is_told() -> None:
 def test_guardrails_that_could_not_see_all_are_told() -> None:
     found = report(events=[event(DAY, What.UNWATCHED), event(2 * DAY, What.UNWATCHED)])
     assert found.happened.unwatched == 2
-    assert "could not see all, as a daemon ended without a last look: 2 times" in texts(found)
+    assert "Daemons that ended without a last look, so that guardrails could not see all: 2." in texts(found)
 
 
 def test_too_few_blocks_give_no_answer() -> None:
@@ -414,7 +429,11 @@ def test_without_a_delay_nothing_is_delayed() -> None:
 
 def test_complaints_stand_beside_those_that_were_to_be_expected() -> None:
     assert report().complaints == Complaints(3, 4.0)
-    assert complaints(Span(START, END), {}, None) == Complaints(0, NotKnown(Because.NO_RATE))
+    assert complaints(Span(START, END), {}, None) == Complaints(
+        NotKnown(Because.NOT_ENTERED), NotKnown(Because.NO_RATE)
+    )
+    nobody = replace(report(), complaints=complaints(Span(START, START + 8 * DAY), {}, 14.0))
+    assert "not known: none was entered" in report_page(nobody, Language.EN)
     harm_of_all = report_sections(report(), Language.EN)[2][2].rows
     assert harm_of_all is not None
     assert [row[2] for row in harm_of_all.rows[-2:]] == ["3", "4"]

@@ -134,7 +134,7 @@ def report(trial: Trial, made_at: datetime, program: str) -> Report:
         coverage=_coverage(trial),
         harm=tuple(_harm(trial)),
         reliefs_at_least=NotKnown(Because.SUPPRESSED),
-        complaints=Complaints(0, NotKnown(Because.NO_RATE)),
+        complaints=Complaints(NotKnown(Because.NOT_ENTERED), NotKnown(Because.NO_RATE)),
         published=Published((), 0, 0, Because.NOT_COUNTED),
         paths=trial.paths,
     )

@@ -64,10 +64,14 @@ def reliefs_at_least(reliefs: int) -> int | NotKnown:
 
 
 def complaints(past: Span, by_day: Mapping[date, int], rate: float | None) -> Complaints:
-    """Return the complaints of what of a trial is past; `rate`: a day, as known from before it."""
+    """Return the complaints of what of a trial is past; `rate`: a day, as known from before it.
+
+    Where nobody entered any it is not known whether there were none.
+    """
     days = (past.end - past.begin) / DAY
     expected = NotKnown(Because.NO_RATE) if rate is None else round(rate * days, 1)
-    return Complaints(sum(by_day.values()), expected)
+    entered = sum(by_day.values()) or NotKnown(Because.NOT_ENTERED)
+    return Complaints(entered, expected)
 
 
 def _delay_seen(

@@ -28,6 +28,7 @@ from sekisho.trial.report_values import (
 
 _LARGE = 1_000  # from here on a number is told in full
 _DIGITS = 12  # of a digest in a table
+_LEVEL = 0.05  # of a p-value
 
 
 def report_page(report: Report, language: Language) -> str:
@@ -100,8 +101,16 @@ class _Teller(Teller):
             if isinstance(one.effect, Estimate)
         ]
         chart = intervals(known, self.say("chart_effect")) if known else None
-        said = (self.say("chart_effect"), *((self.say("many_outcomes"),) if has_p else ()))
+        said = (self.say("chart_effect"), *self._many(found))
         return Section(title, (*self._alarms(found), *self._absent(found)), said, chart, Rows(heads, rows))
+
+    def _many(self, found: Sequence[Experiment]) -> Iterator[str]:
+        """Say what the p-values beside one are worth."""
+        tested = sum(isinstance(one.effect, Estimate) and one.effect.p is not None for one in found)
+        if tested > 1:
+            by_chance = 1 - (1 - _LEVEL) ** (tested - 1)
+            yield self.say("confirmatory")
+            yield self.say("by_chance", count=tested - 1, percent=round(100 * by_chance))
 
     def _experiment(self, one: Experiment, *, has_p: bool) -> tuple[str, ...]:
         name = self.say(str(one.outcome))

@@ -39,7 +39,7 @@ def _harm_of_all(tell: Teller) -> Iterator[tuple[str, str]]:
     reliefs, complaints = tell.report.reliefs_at_least, tell.report.complaints
     told = tell.why(reliefs) if isinstance(reliefs, NotKnown) else tell.say("at_least", count=reliefs)
     yield "reliefs", told
-    yield "complaints_entered", tell.voice.number(complaints.entered)
+    yield "complaints_entered", _figure(tell, complaints.entered)
     yield "complaints_expected", _figure(tell, complaints.expected)
 
 

@@ -61,9 +61,13 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The placebo of {names} differs, where nothing was changed: chance (1 in 20), or wrong measuring.",
         "{names} のプラセボに変化が見られる。偶然（20 回に 1 回）か、測定の誤りである。",
     ),
-    "many_outcomes": (
-        "Only the primary outcome is tested; of the others one is below 0.05 by chance in 1 of 4 trials.",
-        "検定の対象は主要な評価項目だけである。他の項目のどれかは 4 回に 1 回は偶然に 0.05 を下回る。",
+    "confirmatory": (
+        "Only the primary outcome is confirmatory.",
+        "検証の対象は主要な評価項目だけである。",
+    ),
+    "by_chance": (
+        "Other p-values: {count}; by chance alone one or more is below 0.05 in some {percent} % of trials.",
+        "ほかの p 値：{count} 個。偶然だけでも、そのどれかは約 {percent} ％の確率で 0.05 を下回る。",
     ),
     "absent": (
         "{whose}: {names} drew lots, but no pair there has enough counted: nothing of it is in the effect.",
@@ -165,15 +169,15 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "breach": ("A guardrail was passed {at}: {reason}.", "ガードレール超過：{at}（{reason}）。"),
     "no_breach": ("The log has no passed guardrail.", "ガードレール超過の記録はない。"),
     "jumps": (
-        "The clock jumped {count} times: hours about it are left out.",
+        "Jumps of the clock: {count}; hours about them are left out.",
         "時計の飛び：{count} 回。前後の時間は除外した。",
     ),
     "followed_late": (
-        "The gate followed a boundary late {count} times.",
+        "Boundaries that the gate followed late: {count}.",
         "関所が計画の切替に遅れたこと：{count} 回。",
     ),
     "unwatched": (
-        "Guardrails could not see all, as a daemon ended without a last look: {count} times.",
+        "Daemons that ended without a last look, so that guardrails could not see all: {count}.",
         "デーモンの異常終了により、ガードレールが一部を測定できなかったこと：{count} 回。",
     ),
     "guardrail": ("guardrail", "ガードレール"),
@@ -306,6 +310,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "not-counted": ("nothing was counted", "計測値がない"),
     "not-measured": ("it is not measured", "測定していない"),
     "not-kept": ("its path is not kept", "推移を保存していない"),
+    "not-entered": ("none was entered", "入力されたものがない"),
     "no-rate": ("the rate from before the trial was not given", "開始前の割合が設定されていない"),
     "no-desk": ("reports are not counted here", "申告はここでは数えていない"),
     "no-switchback": ("the plan has no blocks by lot", "計画に抽選による区間がない"),

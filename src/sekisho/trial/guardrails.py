@@ -31,7 +31,7 @@ SHARPEST_DAYS: Final = 30  # about which the confidence sequence is narrowest
 SHAPE: Final = 4.0  # of the gamma density over how many times the known rate there is
 RATE: Final = 2.0  # its mean is thus a doubling
 
-_LARGEST_LOG: Final = 700.0  # whose exponential a float holds
+LARGEST_LOG: Final = 700.0  # whose exponential a float holds
 
 
 class What(StrEnum):
@@ -106,7 +106,7 @@ def count_complaints(
         state = replace(state, since=now)
     if state.since is None:
         return state, None
-    return state, Breach(What.COMPLAINTS, exp(min(evidence, _LARGEST_LOG)), 1 / ALPHA, state.since)
+    return state, Breach(What.COMPLAINTS, exp(min(evidence, LARGEST_LOG)), 1 / ALPHA, state.since)
 
 
 def log_evidence(state: Complaints) -> float:

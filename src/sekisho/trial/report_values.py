@@ -26,6 +26,7 @@ class Because(StrEnum):
     NOT_COUNTED = "not-counted"
     NOT_MEASURED = "not-measured"
     NOT_KEPT = "not-kept"
+    NOT_ENTERED = "not-entered"
     NO_RATE = "no-rate"
     NO_DESK = "no-desk"
     NO_SWITCHBACK = "no-switchback"
@@ -198,7 +199,7 @@ class Harm:
 class Complaints:
     """Complaints of customers in the trial so far, and how many the rate of before it lets expect."""
 
-    entered: int
+    entered: int | NotKnown
     expected: float | NotKnown
 
 

@@ -21,6 +21,7 @@ from sekisho.gate.releases import quantile_ms
 from sekisho.trial.complaints import Complaint, day_of
 from sekisho.trial.guardrails import (
     ALPHA,
+    LARGEST_LOG,
     LEAST_DAYS,
     Above,
     Breach,
@@ -44,7 +45,6 @@ _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _MINUTE: Final = timedelta(minutes=1)
 _SHARE: Final = 0.99
-_LARGEST_LOG: Final = 700.0  # whose exponential a float holds
 
 
 class Unknown(NamedTuple):
@@ -212,7 +212,7 @@ def _complaints(watch: Watch, protocol: TrialProtocol, measured: Measured, laste
     watch = replace(watch, complaints=state, complaint=max(watch.complaint, last))
     if isinstance(told, Unknown):
         return watch, Seen(What.COMPLAINTS, None, 1 / ALPHA, told.why, breach)
-    evidence = exp(min(log_evidence(state), _LARGEST_LOG))
+    evidence = exp(min(log_evidence(state), LARGEST_LOG))
     return watch, Seen(What.COMPLAINTS, evidence, 1 / ALPHA, breach=breach)
 
 
