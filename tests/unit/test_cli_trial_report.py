@@ -244,6 +244,31 @@ def test_the_load_on_the_equipment_is_read_from_the_store(filled: Path, tmp_path
     assert "The load on the equipment" in result.stdout
 
 
+def test_of_a_single_line_nothing_is_told(filled: Path, tmp_path: Path) -> None:
+    file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
+    shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
+    file.write_text(trial_year.text_of(DAYS, url))
+    point = Point(What.DIFFERENCE, 0.5, 1.0, datetime(2026, 1, 2, 3, tzinfo=UTC))
+    with closing(open_store(url)) as store, store.transaction() as transaction:
+        transaction.raise_paths("year", [(point.at.date(), point)])
+    with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
+        database.execute("DELETE FROM released_table")
+        database.execute("DELETE FROM released_cell")
+        database.execute("UPDATE peak_span SET active = 1, met_cap = 1")
+    to = tmp_path / "r.json"
+    assert told(file, "--json", str(to)).exit_code == 0
+    found, none = json.loads(to.read_text()), {"not_known": "suppressed"}
+    asked = [one for one in found["experiments"] if one["outcome"] != "reports"]
+    assert [one[what] for one in asked for what in ("effect", "carry_over", "placebo")] == 12 * [none]
+    shares = ("over_cap_percent", "over_cap_percent_without", "held_percent", "met_cap_percent")
+    assert [found["harm"][0][what] for what in shares] == 4 * [none]
+    assert found["harm"][0]["delay_seen_ms"] == none
+    loads = {one["what"]: one for one in found["equipment"]}
+    assert loads["by_retransmission_percent"]["limited"] == none
+    assert isinstance(loads["cpu_percent"]["limited"], float)
+    assert {one["what"]: one["points"] for one in found["guardrails"]}["difference"] == none
+
+
 def test_reports_to_the_desk_are_an_outcome(filled: Path, tmp_path: Path) -> None:
     file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
     shutil.copy(filled.parent / "year.db", tmp_path / "year.db")

@@ -86,7 +86,7 @@ def _effect(reported: ReportedHours) -> object:
     facts = replace(
         facts_of(PLAN),
         protocol=TrialProtocol(PLAN, (Outcome.REPORTS,)),
-        no_reports={} if why is None else {"dynamic": why},
+        untold={} if why is None else {("dynamic", Outcome.REPORTS): why},
     )
     made = make_report(facts, lambda name, _: reported.series(name))
     assert not isinstance(made.experiments, NotKnown)

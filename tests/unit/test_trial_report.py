@@ -119,7 +119,7 @@ def facts_of(
         program="1",
         policy="ab",
         coverage=coverage(held, read, gates, marks, now),
-        harm=harm(held, read, {"dynamic": values([ON])}, MET, {"dynamic": 43}, loads),
+        harm=harm(held, read, {"dynamic": values([ON])}, MET, {"dynamic": 43}, loads, {}),
         reliefs_at_least=reliefs_at_least(0),
         complaints=complaints(Span(START, START + 8 * DAY), {START.date(): 3}, 0.5),
         published=Published((), 0, 0, Because.NOT_COUNTED),
@@ -423,7 +423,7 @@ def test_the_delay_that_ordinary_lines_saw_is_the_limits_with_what_the_hold_adde
 
 
 def test_without_a_delay_nothing_is_delayed() -> None:
-    none = harm(PLAN, TrialHours(PLAN, []), {"dynamic": values([replace(ON, delay_ms=0)])}, {}, {}, ())
+    none = harm(PLAN, TrialHours(PLAN, []), {"dynamic": values([replace(ON, delay_ms=0)])}, {}, {}, (), {})
     assert none[0].delay_seen_ms == (0, 0)
 
 

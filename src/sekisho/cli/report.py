@@ -28,7 +28,8 @@ from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.daemon.service import STATE
 from sekisho.desk.figures import DeskFigures
 from sekisho.measure.coverage import coverage, so_far
-from sekisho.measure.equipment_compared import PLACES, compared
+from sekisho.measure.equipment_compared import PLACES, compared, without_sessions
+from sekisho.measure.few_lines import untold
 from sekisho.measure.harm import complaints, harm, reliefs_at_least
 from sekisho.measure.line_hours import met_cap
 from sekisho.measure.reported import LATE, ReportedHours, reported_span
@@ -41,8 +42,9 @@ from sekisho.store import StoreError, Transaction
 from sekisho.store.minutes_asked import Asked, Per
 from sekisho.store.read_only import reading_only
 from sekisho.trial.estimate_observed import NEAR
+from sekisho.trial.guardrails import What
 from sekisho.trial.plan import Plan, Units
-from sekisho.trial.protocol import OF_EQUIPMENT, Outcome, TrialProtocol
+from sekisho.trial.protocol import OF_EQUIPMENT, OF_SESSIONS, Outcome, TrialProtocol
 from sekisho.trial.report import Facts, as_it_was, make_report
 from sekisho.trial.report_values import Because, NotKnown, Report
 from sekisho.trial.report_written import written_report
@@ -118,7 +120,13 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     equipment = _equipment(held, protocol, transaction)
     asking = Asking(held, hours.gates(), store_url(config), transaction, now)
     lines = lines_of(asking)
+    comparison = _comparison(config, protocol)
+    few = untold([*values, *filter(None, [comparison])], lines.sizes)
     loads = compared(held, transaction.equipment_sums(plan.span.begin, plan.span.end))
+    paths = _paths(transaction, plan)
+    if few.keys() >= values.keys():  # all that the gates counted is of few lines
+        loads = without_sessions(loads, NotKnown(Because.SUPPRESSED))
+        paths |= {What.DIFFERENCE: NotKnown(Because.SUPPRESSED)}
     counts = counts_of_weeks(asking, lines.weekly)
     met = {name: met_cap(name, counts, lines.weekly) for name, _ in plan.own}
     past = so_far(plan, now)
@@ -131,20 +139,17 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         program=version("sekisho"),
         policy=digest(config),
         coverage=coverage(held, hours, _gates(config, plan), marks, now),
-        harm=harm(held, hours, values, met, lines_that_would_meet(lines, values), loads),
+        harm=harm(held, hours, values, met, lines_that_would_meet(lines, values), loads, few),
         reliefs_at_least=reliefs_at_least(transaction.released_in(past.begin, past.end)),
         complaints=complaints(
             past, transaction.complaints_by_day(plan.name), protocol.guardrails.complaints_per_day
         ),
         published=counts,
-        comparison=_comparison(config, protocol),
+        comparison=comparison,
         equipment=loads,
-        no_reports=no_reports,
+        untold=no_reports | {(name, of): why for name, why in few.items() for of in OF_SESSIONS},
         desk=_desk(config, plan, transaction, now),
-        paths={
-            what: tuple((point.at, point.value, point.bound) for _, point in path)
-            for what, path in transaction.guardrail_paths(plan.name).items()
-        },
+        paths=paths,
     )
 
     def counted(name: str, outcome: Outcome) -> tuple[Series, ...]:
@@ -155,22 +160,32 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     return make_report(facts, counted)
 
 
+def _paths(
+    transaction: Transaction, plan: Plan
+) -> dict[What, tuple[tuple[datetime, float, float], ...] | NotKnown]:
+    """Return what each guardrail saw."""
+    return {
+        what: tuple((point.at, point.value, point.bound) for _, point in path)
+        for what, path in transaction.guardrail_paths(plan.name).items()
+    }
+
+
 def _reports_of(
     config: Config, plan: Plan, transaction: Transaction, now: datetime
-) -> tuple[ReportedHours | None, Mapping[str, NotKnown]]:
+) -> tuple[ReportedHours | None, dict[tuple[str, Outcome], NotKnown]]:
     """Return the reports about each hour of a trial, and of which classes they cannot be told, and why."""
-    names = [name for name, _ in plan.own]
+    asked = [(name, Outcome.REPORTS) for name, _ in plan.own]
     if config.desk is None:
         return None, {}
     if plan.switchback is not None and plan.switchback.units is Units.GATES:
-        return None, dict.fromkeys(names, NotKnown(Because.OF_NO_GATE))
+        return None, dict.fromkeys(asked, NotKnown(Because.OF_NO_GATE))
     kept = timedelta(milliseconds=config.desk.reports_ms)
     span = reported_span(plan.span, transaction.first_report(), kept, now)
     if isinstance(span, NotKnown):
-        return None, dict.fromkeys(names, span)
+        return None, dict.fromkeys(asked, span)
     found = ReportedHours(span, transaction.reported_hours(span.begin, span.end, LATE))
-    reasons = {name: found.why_none(name) for name in names}
-    return found, {name: why for name, why in reasons.items() if why is not None}
+    reasons = {one: found.why_none(one[0]) for one in asked}
+    return found, {one: why for one, why in reasons.items() if why is not None}
 
 
 def _desk(

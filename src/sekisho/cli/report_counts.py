@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sekisho.cli.recorded_counts import is_recorded, ledger_of
 from sekisho.measure.cells import Ledger
+from sekisho.measure.few_lines import Sizes, sizes_of
 from sekisho.measure.line_hours import (
     LineHours,
     Of,
@@ -46,26 +48,32 @@ class Asking(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """What is known of lines: sums of weeks, and of each class each gate's busiest hour without a limit."""
+    """What is known of lines: sums of weeks, and of each class each gate's busiest hour without a limit.
+
+    `sizes`: in how many hours a class had few.
+    """
 
     weekly: Mapping[Of, LineHours]
     hours: Mapping[str, Sequence[Peaks]]
+    sizes: Sizes
 
 
 def lines_of(asking: Asking) -> Lines:
     """Read how many lines each gate had, one after the other: hours of a year of many are a million."""
     span, weeks = asking.plan.span, whole_weeks(asking.plan, asking.now)
     weekly: dict[Of, LineHours] = {}
+    sizes: Sizes = Counter()
     hours: dict[str, list[Peaks]] = {name: [] for name in asking.classes}
     for gate in asking.gates:
         plan = at_gate(asking.plan, gate)
         spans = asking.transaction.active_lines(span.begin, min(span.end, asking.now), gate)
         limited = {name: held_throughout(plan, name, Mode.ENFORCE) for name in hours}
         weekly = together(weekly, line_hours(weeks, spans, limited))
+        sizes += sizes_of(spans)
         for name, of_class in hours.items():
             if (hour := busiest(spans, name, held_throughout(plan, name, Mode.OBSERVE))) is not None:
                 of_class.append(asking.transaction.peaks_since(hour.since, gate))
-    return Lines(weekly, hours)
+    return Lines(weekly, hours, sizes)
 
 
 def counts_of_weeks(asking: Asking, weekly: Mapping[Of, LineHours]) -> Published:

@@ -26,6 +26,9 @@ PLACES: Final[Mapping[Outcome, int]] = {Outcome.CPU: 0, Outcome.PACKETS: 1, Outc
 _MILLION: Final = 1_000_000
 
 
+_OF_SESSIONS: Final = ("hold_dropped_percent", "late_p50_ms", "late_p99_ms", "by_retransmission_percent")
+
+
 class AlikeHours(Protocol):
     """What the equipment did in all hours in which the same held."""
 
@@ -60,6 +63,11 @@ def compared(plan: Plan, hours: Iterable[AlikeHours]) -> tuple[Compared, ...]:
         Compared(what, of_limited, of_free)
         for (what, of_limited), (_, of_free) in zip(_figures(limited), _figures(free), strict=True)
     )
+
+
+def without_sessions(found: Iterable[Compared], why: NotKnown) -> tuple[Compared, ...]:
+    """Leave out the figures that are of the sessions that were held."""
+    return tuple(replace(one, limited=why, free=why) if one.what in _OF_SESSIONS else one for one in found)
 
 
 def _limits(plan: Plan, held: Held) -> bool:

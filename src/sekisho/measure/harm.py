@@ -25,11 +25,13 @@ def harm(
     met: Mapping[str, MetCap],
     would_meet: Mapping[str, int | NotKnown],
     equipment: Iterable[Compared],
+    untold: Mapping[str, NotKnown],
 ) -> tuple[Harm, ...]:
     """Tell what the limits did to the lines of each class.
 
     `values`: of each, over the trial. `met`: its lines that met their cap. `would_meet`: how many lines the
-    lowest cap would meet. `equipment`: what was added to the limits' delays.
+    lowest cap would meet. `equipment`: what was added to the limits' delays. `untold`: why
+    nothing is told of a class's sessions.
     """
     none = NotKnown(Because.NOT_MEASURED)
     added = {one.what: one.limited for one in equipment}
@@ -44,9 +46,9 @@ def harm(
                 class_name=name,
                 caps=none if of_class is None else of_class.caps,
                 delays_ms=delays,
-                over_cap_percent=share(limited.over_cap, limited.tried),
-                over_cap_percent_without=share(free.over_cap, free.tried),
-                held_percent=share(limited.held, limited.tried),
+                over_cap_percent=untold.get(name) or share(limited.over_cap, limited.tried),
+                over_cap_percent_without=untold.get(name) or share(free.over_cap, free.tried),
+                held_percent=untold.get(name) or share(limited.held, limited.tried),
                 met_cap_lines=met_cap.lines,
                 met_cap_percent=met_cap.percent,
                 lines_the_cap_would_meet=would_meet.get(name, none),

@@ -22,7 +22,9 @@ class Outcome(StrEnum):
     DROPS = "drops"
 
 
-USUAL: Final = (Outcome.ATTEMPTS, Outcome.ADMITTED, Outcome.REFUSED, Outcome.BYTES, Outcome.REPORTS)
+OF_SESSIONS: Final = (Outcome.ATTEMPTS, Outcome.ADMITTED, Outcome.REFUSED, Outcome.BYTES)
+
+USUAL: Final = (*OF_SESSIONS, Outcome.REPORTS)
 """What is measured where nothing is said."""
 
 OF_EQUIPMENT: Final = frozenset((Outcome.CPU, Outcome.PACKETS, Outcome.DROPS))

@@ -21,7 +21,7 @@ from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.plan import Block, Plan, Span, count_pairs, schedule
 from sekisho.trial.protocol import OF_EQUIPMENT, Outcome, TrialProtocol
 from sekisho.trial.registration import Version, canonical
-from sekisho.trial.report_effect import Counted, experiments_of, uncounted
+from sekisho.trial.report_effect import Counted, Untold, experiments_of, uncounted
 from sekisho.trial.report_values import (
     Because,
     Compared,
@@ -53,7 +53,7 @@ _OUTCOMES: Final = {
 class Facts:
     """What is known beside the counts; `comparison`: a class that is not limited and takes no part.
 
-    `no_reports`: why a class has no series of reports, where there is a desk.
+    `untold`: of which outcomes of classes, also of `comparison`, nothing is told.
     """
 
     protocol: TrialProtocol
@@ -68,9 +68,9 @@ class Facts:
     complaints: Complaints
     published: Published
     comparison: str | None = None
-    paths: Mapping[Watched, tuple[tuple[datetime, float, float], ...]] | None = None
+    paths: Mapping[Watched, tuple[tuple[datetime, float, float], ...] | NotKnown] | None = None
     equipment: tuple[Compared, ...] = ()
-    no_reports: Mapping[str, NotKnown] = field(default_factory=dict)
+    untold: Untold = field(default_factory=dict)
     desk: DeskFigures | NotKnown | None = None
 
 
@@ -80,9 +80,11 @@ def make_report(facts: Facts, counted: Counted) -> Report:
     registration = _registration(protocol, facts.versions)
     held = as_it_was(protocol.plan, facts.events, facts.made_at)
     has_p = registration.no_p is None
-    experiments = experiments_of(
-        held, protocol.outcomes, facts.made_at, counted, facts.no_reports, registered=has_p
-    )
+
+    def told(name: str, outcome: Outcome) -> Sequence[Series]:
+        return () if (name, outcome) in facts.untold else counted(name, outcome)
+
+    experiments = experiments_of(held, protocol.outcomes, facts.made_at, told, facts.untold, registered=has_p)
     return Report(
         name=protocol.plan.name,
         span=protocol.plan.span,
@@ -97,7 +99,7 @@ def make_report(facts: Facts, counted: Counted) -> Report:
         coverage=facts.coverage,
         happened=_happened(protocol.plan, facts.events, facts.made_at),
         experiments=experiments,
-        observed=tuple(_observed(held, facts, counted)),
+        observed=tuple(_observed(held, facts, told)),
         guardrails=tuple(_paths(facts)),
         harm=facts.harm,
         reliefs_at_least=facts.reliefs_at_least,
@@ -194,7 +196,7 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
         for outcome in [one for one in facts.protocol.outcomes if one not in OF_EQUIPMENT]:
             series = _whole(counted(name, outcome))
             if series is None:
-                yield Observed(name, outcome, uncounted(outcome, [name], facts.no_reports), compared=False)
+                yield Observed(name, outcome, uncounted(outcome, [name], facts.untold), compared=False)
                 continue
             beside = None if facts.comparison is None else _whole(counted(facts.comparison, outcome))
             answer = observe(held, name, series, beside)
@@ -215,7 +217,7 @@ def _whole(series: Sequence[Series]) -> Series | None:
 def _paths(facts: Facts) -> Iterator[GuardrailPath]:
     paths = facts.paths or {}
     for what in Watched:
-        points = tuple(
-            (at, three_digits(value), three_digits(bound)) for at, value, bound in paths.get(what, ())
-        )
-        yield GuardrailPath(str(what), points or NotKnown(Because.NOT_KEPT))
+        path = paths.get(what) or NotKnown(Because.NOT_KEPT)
+        if not isinstance(path, NotKnown):
+            path = tuple((at, three_digits(value), three_digits(bound)) for at, value, bound in path)
+        yield GuardrailPath(str(what), path)

@@ -19,6 +19,9 @@ from sekisho.trial.told import told_effect
 Counted = Callable[[str, Outcome], Sequence[Series]]
 """Each gate's series of a class and an outcome; empty: nothing was counted."""
 
+Untold = Mapping[tuple[str, Outcome], NotKnown]
+"""Why nothing is told of an outcome of a class."""
+
 
 class _Asked(NamedTuple):
     """Which classes an experiment is of, and as whose it is told."""
@@ -34,13 +37,13 @@ def experiments_of(
     outcomes: Sequence[Outcome],
     now: datetime,
     counted: Counted,
-    no_reports: Mapping[str, NotKnown],
+    untold: Untold,
     *,
     registered: bool,
 ) -> tuple[Experiment, ...] | NotKnown:
     """Return what each outcome says, the primary one first; `held`: the plan with its suspensions.
 
-    `no_reports`: why a class has no series of reports, where there is a desk.
+    `untold`: why what would have been counted is not.
     """
     if held.switchback is None:
         return NotKnown(Because.NO_SWITCHBACK)
@@ -52,7 +55,7 @@ def experiments_of(
         if any(series.values()):
             answers = _answers(held, series, one.outcome, registered=registered)
         else:
-            none = uncounted(one.outcome, one.classes, no_reports)
+            none = uncounted(one.outcome, one.classes, untold)
             answers = none, none, none, ()
         found.append(Experiment(one.whose, one.outcome, one.is_primary, *answers))
     return tuple(found)
@@ -129,8 +132,7 @@ def _effect(answer: Answer, outcome: Outcome) -> Effect:
     return NotKnown(Because.UNVARYING, answer.pairs)
 
 
-def uncounted(outcome: Outcome, classes: Sequence[str], no_reports: Mapping[str, NotKnown]) -> NotKnown:
+def uncounted(outcome: Outcome, classes: Sequence[str], untold: Untold) -> NotKnown:
     """Tell why there is no series of an outcome for classes."""
-    if outcome is Outcome.REPORTS:
-        return next((no_reports[name] for name in classes if name in no_reports), NotKnown(Because.NO_DESK))
-    return NotKnown(Because.NOT_COUNTED)
+    none = NotKnown(Because.NO_DESK if outcome is Outcome.REPORTS else Because.NOT_COUNTED)
+    return next((untold[name, outcome] for name in classes if (name, outcome) in untold), none)
