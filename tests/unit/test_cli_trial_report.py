@@ -280,9 +280,9 @@ def test_reports_to_the_desk_are_an_outcome(filled: Path, tmp_path: Path) -> Non
     plan = plan_of(trial_year.config_of(DAYS, url))
     assert plan is not None
     with closing(open_store(url)) as store, store.transaction() as transaction:
-        _report(transaction, 1, plan.span.begin - HOUR, 1_000)  # the desk was there before the trial
+        put_reports(transaction, 1, plan.span.begin - HOUR, 1_000)  # the desk was there before the trial
         for number, block in enumerate(schedule(plan)):
-            _report(
+            put_reports(
                 transaction, 10 if block.arm == "on" else 20, block.begin + (1 + number % 5) * HOUR, number
             )
     assert told(file, "--json", str(tmp_path / "r.json")).exit_code == 0
@@ -294,7 +294,7 @@ def test_reports_to_the_desk_are_an_outcome(filled: Path, tmp_path: Path) -> Non
     assert "Reports, and what the desk did" in told(file).stdout
 
 
-def _report(transaction: Transaction, reports: int, at: datetime, first: int) -> None:
+def put_reports(transaction: Transaction, reports: int, at: datetime, first: int) -> None:
     """Write reports about different lines, each proved, a minute after the sending."""
     for number in range(first * 20, first * 20 + reports):
         case = transaction.last_case(number) or transaction.add_case(
