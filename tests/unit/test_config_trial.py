@@ -63,11 +63,15 @@ def config(text: str) -> Config:
     return checked.config
 
 
-def planned(text: str) -> Plan:
-    assert said(text) == []
+def worrying(text: str) -> Plan:
     plan = plan_of(config(text))
     assert plan is not None
     return plan
+
+
+def planned(text: str) -> Plan:
+    assert said(text) == []
+    return worrying(text)
 
 
 def tokyo(month: int, day: int, hour: int = 0) -> datetime:
@@ -406,7 +410,54 @@ def test_blocks_may_be_of_seconds() -> None:
     begin, end = "2027-04-01T00:00:00+09:00", "2027-04-01T00:10:00+09:00"
     text = TRIAL.replace("2027-04-01", begin).replace("2027-06-30", end)
     text += SWITCHBACK.replace("2027-04-08", begin).replace("2027-06-30", end)
-    assert count_pairs(planned(text.replace('"6h"', '"5s"\nwashout = "1s"'))) == 60
+    assert count_pairs(worrying(text.replace('"6h"', '"5s"\nwashout = "1s"'))) == 60
+
+
+@pytest.mark.parametrize(
+    ("zone", "block", "washout", "words"),
+    [
+        ("Asia/Tokyo", "30m", "0s", "after its wash-out a block has none"),
+        ("Asia/Tokyo", "2h", "90m", "after its wash-out a block has none"),
+        (
+            "Asia/Tokyo",
+            "90m",
+            "30m",
+            "after its wash-out a block has none",
+        ),  # 2:00 to 3:00 of one, none of the other
+        ("Asia/Tokyo", "1h", "0s", "a block has one, so carry-over is not looked for"),
+        ("Asia/Tokyo", "3h", "61m", "a block has one, so carry-over is not looked for"),
+        (
+            "Asia/Kolkata",
+            "3h",
+            "1h",
+            "a block has one, so carry-over is not looked for",
+        ),  # 30 minutes off
+        ("Asia/Kolkata", "2h", "1h", "after its wash-out a block has none"),
+        ("Asia/Tokyo", "3h", "1h", None),
+        ("Asia/Tokyo", "2h", "0s", None),
+    ],
+)
+def test_blocks_with_few_whole_hours_are_a_worry(
+    zone: str, block: str, washout: str, words: str | None
+) -> None:
+    text = TRIAL + SWITCHBACK.replace('"6h"', f'"{block}"\nwashout = "{washout}"')
+    text = text.replace("Asia/Tokyo", zone)
+    assert config(text).trial is not None
+    if words is None:
+        assert said(text) == []
+    else:
+        ((key, sentence),) = said(text)
+        assert key == "trial.switchback.block"
+        assert words in sentence
+
+
+def test_values_of_a_phase_for_a_class_that_is_only_observed_are_a_worry() -> None:
+    text = TRIAL.replace('["dynamic"]', '["fixed"]') + PHASE.replace("class.dynamic", "class.fixed")
+    ((key, sentence),) = said(text)
+    assert (key, config(text).trial is not None) == ("trial.phase[0].class.fixed", True)
+    assert sentence.endswith('limit nobody: add mode = "enforce"')
+    assert said(text.replace("cap = 3", 'mode = "enforce", cap = 3')) == []
+    assert said(text.replace('cap = 3, delay = "2s"', 'mode = "observe"')) == []
 
 
 def test_the_shipped_example_is_one_that_is_read() -> None:
@@ -445,5 +496,5 @@ def test_any_trial_is_read_or_told(table: dict[str, str]) -> None:
 
 def test_a_schedule_of_the_most_blocks_is_made() -> None:
     text = TRIAL.replace("06-30", "04-11").replace("04-01", "04-02") + SWITCHBACK.replace("04-08", "04-02")
-    plan = planned(text.replace("06-30", "04-11").replace('"6h"', '"1m"\nwashout = "10s"'))
+    plan = worrying(text.replace("06-30", "04-11").replace('"6h"', '"1m"\nwashout = "10s"'))
     assert len(schedule(plan)) == 10 * 24 * 60

@@ -25,7 +25,16 @@ from sekisho.config.trial_plan import trial_plan
 from sekisho.config.trial_units import check_units
 from sekisho.durations import format_ms
 from sekisho.model import Mode
-from sekisho.trial.plan import ENOUGH_PAIRS, Plan, Span, count_pairs, smallest_p, without_maintenance
+from sekisho.trial.plan import (
+    ENOUGH_PAIRS,
+    Block,
+    Plan,
+    Span,
+    count_pairs,
+    schedule,
+    smallest_p,
+    without_maintenance,
+)
 from sekisho.trial.protocol import HarmOutcome
 
 MOST_BLOCKS = (
@@ -33,6 +42,8 @@ MOST_BLOCKS = (
 )
 LONGEST_DAYS = 5 * 366
 _DAY_MS = 24 * 3_600_000
+_HOUR_S = 3_600
+_HOURS_OF_TWO_PARTS = 2
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,10 @@ def check_trial(draft: Draft) -> Iterator[Finding]:
     found = (*_wrong(draft.trial, draft.trial.table), *check_units(draft))
     yield from found
     if not any(one.severity is Severity.ERROR for one in found) and _is_readable(draft, draft.trial.table):
-        trial = finish_trial(draft.trial)
-        yield from _pairs(trial_plan(trial, draft.classes))
+        plan = trial_plan(finish_trial(draft.trial), draft.classes)
+        if plan.switchback is not None:
+            yield from _pairs(plan)
+            yield from _hours(plan)
 
 
 def trial_users(trial: TrialDraft | None) -> Iterator[tuple[Path, str]]:
@@ -90,6 +103,13 @@ def _worries(draft: Draft, trial: TrialDraft) -> Iterator[Finding]:
                 yield Finding((*path, "cap"), *wrong)
         if change.delay_ms is not None and (worry := delay_worry(change.delay_ms)) is not None:
             yield Finding((*path, "delay"), *worry, Severity.WARNING)
+    observed = {name for name, table in draft.classes.items() if table.limit.mode is Mode.OBSERVE}
+    for index, phase in trial.phases.items():
+        for name, change in phase.classes.items():
+            if name in observed and change.mode is None and change != ChangeTable.model_validate({}):
+                what = "the class is only observed, so that these values limit nobody"
+                way_out = 'add mode = "enforce"'
+                yield Finding((*PHASES, index, "class", name), what, way_out, Severity.WARNING)
 
 
 def _called(draft: Draft, trial: TrialDraft) -> Iterator[Finding]:
@@ -222,8 +242,6 @@ def _switchback(table: SwitchbackTable, at_once: int, zone: ZoneInfo) -> Iterato
 
 
 def _pairs(plan: Plan) -> Iterator[Finding]:
-    if plan.switchback is None:
-        return
     pairs, planned = count_pairs(plan), count_pairs(without_maintenance(plan))
     if pairs >= ENOUGH_PAIRS:
         return
@@ -236,3 +254,19 @@ def _pairs(plan: Plan) -> Iterator[Finding]:
         what = f"no p-value below {smallest_p(pairs):.3g} can come of {pairs} pairs of blocks{lost}"
         way_out += f": {ENOUGH_PAIRS} pairs can go below 0.05"
         yield Finding(SWITCHBACK, what, way_out, Severity.WARNING)
+
+
+def _hours(plan: Plan) -> Iterator[Finding]:
+    """Tell where blocks have too little for a report, whose cells are hours of the clock."""
+    hours = [_whole_hours(block) for block in schedule(plan) if block.pair is not None]
+    if not hours or (fewest := min(hours)) >= _HOURS_OF_TWO_PARTS:
+        return
+    what = "the report compares whole hours, and after its wash-out a block has "
+    what += "one, so carry-over is not looked for" if fewest == 1 else "none, so its pair tells nothing"
+    way_out = "write longer blocks, or a shorter wash-out"
+    yield Finding((*SWITCHBACK, "block"), what, way_out, Severity.WARNING)
+
+
+def _whole_hours(block: Block) -> int:
+    first = block.washout_end or block.begin
+    return int(block.end.timestamp() // _HOUR_S + -first.timestamp() // _HOUR_S)
