@@ -16,6 +16,7 @@ key_file = "secrets/desk"
 from = "abuse@example.net"
 authserv_ids = ["mx.example.net"]
 grave = ["line-suspension"]
+trusted = ["reports.example.org"]
 reports = "101d"
 cases = "211d"
 [desk.class.dynamic]
@@ -59,6 +60,7 @@ OF_THE_DESK = [  # what is written, what instead, and what a line then has that 
         "grave = []",
         ("on one of the whole line a person", "利用停止は担当者が"),
     ),
+    ('trusted = ["reports.example.org"]', "", ("stop request mere forwards count", "段階では、単なる転送")),
     ('reports = "101d"', 'reports = "102d"', ("deleted after 102 days", "102日で削除")),
     ('cases = "211d"', 'cases = "212d"', ("deleted 212 days after it is over", "終了から 212日で削除")),
     (

@@ -49,7 +49,7 @@ def show_notice(
     lang: Annotated[Language, typer.Option("--lang", help="In which language.")],
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page there.")] = None,
 ) -> None:
-    """Print the announcement of the trial for customers, made of the plan itself."""
+    """Print the announcement of the trial for customers, made of the configuration itself."""
     from sekisho.cli.notice import print_notice
 
     print_notice(read_trial(config), config, lang, html)

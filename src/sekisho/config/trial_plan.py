@@ -10,7 +10,7 @@ from sekisho.config.desk_plan import policies_of
 from sekisho.config.schema import ClassTable, Config
 from sekisho.config.trial import PhaseTable, SwitchbackTable, TrialTable
 from sekisho.model import Limit
-from sekisho.trial.notice import Notice, desk_told, notice
+from sekisho.trial.notice import Desk, Notice, notice, ways
 from sekisho.trial.plan import Phase, Plan, Switchback, at_gate
 from sekisho.trial.protocol import TrialProtocol
 
@@ -38,10 +38,13 @@ def notice_of(config: Config) -> Notice | None:
     if (plan := plan_of(config)) is None:
         return None
     classes = {name: table.limit for name, table in config.classes.items()}
-    desk = None
-    if config.desk is not None:
-        desk = desk_told(policies_of(config), config.desk.reports_ms, config.desk.cases_ms)
-    return notice(plan, classes, map(str, config.gate.exempt), config.kept.leases_ms, desk)
+    return notice(plan, classes, map(str, config.gate.exempt), config.kept.leases_ms, _desk_of(config))
+
+
+def _desk_of(config: Config) -> Desk | None:
+    if (desk := config.desk) is None:
+        return None
+    return Desk(ways(policies_of(config)), bool(desk.trusted), desk.reports_ms, desk.cases_ms)
 
 
 def trial_plan(trial: TrialTable, classes: Mapping[str, ClassTable]) -> Plan:

@@ -60,9 +60,13 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the desk does about reports, each way once, and how long it keeps reports and cases."""
+    """What the desk does about reports, each way once, and how long it keeps reports and cases.
+
+    `names_trusted`: some reporters are trusted by name, and of others the first reports count for less.
+    """
 
     ways: tuple[Way, ...]
+    names_trusted: bool
     reports_kept_ms: int
     cases_kept_ms: int
 
@@ -124,16 +128,12 @@ def notice(
     )
 
 
-def desk_told(policies: Mapping[str, Policy], reports_kept_ms: int, cases_kept_ms: int) -> Desk:
-    """Put together what is announced of the desk; `policies`: of every class."""
-    ways: defaultdict[Policy, list[str]] = defaultdict(list)
+def ways(policies: Mapping[str, Policy]) -> tuple[Way, ...]:
+    """Put classes together whose policies are alike."""
+    alike: defaultdict[Policy, list[str]] = defaultdict(list)
     for name, policy in policies.items():
-        ways[policy].append(name)
-    return Desk(
-        tuple(Way(tuple(names), policy, values([policy.own_limit])) for policy, names in ways.items()),
-        reports_kept_ms,
-        cases_kept_ms,
-    )
+        alike[policy].append(name)
+    return tuple(Way(tuple(names), policy, values([policy.own_limit])) for policy, names in alike.items())
 
 
 def values(limits: Iterable[Limit]) -> Values | None:
