@@ -7,7 +7,7 @@ import json
 import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -243,7 +243,7 @@ def test_a_mail_goes_in_ascii(post: Post) -> None:
 
 def kept(post: Post) -> dict[str, tuple[str, str, int]]:
     """Return state, payload and attempts by id."""
-    with sqlite3.connect(post.directory / "store.db") as database:
+    with closing(sqlite3.connect(post.directory / "store.db")) as database:
         rows = database.execute("SELECT id, state, payload, attempts FROM outbox").fetchall()
     return {name: (state, payload, attempts) for name, state, payload, attempts in rows}
 
@@ -363,5 +363,5 @@ def test_one_that_nobody_takes_for_five_days_is_given_up(post: Post) -> None:
         post.now += LONGEST_WAIT
     assert tries == ["mail_one"] * MOST_TRIES
     assert timedelta(days=5) <= post.now - begin < timedelta(days=6)
-    with sqlite3.connect(post.directory / "store.db") as database:
+    with closing(sqlite3.connect(post.directory / "store.db")) as database:
         assert database.execute("SELECT payload FROM outbox WHERE id = 'mail_one'").fetchall() == [("",)]
