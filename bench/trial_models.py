@@ -65,7 +65,7 @@ def of_switchback(truth: Truth, seed: int) -> Mapping[str, float]:
         "width": effect.high_percent - effect.low_percent,
         "carry-over": rejects(found.carry_over),
         "placebo": rejects(found.placebo),
-        "least squares": _least_squaresrejects(plan, counted),
+        "least squares": _least_squares_rejects(plan, counted),
     }
 
 
@@ -173,7 +173,7 @@ def rejects(answer: Answer) -> bool:
     return p is not None and p <= LEVEL_OF_TEST
 
 
-def _least_squaresrejects(plan: Plan, counted: Series) -> bool:
+def _least_squares_rejects(plan: Plan, counted: Series) -> bool:
     """Test hours on against hours off, each less the mean of its hour of the week, as if independent."""
     on = np.zeros(len(counted.cells))
     for block in schedule(plan):
