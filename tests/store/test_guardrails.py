@@ -1,4 +1,4 @@
-"""What guardrails know, their paths, and complaints, in the store."""
+"""What guardrails know, their paths, complaints and blocklist entries, in the store."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from math import inf
 
 from sekisho.store import Store
 from sekisho.store.guardrails import EVERY_GATE
+from sekisho.trial.blocklist import Entered, Of
 from sekisho.trial.complaints import Complaint
 from sekisho.trial.events import Event, What
 from sekisho.trial.guardrails import What as Watched
+from sekisho.trial.plan import Span
 from sekisho.trial.watching import Point
 from tests.store.values import at
 
@@ -35,6 +37,18 @@ def test_complaints_only_grow_and_add_up_by_day(store: Store) -> None:
         assert transaction.complaints_after("spring", told[1].number) == told[2:]
         assert list(transaction.complaints_by_day("spring").items()) == [(FIRST, 5), (SECOND, 4)]
         assert transaction.complaints_by_day("winter") == {}
+
+
+def test_of_blocklist_entries_the_last_number_holds_and_all_stay(store: Store) -> None:
+    hour, day = (Of("dynamic", Span(at(0), at(seconds))) for seconds in (3_600, 86_400))
+    with store.transaction() as transaction:
+        for of, count in ((hour, 3), (day, 0), (hour, 4)):
+            transaction.add_blocklist_count("spring", Entered(at(9), of, count, "", "root", 0))
+        transaction.add_blocklist_count("autumn", Entered(at(9), hour, 9, "訂正", "root", 0))
+    with store.reading() as transaction:
+        assert transaction.blocklist_counts("spring") == {hour: 4, day: 0}
+        assert transaction.blocklist_counts("autumn") == {hour: 9}
+        assert transaction.blocklist_counts("winter") == {}
 
 
 def test_a_path_has_the_highest_of_each_day(store: Store) -> None:

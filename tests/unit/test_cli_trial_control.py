@@ -189,6 +189,63 @@ def test_complaints_are_counted_and_shown_with_guardrails(site: Site) -> None:
     ]
 
 
+def test_blocklist_entries_are_entered_once_and_corrected_with_a_reason(site: Site, tmp_path: Path) -> None:
+    yesterday = "dynamic, 2026-04-02 00:00:00+09:00 to 2026-04-03 00:00:00+09:00: "
+    one = ("blocklist", "--class", "dynamic", "--count")
+    assert told(*one, "12") == f"{yesterday}12, entered\n"
+    assert told(*one, "12", "--on", "2026-04-02") == f"{yesterday}12, unchanged\n"
+    assert "12 were entered for dynamic, 2026-04-02: give a reason" in refused(*one, "14")
+    assert told(*one, "14", "--reason", "counted again") == f"{yesterday}14, corrected\n"
+    assert "2026-04-03 is not over" in refused(*one, "1", "--on", "2026-04-03")
+    assert "would be counted twice" in refused(*one, "1", "--hour", "2026-04-02T05:10:00+09:00")
+    assert "has no zone" in refused(*one, "1", "--hour", "2026-04-03T05:10:00")
+    assert "there is no class 'other': it is one of dynamic, " in refused(
+        "blocklist", "--class", "other", "--count", "1"
+    )
+    file = tmp_path / "entries"
+    file.write_text(
+        "# hour by hour\ndynamic 2026-04-03T05:10:00+09:00 0\nfixed 2026-04-01 3\nfixed 2026-04-03 1\n"
+    )
+    assert "2026-04-03 is not over" in refused("blocklist", "--file", str(file)), "all or none"
+    file.write_text(file.read_text().replace("fixed 2026-04-03 1\n", ""))
+    assert told("blocklist", "--file", str(file)).splitlines() == [
+        "dynamic, 2026-04-03 05:00:00+09:00 to 2026-04-03 06:00:00+09:00: 0, entered",
+        "fixed, 2026-04-01 00:00:00+09:00 to 2026-04-02 00:00:00+09:00: 3, entered",
+    ]
+    lines = file.read_text()
+    again = CliRunner().invoke(app, ["trial", "blocklist", "--file", "-"], input=lines)
+    assert [line.rpartition(", ")[2] for line in again.stdout.splitlines()] == ["unchanged", "unchanged"]
+    assert told("status").splitlines()[-2:] == [
+        "blocklist entries of dynamic are entered until 2026-04-03 06:00:00+09:00",
+        "blocklist entries of fixed are entered until 2026-04-02 00:00:00+09:00",
+    ]
+    with site.store.reading() as transaction:
+        outcomes = [
+            one.entry.outcome for one in transaction.records() if one.entry.action == "trial blocklist"
+        ]
+    assert outcomes[:2] == ["1 entered", "1 unchanged"]
+    assert outcomes[-1] == "2 unchanged"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("", "has no number: write one a line"),
+        ("dynamic 2026-04-02", ":1: 'dynamic 2026-04-02' is no number of blocklist entries"),
+        ("\ndynamic 2026-04-02 x", ":2: 'dynamic 2026-04-02 x' is no number"),
+        ("dynamic soon 3", "is no date"),
+    ],
+)
+def test_lines_that_say_no_number_are_told(site: Site, tmp_path: Path, lines: str, said: str) -> None:
+    file = tmp_path / "entries"
+    file.write_text(lines)
+    assert said in refused("blocklist", "--file", str(file))
+    assert "leave the other options out" in refused("blocklist", "--file", str(file), "--count", "1")
+    assert "name --class and --count" in refused("blocklist", "--count", "1")
+    assert "cannot be read" in refused("blocklist", "--file", str(tmp_path / "none"))
+    assert site.in_kernel == PHASE
+
+
 def paths(value: Any, path: str = "") -> set[str]:
     if isinstance(value, list):
         return set().union(*(paths(one, f"{path}[]") for one in value)) if value else {path}
@@ -210,6 +267,9 @@ def test_every_key_is_documented_and_there(site: Site) -> None:
     )
     assert paths(in_json("complaint", "--count", "2", "--reason", "calls")) == documented(
         "`sekisho trial complaint --json`"
+    )
+    assert paths(in_json("blocklist", "--class", "dynamic", "--count", "2")) == documented(
+        "`sekisho trial blocklist --json`"
     )
     with site.store.transaction() as transaction:
         seen = Point(Watched.DELAY_P99, inf, 200.0, site.now)

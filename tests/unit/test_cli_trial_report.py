@@ -32,8 +32,9 @@ from sekisho.measure.equipment import EquipmentCounts
 from sekisho.measure.line_hours import statistic
 from sekisho.measure.readings import EquipmentRow, Timing, held_by
 from sekisho.store import StoreError, Transaction, open_store
+from sekisho.trial.blocklist import Entered, Of
 from sekisho.trial.guardrails import What
-from sekisho.trial.plan import schedule
+from sekisho.trial.plan import Span, schedule
 from sekisho.trial.watching import Point
 from tests.unit.test_config_desk import DESK, MAIL
 
@@ -294,6 +295,40 @@ def test_reports_to_the_desk_are_an_outcome(filled: Path, tmp_path: Path) -> Non
     assert "Reports, and what the desk did" in told(file).stdout
 
 
+def test_blocklist_entries_are_an_outcome(filled: Path, tmp_path: Path) -> None:
+    file, url, to = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db", tmp_path / "r.json"
+    shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
+    text = trial_year.text_of(DAYS, url)
+    file.write_text(text.replace("[trial.switchback]", 'outcomes = ["blocklist"]\n[trial.switchback]'))
+    result = told(file, "--json", str(to))
+    assert _effect(to, "blocklist") == {"not_known": "not-entered"}
+    assert "not known: none was entered" in " ".join(result.stdout.split())
+    plan = plan_of(trial_year.config_of(DAYS, url))
+    assert plan is not None
+    with closing(open_store(url)) as store, store.transaction() as transaction:
+        for number, block in enumerate(schedule(plan)):
+            for hour in range((block.end - block.begin) // HOUR):
+                begin = block.begin + hour * HOUR
+                put_entries(transaction, begin, (10 if block.arm == "on" else 20) + number % 3)
+    assert told(file, "--json", str(to)).exit_code == 0
+    effect = _effect(to, "blocklist")
+    assert -55 < effect["low_percent"] <= effect["high_percent"] < -45
+    weeks = json.loads(to.read_text())["blocklist"]["weeks"]
+    assert [one["class_name"] for one in weeks] == 2 * ["dynamic"]
+    assert all(one["count"] > 7 * 24 * 10 for one in weeks)
+    with closing(open_store(url)) as store, store.transaction() as transaction:
+        put_entries(transaction, plan.span.begin, 1_000)  # corrected after it was shown
+    assert told(file, "--json", str(to)).exit_code == 0
+    later = json.loads(to.read_text())["blocklist"]
+    assert (later["weeks"], later["differing"]) == (weeks, 1)
+    assert "Lists are slow" in told(file).stdout
+
+
+def put_entries(transaction: Transaction, begin: datetime, count: int) -> None:
+    one = Of("dynamic", Span(begin, begin + HOUR))
+    transaction.add_blocklist_count("year", Entered(begin + HOUR, one, count, "", "root", 0))
+
+
 def put_reports(transaction: Transaction, reports: int, at: datetime, first: int) -> None:
     """Write reports about different lines, each proved, a minute after the sending."""
     for number in range(first * 20, first * 20 + reports):
@@ -309,8 +344,8 @@ def put_reports(transaction: Transaction, reports: int, at: datetime, first: int
         transaction.add_incident(replace(counted, moment=at, line=number))
 
 
-def _effect(file: Path) -> dict[str, Any]:
+def _effect(file: Path, outcome: str = "reports") -> dict[str, Any]:
     (found,) = json.loads(file.read_text())["experiments"]
-    assert found["outcome"] == "reports"
+    assert found["outcome"] == outcome
     effect: dict[str, Any] = found["effect"]
     return effect

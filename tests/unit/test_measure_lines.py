@@ -16,15 +16,14 @@ from sekisho.measure.cells import Cell, Ledger
 from sekisho.measure.line_hours import (
     LEAST_HOURS,
     LineHours,
-    Of,
     line_hours,
     met_cap,
     publish_weeks,
     together,
-    whole_weeks,
 )
 from sekisho.measure.lines_met import held_throughout, met_by_cap
 from sekisho.measure.peaks import busiest
+from sekisho.measure.weeks import Of, whole_weeks
 from sekisho.model import Active, ClassPeaks, Limit, Mode, Peaks
 from sekisho.trial.plan import Phase, Plan, holds
 from sekisho.trial.report_values import Because, MetCap, NotKnown, Published

@@ -17,7 +17,7 @@ from sekisho.trial.plan import Arm, Plan, schedule
 from sekisho.trial.protocol import Outcome, TrialProtocol
 from sekisho.trial.report import make_report
 from sekisho.trial.report_written import written_report
-from sekisho.trial.told import LEAST_PAIRS_OF_REPORTS
+from sekisho.trial.told import LEAST_PAIRS_OF_FEW
 from tests.unit.planning import DAY, HOUR, span
 from tests.unit.test_trial_report import DRAWN, END, PLAN, Hour, facts_of, hours, report
 
@@ -93,14 +93,14 @@ def test_one_session_more_or_less_is_not_seen() -> None:
 
 
 def test_a_change_has_one_decimal_and_of_reports_none() -> None:
-    reports = reports_of(PLAN, LEAST_PAIRS_OF_REPORTS)
+    reports = reports_of(PLAN, LEAST_PAIRS_OF_FEW)
     for told, places in ((effect(written_report(report())), 1), (reports, 0)):
         for key in ("change_percent", "low_percent", "high_percent"):
             assert told[key] == round(told[key], places)
 
 
 def test_reports_of_few_pairs_have_no_answer() -> None:
-    few = {"not_known": "too-few-pairs", "has": 6, "needed": LEAST_PAIRS_OF_REPORTS}
+    few = {"not_known": "too-few-pairs", "has": 6, "needed": LEAST_PAIRS_OF_FEW}
     assert reports_of(SHORT, 6) == few
 
 

@@ -30,6 +30,7 @@ class Action(StrEnum):
     TRIAL_SUSPEND = "trial suspend"
     TRIAL_RESUME = "trial resume"
     TRIAL_COMPLAINT = "trial complaint"
+    TRIAL_BLOCKLIST = "trial blocklist"
     DESK_INGEST = "desk ingest"
     DESK_CASE = "desk case"
     DESK_APPROVE = "desk approve"

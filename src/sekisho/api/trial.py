@@ -12,6 +12,8 @@ from sekisho.api.problems import RefusalError
 from sekisho.api.recorded import recorded_route, without_values
 from sekisho.api.trial_models import (
     ActAnswer,
+    BlocklistAnswer,
+    BlocklistRequest,
     ComplaintAnswer,
     ComplaintRequest,
     ReasonRequest,
@@ -45,6 +47,9 @@ class TrialOffice(Protocol):
 
     def complain(self, request: ComplaintRequest, peer: Peer) -> ComplaintAnswer:
         """Count complaints of customers."""
+
+    def enter_blocklist(self, request: BlocklistRequest, peer: Peer) -> BlocklistAnswer:
+        """Count addresses that came onto a blocklist."""
 
     def log(self) -> TrialLog:
         """Tell what happened to the trial."""
@@ -93,6 +98,10 @@ def _recorded_router(office: TrialOffice) -> APIRouter:
     @router.post("/complaint", name=Action.TRIAL_COMPLAINT)
     def complain(request: ComplaintRequest, peer: Asker) -> ComplaintAnswer:
         return office.complain(request, peer)
+
+    @router.post("/blocklist", name=Action.TRIAL_BLOCKLIST)
+    def enter_blocklist(request: BlocklistRequest, peer: Asker) -> BlocklistAnswer:
+        return office.enter_blocklist(request, peer)
 
     return router
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sekisho.api.line_models import Request
 from sekisho.api.models import BlockValue, GivenUpValue, LimitValue, Value
-from sekisho.api.reading import Day, Said
+from sekisho.api.reading import Day, Moment, Said
+from sekisho.config.values import fault
+from sekisho.trial.blocklist import Became
 from sekisho.trial.events import What
 from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.standing import State
@@ -29,6 +31,31 @@ class ComplaintRequest(Request):
     count: Annotated[int, Field(strict=True, ge=1, le=10_000)]
     on: Day | None = None
     reason: Said
+
+
+class BlocklistNumber(Request):
+    """So many addresses of a class came onto a blocklist on a day of the trial's zone, or in an hour.
+
+    `hour`: the hour that a moment is in. Neither: yesterday.
+    """
+
+    class_name: Annotated[str, Field(strict=True, max_length=100)]
+    count: Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+    on: Day | None = None
+    hour: Moment | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_span(self) -> Self:
+        if self.on is not None and self.hour is not None:
+            raise fault("both a day and an hour are given", "give one of them")
+        return self
+
+
+class BlocklistRequest(Request):
+    """Numbers of blocklist entries, all of which are entered or none; `reason`: needed to correct one."""
+
+    numbers: Annotated[tuple[BlocklistNumber, ...], Field(min_length=1, max_length=10_000)]
+    reason: Said | None = None
 
 
 class SuspensionValue(Value):
@@ -102,6 +129,13 @@ class ComplaintDayValue(Value):
     count: int
 
 
+class BlocklistClassValue(Value):
+    """Until when blocklist entries of a class were entered."""
+
+    class_name: str
+    until: datetime
+
+
 class AlertsValue(Value):
     """Alerts that are not sent yet, since when the oldest, and why its last try failed; those given up."""
 
@@ -114,8 +148,8 @@ class AlertsValue(Value):
 class TrialStatus(Value):
     """How the trial stands; `digest` is that of the plan in force, `store` why it is away, or `"ok"`.
 
-    `looked_at`: when guardrails were looked at last; null while the trial does not run. `complaints` and
-    `alerts` are null where the store is away.
+    `looked_at`: when guardrails were looked at last; null while the trial does not run. `complaints`,
+    `blocklist` and `alerts` are null where the store is away.
     """
 
     name: str
@@ -132,6 +166,7 @@ class TrialStatus(Value):
     looked_at: datetime | None = None
     guardrails: tuple[GuardrailValue, ...] = ()
     complaints: tuple[ComplaintDayValue, ...] | None = None
+    blocklist: tuple[BlocklistClassValue, ...] | None = None
     alerts: AlertsValue | None = None
     store: str
 
@@ -159,6 +194,24 @@ class ComplaintAnswer(Value):
     name: str
     day: date
     count: int
+
+
+class BlocklistNumberValue(Value):
+    """The number of a class and a span, and what became of it."""
+
+    class_name: str
+    begin: datetime
+    end: datetime
+    count: int
+    became: Became
+
+
+class BlocklistAnswer(Value):
+    """What became of the numbers, in the order in which they came."""
+
+    name: str
+    zone: str
+    numbers: tuple[BlocklistNumberValue, ...]
 
 
 class TrialEventValue(Value):

@@ -21,12 +21,19 @@ from rich.console import Console
 from sekisho.cli.common import fail
 from sekisho.cli.desk_figures import figures_of
 from sekisho.cli.notice import write_page
-from sekisho.cli.report_counts import Asking, counts_of_weeks, lines_of, lines_that_would_meet
+from sekisho.cli.report_counts import (
+    Asking,
+    blocklist_of_weeks,
+    counts_of_weeks,
+    lines_of,
+    lines_that_would_meet,
+)
 from sekisho.cli.trial_words import Language
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.daemon.service import STATE
 from sekisho.desk.figures import DeskFigures
+from sekisho.measure.blocklist import BlocklistSeries
 from sekisho.measure.coverage import coverage, so_far
 from sekisho.measure.equipment_compared import PLACES, compared, without_sessions
 from sekisho.measure.few_lines import untold
@@ -41,12 +48,13 @@ from sekisho.pages.terminal import report_parts
 from sekisho.store import StoreError, Transaction
 from sekisho.store.minutes_asked import Asked, Per
 from sekisho.store.read_only import reading_only
+from sekisho.trial.blocklist import Counts
 from sekisho.trial.estimate_observed import NEAR
 from sekisho.trial.guardrails import What
 from sekisho.trial.plan import Plan, Units
 from sekisho.trial.protocol import OF_EQUIPMENT, OF_SESSIONS, Outcome, TrialProtocol
 from sekisho.trial.report import Facts, as_it_was, make_report
-from sekisho.trial.report_values import Because, NotKnown, Report
+from sekisho.trial.report_values import Because, Blocklist, NotKnown, Report
 from sekisho.trial.report_written import written_report
 from sekisho.trial.series import Series
 
@@ -131,6 +139,9 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     met = {name: met_cap(name, counts, lines.weekly) for name, _ in plan.own}
     past = so_far(plan, now)
     reports, no_reports = _reports_of(config, plan, transaction, now)
+    entered = transaction.blocklist_counts(plan.name)
+    entries = BlocklistSeries(plan, entered)
+    no_entries = {(name, Outcome.BLOCKLIST): entries.why_none(name) for name, _ in plan.own}
     facts = Facts(
         protocol=protocol,
         versions=transaction.trial_versions(plan.name),
@@ -147,14 +158,19 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
         published=counts,
         comparison=comparison,
         equipment=loads,
-        untold=no_reports | {(name, of): why for name, why in few.items() for of in OF_SESSIONS},
+        untold=no_reports
+        | {(name, of): why for name, why in few.items() for of in OF_SESSIONS}
+        | {one: why for one, why in no_entries.items() if why is not None},
         desk=_desk(config, plan, transaction, now),
         paths=paths,
+        blocklist=_blocklist(asking, protocol, entered),
     )
 
     def counted(name: str, outcome: Outcome) -> tuple[Series, ...]:
         if outcome is Outcome.REPORTS:
             return () if reports is None else reports.series(name)
+        if outcome is Outcome.BLOCKLIST:
+            return entries.series(name)
         return (equipment if outcome in OF_EQUIPMENT else hours).series(name, outcome)
 
     return make_report(facts, counted)
@@ -200,6 +216,12 @@ def _desk(
     begin, end = plan.span.begin - AROUND, plan.span.end + AROUND
     weeks = tuple(one for one in found.weeks if begin <= one.begin < end)
     return replace(found, weeks=weeks) if weeks else NotKnown(Because.NOT_SETTLED)
+
+
+def _blocklist(asking: Asking, protocol: TrialProtocol, entered: Counts) -> Blocklist | None:
+    """Return what may be seen of blocklist entries; None: they are no outcome, and none was entered."""
+    is_asked = entered or Outcome.BLOCKLIST in protocol.outcomes
+    return blocklist_of_weeks(asking, entered) if is_asked else None
 
 
 def _equipment(plan: Plan, protocol: TrialProtocol, transaction: Transaction) -> TrialHours:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sekisho.cli.recorded_counts import is_recorded, ledger_of
+from sekisho.measure.blocklist import publish_blocklist
+from sekisho.measure.blocklist import statistic as blocklist_of
 from sekisho.measure.cells import Ledger
 from sekisho.measure.few_lines import Sizes, sizes_of
-from sekisho.measure.line_hours import (
-    LineHours,
-    Of,
-    line_hours,
-    publish_weeks,
-    statistic,
-    together,
-    whole_weeks,
-)
+from sekisho.measure.line_hours import LineHours, line_hours, publish_weeks, together
+from sekisho.measure.line_hours import statistic as line_hours_of
 from sekisho.measure.lines_met import held_throughout, met_by_cap
 from sekisho.measure.peaks import busiest
+from sekisho.measure.weeks import Of, whole_weeks
+from sekisho.measure.windows import Window
 from sekisho.model import Mode, Peaks
 from sekisho.store import Transaction
+from sekisho.trial.blocklist import Counts
 from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan, at_gate
-from sekisho.trial.report_values import Because, NotKnown, Published
+from sekisho.trial.report_values import Because, Blocklist, NotKnown, Published
+
+_Found = TypeVar("_Found")
 
 Met = Mapping[str, int | NotKnown]
 """How many lines the lowest cap of each class would meet."""
@@ -78,18 +78,32 @@ def lines_of(asking: Asking) -> Lines:
 
 def counts_of_weeks(asking: Asking, weekly: Mapping[Of, LineHours]) -> Published:
     """Return the counts that may be seen; they are recorded before they are shown."""
-    before = _ledger(asking, asking.transaction)
-    weeks, zone = whole_weeks(asking.plan, asking.now), ZoneInfo(asking.plan.zone)
-    found, after = publish_weeks(weekly, weeks, asking.classes, before, zone)
-    if is_recorded(asking.url, lambda done: _ledger(asking, done), before, after, asking.now):
-        return found
-    return Published((), len(found.cells), 0, Because.NOT_RECORDED)
+    found, is_seen = _recorded(asking, line_hours_of, lambda *rest: publish_weeks(weekly, *rest))
+    return found if is_seen else Published((), len(found.cells), 0, Because.NOT_RECORDED)
 
 
-def _ledger(asking: Asking, transaction: Transaction) -> Ledger:
-    """Read what was published of the trial's classes and time."""
-    span = asking.plan.span
-    return ledger_of(transaction, map(statistic, asking.classes), span.begin, span.end)
+def blocklist_of_weeks(asking: Asking, counts: Counts) -> Blocklist:
+    """Return the blocklist entries that may be seen; they are recorded before they are shown."""
+    found, is_seen = _recorded(asking, blocklist_of, lambda *rest: publish_blocklist(counts, *rest))
+    return found if is_seen else Blocklist((), 0, Because.NOT_RECORDED)
+
+
+def _recorded(
+    asking: Asking,
+    statistic: Callable[[str], str],
+    publish: Callable[[Sequence[Window], Sequence[str], Ledger, ZoneInfo], tuple[_Found, Ledger]],
+) -> tuple[_Found, bool]:
+    """Return what may be seen of the weeks of the trial, and whether that could be recorded."""
+    plan = asking.plan
+
+    def ledger(transaction: Transaction) -> Ledger:
+        """Read what was published of the trial's classes and time."""
+        return ledger_of(transaction, map(statistic, asking.classes), plan.span.begin, plan.span.end)
+
+    before = ledger(asking.transaction)
+    weeks = whole_weeks(plan, asking.now)
+    found, after = publish(weeks, asking.classes, before, ZoneInfo(plan.zone))
+    return found, is_recorded(asking.url, ledger, before, after, asking.now)
 
 
 def lines_that_would_meet(lines: Lines, values: Mapping[str, Values | None]) -> Met:

@@ -10,6 +10,7 @@ from sekisho.api.models import BlockValue
 from sekisho.api.trial_models import (
     ActAnswer,
     AlertsValue,
+    BlocklistAnswer,
     RegisterAnswer,
     Registration,
     SuspensionValue,
@@ -59,6 +60,15 @@ def act_text(done: ActAnswer) -> str:
     return f"trial {done.name}: {said}; {does}"
 
 
+def blocklist_text(done: BlocklistAnswer) -> str:
+    """Tell what became of numbers of blocklist entries, a line each."""
+    zone = ZoneInfo(done.zone)
+    return "\n".join(
+        f"{one.class_name}, {moment(one.begin, zone)} to {moment(one.end, zone)}: {one.count}, {one.became}"
+        for one in done.numbers
+    )
+
+
 def moment(at: datetime, zone: ZoneInfo) -> str:
     """Write a moment of a zone with its offset."""
     return at.astimezone(zone).isoformat(sep=" ", timespec="seconds")
@@ -77,6 +87,8 @@ def _status(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:
     yield from _guardrails(status, zone)
     if status.complaints:
         yield "complaints: " + ", ".join(f"{one.day} {one.count}" for one in status.complaints[-MOST_DAYS:])
+    for told in status.blocklist or ():
+        yield f"blocklist entries of {told.class_name} are entered until {moment(told.until, zone)}"
     if status.alerts is not None:
         yield from _alerts(status.alerts, zone)
     if status.store != "ok":

@@ -144,6 +144,58 @@ def complaint(
 
 
 @app.command()
+def blocklist(
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="Of which class.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=0, help="How many of its addresses came onto a blocklist.")
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="DATE", help="On which day of the trial's zone: yesterday."),
+    ] = None,
+    hour: Annotated[
+        str | None,
+        typer.Option(
+            "--hour", metavar="TIME", help="Of the hour of this time instead, as `date -Is` has it."
+        ),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--file", metavar="FILE", help="Of a line each of CLASS, DATE or TIME, and COUNT; -: stdin."
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why another number than before is entered.")] = None,
+    as_json: Json = False,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Count addresses that are newly on a blocklist, an outcome of the trial: numbers alone, never addresses.
+
+    To enter the same again changes nothing; another number needs a reason, and what was there before is kept.
+    """
+    from sekisho.api.trial_models import BlocklistAnswer
+    from sekisho.cli.blocklist_numbers import read_numbers
+    from sekisho.cli.show_trial_status import blocklist_text
+
+    single = {"class_name": class_name, "count": count, "on": on, "hour": hour}
+    given = {key: value for key, value in single.items() if value is not None}
+    if file is None and not {"class_name", "count"} <= given.keys():
+        raise fail("name --class and --count, or --file")
+    if file is not None and given:
+        raise fail("--file has class, time and count in its lines: leave the other options out")
+    numbers = [given] if file is None else read_numbers(file)
+    body = {"numbers": numbers, **({} if reason is None else {"reason": reason})}
+    answer = asked(name, config, "POST", "/v1/trial/blocklist", body)
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(blocklist_text(BlocklistAnswer.model_validate(answer)))
+
+
+@app.command()
 def log(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
     """Tell what happened to the trial, in order."""
     from sekisho.api.trial_models import TrialLog

@@ -1,18 +1,25 @@
-"""Puts guardrails, complaints and alerts into the values of the interface."""
+"""Puts guardrails, what people entered, and alerts into the values of the interface."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from sekisho.api.models import GivenUpValue
-from sekisho.api.trial_models import AlertsValue, ComplaintDayValue, GuardrailDayValue, GuardrailValue
+from sekisho.api.trial_models import (
+    AlertsValue,
+    BlocklistClassValue,
+    ComplaintDayValue,
+    GuardrailDayValue,
+    GuardrailValue,
+)
 from sekisho.daemon.guardrail_keeper import Looked
 from sekisho.store import StoreError, Transaction
 from sekisho.store.guardrails import Paths
 from sekisho.store.outbox import GivenUp, LettersWaiting
+from sekisho.trial.blocklist import Counts
 from sekisho.trial.guardrails import What
 from sekisho.trial.registration import Version
 from sekisho.trial.watching import UNITS, Seen
@@ -26,6 +33,7 @@ class KeptOfTrial(NamedTuple):
 
     versions: tuple[Version, ...]
     complaints: Mapping[date, int]
+    blocklist: Counts
     paths: Paths
     waiting: LettersWaiting
     given_up: tuple[GivenUp, ...]
@@ -36,6 +44,7 @@ def kept_of_trial(transaction: Transaction, trial: str) -> KeptOfTrial:
     return KeptOfTrial(
         transaction.trial_versions(trial),
         transaction.complaints_by_day(trial),
+        transaction.blocklist_counts(trial),
         transaction.guardrail_paths(trial),
         transaction.letters_waiting(),
         transaction.letters_given_up(MOST_GIVEN_UP),
@@ -56,10 +65,18 @@ def guardrails_shown(trial: str, looked: Looked | None, kept: KeptOfTrial | Stor
     return {
         **shown,
         "complaints": tuple(ComplaintDayValue(day=day, count=one) for day, one in kept.complaints.items()),
+        "blocklist": _until(kept.blocklist),
         "alerts": AlertsValue(
             waiting=waiting.letters, since=waiting.since, why=waiting.why, given_up=given_up
         ),
     }
+
+
+def _until(counts: Counts) -> tuple[BlocklistClassValue, ...]:
+    ends: dict[str, datetime] = {}
+    for one in counts:
+        ends[one.class_name] = max(one.span.end, ends.get(one.class_name, one.span.end))
+    return tuple(BlocklistClassValue(class_name=name, until=end) for name, end in ends.items())
 
 
 def _values(seen: Sequence[Seen], paths: Paths) -> tuple[GuardrailValue, ...]:

@@ -14,6 +14,8 @@ from sekisho.api.problems import RefusalError
 from sekisho.api.trial import NO_TRIAL
 from sekisho.api.trial_models import (
     ActAnswer,
+    BlocklistAnswer,
+    BlocklistRequest,
     ComplaintAnswer,
     ComplaintRequest,
     ReasonRequest,
@@ -23,6 +25,7 @@ from sekisho.api.trial_models import (
 )
 from sekisho.audit import Entry
 from sekisho.config.trial_plan import protocol_of
+from sekisho.daemon.blocklist_entering import enter_numbers
 from sekisho.daemon.guardrail_keeper import Looked
 from sekisho.daemon.guardrail_showing import KeptOfTrial, guardrails_shown, kept_of_trial
 from sekisho.daemon.guardrail_state import begin_anew
@@ -155,6 +158,17 @@ class RunningTrial:
 
         count = self._recorder.carry_out(act, peer, work)
         return ComplaintAnswer(name=plan.name, day=day, count=count)
+
+    def enter_blocklist(self, request: BlocklistRequest, peer: Peer) -> BlocklistAnswer:
+        """Count addresses that came onto a blocklist."""
+        plan = self._trial_for(Action.TRIAL_BLOCKLIST, peer)[0].plan
+        act = Act(Action.TRIAL_BLOCKLIST, plan.name, reference=request.reason or "")
+        classes = self._kept().config.classes
+
+        def work(transaction: Transaction, entry: Entry) -> tuple[BlocklistAnswer, str]:
+            return enter_numbers(transaction, plan, classes, request, entry)
+
+        return self._recorder.carry_out(act, peer, work)
 
     def log(self) -> TrialLog:
         """Tell what happened to the trial."""

@@ -11,19 +11,17 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sekisho.measure.cells import Cell, Dimension, Ledger, Table
 from sekisho.measure.cells import Published as PublishedTable
-from sekisho.measure.judge import NotPublishableError
 from sekisho.measure.lines_met import TellsHour
-from sekisho.measure.publish import release
-from sekisho.measure.suppress import Rules
 from sekisho.measure.turns import HOUR, hour_of, is_whole
-from sekisho.measure.windows import Size, Window, window_at
+from sekisho.measure.weeks import Of, release_weeks
+from sekisho.measure.windows import Window
 from sekisho.model import Active
-from sekisho.trial.plan import Plan
 from sekisho.trial.report_values import Because, MetCap, NotKnown, Published, Shown
 
 LEAST_HOURS: Final = 24
@@ -31,24 +29,6 @@ LEAST_HOURS: Final = 24
 MET: Final = "met"
 WITHIN: Final = "within"
 _SHAPE: Final = (Dimension("cap", (MET, WITHIN)),)
-
-
-def whole_weeks(plan: Plan, now: datetime) -> list[Window]:
-    """Return the weeks of the trial's zone that lie in it and are over."""
-    zone = ZoneInfo(plan.zone)
-    week, weeks = window_at(Size.WEEK, plan.span.begin, zone), []
-    while week.end <= min(plan.span.end, now):
-        if week.begin >= plan.span.begin:
-            weeks.append(week)
-        week = window_at(Size.WEEK, week.end, zone)
-    return weeks
-
-
-class Of(NamedTuple):
-    """What is added up: the week from `begin`, of a class."""
-
-    begin: datetime
-    class_name: str
 
 
 class LineHours(NamedTuple):
@@ -103,23 +83,16 @@ def publish_weeks(
 
     `before`: what was published of these weeks, which stays as it was.
     """
-    ledger, cells, refused, differing = before, [], 0, 0
-    for week in weeks:
-        for name in classes:
-            one = PublishedTable(statistic(name), week, _SHAPE)
-            counted = weekly.get(Of(week.begin, name))
-            if counted is None and one not in before.shapes:
-                continue
-            try:
-                shown, ledger, differs = release(Table(*one, _cells(counted)), ledger, Rules(), zone)
-            except NotPublishableError:
-                refused += 1
-                continue
-            differing += differs
-            cells += [Shown(week.begin, name, cap, count) for (cap,), count in shown.cells.items()]
+    tables = []
+    for week, name in product(weeks, classes):
+        one, of = PublishedTable(statistic(name), week, _SHAPE), Of(week.begin, name)
+        if of in weekly or one in before.shapes:
+            tables.append((of, Table(*one, _cells(weekly.get(of)))))
+    found = release_weeks(tables, before, zone)
+    cells = [Shown(*of, cap, count) for of, table in found.shown for (cap,), count in table.items()]
     suppressed = sum(one.count is None for one in cells)
-    because = None if cells or refused else Because.NOT_COUNTED
-    return Published(tuple(cells), suppressed, refused, because, differing), ledger
+    because = None if cells or found.refused else Because.NOT_COUNTED
+    return Published(tuple(cells), suppressed, found.refused, because, found.differing), found.ledger
 
 
 def met_cap(class_name: str, published: Published, weekly: Mapping[Of, LineHours]) -> MetCap:

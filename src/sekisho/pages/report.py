@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from sekisho.model import Limit, Mode
 from sekisho.pages.charts import Interval, intervals, shares
+from sekisho.pages.report_blocklist import blocklist
 from sekisho.pages.report_desk import desk
 from sekisho.pages.report_harm import happened, harm
 from sekisho.pages.report_telling import Rows, Section, Teller
@@ -58,6 +59,7 @@ def report_sections(report: Report, language: Language) -> tuple[str, tuple[str,
         *tell.units(),
         tell.published(),
         *desk(tell),
+        *blocklist(tell),
         tell.limits(),
     )
     return tell.say("title", name=report.name), first, sections
@@ -266,7 +268,9 @@ class _Teller(Teller):
     def limits(self) -> Section:
         block = self.report.block_ms
         adapts = () if block is None else (self.say("adapts", block=self.voice.duration(block)),)
-        return Section(self.say("limits"), said=(self.say("moves"), *adapts, self.say("not_there")))
+        unlisted = (self.say("no_blocklist"),) if self.report.blocklist is None else ()
+        said = self.say("moves"), *adapts, self.say("not_there"), *unlisted
+        return Section(self.say("limits"), said=said)
 
 
 def _percent(value: float) -> str:

@@ -79,6 +79,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "refused": ("refused", "拒否"),
     "bytes": ("bytes", "送信バイト数"),
     "reports": ("reports", "申告"),
+    "blocklist": ("blocklist entries", "ブロックリスト掲載"),
     # Phases
     "observed": ("Phases: observed, no experiment", "段階（観察であり、実験ではない）"),
     "observed_said": (
@@ -278,6 +279,20 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "cases": ("cases", "案件"),
     "until_stop_request": ("until the stop request", "中止要請まで"),
     "until_suspension": ("until the suspension", "利用停止まで"),
+    # Blocklists
+    "blocklist_entries": ("Blocklist entries", "ブロックリストへの掲載"),
+    "blocklist_said": (
+        "Addresses that were newly on a list, of whole weeks, as the provider entered them.",
+        "新たにリストに載ったアドレスの数（週の全体について入力のあるもの）。事業者の入力による。",
+    ),
+    "blocklist_lag": (
+        "Lists are slow: an entry later after its sending than a wash-out is long counts for the next block.",
+        "掲載は送信より遅れる。切替直後の除外時間より遅い掲載は次の区間に数えられ、効果をぼかす。",
+    ),
+    "blocklist_stays": (
+        "An address that is on a list already is not new when it sends again; no wash-out makes up for that.",
+        "載ったままのアドレスは再び送信しても数えない。これは除外時間では補えない。",
+    ),
     # What it cannot say
     "limits": ("What this cannot say", "この報告からは言えないこと"),
     "moves": (
@@ -289,8 +304,12 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{block}ごとの切替による効果である。それより長い時間をかけて適応する送信者は含まれない。",
     ),
     "not_there": (
-        "What a line sent until it was suspended, and blocklist entries, are not measured.",
-        "利用停止までの各回線の送信量と、ブロックリストの掲載は測定していない。",
+        "What a line sent until it was suspended is not measured: no record is kept of what one line sends.",
+        "利用停止までの各回線の送信量は測定していない。回線ごとの送信の記録は残さないためである。",
+    ),
+    "no_blocklist": (
+        "Whether fewer addresses came onto blocklists is not told: nobody entered how many did.",
+        "ブロックリストに載ったアドレスの増減は示せない。件数が入力されていないためである。",
     ),
     # Why something is not known
     "not_known": ("not known: {why}", "不明：{why}"),
@@ -323,6 +342,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "of-no-gate": (
         "each gate drew lots of its own, and a report tells of no gate",
         "関所ごとにくじを引いており、申告からは関所が分からない",
+    ),
+    "by-the-day": (
+        "it was entered by the day, and only blocks of a day are compared by days",
+        "日ごとの入力であり、一日の区間でなければ日ごとに比較できない",
     ),
     "too-few-lines": ("too few lines, or one has most of it", "回線数が少ないか、一回線に偏っている"),
     "too-few-sessions": ("too few sessions", "セッション数が足りない"),

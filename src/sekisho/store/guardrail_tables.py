@@ -1,4 +1,7 @@
-"""The tables of guardrails and of what is told to others, as the newest migration leaves them."""
+"""The tables of guardrails, of what people enter, and of what is told to others.
+
+As the newest migration leaves them.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,16 @@ complaint = Table(  # only grows
     Column("complaints", Integer, nullable=False),
     *(Column(name, Text, nullable=False) for name in ("trial", "day", "reason", "by")),
     Index("complaint_trial", "trial", "number"),
+)
+
+blocklist_count = Table(  # only grows: of what is entered again the last holds
+    "blocklist_count",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in ("at", "uid", "begin", "end")),
+    Column("addresses", Integer, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("trial", "class_name", "reason", "by")),
+    Index("blocklist_count_trial", "trial", "number"),
 )
 
 trial_watch = Table(  # what the guardrails of a trial know at a gate; no gate: what all of them begin with

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sekisho.store.audit_log import AuditLog
+from sekisho.store.blocklist import BlocklistRows
 from sekisho.store.cases import Cases
 from sekisho.store.complaints import ComplaintRows
 from sekisho.store.engine import Engines, make_engines, read_url
@@ -40,6 +41,7 @@ class Transaction(
     AskedMinutes,
     Trials,
     ComplaintRows,
+    BlocklistRows,
     GuardrailRows,
     Outbox,
     PeakSpans,

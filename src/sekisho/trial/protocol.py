@@ -17,6 +17,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     BYTES = "bytes"
     REPORTS = "reports"
+    BLOCKLIST = "blocklist"
     CPU = "cpu"
     PACKETS = "packets"
     DROPS = "drops"

@@ -24,6 +24,7 @@ from sekisho.trial.registration import Version, canonical
 from sekisho.trial.report_effect import Counted, Untold, experiments_of, uncounted
 from sekisho.trial.report_values import (
     Because,
+    Blocklist,
     Compared,
     Complaints,
     Coverage,
@@ -41,6 +42,7 @@ from sekisho.trial.report_values import (
 )
 from sekisho.trial.series import Series, summed, usable
 from sekisho.trial.told import three_digits, told_change
+from sekisho.trial.walltime import HOUR
 
 _OUTCOMES: Final = {
     "cpu_percent": Outcome.CPU,
@@ -72,6 +74,7 @@ class Facts:
     equipment: tuple[Compared, ...] = ()
     untold: Untold = field(default_factory=dict)
     desk: DeskFigures | NotKnown | None = None
+    blocklist: Blocklist | None = None
 
 
 def make_report(facts: Facts, counted: Counted) -> Report:
@@ -107,6 +110,7 @@ def make_report(facts: Facts, counted: Counted) -> Report:
         published=facts.published,
         equipment=tuple(_with_effect(one, experiments) for one in facts.equipment),
         desk=facts.desk,
+        blocklist=facts.blocklist,
     )
 
 
@@ -197,6 +201,9 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
             series = _whole(counted(name, outcome))
             if series is None:
                 yield Observed(name, outcome, uncounted(outcome, [name], facts.untold), compared=False)
+                continue
+            if series.step > HOUR:
+                yield Observed(name, outcome, NotKnown(Because.BY_THE_DAY), compared=False)
                 continue
             beside = None if facts.comparison is None else _whole(counted(facts.comparison, outcome))
             answer = observe(held, name, series, beside)

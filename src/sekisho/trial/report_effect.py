@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from sekisho.trial.protocol import OF_EQUIPMENT, Outcome
 from sekisho.trial.report_values import Because, Effect, Experiment, NotKnown
 from sekisho.trial.series import Series, Whole, columns, microseconds
 from sekisho.trial.told import told_effect
+from sekisho.trial.walltime import HOUR
 
 Counted = Callable[[str, Outcome], Sequence[Series]]
 """Each gate's series of a class and an outcome; empty: nothing was counted."""
@@ -80,6 +82,7 @@ def _answers(
     plan: Plan, counted: Mapping[str, Sequence[Series]], outcome: Outcome, *, registered: bool
 ) -> tuple[Effect, Effect, Effect, tuple[UnitPairs, ...]]:
     """Return effect, carry-over and placebo of some classes, and their units."""
+    plan = _as_counted(plan, counted)
     if not _any_while_off(plan, counted):
         none = NotKnown(Because.NONE_WHILE_OFF)
         return none, none, none, ()
@@ -88,6 +91,13 @@ def _answers(
         _effect(one, outcome) for one in (found.effect, found.carry_over, found.placebo)
     )
     return effect, carried, placebo, found.units
+
+
+def _as_counted(plan: Plan, counted: Mapping[str, Sequence[Series]]) -> Plan:
+    """Return a plan without wash-outs where days are counted: they cannot be taken out of one."""
+    if plan.switchback is None or all(one.step <= HOUR for series in counted.values() for one in series):
+        return plan
+    return replace(plan, switchback=replace(plan.switchback, washout=timedelta()))
 
 
 def _measured(plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool) -> Measured:

@@ -35,6 +35,7 @@ class Because(StrEnum):
     TOO_FEW_SESSIONS = "too-few-sessions"
     TOO_FEW_LINES = "too-few-lines"
     OF_NO_GATE = "of-no-gate"
+    BY_THE_DAY = "by-the-day"
     NOT_SETTLED = "not-settled"
     UNVARYING = "unvarying"
     NONE_WHILE_OFF = "none-while-off"
@@ -245,11 +246,34 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class BlocklistWeek:
+    """How many addresses of a class came onto a blocklist in a week; None: suppressed."""
+
+    begin: datetime
+    class_name: str
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocklist:
+    """What may be seen of blocklist entries; `because`: why no week of them is.
+
+    `refused`, `differing`: weeks, as in `Published`.
+    """
+
+    weeks: tuple[BlocklistWeek, ...]
+    refused: int = 0
+    because: Because | None = None
+    differing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that is told of a trial.
 
     `policy`: the digest of the configuration. `block_ms`: how long a block is; None: there are none by lot.
-    `reliefs_at_least`: lines that were released meanwhile, in tens.
+    `reliefs_at_least`: lines that were released meanwhile, in tens. `blocklist`: None: it is no outcome, and
+    nothing was entered.
     """
 
     name: str
@@ -273,3 +297,4 @@ class Report:
     published: Published
     equipment: tuple[Compared, ...] = ()
     desk: DeskFigures | NotKnown | None = None
+    blocklist: Blocklist | None = None

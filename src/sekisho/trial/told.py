@@ -17,8 +17,9 @@ from sekisho.trial.report_values import Because, NotKnown
 Change = TypeVar("Change", Estimate, Step)
 
 LEAST_SESSIONS: Final = 1_000  # for a share of them to be told
-LEAST_PAIRS_OF_REPORTS: Final = 17
-"""An end of the interval of six pairs is one pair's change, and a block has few reports."""
+FEW_IN_A_BLOCK: Final = frozenset((Outcome.REPORTS, Outcome.BLOCKLIST))
+LEAST_PAIRS_OF_FEW: Final = 17
+"""An end of the interval of six pairs is one pair's change, and a block has few of these."""
 
 
 def share(part: int, whole: int) -> float | NotKnown:
@@ -35,14 +36,14 @@ def three_digits(value: float) -> float:
 
 def told_effect(effect: Estimate, outcome: Outcome) -> Estimate | NotKnown:
     """Round an effect, unless it has too few pairs for its outcome."""
-    if outcome is Outcome.REPORTS and effect.pairs < LEAST_PAIRS_OF_REPORTS:
-        return NotKnown(Because.TOO_FEW_PAIRS, effect.pairs, LEAST_PAIRS_OF_REPORTS)
+    if outcome in FEW_IN_A_BLOCK and effect.pairs < LEAST_PAIRS_OF_FEW:
+        return NotKnown(Because.TOO_FEW_PAIRS, effect.pairs, LEAST_PAIRS_OF_FEW)
     return told_change(effect, outcome)
 
 
 def told_change(change: Change, outcome: Outcome) -> Change:
-    """Round a change to 0.1 %; of reports to 1 %, since a block has so few that fractions would tell them."""
-    places = 0 if outcome is Outcome.REPORTS else 1
+    """Round a change to 0.1 %, or to 1 % where a block has so few that fractions would tell them."""
+    places = 0 if outcome in FEW_IN_A_BLOCK else 1
     return replace(
         change,
         change_percent=round(change.change_percent, places) + 0.0,  # no minus before zero
