@@ -83,7 +83,7 @@ def test_a_limit_that_halves_them_is_found(of: Plan, step: timedelta) -> None:
     assert not isinstance(found, NotKnown)
     effect = next(one for one in found if one.class_name == "dynamic").effect
     assert isinstance(effect, Estimate)
-    assert -58 < effect.low_percent < -50 < effect.high_percent < -42
+    assert -55 < effect.low_percent <= -50 <= effect.high_percent < -45
     assert effect.low_percent == round(effect.low_percent)
     assert effect.left_out == 0
 
