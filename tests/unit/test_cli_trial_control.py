@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from math import inf
@@ -70,6 +71,20 @@ def test_the_status_is_told_in_the_trials_zone(site: Site) -> None:
         "dynamic: enforce, cap 3, delay 2s, excess drop; phase 1 until 2026-04-04 00:00:00+09:00\n"
         "fixed: enforce, cap 20, delay 4s, excess drop; phase 1 until 2026-04-04 00:00:00+09:00\n"
         "next change: 2026-04-04 00:00:00+09:00\n"
+    )
+
+
+def test_the_status_names_units_and_whose_lot_a_block_is(site: Site) -> None:
+    drawn = (
+        '[trial.switchback]\nfrom = 2026-04-10\nto = 2026-04-20\nseed = 1\nblock = "6h"\nunits = "classes"\n'
+    )
+    site.scene.text += drawn
+    site.keeper.reload(None)
+    site.pass_to(site.now + timedelta(days=8))
+    said = told("status")
+    assert "each draws lots of its own: dynamic, fixed\n" in said
+    assert re.search(
+        r"^fixed: .*; (on|off) of pair \d+, lot of fixed, until 2026-04-11 18:00:00", said, re.MULTILINE
     )
 
 

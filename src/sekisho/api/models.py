@@ -81,6 +81,7 @@ class BlockValue(Value):
     phase: int | None
     pair: int | None
     washout_end: datetime | None
+    unit: str | None = None
 
 
 class ClassStatus(LimitValue):

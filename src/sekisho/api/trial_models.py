@@ -148,6 +148,7 @@ class AlertsValue(Value):
 class TrialStatus(Value):
     """How the trial stands; `digest` is that of the plan in force, `store` why it is away, or `"ok"`.
 
+    `units`: classes or gates that draw lots of their own.
     `looked_at`: when guardrails were looked at last; null while the trial does not run. `complaints`,
     `blocklist` and `alerts` are null where the store is away.
     """
@@ -161,6 +162,7 @@ class TrialStatus(Value):
     registration: Registration
     registered: RegisteredValue | None
     suspension: SuspensionValue | None
+    units: tuple[str, ...] = ()
     classes: Mapping[str, TrialClassValue]
     next_change: datetime | None
     looked_at: datetime | None = None

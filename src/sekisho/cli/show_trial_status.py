@@ -80,6 +80,8 @@ def _status(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:
     if status.suspension is not None:
         yield _suspension(status.suspension, zone)
     yield _registration(status, zone)
+    if status.units:
+        yield f"each draws lots of its own: {', '.join(status.units)}"
     for name, one in status.classes.items():
         yield f"{name}: {limit_text(one.limit)}; {_why(one, status, zone)}"
     if status.next_change is not None:
@@ -152,7 +154,8 @@ def _why(one: TrialClassValue, status: TrialStatus, zone: ZoneInfo) -> str:
 def _block(block: BlockValue, zone: ZoneInfo) -> str:
     kind = f"phase {block.phase}" if block.arm is Arm.PHASE else str(block.arm)
     pair = "" if block.pair is None else f" of pair {block.pair}"
-    return f"{kind}{pair} until {moment(block.end, zone)}"
+    unit = "" if block.unit is None else f", lot of {block.unit},"
+    return f"{kind}{pair}{unit} until {moment(block.end, zone)}"
 
 
 def _who(by: str, uid: int | None) -> str:

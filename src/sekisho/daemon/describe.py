@@ -156,6 +156,7 @@ def block_value(block: Block | None) -> BlockValue | None:
         phase=block.phase,
         pair=block.pair,
         washout_end=block.washout_end,
+        unit=block.unit,
     )
 
 

@@ -19,6 +19,7 @@ from sekisho.daemon.guardrail_showing import KeptOfTrial
 from sekisho.daemon.kept import Kept
 from sekisho.store import StoreError
 from sekisho.trial.events import Event, Suspension
+from sekisho.trial.plan import units
 from sekisho.trial.protocol import TrialProtocol
 from sekisho.trial.registration import Version, canonical
 from sekisho.trial.standing import Standing
@@ -49,6 +50,7 @@ def trial_status(
         registration=_registration(digest, last, is_known=not isinstance(versions, StoreError)),
         registered=None if last is None else _registered(last),
         suspension=suspension_value(standing.suspension, is_durable=is_durable),
+        units=() if plan.switchback is None else tuple(filter(None, units(plan.switchback))),
         classes={
             name: TrialClassValue(
                 limit=LimitValue.of(limits[name]),
