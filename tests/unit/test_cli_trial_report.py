@@ -33,7 +33,10 @@ from sekisho.measure.line_hours import statistic
 from sekisho.measure.readings import EquipmentRow, Timing, held_by
 from sekisho.store import StoreError, Transaction, open_store
 from sekisho.trial.blocklist import Entered, Of
-from sekisho.trial.guardrails import What
+from sekisho.trial.breach_told import events, who, why
+from sekisho.trial.events import Event
+from sekisho.trial.events import What as Happened
+from sekisho.trial.guardrails import Breach, What
 from sekisho.trial.plan import Span, schedule
 from sekisho.trial.watching import Point
 from tests.unit.test_config_desk import DESK, MAIL
@@ -249,9 +252,15 @@ def test_of_a_single_line_nothing_is_told(filled: Path, tmp_path: Path) -> None:
     file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
     shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
     file.write_text(trial_year.text_of(DAYS, url))
-    point = Point(What.DIFFERENCE, 0.5, 1.0, datetime(2026, 1, 2, 3, tzinfo=UTC))
+    plan = plan_of(trial_year.config_of(DAYS, url))
+    assert plan is not None
+    at = plan.span.end - HOUR
+    passed = [Breach(What.DIFFERENCE, 4.25, 1.0, at), Breach(What.LEASES, 901.0, 900.0, at)]
     with closing(open_store(url)) as store, store.transaction() as transaction:
-        transaction.raise_paths("year", [(point.at.date(), point)])
+        transaction.raise_paths("year", [(at.date(), Point(What.DIFFERENCE, 0.5, 1.0, at))])
+        for event in events("year", passed, at):
+            transaction.add_trial_event(event)
+        transaction.add_trial_event(Event(at, "year", Happened.SUSPENDED, why(passed), who(passed)))
     with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
         database.execute("DELETE FROM released_table")
         database.execute("DELETE FROM released_cell")
@@ -267,7 +276,15 @@ def test_of_a_single_line_nothing_is_told(filled: Path, tmp_path: Path) -> None:
     loads = {one["what"]: one for one in found["equipment"]}
     assert loads["by_retransmission_percent"]["limited"] == none
     assert isinstance(loads["cpu_percent"]["limited"], float)
-    assert {one["what"]: one["points"] for one in found["guardrails"]}["difference"] == none
+    paths = {one["what"]: one["points"] for one in found["guardrails"]}
+    assert (paths["difference"], paths["delay-p99"]) == (none, none)
+    happened = found["happened"]
+    assert [reason for _, reason in happened["breaches"]] == [
+        "guardrail difference",
+        "no lease arrives: for 901 s, tolerated 900 s",
+    ]
+    assert [one["reason"] for one in happened["suspensions"]] == ["guardrail difference, leases"]
+    assert "4.25" not in to.read_text()
 
 
 def test_reports_to_the_desk_are_an_outcome(filled: Path, tmp_path: Path) -> None:

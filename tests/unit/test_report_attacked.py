@@ -12,10 +12,14 @@ from typing import Any
 
 from sekisho.desk.figures import ReportedHour
 from sekisho.measure.reported import ReportedHours
+from sekisho.pages.report import report_page
+from sekisho.pages.voice import Language
+from sekisho.trial.estimate import Estimate
 from sekisho.trial.guardrails import What
 from sekisho.trial.plan import Arm, Plan, schedule
 from sekisho.trial.protocol import Outcome, TrialProtocol
 from sekisho.trial.report import make_report
+from sekisho.trial.report_values import NotKnown
 from sekisho.trial.report_written import written_report
 from sekisho.trial.told import LEAST_PAIRS_OF_FEW
 from tests.unit.planning import DAY, HOUR, span
@@ -97,6 +101,17 @@ def test_a_change_has_one_decimal_and_of_reports_none() -> None:
     for told, places in ((effect(written_report(report())), 1), (reports, 0)):
         for key in ("change_percent", "low_percent", "high_percent"):
             assert told[key] == round(told[key], places)
+
+
+def test_reports_are_shown_as_they_are_told() -> None:
+    found = report()
+    assert not isinstance(found.experiments, NotKnown)
+    tried = found.experiments[0].effect
+    assert isinstance(tried, Estimate)
+    whole = replace(tried, change_percent=-12.0, low_percent=-20.0, high_percent=3.0)
+    of_reports = replace(found.experiments[0], outcome=Outcome.REPORTS, effect=whole)
+    page = report_page(replace(found, experiments=(of_reports,)), Language.EN)
+    assert "<td>-12\u00a0%</td><td>-20\u00a0% … +3\u00a0%</td>" in page
 
 
 def test_reports_of_few_pairs_have_no_answer() -> None:

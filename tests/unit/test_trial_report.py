@@ -153,7 +153,9 @@ def test_the_effect_of_a_registered_trial_has_its_interval_and_its_p_value() -> 
     assert effect.low_percent < -10 < effect.high_percent
     assert effect.high_percent < -8
     assert effect.p is not None
-    assert effect.p < 0.001
+    assert 0 < effect.p < 0.001
+    assert effect.p == float(f"{effect.p:.2g}")
+    assert f"<td>{effect.p:.5f}</td>" in report_page(found, Language.EN), "not 5e-05"
     assert found.registration.no_p is None
     assert "p" in keys(written_report(found))
     assert "<th>p</th>" in report_page(found, Language.EN)

@@ -134,7 +134,7 @@ def _read_report(config: Config, transaction: Transaction, now: datetime) -> Rep
     paths = _paths(transaction, plan)
     if few.keys() >= values.keys():  # all that the gates counted is of few lines
         loads = without_sessions(loads, NotKnown(Because.SUPPRESSED))
-        paths |= {What.DIFFERENCE: NotKnown(Because.SUPPRESSED)}
+        paths |= dict.fromkeys((What.DIFFERENCE, What.DELAY_P99), NotKnown(Because.SUPPRESSED))
     counts = counts_of_weeks(asking, lines.weekly)
     met = {name: met_cap(name, counts, lines.weekly) for name, _ in plan.own}
     past = so_far(plan, now)

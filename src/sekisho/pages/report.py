@@ -17,6 +17,7 @@ from sekisho.pages.report_telling import Rows, Section, Teller
 from sekisho.pages.templating import page, templates
 from sekisho.pages.voice import Language, Voice
 from sekisho.trial.estimate import Estimate
+from sekisho.trial.estimate_observed import Step
 from sekisho.trial.protocol import OF_EQUIPMENT
 from sekisho.trial.report_values import (
     Because,
@@ -26,6 +27,7 @@ from sekisho.trial.report_values import (
     NotKnown,
     Report,
 )
+from sekisho.trial.told import decimals
 
 _LARGE = 1_000  # from here on a number is told in full
 _DIGITS = 12  # of a digest in a table
@@ -119,13 +121,15 @@ class _Teller(Teller):
         outcome = self.say("primary", outcome=name) if one.is_primary else name
         effect = one.effect
         checks = tuple(
-            "" if check == effect else self._check(check) for check in (one.carry_over, one.placebo)
+            "" if check == effect else self._check(check, decimals(one.outcome))
+            for check in (one.carry_over, one.placebo)
         )
         if isinstance(effect, NotKnown):
             return self._whose(one), outcome, self.why(effect), "", *(("",) if has_p else ()), "", *checks
-        p = () if not has_p else ("" if effect.p is None else f"{effect.p:.2g}",)
+        p = () if not has_p else ("" if effect.p is None else _written_p(effect.p),)
         pairs = f"{effect.pairs} ({effect.left_out})"
-        change, interval = _percent(effect.change_percent), self._interval(effect)
+        places = decimals(one.outcome)
+        change, interval = _percent(effect.change_percent, places), _interval(effect, places)
         return self._whose(one), outcome, change, interval, *p, pairs, *checks
 
     def _whose(self, one: Experiment) -> str:
@@ -133,11 +137,8 @@ class _Teller(Teller):
             return one.class_name
         return self.say("gates" if one.outcome in OF_EQUIPMENT else "all_classes")
 
-    def _interval(self, one: Estimate) -> str:
-        return f"{_percent(one.low_percent)} … {_percent(one.high_percent)}"
-
-    def _check(self, one: Effect) -> str:
-        return self.why(one) if isinstance(one, NotKnown) else self._interval(one)
+    def _check(self, one: Effect, places: int) -> str:
+        return self.why(one) if isinstance(one, NotKnown) else _interval(one, places)
 
     def _alarms(self, found: Sequence[Experiment]) -> Iterator[str]:
         for key, alarmed in (
@@ -173,7 +174,7 @@ class _Teller(Teller):
 
     def _change(self, effect: Effect) -> tuple[str, str]:
         if isinstance(effect, Estimate):
-            return _percent(effect.change_percent), self._interval(effect)
+            return _percent(effect.change_percent), _interval(effect)
         is_asked = effect.because is not Because.NOT_TESTED
         return self.why(effect) if is_asked else self.say(str(effect.because)), ""
 
@@ -196,8 +197,8 @@ class _Teller(Teller):
                 (
                     *head,
                     self._limit(step.limit),
-                    _percent(step.change_percent),
-                    f"{_percent(step.low_percent)} … {_percent(step.high_percent)}",
+                    _percent(step.change_percent, decimals(one.outcome)),
+                    _interval(step, decimals(one.outcome)),
                     str(step.cells),
                     compared,
                 )
@@ -273,8 +274,17 @@ class _Teller(Teller):
         return Section(self.say("limits"), said=said)
 
 
-def _percent(value: float) -> str:
-    return f"{value:+.1f}\u00a0%" if isfinite(value) else "∞"
+def _percent(value: float, places: int = 1) -> str:
+    return f"{value:+.{places}f}\u00a0%" if isfinite(value) else "∞"
+
+
+def _interval(one: Estimate | Step, places: int = 1) -> str:
+    return f"{_percent(one.low_percent, places)} … {_percent(one.high_percent, places)}"
+
+
+def _written_p(p: float) -> str:
+    """Write a p-value as people read it: the smallest there can be is above a millionth."""
+    return f"{p:.6f}".rstrip("0").rstrip(".")
 
 
 def _ends(effect: Estimate) -> tuple[float, float, float]:

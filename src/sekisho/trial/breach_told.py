@@ -16,9 +16,18 @@ from sekisho.trial.written import Written, written_moment
 TYPE: Final = "trial.breach"
 
 
+_WHO: Final = "guardrail "
+_AND: Final = ", "
+
+
 def who(passed: Iterable[Breach]) -> str:
     """Name the guardrails, as the trial's log does."""
-    return f"guardrail {', '.join(one.what for one in passed)}"
+    return _WHO + _AND.join(one.what for one in passed)
+
+
+def passed_in(event: Event) -> frozenset[str]:
+    """Return the guardrails that an event of the trial's log names, none where a person did it."""
+    return frozenset(event.by.removeprefix(_WHO).split(_AND)) if event.by.startswith(_WHO) else frozenset()
 
 
 def why(passed: Iterable[Breach]) -> str:

@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Final
 
 from sekisho.desk.figures import DeskFigures
+from sekisho.trial.breach_told import passed_in
 from sekisho.trial.estimate_observed import Observational, TooFewCells, observe
 from sekisho.trial.events import Event, What
 from sekisho.trial.guardrails import What as Watched
@@ -100,7 +101,7 @@ def make_report(facts: Facts, counted: Counted) -> Report:
         block_ms=_block_ms(protocol.plan),
         registration=registration,
         coverage=facts.coverage,
-        happened=_happened(protocol.plan, facts.events, facts.made_at),
+        happened=_happened(protocol.plan, tuple(_without_figures(facts)), facts.made_at),
         experiments=experiments,
         observed=tuple(_observed(held, facts, told)),
         guardrails=tuple(_paths(facts)),
@@ -154,6 +155,14 @@ def _tested(version: Version) -> object:
     read = json.loads(version.text)
     plan = read["plan"]
     return plan["begin"], plan["end"], plan["classes"], plan["switchback"], read["outcomes"]
+
+
+def _without_figures(facts: Facts) -> Iterator[Event]:
+    """Yield what happened; of a guardrail whose path is suppressed that it was passed, not by how much."""
+    suppressed = NotKnown(Because.SUPPRESSED)
+    hidden = {str(what) for what, path in (facts.paths or {}).items() if path == suppressed}
+    for one in facts.events:
+        yield one if hidden.isdisjoint(passed_in(one)) else replace(one, reason=one.by)
 
 
 def _happened(plan: Plan, events: Sequence[Event], now: datetime) -> Happened:

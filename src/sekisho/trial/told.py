@@ -34,19 +34,28 @@ def three_digits(value: float) -> float:
     return float(f"{value:.3g}")
 
 
+def decimals(outcome: Outcome) -> int:
+    """Return to how many decimals of a per cent a change of an outcome is told."""
+    return 0 if outcome in FEW_IN_A_BLOCK else 1
+
+
 def told_effect(effect: Estimate, outcome: Outcome) -> Estimate | NotKnown:
-    """Round an effect, unless it has too few pairs for its outcome."""
+    """Round an effect, unless it has too few pairs for its outcome; a p-value is never rounded to zero."""
     if outcome in FEW_IN_A_BLOCK and effect.pairs < LEAST_PAIRS_OF_FEW:
         return NotKnown(Because.TOO_FEW_PAIRS, effect.pairs, LEAST_PAIRS_OF_FEW)
-    return told_change(effect, outcome)
+    return replace(told_change(effect, outcome), p=None if effect.p is None else _two_digits(effect.p))
 
 
 def told_change(change: Change, outcome: Outcome) -> Change:
     """Round a change to 0.1 %, or to 1 % where a block has so few that fractions would tell them."""
-    places = 0 if outcome in FEW_IN_A_BLOCK else 1
+    places = decimals(outcome)
     return replace(
         change,
         change_percent=round(change.change_percent, places) + 0.0,  # no minus before zero
         low_percent=round(change.low_percent, places) + 0.0,
         high_percent=round(change.high_percent, places) + 0.0,
     )
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")
