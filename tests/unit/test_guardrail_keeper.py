@@ -15,9 +15,11 @@ from structlog.testing import capture_logs
 from sekisho import sending
 from sekisho.api.problems import RefusalError
 from sekisho.api.trial_models import ComplaintRequest, ReasonRequest
+from sekisho.config.trial_plan import protocol_of
 from sekisho.daemon import postman, trial_journal
 from sekisho.daemon.guardrail_gauges import Gauged, Gauges
 from sekisho.daemon.guardrail_keeper import GuardrailKeeper
+from sekisho.daemon.guardrail_state import read_known
 from sekisho.daemon.minute_reader import Moment
 from sekisho.daemon.postman import Postmen, carriers
 from sekisho.measure.readings import Counted, Held, Reading, Row, Timing
@@ -26,7 +28,7 @@ from sekisho.store import Transaction
 from sekisho.trial.events import What
 from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.standing import State
-from sekisho.trial.watching import Errors
+from sekisho.trial.watching import Errors, begun
 from tests.system.patience import patience
 from tests.system.waiting import until
 from tests.unit.keeping import IDLE, TEXT, FakeGate
@@ -269,6 +271,25 @@ def test_a_difference_between_on_and_off_is_asked_of_the_minutes(tmp_path: Path)
         assert [one for one in site.kinds() if one in GONE] == GONE
         (said,) = (said for what, said in site.events() if what is What.BREACH)
         assert said.startswith("the daily difference is at least")
+
+
+def test_a_difference_is_of_each_unit_by_itself(tmp_path: Path) -> None:
+    """Put together, a class of which more is refused whatever holds would make one by being on longer."""
+    more = '[trial.guardrails]\ndifference = "refused"\nharmless = 5\n'
+    drawn = 'from = 2026-04-10\nto = 2026-04-20\nseed = 1\nblock = "6h"\nunits = "classes"\n'
+    often, seldom = ClassCounters(attempted=100, refused=50), ClassCounters(attempted=100, refused=1)
+    held = [("dynamic", "on", often)] * 3 + [("dynamic", "off", often), ("fixed", "on", seldom)]
+    with watching(tmp_path, 11.5, more=f"{more}[trial.switchback]\n{drawn}") as watched:
+        rows = tuple(
+            Row("gate", (name, 0), Held(arm), day(11) + n * MINUTE, Timing.KNOWN, MINUTE, counts)
+            for n, (name, arm, counts) in enumerate([*held, *[("fixed", "off", seldom)] * 3])
+        )
+        with watched.site.store.transaction() as transaction:
+            transaction.put_counted(Counted(rows, (), Reading("gate", "run", day(11), 0, {})))
+            protocol = protocol_of(watched.site.keeper.kept.config)
+            assert protocol is not None
+            known = read_known(transaction, protocol, "gate", begun(day(9)), day(12.5))
+        assert known.days[day(11).date()] == pytest.approx(0.0)
 
 
 def put_day(transaction: Transaction, number: float) -> None:

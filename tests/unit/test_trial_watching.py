@@ -24,6 +24,7 @@ from sekisho.trial.watching import (
     Errors,
     Measured,
     Seen,
+    Shares,
     Unknown,
     Watch,
     begun,
@@ -205,9 +206,21 @@ def test_a_daily_difference_stops_it_when_its_interval_is_above_what_is_harmless
 
 
 def test_a_share_of_nothing_is_not_known() -> None:
-    assert share_difference((10, 100), (5, 100)) == pytest.approx(5.0)
-    assert share_difference((0, 0), (5, 100)) == Unknown("no session while limited")
-    assert share_difference((1, 5), (0, 0)) == Unknown("no session while not limited")
+    assert share_difference([Shares((10, 100), (5, 100))]) == pytest.approx(5.0)
+    assert share_difference([Shares((0, 0), (5, 100))]) == Unknown("no session while limited")
+    assert share_difference([Shares((1, 5), (0, 0))]) == Unknown("no session while not limited")
+    assert share_difference([]) == Unknown("no session while limited")
+    apart = [Shares((1, 5)), Shares(unlimited=(1, 5))]
+    assert share_difference(apart) == Unknown("no unit was both limited and not")
+
+
+def test_units_that_differ_by_themselves_are_no_difference() -> None:
+    busy, quiet = Shares((300, 900), (100, 300)), Shares((1, 100), (9, 900))  # on at other hours of the day
+    assert share_difference([busy, quiet]) == pytest.approx(0.0)
+    assert share_difference([busy, quiet, Shares((0, 50), (0, 0))]) == pytest.approx(0.0)
+    worse = Shares((330, 900), (100, 300))
+    weights = 900 * 300 / 1_200, 100 * 900 / 1_000
+    assert share_difference([worse, quiet]) == pytest.approx(100 / 30 * weights[0] / sum(weights))
 
 
 def test_planned_maintenance_stops_nothing_and_what_came_in_it_is_not_held_against_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
@@ -14,11 +15,11 @@ from sekisho.store import Transaction
 from sekisho.store.guardrails import EVERY_GATE
 from sekisho.store.minutes_asked import Asked, Per
 from sekisho.trial.complaints import Complaint
-from sekisho.trial.plan import Arm
+from sekisho.trial.plan import Arm, Plan, Units
 from sekisho.trial.protocol import HarmOutcome, TrialProtocol
 from sekisho.trial.walltime import DAY, day_begin
 from sekisho.trial.watch_written import read_watch, written_watch
-from sekisho.trial.watching import Unknown, Watch, begun, days_due, share_difference
+from sekisho.trial.watching import Shares, Unknown, Watch, begun, days_due, share_difference
 
 # What a share is of: the columns that are added up for it, and for the whole.
 _SHARES: Final[Mapping[HarmOutcome, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -79,21 +80,28 @@ def _last(transaction: Transaction, trial: str) -> int:
 def _difference(transaction: Transaction, protocol: TrialProtocol, day: date) -> float | Unknown:
     """Return by how much a share was more on a day while limited by lot than while not, at all gates.
 
-    Each gate looks at the same: if each looked at its own, so many would stop a harmless trial more often.
+    Of each unit by itself. Each gate looks at the same: if each looked at its own, so many would stop a
+    harmless trial more often.
     """
     rule = protocol.guardrails.difference
     if rule is None:
         return Unknown("no difference is watched")
     part, whole = _SHARES[rule.of]
-    zone, classes = ZoneInfo(protocol.plan.zone), {name for name, _ in protocol.plan.own}
+    plan, classes = protocol.plan, {name for name, _ in protocol.plan.own}
+    zone = ZoneInfo(plan.zone)
     asked = Asked(day_begin(zone, day), day_begin(zone, day + DAY))
-    shares = {str(Arm.ON): [0, 0], str(Arm.OFF): [0, 0]}
+    sums: defaultdict[tuple[str | None, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
     for one in transaction.counted(asked, Per.MINUTE, (*part, *whole)):
-        share = shares.get(one.held.arm)
         is_known = one.timing is Timing.KNOWN and one.class_name in classes
-        if share is None or one.held.washout or not is_known:
-            continue
-        share[0] += sum(one.sums[: len(part)])
-        share[1] += sum(one.sums[len(part) :])
-    (limited, of_limited), (unlimited, of_unlimited) = shares.values()
-    return share_difference((limited, of_limited), (unlimited, of_unlimited))
+        if one.held.arm in (Arm.ON, Arm.OFF) and is_known and not one.held.washout:
+            of = _unit(plan, one.gate, one.class_name), one.held.arm
+            so_many, of_all = sums[of]
+            sums[of] = so_many + sum(one.sums[: len(part)]), of_all + sum(one.sums[len(part) :])
+    names = dict.fromkeys(unit for unit, _ in sums)
+    return share_difference(Shares(sums[unit, Arm.ON], sums[unit, Arm.OFF]) for unit in names)
+
+
+def _unit(plan: Plan, gate: str, class_name: str) -> str | None:
+    """Name what drew the lot of a class at a gate; None: one lot is for all."""
+    drawn = Units.TRIAL if plan.switchback is None else plan.switchback.units
+    return {Units.TRIAL: None, Units.CLASSES: class_name, Units.GATES: gate}[drawn]

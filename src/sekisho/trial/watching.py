@@ -10,7 +10,7 @@ process alone knows and takes along when it is killed is told to be missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
@@ -307,11 +307,31 @@ def _resting(measured: Measured) -> str | None:
     return "the plan's maintenance" if measured.resting else None
 
 
-def share_difference(limited: tuple[int, int], unlimited: tuple[int, int]) -> float | Unknown:
-    """Return a day's difference in percentage points; each share is so many, of so many."""
-    if not limited[1] or not unlimited[1]:
-        return Unknown(f"no session while {'limited' if not limited[1] else 'not limited'}")
-    return 100 * (limited[0] / limited[1] - unlimited[0] / unlimited[1])
+class Shares(NamedTuple):
+    """How many sessions of a unit were so on a day, of how many: while it was limited, and while not."""
+
+    limited: tuple[int, int] = (0, 0)
+    unlimited: tuple[int, int] = (0, 0)
+
+
+def share_difference(units: Iterable[Shares]) -> float | Unknown:
+    """Return a day's difference in percentage points, of the units that were on and off on it.
+
+    Each is compared with itself alone, and weighs by the sessions that it compares: N·M / (N + M) for N and M
+    (Mantel and Haenszel, JNCI 22, 1959; Greenland and Robins, Biometrics 41, 1985). So units of which one has
+    more by itself are no difference, and a small one brings little noise.
+    """
+    units = tuple(units)
+    if not any(one.limited[1] for one in units):
+        return Unknown("no session while limited")
+    if not any(one.unlimited[1] for one in units):
+        return Unknown("no session while not limited")
+    both = [one for one in units if one.limited[1] and one.unlimited[1]]
+    if not both:
+        return Unknown("no unit was both limited and not")
+    weights = [on * off / (on + off) for (_, on), (_, off) in both]
+    found = (a / on - b / off for (a, on), (b, off) in both)
+    return 100 * sum(weight * one for weight, one in zip(weights, found, strict=True)) / sum(weights)
 
 
 UNITS: Final[Mapping[What, str]] = {
