@@ -93,9 +93,9 @@ def test_the_lines_of_a_weeks_hours_with_a_limit_are_added_up() -> None:
     free = Active(OFF_HOURS[0], OFF_HOURS[0] + HOUR, "dynamic", 400, 0)
     other = limited_hour(2, 40, 4)._replace(class_name="fixed")
     assert weekly([*spans, free, other]) == {
-        Of(START, "dynamic"): LineHours(Cell(30, 30, 1), Cell(70, 130, 2), frozenset(ON_HOURS[:2])),
+        Of(START, "dynamic"): LineHours(Cell(30, 30, 1), Cell(70, 130, 2), frozenset(ON_HOURS[:2]), 1, 2),
         Of(START + 7 * DAY, "dynamic"): LineHours(
-            Cell(5, 5, 1), Cell(0, 0, 0), frozenset([ON_HOURS[IN_WEEK]])
+            Cell(5, 5, 1), Cell(0, 0, 0), frozenset([ON_HOURS[IN_WEEK]]), 1, 1
         ),
     }
 
@@ -103,7 +103,7 @@ def test_the_lines_of_a_weeks_hours_with_a_limit_are_added_up() -> None:
 def test_of_two_gates_the_lines_of_one_are_certain_and_each_may_have_the_same_line() -> None:
     here, there = [limited_hour(0, 90, 30)], [limited_hour(0, 20, 12), limited_hour(1, 20, 0)]
     found = weekly(here, there)[Of(START, "dynamic")]
-    assert found == LineHours(Cell(30, 42, 2), Cell(60, 88, 3), frozenset(ON_HOURS[:2]))
+    assert found == LineHours(Cell(30, 42, 2), Cell(60, 88, 3), frozenset(ON_HOURS[:2]), 2, 3)
     assert weekly(here, there) == weekly(there, here)
 
 
@@ -143,6 +143,16 @@ def test_what_is_shown_is_the_truth_and_tells_the_mean_hour() -> None:
     ]
     assert met_cap("dynamic", found, counted) == MetCap(30.0, 15.0)
     assert met_cap("fixed", found, counted) == MetCap(*[NotKnown(Because.NOT_COUNTED)] * 2)
+
+
+@pytest.mark.parametrize("apart", [0, LEAST_HOURS])
+def test_the_mean_hour_of_two_gates_is_one_in_which_both_limit(apart: int) -> None:
+    """Where gates draw lots of their own they limit at other hours, and have as many lines in these."""
+    numbers = range(LEAST_HOURS)
+    here = [limited_hour(number, 200, 30) for number in numbers]
+    there = [limited_hour(number + apart, 100, 20) for number in numbers]
+    counted = weekly(here, there)
+    assert met_cap("dynamic", shown(counted)[0], counted) == MetCap(50.0, 16.7)
 
 
 @pytest.mark.parametrize(

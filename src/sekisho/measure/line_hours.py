@@ -34,12 +34,20 @@ _SHAPE: Final = (Dimension("cap", (MET, WITHIN)),)
 class LineHours(NamedTuple):
     """Lines that met their cap, and those with sessions that did not, added up over hours and gates.
 
-    `hours`: by their begins, those in which the class was limited and was read.
+    `hours`: by their begins, those in which the class was limited and was read, of `gates` gates; each gate's
+    by themselves are `gate_hours` together.
     """
 
     met: Cell
     within: Cell
     hours: frozenset[datetime]
+    gates: int
+    gate_hours: int
+
+    @property
+    def mean_hours(self) -> float:
+        """Return in how many hours the mean gate limited: gates may do so at different times."""
+        return self.gate_hours / self.gates
 
 
 def statistic(class_name: str) -> str:
@@ -96,17 +104,17 @@ def publish_weeks(
 
 
 def met_cap(class_name: str, published: Published, weekly: Mapping[Of, LineHours]) -> MetCap:
-    """Return how many lines of a class met their cap in an hour, of what may be seen alone.
+    """Return how many lines of a class met their cap in an hour in which all gates limit it.
 
-    Weeks in which that is suppressed are left out.
+    Of what may be seen alone; weeks in which that is suppressed are left out.
     """
     shown = {(one.begin, one.cap): one.count for one in published.cells if one.class_name == class_name}
-    met = all_of_them = hours = 0
+    met, all_of_them, hours = 0, 0, 0.0
     for (begin, cap), count in shown.items():
         of = Of(begin, class_name)
         total = shown[begin, None]
         if cap == MET and count is not None and total is not None and of in weekly:
-            met, all_of_them, hours = met + count, all_of_them + total, hours + len(weekly[of].hours)
+            met, all_of_them, hours = met + count, all_of_them + total, hours + weekly[of].mean_hours
     if not hours:
         none = NotKnown(published.because or (Because.SUPPRESSED if shown else Because.NOT_COUNTED))
         return MetCap(none, none)
@@ -117,7 +125,7 @@ def _added(hours: Mapping[datetime, Active]) -> LineHours:
     spans = hours.values()
     met = [span.met_cap for span in spans]
     within = [max(0, span.lines - span.met_cap) for span in spans]
-    return LineHours(_cell(met), _cell(within), frozenset(hours))
+    return LineHours(_cell(met), _cell(within), frozenset(hours), 1, len(hours))
 
 
 def _cell(counts: Sequence[int]) -> Cell:
@@ -130,7 +138,9 @@ def _both(one: LineHours, other: LineHours) -> LineHours:
         Cell(max(a.lines, b.lines), a.value + b.value, (a.largest or 0) + (b.largest or 0))
         for a, b in ((one.met, other.met), (one.within, other.within))
     )
-    return LineHours(met, within, one.hours | other.hours)
+    return LineHours(
+        met, within, one.hours | other.hours, one.gates + other.gates, one.gate_hours + other.gate_hours
+    )
 
 
 def _cells(counted: LineHours | None) -> dict[tuple[str, ...], Cell]:
