@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from sekisho.desk.case_table import TABLE
+from sekisho.desk.case_values import State
 from sekisho.pages.voice import Language
 from tests.unit.test_config_desk import MAIL
 from tests.unit.test_trial_notice import BOTH, WHOLE, told
@@ -104,6 +106,37 @@ def test_a_step_that_is_never_taken_is_not_drawn(language: Language) -> None:
     for step in drawn:
         assert step in told(WITH_DESK, language)
         assert step not in told(WHOLE + MAIL + never, language)
+
+
+NOTICES = """\
+[desk.notices]
+zone = "Asia/Tokyo"
+[desk.notices.en]
+provider = "Example Communications"
+contact  = "support@example.net"
+"""
+
+
+@BOTH
+def test_who_tells_the_customer_is_as_it_is_done(language: Language) -> None:
+    staff, mail = {
+        "en": ("a suspension: by our staff", "a suspension: by mail, or by our staff"),
+        "ja": ("予告）：担当者から", "予告）：メールまたは担当者から"),
+    }[language]
+    assert staff in told(WITH_DESK, language)
+    assert mail not in told(WITH_DESK, language)
+    assert mail in told(WITH_DESK + NOTICES, language)
+
+
+@BOTH
+def test_the_ways_out_before_a_suspension_are_drawn(language: Language) -> None:
+    """As `desk restore` and `desk dismiss` are ways out of each of these states."""
+    for state in (State.STOP_REQUESTED, State.LIMITED, State.PROPOSED):
+        assert {State.RESTORED, State.DISMISSED} <= {rule.to for rule in TABLE if rule.state is state}
+    out = {"en": "---> over, here", "ja": "→ 終了："}[language]
+    proposed = {"en": "is proposed", "ja": "利用停止の提案"}[language]
+    text = told(WITH_DESK, language)
+    assert text.index(out) < text.index(proposed)
 
 
 @BOTH

@@ -44,7 +44,13 @@ def notice_of(config: Config) -> Notice | None:
 def _desk_of(config: Config) -> Desk | None:
     if (desk := config.desk) is None:
         return None
-    return Desk(ways(policies_of(config)), bool(desk.trusted), desk.reports_ms, desk.cases_ms)
+    return Desk(
+        ways=ways(policies_of(config)),
+        names_trusted=bool(desk.trusted),
+        mails=desk.notices is not None,
+        reports_kept_ms=desk.reports_ms,
+        cases_kept_ms=desk.cases_ms,
+    )
 
 
 def trial_plan(trial: TrialTable, classes: Mapping[str, ClassTable]) -> Plan:

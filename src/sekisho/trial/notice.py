@@ -63,10 +63,12 @@ class Desk:
     """What the desk does about reports, each way once, and how long it keeps reports and cases.
 
     `names_trusted`: some reporters are trusted by name, and of others the first reports count for less.
+    `mails`: customers are told by mail, as far as their addresses are known.
     """
 
     ways: tuple[Way, ...]
     names_trusted: bool
+    mails: bool
     reports_kept_ms: int
     cases_kept_ms: int
 
