@@ -129,6 +129,10 @@ FIRING = {
     ),
     "SekishoGateBypassed": ({"sekisho_gate_attached": "0x60"}, {"sekisho_gate_attached": "1x60"}),
     "SekishoHoldFull": ({"sekisho_hold_dropped_total": STEADY}, {"sekisho_hold_dropped_total": "7x60"}),
+    "SekishoLettersGivenUp": (
+        {'sekisho_letters_given_up_total{kind="mail"}': "0x40 1x20"},
+        {'sekisho_letters_given_up_total{kind="mail"}': "3x60"},
+    ),
     "SekishoLeasesNotArriving": (
         {'sekisho_lease_events_total{outcome="taken",source="radius"}': "9x90"},
         {'sekisho_lease_events_total{outcome="taken",source="radius"}': "0+1x90"},

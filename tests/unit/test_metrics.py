@@ -32,7 +32,7 @@ from sekisho.trial.plan import Arm
 from sekisho.trial.standing import State
 from tests.unit.fake_daemon import NOW, FakeOffice
 
-LABELS = {"gate", "class", "arm", "le", "block", "phase", "source", "outcome"}
+LABELS = {"gate", "class", "arm", "le", "block", "phase", "source", "outcome", "kind"}
 DOC = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
@@ -57,6 +57,7 @@ def scrape(state: State = State.RUNNING, lines: LinesStatus | None = None) -> Sc
         ),
         4,
         EquipmentCounts(cpu_ms=9_000, busy_ms=4_500, received=70, sent_dropped=3, highest=12),
+        {"webhook": 0, "mail": 2},
     )
 
 
@@ -77,6 +78,8 @@ def test_values_are_those_of_the_answers() -> None:
     assert found["sekisho_limit_delay_seconds{class=dynamic,gate=gate}"] == 1
     assert found["sekisho_slots_table_full_total{gate=gate}"] == 4
     assert found["sekisho_hold_waiting{gate=gate}"] == 2
+    assert found["sekisho_letters_given_up_total{gate=gate,kind=mail}"] == 2
+    assert found["sekisho_letters_given_up_total{gate=gate,kind=webhook}"] == 0
     assert found["sekisho_trial_block_info{block=on,class=dynamic,gate=gate,phase=}"] == 1
     assert found["sekisho_journal_waiting{gate=gate}"] == 2
     assert found["sekisho_lease_events_total{gate=gate,outcome=taken,source=radius}"] == 9

@@ -260,8 +260,10 @@ def test_what_a_mail_server_refuses_for_good_is_given_up_at_once(
 ) -> None:
     vars(post.mails).update(answers)
     post.write()
-    with capture_logs() as logged, at_work(post.postmen()):
+    with capture_logs() as logged, at_work(postmen := post.postmen()):
+        assert postmen.given_up["mail"] <= 1
         until(lambda: post.waiting() == 0)
+    assert postmen.given_up == {"webhook": 0, "mail": 1}
     assert kept(post)["mail_one"] == ("given-up", "", 0)
     (error,) = [one for one in logged if one["log_level"] == "error"]
     assert (error["id"], error["attempts"]) == ("mail_one", 1)

@@ -6,7 +6,7 @@ https://prometheus.io/docs/practices/naming/ recommends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -52,8 +52,8 @@ _Samples = Iterable[tuple[tuple[str, ...], float]]
 class Scrape(NamedTuple):
     """What the metrics of a moment are made of.
 
-    `lateness`: packets by `LATENESS_EDGES_MS`. `lines`, `minutes_waiting`: None where there is no store.
-    `equipment`: since the first scrape, None where it could not be read.
+    `lateness`: packets by `LATENESS_EDGES_MS`. `lines`, `minutes_waiting`, `letters_given_up` (by kind): None
+    where there is no store. `equipment`: since the first scrape, None where it could not be read.
     """
 
     status: Status
@@ -62,6 +62,7 @@ class Scrape(NamedTuple):
     lines: LinesStatus | None
     minutes_waiting: int | None
     equipment: EquipmentCounts | None = None
+    letters_given_up: Mapping[str, int] | None = None
 
 
 def metrics_router(scrape: Callable[[], Scrape]) -> APIRouter:
@@ -234,6 +235,10 @@ def _of_lines(make: _Families, scrape: Scrape) -> Iterator[Metric]:
     if scrape.minutes_waiting is not None:
         said = "Readings of the counters that are not in the store yet."
         yield make.gauge("readings_waiting", said, _one(scrape.minutes_waiting))
+    if scrape.letters_given_up is not None:
+        given_up = [((kind,), count) for kind, count in scrape.letters_given_up.items()]
+        said = "Alerts and notices that reached nobody and are tried no more, since the daemon started."
+        yield make.counter("letters_given_up", said, given_up, ("kind",))
     if (lines := scrape.lines) is None:
         return
     yield make.gauge("store_up", "1 where the store answers.", _one(lines.store == "ok"))

@@ -47,6 +47,7 @@ class Postman:
     ) -> None:
         self._kind, self._carry, self._store, self._gate, self._utc = kind, carry, store, gate, utc
         self._taken: set[str] = set()  # by somebody, which the store does not know yet
+        self.given_up = 0  # since the daemon began
         self._attempts = Attempts()
         self._stopping, self._bell = threading.Event(), threading.Event()
         # A server that answers step by step, each late, shall not keep the daemon from ending.
@@ -114,6 +115,7 @@ class Postman:
             tried.error("given up, and nobody is told: see to its server and recipient")
             with self._store.transaction() as transaction:
                 transaction.letter_given_up(letter.id, self._utc(), why)
+            self.given_up += 1
             return
         wait = wait_after(attempts)
         tried.warning("not sent yet", again_in_seconds=wait.total_seconds())
@@ -141,7 +143,8 @@ class Postmen:
     def __init__(
         self, carriers: Mapping[Kind, Carry], store: Store, gate: str, *, utc: Callable[[], datetime]
     ) -> None:
-        self._postmen = [Postman(kind, carry, store, gate, utc=utc) for kind, carry in carriers.items()]
+        self._by_kind = {kind: Postman(kind, carry, store, gate, utc=utc) for kind, carry in carriers.items()}
+        self._postmen = tuple(self._by_kind.values())
 
     def start(self) -> None:
         """Begin."""
@@ -157,6 +160,11 @@ class Postmen:
         """Look at once: there is a letter."""
         for one in self._postmen:
             one.look()
+
+    @property
+    def given_up(self) -> Mapping[str, int]:
+        """Return how many letters were given up since the daemon began, by kind."""
+        return {str(kind): one.given_up for kind, one in self._by_kind.items()}
 
     def check(self) -> None:
         """Raise GateError where a thread has ended by itself."""

@@ -11,6 +11,7 @@ from sekisho.daemon.equipment import EquipmentReader
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.minute_reader import MinuteReader
 from sekisho.daemon.office import RunningOffice
+from sekisho.daemon.postman import Postmen
 
 
 def scraping(
@@ -19,8 +20,9 @@ def scraping(
     equipment: EquipmentReader,
     lines: LinesOffice | None,
     minutes: MinuteReader | None,
+    postmen: Postmen | None,
 ) -> Callable[[], Scrape]:
-    """Return what reads them; `lines` and `minutes` are None where there is no store."""
+    """Return what reads them; `lines`, `minutes` and `postmen` are None where there is no store."""
     attempts = Attempts()
     return lambda: Scrape(
         status=office.status(),
@@ -28,5 +30,6 @@ def scraping(
         lateness=keeper.hold.state().lateness,
         lines=None if lines is None else lines.status(),
         minutes_waiting=None if minutes is None else minutes.waiting,
+        letters_given_up=None if postmen is None else postmen.given_up,
         equipment=attempts.attempt("reading the equipment for metrics", equipment.scraped),
     )

@@ -243,7 +243,8 @@ class _Service:
         """Answer and sweep until told to end."""
         lines = kept_lines(self.lines, self.keeper, utc) if self.lines else None
         trial = running_trial(self.trial, self.keeper, utc) if self.trial else None
-        scrape = scraping(self.keeper, self.office, self.equipment, lines, self.minutes)
+        postmen = self.trial.postmen if self.trial else None
+        scrape = scraping(self.keeper, self.office, self.equipment, lines, self.minutes, postmen)
         desk = running_desk(self.desk, utc) if self.desk else None
         app = create_app(self.office, lines, trial, scrape, desk)
         server = Server(app, on_started=self.tell_ready, guests=self.guests)
