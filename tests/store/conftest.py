@@ -54,6 +54,12 @@ def _database(request: pytest.FixtureRequest, like: str | None = None) -> Iterat
 
 
 @pytest.fixture
+def postgres_url(request: pytest.FixtureRequest, postgres_store: str) -> Iterator[str]:
+    """The url of a PostgreSQL store with nothing in it."""
+    yield from _database(request, like=postgres_store)
+
+
+@pytest.fixture
 def store(url: str) -> Iterator[Store]:
     """An open store with nothing in it."""
     opened = open_store(url)

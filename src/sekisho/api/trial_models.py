@@ -145,12 +145,25 @@ class AlertsValue(Value):
     given_up: tuple[GivenUpValue, ...] = ()
 
 
+class TrialGateValue(Value):
+    """Whether a gate of the store does as the trial stands here, and when its daemon was heard last.
+
+    `silent`: it is down, or the store is away from it; its kernel keeps the limits that it had, and `obeys`
+    is false. `heard` is null where it never was.
+    """
+
+    name: str
+    obeys: bool
+    heard: datetime | None
+    silent: bool
+
+
 class TrialStatus(Value):
     """How the trial stands; `digest` is that of the plan in force, `store` why it is away, or `"ok"`.
 
     `units`: classes or gates that draw lots of their own.
     `looked_at`: when guardrails were looked at last; null while the trial does not run. `complaints`,
-    `blocklist` and `alerts` are null where the store is away.
+    `blocklist`, `alerts` and `gates` are null where the store is away.
     """
 
     name: str
@@ -170,6 +183,7 @@ class TrialStatus(Value):
     complaints: tuple[ComplaintDayValue, ...] | None = None
     blocklist: tuple[BlocklistClassValue, ...] | None = None
     alerts: AlertsValue | None = None
+    gates: tuple[TrialGateValue, ...] | None = None
     store: str
 
 
@@ -182,11 +196,15 @@ class RegisterAnswer(RegisteredValue):
 
 
 class ActAnswer(Value):
-    """What a suspension or resumption has come to; `not_durable` says why it is not in the store yet."""
+    """What a suspension or resumption has come to; `not_durable` says why it is not in the store yet.
+
+    `gates`: null where the store is away, and no other gate knows.
+    """
 
     name: str
     state: State
     suspension: SuspensionValue | None
+    gates: tuple[TrialGateValue, ...] | None
     not_durable: str | None = None
 
 

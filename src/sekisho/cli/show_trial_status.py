@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from sekisho.api.trial_models import (
     Registration,
     SuspensionValue,
     TrialClassValue,
+    TrialGateValue,
     TrialLog,
     TrialStatus,
 )
@@ -57,7 +58,7 @@ def act_text(done: ActAnswer) -> str:
     if done.state in (State.NOT_STARTED, State.OVER):
         does = "its classes have their own limits"
     said = "suspended" if done.suspension is not None else str(done.state)
-    return f"trial {done.name}: {said}; {does}"
+    return "\n".join((f"trial {done.name}: {said}; {does}", *_gates(done.gates)))
 
 
 def blocklist_text(done: BlocklistAnswer) -> str:
@@ -86,6 +87,7 @@ def _status(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:
         yield f"{name}: {limit_text(one.limit)}; {_why(one, status, zone)}"
     if status.next_change is not None:
         yield f"next change: {moment(status.next_change, zone)}"
+    yield from _gates(status.gates)
     yield from _guardrails(status, zone)
     if status.complaints:
         yield "complaints: " + ", ".join(f"{one.day} {one.count}" for one in status.complaints[-MOST_DAYS:])
@@ -95,6 +97,24 @@ def _status(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:
         yield from _alerts(status.alerts, zone)
     if status.store != "ok":
         yield f"the store is away: {status.store}"
+
+
+def _gates(gates: Sequence[TrialGateValue] | None) -> Iterator[str]:
+    """Tell of each gate where the store has several."""
+    for one in gates if gates is not None and len(gates) > 1 else ():
+        yield f"  {one.name}: {_obeys(one)}"
+
+
+def _obeys(one: TrialGateValue) -> str:
+    if one.obeys:
+        return "obeys"
+    if one.heard is None:
+        return "never heard of: start its daemon"
+    heard = f"heard last {one.heard.isoformat(sep=' ', timespec='seconds')}"
+    if one.silent:
+        way_out = "see to its daemon, or to its way to the store"
+        return f"not known, {heard}: its kernel keeps the limits that it had; {way_out}"
+    return f"not yet, {heard}: ask `trial status` again"
 
 
 def _guardrails(status: TrialStatus, zone: ZoneInfo) -> Iterator[str]:

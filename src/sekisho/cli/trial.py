@@ -217,7 +217,8 @@ def _act(act: str, reason: str, name: str | None, config: Path | None, *, as_jso
     done = ActAnswer.model_validate(answer)
     if done.not_durable is not None:
         way_out = "it is written when the store is back, and lost if the daemon ends before"
-        typer.echo(f"warning: this is not durable yet ({done.not_durable}): {way_out}", err=True)
+        others = "other gates that keep the store do not know of it until then"
+        typer.echo(f"warning: this is not durable yet ({done.not_durable}): {way_out}; {others}", err=True)
     if as_json:
         print_json(answer)
     else:

@@ -21,6 +21,7 @@ from sekisho.store.guardrails import Paths
 from sekisho.store.outbox import GivenUp, LettersWaiting
 from sekisho.trial.blocklist import Counts
 from sekisho.trial.guardrails import What
+from sekisho.trial.obeying import Obeying
 from sekisho.trial.registration import Version
 from sekisho.trial.watching import UNITS, Seen
 
@@ -37,6 +38,7 @@ class KeptOfTrial(NamedTuple):
     paths: Paths
     waiting: LettersWaiting
     given_up: tuple[GivenUp, ...]
+    gates: tuple[Obeying, ...]
 
 
 def kept_of_trial(transaction: Transaction, trial: str) -> KeptOfTrial:
@@ -48,6 +50,7 @@ def kept_of_trial(transaction: Transaction, trial: str) -> KeptOfTrial:
         transaction.guardrail_paths(trial),
         transaction.letters_waiting(),
         transaction.letters_given_up(MOST_GIVEN_UP),
+        transaction.obeying(trial),
     )
 
 

@@ -1,8 +1,9 @@
 """What happens to trials, on its way into the store; and whether each is suspended, which the store knows.
 
 While the store is away at a start nobody knows, and a trial counts as suspended. What happens while it is
-away is written when it is back. Whoever follows a trial never waits for the store: a thread of its own does,
-and looks each second whether another gate's daemon, which keeps the same store, has suspended or resumed it.
+away is written when it is back. Whoever follows a trial never waits for the store: a thread of its own does.
+It learns what another gate's daemon, which keeps the same store, has done with the trial when it hears of it
+(`trial_news`), and looks each second besides; and it writes there what the gate obeys.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import structlog
 
 from sekisho.audit import Entry
 from sekisho.daemon.attempts import Attempts
+from sekisho.daemon.trial_news import TrialNews
 from sekisho.store import Store, StoreError, Transaction
 from sekisho.trial.events import Event, Suspension, What
+from sekisho.trial.obeying import HEARD_EVERY, Obeying
+from sekisho.trial.standing import Standing
 
 DAEMON = "sekishod"  # who does what nobody asked for
 RETRY_SECONDS = 1.0
@@ -53,14 +57,19 @@ class TrialJournal:
         self._writing = threading.Lock()  # taken before: what waits is written once
         self._attempts = Attempts()
         self._bell, self._stopping = threading.Event(), threading.Event()
+        self._obeys: tuple[str, Obeying] | None = None  # with its trial: to be written
+        self._told: tuple[str, Obeying] | None = None  # written last
+        self._news = TrialNews(store, on_news=self._bell.set)
         self._thread = threading.Thread(target=self._run, name="trial log")
 
     def start(self) -> None:
         """Begin to write, and to learn what is not known."""
         self._thread.start()
+        self._news.start()
 
     def stop(self) -> None:
         """Write what waits, if it can be."""
+        self._news.stop()
         self._stopping.set()
         self._bell.set()
         if self._thread.is_alive():
@@ -72,8 +81,8 @@ class TrialJournal:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether the thread runs."""
-        return self._thread.is_alive()
+        """Tell whether the threads run."""
+        return self._thread.is_alive() and self._news.is_alive
 
     def expect(self, trial: str) -> None:
         """Learn whether a trial is suspended, unless that is known; it counts as such if nobody can say."""
@@ -115,6 +124,12 @@ class TrialJournal:
                 self._suspensions[event.trial] = Suspension(event.at, event.by, event.reason, event.uid)
         self._bell.set()
 
+    def obeys(self, gate: str, standing: Standing) -> None:
+        """Take down what the kernel of a gate obeys by now; others learn it from the store soon."""
+        suspended = None if standing.suspension is None else standing.suspension.since
+        self._obeys = standing.plan.name, Obeying(gate, suspended, self._utc())
+        self._bell.set()
+
     def try_to_write(self) -> str | None:
         """Write what waits; return why that cannot be now, if so."""
         try:
@@ -143,6 +158,7 @@ class TrialJournal:
             for trial in tuple(self._suspensions):
                 self._attempts.attempt("whether the trial is suspended", partial(self._learn, trial))
             self._attempts.attempt("the trial's log", self._flush)
+            self._attempts.attempt("what the gate obeys", self._tell)
             self._bell.wait(RETRY_SECONDS)
             self._bell.clear()
 
@@ -162,11 +178,7 @@ class TrialJournal:
                     return  # somebody here has suspended it meanwhile
                 self._suspensions[trial] = found
         if not is_new and found != before:
-            said = (
-                "it is known again whether the trial is suspended"
-                if before and before.is_assumed
-                else _ELSEWHERE
-            )
+            said = _KNOWN_AGAIN if before and before.is_assumed else _ELSEWHERE
             log.warning(said, trial=trial, suspended=bool(found))
             self._on_news()
 
@@ -182,8 +194,25 @@ class TrialJournal:
             with self._state:
                 del self._waiting[: len(waiting)]
 
+    def _tell(self) -> None:
+        """Write what the gate obeys: where that is news, and each minute. Raises StoreError."""
+        if self._obeys is None:
+            return
+        trial, obeys = self._obeys
+        now = trial, replace(obeys, heard=self._utc())
+        if self._told is not None and not _is_due(self._told, now):
+            return
+        with self.store.transaction() as transaction:
+            transaction.put_obeying(*now)
+        self._told = now
+
     def _assumed(self) -> Suspension:
         return Suspension(self._utc(), DAEMON, _UNKNOWN, is_assumed=True)
+
+
+def _is_due(told: tuple[str, Obeying], now: tuple[str, Obeying]) -> bool:
+    is_old = abs(now[1].heard - told[1].heard) >= HEARD_EVERY
+    return is_old or (told[0], told[1].gate, told[1].suspended) != (now[0], now[1].gate, now[1].suspended)
 
 
 def _write(transaction: Transaction, waiting: tuple[Noted, ...]) -> None:

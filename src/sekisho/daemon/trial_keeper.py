@@ -90,6 +90,7 @@ class TrialKeeper:
         late = late_start(now, gate.found, gate.kept.limits(), self._utc())
         if now is not None and late is not None:
             self._note(now.plan.name, What.FOLLOWED_LATE, late)
+        self._tell_others()
         self.journal.start()
         self._thread.start()
 
@@ -168,6 +169,12 @@ class TrialKeeper:
             changed = self._gate.follow_trial()
             self._on_change()
             _tell(self._gate.kept.standing, changed)
+            self._tell_others()
+
+    def _tell_others(self) -> None:
+        """Let those who keep the same store know what this gate obeys."""
+        if self._gate is not None and self._gate.kept.standing is not None:
+            self.journal.obeys(self._gate.kept.config.gate.name, self._gate.kept.standing)
 
     def _note(self, trial: str, what: What, said: str) -> None:
         log.warning("trial", trial=trial, what=what, why=said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from sekisho.api.trial_models import (
     ComplaintRequest,
     ReasonRequest,
     RegisterAnswer,
+    TrialGateValue,
     TrialLog,
     TrialStatus,
 )
@@ -31,6 +32,7 @@ from sekisho.daemon.guardrail_showing import KeptOfTrial, guardrails_shown, kept
 from sekisho.daemon.guardrail_state import begin_anew
 from sekisho.daemon.kept import Kept
 from sekisho.daemon.recording import Act, Recorder, store_answers
+from sekisho.daemon.trial_gates import gate_values, wait_for_others
 from sekisho.daemon.trial_journal import Noted
 from sekisho.daemon.trial_keeper import TrialKeeper
 from sekisho.daemon.trial_showing import (
@@ -43,6 +45,7 @@ from sekisho.store import Store, StoreError, Transaction
 from sekisho.trial.complaints import Complaint, day_of, why_not_counted
 from sekisho.trial.events import Event, What
 from sekisho.trial.following import why_not_suspend
+from sekisho.trial.obeying import Obeying
 from sekisho.trial.protocol import TrialProtocol
 from sekisho.trial.registration import Refusal, Version, register
 from sekisho.trial.standing import Standing
@@ -79,7 +82,9 @@ class RunningTrial:
         except StoreError as error:
             kept = error
         status = trial_status(protocol, standing, self._kept(), kept, is_durable=self._is_durable(standing))
-        return status.model_copy(update=guardrails_shown(protocol.plan.name, self._looked(), kept))
+        gates = None if isinstance(kept, StoreError) else self._gates(protocol, standing, kept.gates)
+        shown = guardrails_shown(protocol.plan.name, self._looked(), kept)
+        return status.model_copy(update={**shown, "gates": gates})
 
     def register(self, peer: Peer) -> RegisterAnswer:
         """Freeze the plan in force under its digest."""
@@ -206,10 +211,27 @@ class RunningTrial:
         return standing.suspension is not None and self._keeper.journal.is_durable(standing.suspension)
 
     def _answer(self, not_durable: str | None) -> ActAnswer:
-        _, standing = self._trial()
+        protocol, standing = self._trial()
+        gates: tuple[TrialGateValue, ...] | None = None
+        with suppress(StoreError):
+            if not_durable is None:
+                others = wait_for_others(self._store, protocol.plan.name, self._here(standing), self._utc)
+                gates = self._gates(protocol, standing, others)
         return ActAnswer(
             name=standing.plan.name,
             state=standing.state,
             suspension=suspension_value(standing.suspension, is_durable=self._is_durable(standing)),
+            gates=gates,
             not_durable=not_durable,
         )
+
+    def _gates(
+        self, protocol: TrialProtocol, standing: Standing, known: Iterable[Obeying]
+    ) -> tuple[TrialGateValue, ...]:
+        drawn, here = protocol.plan.switchback, self._here(standing)
+        others = (one for one in known if one.gate != here.gate)
+        return gate_values(here, others, () if drawn is None else drawn.gates)
+
+    def _here(self, standing: Standing) -> Obeying:
+        suspended = None if standing.suspension is None else standing.suspension.since
+        return Obeying(self._kept().config.gate.name, suspended, self._utc())

@@ -53,6 +53,16 @@ trial_watch = Table(  # what the guardrails of a trial know at a gate; no gate: 
     sqlite_with_rowid=False,
 )
 
+trial_gate = Table(  # what each gate's kernel obeys, as its daemon wrote last
+    "trial_gate",
+    metadata,
+    *(Column(name, Text, nullable=False) for name in ("trial", "gate")),
+    Column("suspended", BigInteger),  # since when; null: it follows the plan
+    Column("heard", BigInteger, nullable=False),
+    PrimaryKeyConstraint("trial", "gate", name="trial_gate_pkey"),
+    sqlite_with_rowid=False,
+)
+
 trial_path = Table(  # the highest value of a day
     "trial_path",
     metadata,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from sekisho.store.errors import StoreError
 from sekisho.store.journal import Journal, open_journal
+from sekisho.store.news import News
 from sekisho.store.store import Store, Transaction, open_store
 
 
@@ -65,6 +66,12 @@ class LateStore(Store):
         """Open a transaction that only reads, beside whatever is written."""
         with self._opened().reading() as transaction:
             yield transaction
+
+    @contextmanager
+    def listening(self) -> Iterator[News]:
+        """Hear what others write about trials while it is open, on a connection of its own."""
+        with self._opened().listening() as news:
+            yield news
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from sekisho.store.audit_log import AuditLog
 from sekisho.store.blocklist import BlocklistRows
@@ -18,6 +18,8 @@ from sekisho.store.marks import Marks
 from sekisho.store.migrate import migrate
 from sekisho.store.minutes import Minutes
 from sekisho.store.minutes_asked import AskedMinutes
+from sekisho.store.news import News, listen
+from sekisho.store.obeying import ObeyingRows
 from sekisho.store.outbox import Outbox
 from sekisho.store.peaks import PeakSpans
 from sekisho.store.port_plans import PortPlans
@@ -40,6 +42,7 @@ class Transaction(
     Minutes,
     AskedMinutes,
     Trials,
+    ObeyingRows,
     ComplaintRows,
     BlocklistRows,
     GuardrailRows,
@@ -70,6 +73,12 @@ class Store:
         """Open a transaction that only reads, beside whatever is written."""
         with told(self._where), self._engines.reading.begin() as connection:
             yield Transaction(connection)
+
+    @contextmanager
+    def listening(self) -> Iterator[News]:
+        """Hear what others write about trials while it is open, on a connection of its own."""
+        with told(self._where), closing(listen(self._engines.plain)) as news:
+            yield news
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -6,6 +6,7 @@ from sqlalchemy import insert, select
 
 from sekisho.store.door import Door
 from sekisho.store.moments import from_us, to_us
+from sekisho.store.news import tell
 from sekisho.store.schema import trial_event, trial_version
 from sekisho.trial.events import Event, Suspension, What, suspension_of
 from sekisho.trial.registration import Version
@@ -40,7 +41,7 @@ class Trials(Door):
         )
 
     def add_trial_event(self, event: Event) -> None:
-        """Write what has happened."""
+        """Write what has happened; other gates' daemons hear of it."""
         row = {
             "at": to_us(event.at),
             "trial": event.trial,
@@ -50,6 +51,8 @@ class Trials(Door):
             "uid": event.uid,
         }
         self._connection.execute(insert(trial_event).values(row))
+        if event.what in _STATE:
+            tell(self._connection, event.trial)
 
     def trial_events(self, trial: str) -> tuple[Event, ...]:
         """Return what happened to a trial, in the order in which it was written."""
