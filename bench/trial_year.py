@@ -173,14 +173,16 @@ def _reported(config: Config, days: int) -> tuple[float, float]:
 def main() -> None:
     """Report one store; print seconds and the most memory in KiB."""
     begin = time.monotonic()
-    from sekisho.cli.report import read_report  # noqa: PLC0415 - what is loaded counts too
-    from sekisho.pages.report import report_page  # noqa: PLC0415
+    from sekisho.pages.report import report_page  # noqa: PLC0415 - what is loaded counts too
     from sekisho.pages.voice import Language  # noqa: PLC0415
+    from sekisho.reporting.recorded import Recording  # noqa: PLC0415
+    from sekisho.reporting.trial import read_report  # noqa: PLC0415
     from sekisho.store.read_only import reading_only  # noqa: PLC0415
 
     url, days = sys.argv[1:]
+    recording = Recording(url, datetime.now(UTC), "bench")
     with reading_only(url) as transaction:
-        report = read_report(config_of(int(days), url), transaction, datetime.now(UTC))
+        report = read_report(config_of(int(days), url), transaction, recording)
     report_page(report, Language.JA)
     print(time.monotonic() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 

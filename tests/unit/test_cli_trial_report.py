@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 from bench import trial_year
 from sekisho.api.asker import Peer
-from sekisho.cli import app, recorded_counts
+from sekisho.cli import app
 from sekisho.cli import report as command
 from sekisho.config import parse
 from sekisho.config.trial_plan import plan_of
@@ -31,6 +31,7 @@ from sekisho.desk.trust import Weight
 from sekisho.measure.equipment import EquipmentCounts
 from sekisho.measure.line_hours import statistic
 from sekisho.measure.readings import EquipmentRow, Timing, held_by
+from sekisho.reporting import recorded
 from sekisho.store import StoreError, Transaction, open_store
 from sekisho.trial.blocklist import Entered, Of
 from sekisho.trial.breach_told import events, who, why
@@ -208,7 +209,7 @@ def test_what_cannot_be_recorded_is_not_shown(
     with closing(sqlite3.connect(tmp_path / "year.db", isolation_level=None)) as database:
         database.execute("DELETE FROM released_table")
         database.execute("DELETE FROM released_cell")
-    monkeypatch.setattr(recorded_counts, "open_store", fail)
+    monkeypatch.setattr(recorded, "open_store", fail)
     found = shown(file, tmp_path / "r.json")
     assert (found["cells"], found["because"]) == ([], "not-recorded")
     harm = json.loads((tmp_path / "r.json").read_text())["harm"][0]

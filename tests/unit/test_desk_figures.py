@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from typer.testing import CliRunner
 
-from sekisho.cli import app, recorded_counts
-from sekisho.cli.desk_figures import figures_of
+from sekisho.cli import app
 from sekisho.config import Config
 from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import Event, Evidence, Kind, What
@@ -36,6 +35,9 @@ from sekisho.measure.desk_figures import (
     publish_desk,
     settled_weeks,
 )
+from sekisho.reporting import recorded
+from sekisho.reporting.desk import figures_of
+from sekisho.reporting.recorded import Recording
 from sekisho.store import Store, StoreError, Transaction, open_store
 from sekisho.trial.plan import Phase, Plan, Span
 from tests.unit.configuring import good
@@ -152,7 +154,9 @@ class Site:
     def read(self, now: datetime = NOW) -> DeskFigures:
         assert self.config.desk is not None
         with closing(self.store()) as store, store.reading() as transaction:
-            return figures_of(self.config, self.config.desk, transaction, self.url, now)
+            return figures_of(
+                self.config, self.config.desk, transaction, Recording(self.url, now, "somebody")
+            )
 
 
 @pytest.fixture
@@ -217,7 +221,7 @@ def test_what_cannot_be_recorded_is_not_shown(site: Site, monkeypatch: pytest.Mo
     def fail(url: str) -> None:
         raise StoreError(f"{url}: it may only be read")
 
-    monkeypatch.setattr(recorded_counts, "open_store", fail)
+    monkeypatch.setattr(recorded, "open_store", fail)
     assert site.read() == DeskFigures((), is_recorded=False)
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sekisho.cli.common import fail, print_json
-from sekisho.cli.report import store_url
 from sekisho.config import Config
+from sekisho.daemon.state import store_url
 from sekisho.measure.judge import NotPublishableError
 from sekisho.measure.peaks import CAPS, busiest, lines_met, published
 from sekisho.model import Peaks

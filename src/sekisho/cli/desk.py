@@ -223,15 +223,13 @@ def figures(config: File, as_json: Json = False) -> None:
 
     No daemon is needed. What is shown is recorded in the store first.
     """
-    from datetime import UTC, datetime
-
     from sekisho.cli.desk_figures import figures_text, read_figures
     from sekisho.cli.files import usable
-    from sekisho.cli.report import store_url
+    from sekisho.cli.recording import recording_here
     from sekisho.trial.report_written import written_value
 
     read = usable(config)
-    found = read_figures(read, config, store_url(read), datetime.now(UTC))
+    found = read_figures(read, config, recording_here(read))
     if as_json:
         print_json(written_value(found))
     else:

@@ -1,73 +1,30 @@
-"""Figures about the desk on the command line: read from the store, recorded, then shown."""
+"""Figures about the desk on the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from itertools import chain
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sekisho.cli.common import fail
-from sekisho.cli.recorded_counts import is_recorded, ledger_of
 from sekisho.config import Config
-from sekisho.config.desk import DeskTable
-from sekisho.config.trial_plan import plan_of
 from sekisho.desk.figures import DeskFigures
-from sekisho.measure.cells import Ledger
-from sekisho.measure.desk_figures import (
-    Since,
-    count_weeks,
-    in_periods,
-    publish_desk,
-    settled_weeks,
-    statistics,
-)
-from sekisho.measure.reported import LATE
-from sekisho.measure.windows import Size, window_at
-from sekisho.store import StoreError, Transaction
+from sekisho.reporting.desk import figures_of
+from sekisho.reporting.recorded import Recording
+from sekisho.store import StoreError
 from sekisho.store.read_only import reading_only
 
 _UNSEEN = "-"
 
 
-def read_figures(config: Config, file: Path, url: str, now: datetime) -> DeskFigures:
+def read_figures(config: Config, file: Path, recording: Recording) -> DeskFigures:
     """Return what may be seen of the desk of a configuration, read from `file`. Raises typer.Exit."""
     if config.desk is None:
         raise fail(f"{file} has no [desk]: docs/desk.md tells how one is written")
     try:
-        with reading_only(url) as transaction:
-            return figures_of(config, config.desk, transaction, url, now)
+        with reading_only(recording.url) as transaction:
+            return figures_of(config, config.desk, transaction, recording)
     except StoreError as error:
         raise fail(error) from error
-
-
-def figures_of(
-    config: Config, desk: DeskTable, transaction: Transaction, url: str, now: datetime
-) -> DeskFigures:
-    """Return what may be seen of what a store knows; it is recorded there first."""
-    zone, plan = _zone(config, desk), plan_of(config)
-    cases = tuple(transaction.case_times())
-    opened = min((one.opened for one in cases), default=now)
-    reported = transaction.first_report() or now
-    since = Since(
-        cases=max(window_at(Size.WEEK, opened, zone).begin, now - timedelta(milliseconds=desk.cases_ms)),
-        reports=max(reported, now - timedelta(milliseconds=desk.reports_ms)),
-    )
-    reports = transaction.reported_hours(since.reports, now, LATE)
-    counted = count_weeks(cases, reports, since, zone)
-    weeks = settled_weeks(min(since), now, zone)
-    classes = tuple(config.classes)
-    names = tuple(chain.from_iterable(map(statistics, classes)))
-
-    def ledger(done: Transaction) -> Ledger:
-        return ledger_of(done, names, min(since), now)
-
-    before = ledger(transaction)
-    found, after = publish_desk(counted, weeks, classes, before, zone)
-    if not is_recorded(url, ledger, before, after, now):
-        return DeskFigures((), is_recorded=False)
-    return found if plan is None else in_periods(found, plan, zone)
 
 
 def figures_text(found: DeskFigures) -> str:
@@ -98,11 +55,3 @@ def _bins(counts: Mapping[str, int | None]) -> str:
 
 def _count(count: int | None) -> str:
     return _UNSEEN if count is None else f"{count:,}"
-
-
-def _zone(config: Config, desk: DeskTable) -> ZoneInfo:
-    """Return in whose weeks is counted: the trial's, or that of the notices."""
-    plan = plan_of(config)
-    if plan is not None:
-        return ZoneInfo(plan.zone)
-    return ZoneInfo("UTC" if desk.notices is None else desk.notices.zone)

@@ -37,6 +37,7 @@ from sekisho.daemon.reattaching import keep_attached, links_watched
 from sekisho.daemon.scraping import scraping
 from sekisho.daemon.server import Server, listening
 from sekisho.daemon.sources import FileList, Sources, running
+from sekisho.daemon.state import STATE, store_url
 from sekisho.daemon.trial_at_work import TrialAtWork, expecting, following, kept_trial, running_trial
 from sekisho.daemon.trial_keeper import TrialKeeper
 from sekisho.gate import GateError, Tables
@@ -52,7 +53,6 @@ from sekisho.store.late import LateStore
 
 SWEEP_SECONDS = 1.0
 WATCHDOG_SECONDS = 1.0
-STATE = Path("/var/lib/sekisho")  # where the store is unless the configuration says it
 
 log = structlog.get_logger()
 
@@ -113,9 +113,12 @@ def _end_early(*_: object) -> None:
 @contextlib.contextmanager
 def _lines(file: Path, config: Config) -> Iterator[LineKeeper]:
     """Open the store of lines, if it can be; the gate does not wait for it."""
+    if config.kept.url is None:
+        with contextlib.suppress(OSError):  # the store says what is wrong with it
+            STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = LineKeeper(
         config,
-        LateStore((config.store and config.store.url) or _default_url(config.gate.name)),
+        LateStore(store_url(config)),
         file_list=FileList(file.parent).read,
         utc=utc,
     )
@@ -127,12 +130,6 @@ def _lines(file: Path, config: Config) -> Iterator[LineKeeper]:
         yield lines
     finally:
         lines.close()
-
-
-def _default_url(name: str) -> str:
-    with contextlib.suppress(OSError):  # the store says what is wrong with it
-        STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return f"sqlite:///{STATE}/{name}.db"
 
 
 def _guest(config: Config) -> pwd.struct_passwd | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
@@ -12,6 +13,11 @@ from typing import Any
 from sekisho.trial.estimate import Estimate
 from sekisho.trial.report_values import NotKnown, Report
 from sekisho.trial.written import written_moment
+
+
+def report_json(report: Report) -> str:
+    """Return the document of a report."""
+    return json.dumps(written_report(report), ensure_ascii=False, indent=2) + "\n"
 
 
 def written_report(report: Report) -> dict[str, Any]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import datetime
 from itertools import chain
+from typing import NamedTuple
 
-from sekisho.api.asker import Peer
-from sekisho.daemon.actors import actor_name
 from sekisho.measure.cells import Ledger
 from sekisho.store import StoreError, Transaction, open_store
+
+
+class Recording(NamedTuple):
+    """In which store what is shown is recorded, when, and by whom."""
+
+    url: str
+    now: datetime
+    by: str
 
 
 def ledger_of(transaction: Transaction, statistics: Iterable[str], begin: datetime, end: datetime) -> Ledger:
@@ -22,7 +28,7 @@ def ledger_of(transaction: Transaction, statistics: Iterable[str], begin: dateti
 
 
 def is_recorded(
-    url: str, read: Callable[[Transaction], Ledger], before: Ledger, after: Ledger, now: datetime
+    recording: Recording, read: Callable[[Transaction], Ledger], before: Ledger, after: Ledger
 ) -> bool:
     """Record what is new in a ledger, and tell whether it may be shown; `read`: how it stands in a store.
 
@@ -30,12 +36,11 @@ def is_recorded(
     """
     if not after.shapes - before.shapes:
         return True
-    by = actor_name(Peer(os.getuid(), os.getpid()))
     try:
-        with closing(open_store(url)) as store, store.transaction() as transaction:
+        with closing(open_store(recording.url)) as store, store.transaction() as transaction:
             if not read(transaction).shapes <= before.shapes:
                 return False
-            transaction.remember(before, after, now, by)
+            transaction.remember(before, after, recording.now, recording.by)
     except StoreError:
         return False
     return True

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from sekisho.cli.recorded_counts import is_recorded, ledger_of
 from sekisho.measure.blocklist import publish_blocklist
 from sekisho.measure.blocklist import statistic as blocklist_of
 from sekisho.measure.cells import Ledger
@@ -20,6 +18,7 @@ from sekisho.measure.peaks import busiest
 from sekisho.measure.weeks import Of, whole_weeks
 from sekisho.measure.windows import Window
 from sekisho.model import Mode, Peaks
+from sekisho.reporting.recorded import Recording, is_recorded, ledger_of
 from sekisho.store import Transaction
 from sekisho.trial.blocklist import Counts
 from sekisho.trial.notice import Values
@@ -33,13 +32,12 @@ Met = Mapping[str, int | NotKnown]
 
 
 class Asking(NamedTuple):
-    """What is counted, where it is kept, and when it is asked for."""
+    """What is counted, where it is read, and where what is shown of it is recorded."""
 
     plan: Plan
     gates: Sequence[str]
-    url: str
     transaction: Transaction
-    now: datetime
+    recording: Recording
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,13 +58,13 @@ class Lines(NamedTuple):
 
 def lines_of(asking: Asking) -> Lines:
     """Read how many lines each gate had, one after the other: hours of a year of many are a million."""
-    span, weeks = asking.plan.span, whole_weeks(asking.plan, asking.now)
+    span, weeks = asking.plan.span, whole_weeks(asking.plan, asking.recording.now)
     weekly: dict[Of, LineHours] = {}
     sizes: Sizes = Counter()
     hours: dict[str, list[Peaks]] = {name: [] for name in asking.classes}
     for gate in asking.gates:
         plan = at_gate(asking.plan, gate)
-        spans = asking.transaction.active_lines(span.begin, min(span.end, asking.now), gate)
+        spans = asking.transaction.active_lines(span.begin, min(span.end, asking.recording.now), gate)
         limited = {name: held_throughout(plan, name, Mode.ENFORCE) for name in hours}
         weekly = together(weekly, line_hours(weeks, spans, limited))
         sizes += sizes_of(spans)
@@ -101,9 +99,9 @@ def _recorded(
         return ledger_of(transaction, map(statistic, asking.classes), plan.span.begin, plan.span.end)
 
     before = ledger(asking.transaction)
-    weeks = whole_weeks(plan, asking.now)
+    weeks = whole_weeks(plan, asking.recording.now)
     found, after = publish(weeks, asking.classes, before, ZoneInfo(plan.zone))
-    return found, is_recorded(asking.url, ledger, before, after, asking.now)
+    return found, is_recorded(asking.recording, ledger, before, after)
 
 
 def lines_that_would_meet(lines: Lines, values: Mapping[str, Values | None]) -> Met:
