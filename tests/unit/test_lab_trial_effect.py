@@ -86,7 +86,7 @@ def test_the_report_is_that_of_a_registered_trial() -> None:
     report = result().report
     effect = primary(report)
     assert isinstance(effect, Estimate)
-    assert effect.p == 2 / 2**LAYOUT.pairs
+    assert effect.p == float(f"{2 / 2**LAYOUT.pairs:.2g}")
     assert -92 < effect.low_percent <= effect.high_percent < -87
     assert report.registration.no_p is None
     assert (report.coverage.blocks, report.coverage.missing) == (24, 0)
