@@ -145,6 +145,18 @@ def test_the_same_counts_once_and_the_rest_is_folded_by_party_and_hour(store: St
         assert transaction.counted_reports(case.number + 1, at(0)) == ()
 
 
+def test_an_incident_of_after_the_stop_request_is_not_folded_into_one_of_before_it(store: Store) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        for number, seconds in enumerate((60, 120, 180, 240)):
+            put(transaction, case, f"{number}".encode(), seconds=seconds)
+        assert not put(transaction, case, b"again", seconds=300, message="0"), "the same message, once"
+        assert transaction.counted_reports(case.number, at(0), at(180)) == (
+            Counted("example.net", at(60), 2),
+            Counted("example.net", at(180), 2),
+        )
+
+
 def test_a_case_goes_from_reports_to_suspension_with_all_that_was_done(store: Store) -> None:
     with store.transaction() as transaction:
         case = opened(transaction)

@@ -94,6 +94,27 @@ def test_reports_of_three_parties_lead_to_a_proposal_and_no_further(tmp_path: Pa
             assert [one.line for one in transaction.measures_of([lease.line, 1])] == [lease.line]
 
 
+def test_what_was_sent_after_the_stop_request_counts_at_once_also_of_its_hour(
+    tmp_path: Path, provider: World
+) -> None:
+    lease = lease_of(provider)
+    soon = replace(SOON, stop_request=Step(3, 3, timedelta(days=30)), limit=None)
+    hour = lease.begin.replace(minute=0, second=0) + timedelta(hours=1)
+    begin = int((hour - lease.begin).total_seconds())
+    with site_of(tmp_path / "a.db", provider, soon) as site:
+        site.now = hour + timedelta(minutes=20)
+        site.take(*(about(lease, number, begin + 600) for number in range(3)))
+        site.settle()
+        assert _state(site, lease.line) is State.STOP_REQUESTED
+        site.now = hour + timedelta(minutes=40)
+        site.take(*(about(lease, number, begin + 1_100) for number in range(3, 6)))  # sent before it
+        site.settle()
+        assert _state(site, lease.line) is State.STOP_REQUESTED
+        site.take(*(about(lease, number, begin + 1_800) for number in range(6, 9)))
+        site.settle()
+        assert _state(site, lease.line) is State.PROPOSED
+
+
 def test_a_flood_of_one_party_asks_for_a_stop_at_most(tmp_path: Path, provider: World) -> None:
     lease = lease_of(provider)
     flood = Policy(stop_request=Step(1, 1, timedelta(days=30)), limit=Step(2, 2, timedelta(days=30)))

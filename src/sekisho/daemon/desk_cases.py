@@ -12,7 +12,7 @@ from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Ours
 from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, Evidence, What
 from sekisho.desk.cases import decide, due, open_case
-from sekisho.desk.policy import Policy, evidence_of
+from sekisho.desk.policy import Policy, evidence_of, heeded_from
 from sekisho.desk.report import Answerable
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.model import Address
@@ -78,7 +78,8 @@ def happen(
     `uid`: of the person on this machine who is its author.
     """
     policy = desk.policy(case.class_name)
-    counted = transaction.counted_reports(case.number, max(case.counted_from, now - _looked_back(policy)))
+    since = max(case.counted_from, now - _looked_back(policy))
+    counted = transaction.counted_reports(case.number, since, heeded_from(case, policy))
     decision = decide(case, event, now, policy, counted)
     after, next_due = decision.case, due(decision.case, policy, counted)
     if after.version == case.version:

@@ -82,11 +82,15 @@ def reaches_limit(case: Case, counted: Iterable[Counted], now: datetime, policy:
 
 def reaches_proposal(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
     """Tell whether its suspension is to be proposed: for what was sent although it was asked to stop."""
-    step = policy.proposal
-    if step is None or case.stop_requested is None or step.reporters < FEWEST_FOR_PROPOSAL:
+    step, asked = policy.proposal, heeded_from(case, policy)
+    if step is None or asked is None or step.reporters < FEWEST_FOR_PROPOSAL:
         return False
-    since = max(_since(case, now, step), case.stop_requested + policy.grace)
-    return reaches(step, _sound(counted), since)
+    return reaches(step, _sound(counted), max(_since(case, now, step), asked))
+
+
+def heeded_from(case: Case, policy: Policy) -> datetime | None:
+    """Return from when on the stop request is to be heeded: its grace is over; None: there was none."""
+    return None if case.stop_requested is None else case.stop_requested + policy.grace
 
 
 def is_quiet(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:

@@ -54,7 +54,12 @@ _COUNTED: Final = (
         incident.c.moment >= bindparam("since", type_=BigInteger),
         or_(*(incident.c.weight == one for one in COUNT)),
     )
-    .group_by(incident.c.party, incident.c.weight, incident.c.moment // _HOUR_US)
+    .group_by(
+        incident.c.party,
+        incident.c.weight,
+        incident.c.moment // _HOUR_US,
+        incident.c.moment >= bindparam("parted", type_=BigInteger),
+    )
     .order_by("first", incident.c.party, incident.c.weight)
 )
 
@@ -122,9 +127,14 @@ class Reports(Door):
         self._many.put(incident, [(*counts, *words, None if is_known else one.folded)])
         return not is_known and one.weight in COUNT
 
-    def counted_reports(self, case: int, since: datetime) -> tuple[Counted, ...]:
-        """Return what counts of a case's incidents from a moment on, folded by party, soundness and hour."""
-        found = self._many.rows(_COUNTED, of_case=case, since=to_us(since))
+    def counted_reports(
+        self, case: int, since: datetime, parted: datetime | None = None
+    ) -> tuple[Counted, ...]:
+        """Return what counts of a case's incidents from a moment on, folded by party, soundness and hour.
+
+        `parted`: the hour of this moment is two, what was before it and what was from it on.
+        """
+        found = self._many.rows(_COUNTED, of_case=case, since=to_us(since), parted=to_us(parted or since))
         return tuple(
             Counted(
                 party,
