@@ -7,6 +7,7 @@ lines that spam now, so that cases grow and are decided. What came of each is co
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -55,6 +56,7 @@ to = ["{_MAILBOX}"]
 key_file = "desk-key"
 from = "{_MAILBOX}"
 authserv_ids = ["{letters.MX}"]
+trusted = {json.dumps([f"provider{number}.example" for number in range(_REPORTERS)])}
 [desk.intake]
 lmtp = "127.0.0.1:{_PORT}"
 recipients = ["{_MAILBOX}"]

@@ -17,6 +17,7 @@ MX = "mx.isp.example"
 """The authserv-id of the provider's own mail server."""
 
 REPORTERS = ("fbl@reports.example.net", "abuse@trap.example.org", "postmaster@mail.example.com")
+LOOPS = frozenset(one.partition("@")[2] for one in REPORTERS)
 
 
 @dataclass(frozen=True)

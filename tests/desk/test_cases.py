@@ -170,6 +170,16 @@ def test_what_is_only_claimed_leads_to_nothing_but_what_a_person_approves() -> N
     assert decide(asked.case, REPORT, at(3), POLICY, (*claimed, *later)).case == asked.case
 
 
+def test_a_person_may_have_a_line_limited_that_strangers_have_reported() -> None:
+    strangers = sent(0, *"abcdefgh", is_sound=False)
+    asked = decide(opened(), REPORT, at(0), POLICY, strangers).case
+    limited = decide(asked, person(What.APPROVE, until=at(3)), at(1), POLICY, strangers)
+    assert (limited.case.state, kinds(limited)) == (State.LIMITED, [Impose])
+    measure = limited.case.measure(Kind.LIMIT)
+    assert measure is not None
+    assert (measure.by, measure.until) == ("yamada", at(3))
+
+
 def test_what_is_only_claimed_keeps_nobody_limited_and_is_added_to_no_evidence() -> None:
     limited = decide(opened(), REPORT, at(0), POLICY, sent(0, *"abc")).case
     claimed = sent(13, *"defgh", is_claimed=True)

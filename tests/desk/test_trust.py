@@ -20,6 +20,7 @@ from sekisho.desk.trust import (
     first_seen,
     folded,
     is_aligned,
+    is_lent,
     is_trusted_domain,
     party_of,
     party_of_report,
@@ -173,11 +174,17 @@ def test_no_party_counts_more_often_than_the_rate_whatever_the_clock(gaps: list[
         ("", False),
     ],
 )
-def test_whoever_is_named_is_trusted_with_all_beneath_and_everybody_where_nobody_is(
-    domain: str, is_trusted: bool
-) -> None:
+def test_whoever_is_named_is_trusted_with_all_beneath_and_nobody_else(domain: str, is_trusted: bool) -> None:
     assert is_trusted_domain(domain, {"example.net", "reports.example.org"}) is is_trusted
-    assert is_trusted_domain(domain, ())
+    assert not is_trusted_domain(domain, ())
+
+
+@pytest.mark.parametrize(
+    ("domain", "lent"),
+    [("com", True), ("co.jp", True), ("duckdns.org", True), ("example.co.jp", False), ("spamcop.net", False)],
+)
+def test_beneath_what_is_lent_anybody_can_have_a_name(domain: str, lent: bool) -> None:
+    assert is_lent(domain) is lent
 
 
 def test_the_same_counts_once_and_what_differs_twice() -> None:

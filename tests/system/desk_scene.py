@@ -36,6 +36,7 @@ from tests.system.waiting import until
 
 MAILBOX = "abuse@example.net"
 SMTP_PORT = 2500
+LOOPS = 10  # parties, the first, that are trusted
 OWN = Limit(Mode.ENFORCE, 1, 0, Excess.RESET)
 CONFIG = """\
 [alerts.mail]
@@ -47,6 +48,7 @@ key_file = "desk-key"
 evidence_key_file = "evidence"
 from = "{mailbox}"
 authserv_ids = ["{mx}"]
+trusted = {trusted}
 skew = "0s"
 [desk.class.dynamic]
 stop_request = {{ reporters = 1, within = "7d" }}
@@ -84,7 +86,8 @@ class DeskScene:
 
     def write(self, lines: dict[str, str]) -> None:
         """Write the configuration; `lines`: their addresses, by name."""
-        desk = CONFIG.format(smtp=SMTP_PORT, mailbox=MAILBOX, mx=letters.MX, lmtp=self.lmtp)
+        loops = [_domain(number) for number in range(LOOPS)]
+        desk = CONFIG.format(smtp=SMTP_PORT, mailbox=MAILBOX, mx=letters.MX, trusted=loops, lmtp=self.lmtp)
         listed = "".join(LINE.format(name=name, address=address) for name, address in lines.items())
         self.scene.write(("[store]", listed + desk + "[store]"))
         key = self.scene.directory / "desk-key"
@@ -141,10 +144,14 @@ def arf(address: str, at: datetime, number: int) -> bytes:
     """Return an ARF report about an address; `number`: of the message, and of the party that reports it."""
     host, date = IPv4Address(address), letters.rfc5322(at)
     facts = Facts(host, None, date, letters.message([letters.postfix(host, date)], number), number)
-    domain = f"reporter-{number}.example"
+    domain = _domain(number)
     made = letters.arf(facts, random.Random(number))
     ours = made.replace(facts.reporter.encode(), f"fbl@{domain}".encode())
     return letters.delivered(ours, domain).replace(b"\n", b"\r\n")
+
+
+def _domain(number: int) -> str:
+    return f"reporter-{number}.example"
 
 
 def next_second() -> datetime:

@@ -76,7 +76,7 @@ class Site:
     now: datetime = NOW
     rate: int = 10_000
     key: bytes = KEY
-    trusted: frozenset[str] = frozenset()
+    trusted: frozenset[str] = letters.LOOPS
     asked: list[Action] = field(default_factory=list)
     thanked: list[tuple[int, Answerable]] = field(default_factory=list)
     settled_lines: int = 0

@@ -21,7 +21,8 @@ from tests.unit.configuring import BASE, FIXED, SHIPPED, good, problems
 
 MAIL = '[alerts.mail]\nserver = "mail.example.net"\nfrom = "sekisho@example.net"\nto = ["noc@example.net"]\n'
 DESK = '[desk]\nkey_file = "secrets/desk"\nfrom = "abuse@example.net"\nauthserv_ids = ["MX.example.net"]\n'
-WHOLE = BASE + FIXED + MAIL + DESK
+TRUSTED = 'trusted = ["FBL.example.net"]\n'
+WHOLE = BASE + FIXED + MAIL + DESK + TRUSTED
 DAY = timedelta(days=1)
 
 
@@ -115,7 +116,8 @@ def test_the_shipped_example_shows_every_key_and_its_default() -> None:
 
 
 TABLES = {"classes", "intake", "notices", "nases", "ja", "en"}
-SHOWN_FILLED = {"authserv_ids", "evidence_key_file", "lmtp", "templates", "nas", "suspend", "restore"}
+SHOWN_FILLED = {"authserv_ids", "trusted", "evidence_key_file", "lmtp", "templates"}
+SHOWN_FILLED |= {"nas", "suspend", "restore"}
 
 
 IN_CLASS = DESK + "[desk.class.dynamic]\n"
@@ -141,6 +143,8 @@ IN_CLASS = DESK + "[desk.class.dynamic]\n"
             '"mx.example.net 1" is no authserv-id',
         ),
         (MAIL + DESK + 'trusted = ["fbl@a.net"]\n', "desk.trusted[0]", '"fbl@a.net" is no domain'),
+        (MAIL + DESK + 'trusted = ["co.jp"]\n', "desk.trusted[0]", 'anybody can have a name beneath "co.jp"'),
+        (MAIL + DESK + 'trusted = ["duckdns.org"]\n', "desk.trusted[0]", "anybody can have a name"),
         (MAIL + DESK + "class = 5\n", "desk.class", "5 is no table"),
         (MAIL + DESK + "[desk.class.fixe]\n", "desk.class.fixe", 'there is no class "fixe"'),
         (MAIL + IN_CLASS + "caps = 1\n", "desk.class.dynamic.caps", "this key is unknown"),
@@ -218,6 +222,13 @@ def test_without_a_mail_server_that_tells_whose_a_report_is_check_warns() -> Non
     (told,) = problems(WHOLE.replace('authserv_ids = ["MX.example.net"]\n', ""))
     assert (told.key, told.severity) == ("desk.authserv_ids", Severity.WARNING)
     assert "authserv_ids = [" in told.way_out
+
+
+def test_where_no_reporter_is_trusted_check_tells_what_follows() -> None:
+    assert good(WHOLE).desk.trusted == ("fbl.example.net",)  # type: ignore[union-attr]
+    (told,) = problems(WHOLE.replace(TRUSTED, ""))
+    assert (told.key, told.severity) == ("desk.trusted", Severity.WARNING)
+    assert "nothing further without a person" in told.what
 
 
 def test_reports_come_in_where_the_file_says() -> None:

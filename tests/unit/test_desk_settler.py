@@ -192,14 +192,15 @@ def test_a_person_may_let_a_customer_be_asked_for_what_is_only_claimed(
         assert _state(site, lease.line) is State.STOP_REQUESTED
 
 
+@pytest.mark.parametrize("trusted", [(), ("trusted.example",)], ids=["none is named", "others are"])
 def test_of_parties_that_are_new_and_not_named_three_ask_for_a_stop_at_most(
-    tmp_path: Path, provider: World
+    tmp_path: Path, provider: World, trusted: tuple[str, ...]
 ) -> None:
     lease = lease_of(provider)
     named = {number: letters.REPORTERS[number].partition("@")[2] for number in range(3)}
     with site_of(tmp_path / "a.db", provider) as site:
         site.now = lease.begin + timedelta(hours=2)
-        site.trusted = frozenset({"trusted.example"})
+        site.trusted = frozenset(trusted)
         site.take(*(about(lease, number) for number in range(3)))
         site.settle()
         assert _state(site, lease.line) is State.STOP_REQUESTED

@@ -123,9 +123,9 @@ def approve(
     name: Name = None,
     config: NameFrom = None,
 ) -> None:
-    """Approve the suspension that is proposed, or the stop request of a case that collects.
+    """Approve the next step: the stop request, after it the line's own limit, or the suspension proposed.
 
-    What is grave needs two persons.
+    A suspension that is grave needs two persons.
     """
     _decide("approve", number, name, config, {"reason": reason, "until": until}, as_json=as_json)
 

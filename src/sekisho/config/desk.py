@@ -16,6 +16,7 @@ from sekisho.config.table import Table
 from sekisho.config.values import Cap, Delay, Duration, NetworkField, fault
 from sekisho.desk.case_values import Kind
 from sekisho.desk.policy import Policy, Step
+from sekisho.desk.trust import is_lent
 from sekisho.model import Excess, Limit, Mode
 
 _DAY_MS = 24 * 3_600_000
@@ -40,7 +41,11 @@ def _authserv_id(written: str) -> str:
 
 
 def _domain(written: str) -> str:
-    return _host(written, "domain", 'write it as in "reports.example.net"')
+    way_out = 'write it as in "reports.example.net"'
+    name = _host(written, "domain", way_out)
+    if is_lent(name):
+        raise fault(f'anybody can have a name beneath "{written}", and would be trusted', way_out)
+    return name
 
 
 AuthservId = Annotated[str, AfterValidator(_authserv_id)]
@@ -100,10 +105,10 @@ class DeskTable(Table):
 
     `key_file`: seals originals; `evidence_key_file`: signs what an evidence hold hands out; `authserv_ids`:
     of our mail servers that tell whose a mail is (RFC 8601); `trusted`: domains of reporters whose structured
-    reports count for all steps from the first on, all where it is empty; both in lower case. `rate`: how many
-    reports of one party count in an hour; `grave`: what needs two persons; `skew`: by how much reporters'
-    clocks may differ from ours; `receivers`: mail servers of others that are trusted to write into a chain
-    what they have seen; `reports`, `cases`: how long these are kept.
+    reports count for all steps from the first on; both in lower case. `rate`: how many reports of one party
+    count in an hour; `grave`: what needs two persons; `skew`: by how much reporters' clocks may differ from
+    ours; `receivers`: mail servers of others that are trusted to write into a chain what they have seen;
+    `reports`, `cases`: how long these are kept.
     """
 
     key_file: FileName = Field(examples=['"secrets/desk"'])

@@ -34,7 +34,7 @@ class Desk:
     """What the desk goes by, as a configuration has it.
 
     `servers`: authserv-ids that are believed; `trusted`: domains whose structured reports count for all steps
-    from the first on, all where it is empty.
+    from the first on.
     """
 
     our: Ours

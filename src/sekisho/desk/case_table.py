@@ -6,7 +6,8 @@ and an event the first whose guard holds is followed (`sekisho.desk.cases`), and
 happens: to a person it is said why.
 
     - Reports alone lead to the stop request, to a limit of the line's own, and to a proposal. No further.
-    - Reports of which nothing proves whose they are lead to nothing: a person may approve the stop request.
+    - Reports of which nothing proves whose they are lead to nothing, and strangers' to a stop request alone:
+      a person may approve the next step, which is the stop request or the limit.
     - A suspension is a person's decision: the approval of a proposal, or an immediate one with a reason. What
       is grave needs two persons either way.
     - Everything that is done to a line has an end date, at which time alone undoes it.
@@ -95,6 +96,7 @@ _OPEN = (S.COLLECTING, S.STOP_REQUESTED, S.STOPPED, S.LIMITED, S.PROPOSED)
 _SUSPENDING = (E.SUSPEND, E.CONFIRM)
 _FROM_PEOPLE = (
     Rule(S.COLLECTING, W.APPROVE, G.ALWAYS, S.STOP_REQUESTED, (E.ASK_TO_STOP,)),
+    Rule(S.STOP_REQUESTED, W.APPROVE, G.ALWAYS, S.LIMITED, (E.LIMIT,)),
     Rule(S.PROPOSED, W.APPROVE, G.ENOUGH, S.SUSPENDED, _SUSPENDING),
     Rule(S.PROPOSED, W.APPROVE, G.ALWAYS, S.PROPOSED, (E.APPROVE,)),
     *(Rule(state, W.SUSPEND, G.ENOUGH, S.SUSPENDED, _SUSPENDING) for state in _OPEN),

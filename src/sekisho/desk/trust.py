@@ -98,8 +98,13 @@ def is_aligned(domain: str, other: str) -> bool:
 
 
 def is_trusted_domain(domain: str, trusted: Collection[str]) -> bool:
-    """Tell whether a domain is a trusted one, or beneath one; where none is named, all are."""
-    return not trusted or any(domain == one or domain.endswith(f".{one}") for one in trusted)
+    """Tell whether a domain is a trusted one, or beneath one."""
+    return any(domain == one or domain.endswith(f".{one}") for one in trusted)
+
+
+def is_lent(domain: str) -> bool:
+    """Tell whether anybody can have a name beneath a domain: a registry's, or what companies lend out."""
+    return _lent().privatesuffix(domain) is None
 
 
 def first_seen(party: Party, now: datetime, rate: int) -> Reporter:

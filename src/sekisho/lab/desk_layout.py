@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from sekisho.durations import format_ms
@@ -94,6 +95,7 @@ file = "{LINES}"
 key_file     = "{DESK_KEY}"
 from         = "{ABUSE}"
 authserv_ids = ["{PROVIDER_HOST}"]
+trusted      = {json.dumps([one.domain for one in RECIPIENTS])}
 skew         = "1s"
 
 [desk.intake]
