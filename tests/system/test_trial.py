@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from sekisho.api.client import ask
 from sekisho.config import parse
 from sekisho.config.trial_plan import plan_at_gate
 from sekisho.gate.kernel import read_pinned
@@ -203,6 +206,21 @@ def test_a_trial_is_suspended_and_resumed_for_the_next_session(phase: Trial) -> 
     records = [json.loads(line) for line in scene.sekisho("audit", "log", "--json").stdout.splitlines()]
     acts = [(one["action"], one["reference"]) for one in records if one["action"].startswith("trial ")]
     assert acts == [("trial register", ""), ("trial suspend", REASON[1]), ("trial resume", "it is cool")]
+    daemon.end()
+
+
+def test_the_gate_counts_on_while_a_report_is_made(phase: Trial) -> None:
+    scene, tries = phase.scene, 0
+    daemon = scene.up()
+    with ThreadPoolExecutor(1) as beside:
+        report = beside.submit(ask, scene.name, "GET", "/v1/trial/report")
+        while not report.done():
+            with suppress(ConnectionRefusedError):
+                scene.connect(LINE).close()
+            tries += 1
+            assert scene.status()["classes"]["dynamic"]["attempted"] == tries
+    assert (report.result()["name"], tries > 1) == ("seconds", True)
+    assert report.result()["registration"]["no_p"] == "not-registered"
     daemon.end()
 
 

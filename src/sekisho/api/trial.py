@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from sekisho.api.asker import Asker, Peer
 from sekisho.api.line_models import Action
@@ -21,6 +21,7 @@ from sekisho.api.trial_models import (
     TrialLog,
     TrialStatus,
 )
+from sekisho.pages.voice import Language
 
 NO_TRIAL = (
     409,
@@ -54,6 +55,9 @@ class TrialOffice(Protocol):
     def log(self) -> TrialLog:
         """Tell what happened to the trial."""
 
+    async def report(self, page: Language | None, peer: Peer) -> bytes:
+        """Report the trial, as a page in a language or as JSON; what it shows of counts is recorded first."""
+
     def record_refusal(self, action: Action, why: str, peer: Peer) -> None:
         """Record a request that could not be read, if that can be; nothing of its body."""
 
@@ -71,8 +75,23 @@ def trial_router(office: TrialOffice) -> APIRouter:
     def log() -> TrialLog:
         return office.log()
 
+    # No worker thread waits for a report, which another process makes.
+    @router.get("/report", response_class=Response, responses=_document("application/json"))
+    async def report(peer: Asker) -> Response:
+        return Response(await office.report(None, peer), media_type="application/json")
+
+    @router.get("/report.html", response_class=Response, responses=_document("text/html"))
+    async def report_page(peer: Asker, lang: Language = Language.EN) -> Response:
+        return Response(await office.report(lang, peer), media_type="text/html")
+
     router.include_router(_recorded_router(office))
     return router
+
+
+def _document(media_type: str) -> dict[int | str, dict[str, Any]]:
+    schema = {"type": "object" if media_type == "application/json" else "string"}
+    content = {media_type: {"schema": schema}}
+    return {200: {"description": "The report of the trial (docs/report.md)", "content": content}}
 
 
 def _recorded_router(office: TrialOffice) -> APIRouter:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
@@ -17,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from sekisho.daemon import radius_child
+from sekisho.daemon.children import command, why_not_started
 from sekisho.daemon.radius_messages import Ask, Begin, Follow, Report
 from sekisho.gate import GateError
 from sekisho.lines.radius import Naming
@@ -60,7 +59,9 @@ class RadiusProcess:
             with theirs:
                 self._process = _start(theirs.fileno(), self._bell)
         except OSError as error:
-            raise GateError(f"the process that hears accounting cannot be started: {_told(error)}") from error
+            raise GateError(
+                f"the process that hears accounting cannot be started: {why_not_started(error)}"
+            ) from error
         with ExitStack() as undoing:
             undoing.callback(self._end)
             if (why := self._ask(self._begin)) is not None:
@@ -137,18 +138,6 @@ def _pipe() -> tuple[Connection, Connection]:
 
 
 def _start(*files: int) -> subprocess.Popen[bytes]:
-    # -P: whatever lies in the directory from which somebody starts the daemon is no module of ours.
     # Its own session: Ctrl-C is for the daemon, which ends it in turn.
-    command = (sys.executable, "-P", "-m", radius_child.__name__, *map(str, files))
-    return subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True)
-
-
-def _told(error: OSError) -> str:
-    """Say what was missing and the way out."""
-    way_out = {
-        errno.EAGAIN: "let this machine run more processes (TasksMax=, ulimit -u)",
-        errno.EMFILE: "let the daemon open more files (LimitNOFILE=, ulimit -n)",
-        errno.ENFILE: "let this machine open more files (fs.file-max)",
-        errno.ENOMEM: "give this machine more memory",
-    }
-    return f"{error.strerror}: {way_out.get(error.errno or 0, f'see that {sys.executable} can be run')}"
+    argv = command(radius_child.__name__, *files)
+    return subprocess.Popen(argv, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -26,12 +27,15 @@ from sekisho.api.trial_models import (
 )
 from sekisho.audit import Entry
 from sekisho.config.trial_plan import protocol_of
+from sekisho.daemon.actors import actor_name
 from sekisho.daemon.blocklist_entering import enter_numbers
 from sekisho.daemon.guardrail_keeper import Looked
 from sekisho.daemon.guardrail_showing import KeptOfTrial, guardrails_shown, kept_of_trial
 from sekisho.daemon.guardrail_state import begin_anew
 from sekisho.daemon.kept import Kept
 from sekisho.daemon.recording import Act, Recorder, store_answers
+from sekisho.daemon.report_process import ReportProcess
+from sekisho.daemon.state import store_url
 from sekisho.daemon.trial_gates import gate_values, wait_for_others
 from sekisho.daemon.trial_journal import Noted
 from sekisho.daemon.trial_keeper import TrialKeeper
@@ -41,6 +45,9 @@ from sekisho.daemon.trial_showing import (
     suspension_value,
     trial_status,
 )
+from sekisho.pages.voice import Language
+from sekisho.reporting.recorded import Recording
+from sekisho.reporting.request import Request
 from sekisho.store import Store, StoreError, Transaction
 from sekisho.trial.complaints import Complaint, day_of, why_not_counted
 from sekisho.trial.events import Event, What
@@ -71,6 +78,7 @@ class RunningTrial:
         self._store, self._keeper, self._kept, self._utc = store, keeper, kept, utc
         self._looked = looked
         self._recorder = Recorder(store, utc)
+        self._reports = ReportProcess()
 
     def status(self) -> TrialStatus:
         """Tell how the trial stands."""
@@ -181,6 +189,15 @@ class RunningTrial:
         with store_answers(), self._store.reading() as transaction:
             events = transaction.trial_events(plan.name)
         return TrialLog(name=plan.name, zone=plan.zone, events=tuple(event_value(one) for one in events))
+
+    async def report(self, page: Language | None, peer: Peer) -> bytes:
+        """Report the trial."""
+        return await self._reports.report(await asyncio.to_thread(self._report_request, page, peer))
+
+    def _report_request(self, page: Language | None, peer: Peer) -> Request:
+        self._trial()
+        config = self._kept().config
+        return Request(config, Recording(store_url(config), self._utc(), actor_name(peer)), page)
 
     def record_refusal(self, action: Action, why: str, peer: Peer) -> None:
         """Record a request that could not be read, if that can be; nothing of its body."""
