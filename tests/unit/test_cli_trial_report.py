@@ -68,6 +68,10 @@ def test_a_report_is_printed_and_written(filled: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "Report of the trial year" in result.stdout
     assert "No p-value stands in this report: the plan was not registered." in result.stdout
+    assert (
+        "dynamic, refused: not known: there is none while the limit is off, and no per cent of nothing"
+        in (" ".join(result.stdout.split()))
+    ), "words stand below the table, and in none of its narrow columns"
     effect = json.loads(written.read_text())["experiments"][0]["effect"]
     assert effect["low_percent"] < -10 < effect["high_percent"]
     assert "p" not in effect
@@ -115,17 +119,20 @@ def test_asked_again_nothing_is_changed_in_the_store(filled: Path) -> None:
 
 
 def test_the_paths_of_guardrails_are_told(filled: Path) -> None:
-    point = Point(What.GATE_ERRORS, 3_000.0, 2.125, datetime(2026, 1, 2, 3, tzinfo=UTC))
+    at = datetime(2026, 1, 1, 16, tzinfo=UTC)  # on the 2nd in Tokyo
+    point = Point(What.GATE_ERRORS, 3_000.0, 2.125, at)
     store = open_store(f"sqlite:///{filled.parent}/year.db")
     with store.transaction() as transaction:
         transaction.raise_paths("year", [(point.at.date(), point)])
     store.close()
     written = filled.parent / "paths.json"
-    result = told(filled, "--json", str(written))
+    page = filled.parent / "paths.html"
+    result = told(filled, "--json", str(written), "--html", str(page))
     paths = {one["what"]: one["points"] for one in json.loads(written.read_text())["guardrails"]}
-    assert paths["gate-errors"] == [["2026-01-02T03:00:00Z", 3_000.0, 2.12]]
+    assert paths["gate-errors"] == [["2026-01-01T16:00:00Z", 3_000.0, 2.12]]
     assert paths["complaints"] == {"not_known": "not-kept"}
-    assert "1 values, the last 3,000 against 2.12" in " ".join(result.stdout.split())
+    assert ">2026-01-02</text>" in page.read_text()
+    assert "the highest of 1 days 3,000, the last 3,000, bound 2.12" in " ".join(result.stdout.split())
 
 
 def test_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -161,6 +161,15 @@ def test_the_effect_of_a_registered_trial_has_its_interval_and_its_p_value() -> 
     assert "<th>p</th>" in report_page(found, Language.EN)
 
 
+def test_the_primary_outcome_is_told_in_a_sentence() -> None:
+    assert "Primary outcome, dynamic: attempts -9.9\u00a0% with the limit on; 95 % interval -1" in texts(
+        report()
+    )
+    none = report(rows=list(hours(PLAN, times=1.0)))
+    assert "Primary outcome, dynamic: no change of attempts is shown; " in texts(none)
+    assert "主要な評価項目（dynamic）：接続の試みの変化は示されない" in texts(none, Language.JA)
+
+
 CHANGED = replace(PLAN, switchback=replace(DRAWN, seed=8))
 
 

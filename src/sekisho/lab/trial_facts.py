@@ -25,13 +25,12 @@ from sekisho.trial.report_values import (
     GateCoverage,
     Harm,
     NotKnown,
+    Points,
     Published,
     Report,
 )
 from sekisho.trial.series import Series
 from sekisho.trial.told import share
-
-Path = tuple[tuple[datetime, float, float], ...]  # moment, value, bound
 
 _HOUR = timedelta(hours=1)
 
@@ -47,7 +46,7 @@ class Trial:
     step: timedelta
     readings: Readings
     events: tuple[Event, ...] = ()
-    paths: Mapping[Watched, Path] = field(default_factory=dict)
+    paths: Mapping[Watched, Points] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
@@ -109,9 +108,9 @@ def events(answer: Mapping[str, Any]) -> tuple[Event, ...]:
     )
 
 
-def paths(answer: Mapping[str, Any]) -> dict[Watched, Path]:
+def paths(answer: Mapping[str, Any]) -> dict[Watched, Points]:
     """Read of what `sekisho trial status --json` has answered what guardrails saw, by day."""
-    found: dict[Watched, Path] = {}
+    found: dict[Watched, Points] = {}
     for one in answer["guardrails"]:
         seen = [day for day in one["days"] if day["value"] is not None]
         if seen:

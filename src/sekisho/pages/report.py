@@ -105,8 +105,27 @@ class _Teller(Teller):
             if isinstance(one.effect, Estimate)
         ]
         chart = intervals(known, self.say("chart_effect")) if known else None
-        said = (self.say("chart_effect"), *self._many(found))
+        said = (*self._answer(found), *self._many(found), *self._checks(found), self.say("chart_effect"))
         return Section(title, (*self._alarms(found), *self._absent(found)), said, chart, Rows(heads, rows))
+
+    def _answer(self, found: Sequence[Experiment]) -> Iterator[str]:
+        """Say in a sentence what the primary outcome has come to."""
+        for one in found:
+            if one.is_primary and isinstance(effect := one.effect, Estimate):
+                places = decimals(one.outcome)
+                yield self.say(
+                    "answer" if _leaves_out_zero(effect) else "answer_none",
+                    whose=self._whose(one),
+                    outcome=self.say(str(one.outcome)),
+                    change=_percent(effect.change_percent, places),
+                    interval=_interval(effect, places),
+                )
+
+    def _checks(self, found: Sequence[Experiment]) -> Iterator[str]:
+        if any(isinstance(check, Estimate) for one in found for check in (one.carry_over, one.placebo)):
+            yield self.say("checks_said")
+        if any(one.in_block for one in self.report.happened.suspensions):
+            yield self.say("planned", planned=self.report.planned_pairs)
 
     def _many(self, found: Sequence[Experiment]) -> Iterator[str]:
         """Say what the p-values beside one are worth."""
@@ -255,7 +274,7 @@ class _Teller(Teller):
         said = self.say("published_said", shown=shown, suppressed=found.suppressed, refused=found.refused)
         rows = tuple(
             (
-                self.voice.moment(one.begin),
+                self.voice.day(one.begin),
                 one.class_name,
                 self.say("all" if one.cap is None else f"cap_{one.cap}"),
                 self.say("suppressed_cell") if one.count is None else self.voice.number(one.count),
@@ -279,7 +298,8 @@ def _percent(value: float, places: int = 1) -> str:
 
 
 def _interval(one: Estimate | Step, places: int = 1) -> str:
-    return f"{_percent(one.low_percent, places)} … {_percent(one.high_percent, places)}"
+    ends = (f"{end:+.{places}f}" if isfinite(end) else "∞" for end in (one.low_percent, one.high_percent))
+    return f"{' … '.join(ends)}\u00a0%"
 
 
 def _written_p(p: float) -> str:

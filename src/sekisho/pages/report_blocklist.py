@@ -18,7 +18,7 @@ def blocklist(tell: Teller) -> Iterator[Section]:
         warned += (tell.say("differing", count=found.differing),)
     rows = tuple(
         (
-            tell.voice.moment(one.begin),
+            tell.voice.day(one.begin),
             one.class_name,
             tell.say("suppressed_cell") if one.count is None else tell.voice.number(one.count),
         )

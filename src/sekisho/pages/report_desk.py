@@ -31,7 +31,7 @@ def _week(tell: Teller, one: DeskWeek) -> tuple[str, ...]:
     period = tell.say(f"period_{name}", number=number) if name else ""
     numbers = _count(tell, one.reports), _count(tell, one.cases)
     taken = _bins(tell, one.until_stop_request), _bins(tell, one.until_suspension)
-    return tell.voice.moment(one.begin), one.class_name, period, *numbers, *taken
+    return tell.voice.day(one.begin), one.class_name, period, *numbers, *taken
 
 
 def _bins(tell: Teller, counts: Mapping[str, int | None]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 
 from markupsafe import Markup
 
 from sekisho.pages.charts import bars, path
 from sekisho.pages.report_telling import Rows, Section, Teller
-from sekisho.trial.report_values import GuardrailPath, Harm, NotKnown
+from sekisho.trial.report_values import GuardrailPath, Harm, NotKnown, Points
 
 
 def harm(tell: Teller) -> Section:
@@ -84,7 +85,7 @@ def happened(tell: Teller) -> Section:
     rows = tuple((tell.say(one.what), _path(tell, one)) for one in tell.report.guardrails)
     heads = tell.heads("guardrail", "value")
     drawn = [
-        path(one.points, f"{tell.say(one.what)}: {tell.say('chart_path')}")
+        path(_days(tell, one.points), f"{tell.say(one.what)}: {tell.say('chart_path')}")
         for one in tell.report.guardrails
         if not isinstance(one.points, NotKnown)
     ]
@@ -92,9 +93,19 @@ def happened(tell: Teller) -> Section:
     return Section(tell.say("happened"), tuple(warned), said, chart, Rows(heads, rows))
 
 
+def _days(tell: Teller, points: Points) -> Points:
+    """Return points by the days of the trial's zone, which a chart tells."""
+    return tuple((at.astimezone(tell.voice.zone), value, bound) for at, value, bound in points)
+
+
 def _path(tell: Teller, one: GuardrailPath) -> str:
     if isinstance(one.points, NotKnown):
         return tell.why(one.points)
     _, last, bound = one.points[-1]
-    newest, limit = (tell.voice.number(value, decimals=3) for value in (last, bound))
-    return tell.say("path", count=len(one.points), last=newest, bound=limit)
+    highest = max(value for _, value, _ in one.points)
+    most, newest, limit = (_reading(tell, value) for value in (highest, last, bound))
+    return tell.say("path", count=len(one.points), highest=most, last=newest, bound=limit)
+
+
+def _reading(tell: Teller, value: float) -> str:
+    return tell.voice.number(value, decimals=3) if isfinite(value) else "∞"

@@ -50,5 +50,7 @@ class Teller:
         """Say why something is not known."""
         more = ""
         if one.needed is not None:
-            more = self.say("needs" if one.has is None else "of", has=one.has, needed=one.needed)
+            more = self.say(
+                "needs" if one.has is None else "of", has=one.has, needed=self.voice.number(one.needed)
+            )
         return self.say("not_known", why=self.say(str(one.because)) + more)

@@ -61,6 +61,22 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The placebo of {names} differs, where nothing was changed: chance (1 in 20), or wrong measuring.",
         "{names} のプラセボに変化が見られる。偶然（20 回に 1 回）か、測定の誤りである。",
     ),
+    "answer": (
+        "Primary outcome, {whose}: {outcome} {change} with the limit on; 95 % interval {interval}.",
+        "主要な評価項目（{whose}）：規制ありのとき{outcome}は {change}（95 % 信頼区間 {interval}）。",
+    ),
+    "answer_none": (
+        "Primary outcome, {whose}: no change of {outcome} is shown; {change}, 95 % interval {interval}.",
+        "主要な評価項目（{whose}）：{outcome}の変化は示されない（{change}、95 % 信頼区間 {interval}）。",
+    ),
+    "checks_said": (
+        "Carry-over and placebo are checks of the measurement: their intervals should include zero.",
+        "持ち越しとプラセボは測定の検査であり、その区間は 0 を含むはずである。",
+    ),
+    "planned": (
+        "Pairs by the plan: {planned}. Those that an unplanned suspension touches are not in the table.",
+        "計画上の組：{planned}。計画外の中断にかかった組は表に含まない。",
+    ),
     "confirmatory": (
         "Only the primary outcome is confirmatory.",
         "検証の対象は主要な評価項目だけである。",
@@ -183,8 +199,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "guardrail": ("guardrail", "ガードレール"),
     "path": (
-        "path: {count} values, the last {last} against {bound}",
-        "推移：{count} 点、最新 {last}（限度 {bound}）",
+        "the highest of {count} days {highest}, the last {last}, bound {bound}",
+        "{count} 日間の最大 {highest}、最新 {last}（限度 {bound}）",
     ),
     "chart_path": ("highest of each day, and its bound (dashed)", "一日ごとの最大値と限度（破線）"),
     "complaints": ("complaints", "苦情"),

@@ -12,10 +12,12 @@ from rich.text import Text
 
 from sekisho.pages.report import report_sections
 from sekisho.pages.report_telling import Rows
+from sekisho.pages.templating import spread
 from sekisho.pages.voice import Language
 from sekisho.trial.report_values import Report
 
 _NARROW: Final = 10  # columns: a head of one longer word may be parted
+_LONG: Final = 20  # columns
 
 
 def report_parts(report: Report, language: Language) -> Iterator[RenderableType]:
@@ -28,7 +30,23 @@ def report_parts(report: Report, language: Language) -> Iterator[RenderableType]
         yield from (Text(line, style="yellow") for line in section.warned)
         yield from map(Text, section.said)
         if section.rows is not None and section.rows.rows:
-            yield _table(section.rows)
+            rows, notes = _with_notes(section.rows)
+            yield _table(rows)
+            yield from map(Text, notes)
+
+
+def _with_notes(rows: Rows) -> tuple[Rows, list[str]]:
+    """Take long words at a row's end out of a narrow column, and say them below the table."""
+    kept, notes = [], []
+    for row in rows.rows:
+        *cells, (last, columns) = spread(row)
+        if columns > 1 and cell_len(last) > _LONG:
+            words = [cell for cell, _ in cells]
+            notes.append(f"{', '.join(filter(None, words))}: {last}")
+            kept.append((*words, "–", *[""] * (columns - 1)))
+        else:
+            kept.append(row)
+    return Rows(rows.columns, tuple(kept)), notes
 
 
 def _table(rows: Rows) -> Table:

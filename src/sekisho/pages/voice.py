@@ -47,6 +47,10 @@ class Voice:
         """Write a moment, which is aware."""
         return self._told(_JOINED, moment, self._clock(moment))
 
+    def day(self, moment: datetime) -> str:
+        """Write the day of a moment."""
+        return format_datetime(moment, _DATE[self.language], tzinfo=self.zone, locale=str(self.language))
+
     def end(self, moment: datetime) -> str:
         """Write when something ends: midnight is the end of the day before."""
         wall = moment.astimezone(self.zone)
@@ -97,5 +101,4 @@ class Voice:
         )
 
     def _told(self, form: dict[str, str], moment: datetime, clock: str) -> str:
-        date = format_datetime(moment, _DATE[self.language], tzinfo=self.zone, locale=str(self.language))
-        return form[self.language].format(date=date, clock=clock)
+        return form[self.language].format(date=self.day(moment), clock=clock)

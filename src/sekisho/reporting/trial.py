@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Final, NamedTuple
 
@@ -35,12 +35,21 @@ from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan
 from sekisho.trial.protocol import OF_SESSIONS, Outcome, TrialProtocol
 from sekisho.trial.report import Facts, as_it_was, make_report
-from sekisho.trial.report_values import Because, Blocklist, Compared, Harm, NotKnown, Published, Report
+from sekisho.trial.report_values import (
+    Because,
+    Blocklist,
+    Compared,
+    Harm,
+    NotKnown,
+    Points,
+    Published,
+    Report,
+)
 
 AROUND: Final = timedelta(weeks=13)
 """So long before a trial and after it the weeks of the desk are told, to be compared with those in it."""
 
-_Paths = Mapping[What, tuple[tuple[datetime, float, float], ...] | NotKnown]
+_Paths = Mapping[What, Points | NotKnown]
 
 
 def read_report(config: Config, transaction: Transaction, recording: Recording) -> Report:

@@ -35,6 +35,7 @@ from sekisho.trial.report_values import (
     Harm,
     NotKnown,
     Observed,
+    Points,
     Published,
     Registration,
     Report,
@@ -71,7 +72,7 @@ class Facts:
     complaints: Complaints
     published: Published
     comparison: str | None = None
-    paths: Mapping[Watched, tuple[tuple[datetime, float, float], ...] | NotKnown] | None = None
+    paths: Mapping[Watched, Points | NotKnown] | None = None
     equipment: tuple[Compared, ...] = ()
     untold: Untold = field(default_factory=dict)
     desk: DeskFigures | NotKnown | None = None

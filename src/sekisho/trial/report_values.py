@@ -158,12 +158,16 @@ class Observed:
     compared: bool
 
 
+Points = tuple[tuple[datetime, float, float], ...]
+"""Values with the bound beside them, by moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class GuardrailPath:
-    """What a guardrail saw, by moment, and the bound beside it."""
+    """What a guardrail saw."""
 
     what: str
-    points: tuple[tuple[datetime, float, float], ...] | NotKnown
+    points: Points | NotKnown
 
 
 class MetCap(NamedTuple):
