@@ -34,6 +34,7 @@ _REPEATED = (
     ("parts", _MIXED + b"a\n\n", b"\n--a"),
     ("HTML", _HTML, b"<p>x<br>"),
     ("HTML of begins", _HTML, b"<p"),
+    ("HTML of a name", _HTML + b"<", b"p"),
     ("HTML of signs", _HTML, b"&a"),
     ("JSON of objects", b"", b'{"a":'),
     ("JSON of names", b"{", b'"a":1,'),
@@ -95,6 +96,16 @@ def _evidence() -> bytes:
     return json.dumps(report).encode()
 
 
+def _enclosed(header: bytes, more: bytes) -> bytes:
+    """A forward of as many messages as may be, each as long as one is read."""
+    message = b"--a\nContent-Type: message/rfc822\n\n" + header + more * (250_000 // len(more)) + b"\n"
+    return _MIXED + b"a\n\n" + message * (_MOST // len(message))
+
+
+def _recipients() -> bytes:
+    return _enclosed(b"To: " + b"x" * 31_000 + b"\n" + b"Cc: a@b,\n" * 400 + b"\n", b"z")
+
+
 def _repeated(start: bytes, more: bytes) -> bytes:
     return start + more * ((_MOST - len(start)) // len(more))
 
@@ -112,5 +123,11 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "many hops": _hops,
     "large evidence": _evidence,
     "others' results": _results,
+    "enclosed headers": partial(_enclosed, b"", b"some words\n"),
+    "enclosed fields": partial(_enclosed, b"", b"a: b\n"),
+    "enclosed words": partial(_enclosed, b"a: b\n\n", b"some words\n"),
+    "enclosed quotes": partial(_enclosed, b"a: b\n\n", b"> > > > > > > > > >\n"),
+    "enclosed encoded": partial(_enclosed, b"Content-Transfer-Encoding: quoted-printable\n\n", b"=41"),
+    "enclosed recipients": _recipients,
 }
 """Each by what it is; made when it is asked for."""

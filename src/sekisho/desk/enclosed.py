@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sekisho.desk.header import end_of_header, lenient, with_newlines, without_envelope
-from sekisho.desk.limits import Limits
+from sekisho.desk.limits import Limits, RefusedError
 from sekisho.desk.mime import ENCLOSED, Mail, Part, file_name
 from sekisho.desk.received import hop
-from sekisho.desk.report import Hop
+from sekisho.desk.report import Hop, Why
 from sekisho.desk.words import message_id
 
 _NAMES = frozenset({b"received", b"message-id"})
@@ -42,6 +43,20 @@ def enclosed_parts(mail: Mail) -> list[Part]:
     return [part for part in mail.parts if part.kind in ENCLOSED or file_name(part).endswith(".eml")]
 
 
+def contents(mail: Mail, limits: Limits) -> Iterator[bytes]:
+    """Yield the begin of each message that is attached to a mail, without its envelope.
+
+    Raises RefusedError where their headers, which take the time, are too long together.
+    """
+    total = 0
+    for part in enclosed_parts(mail):
+        message = without_envelope(mail.content(part, limits.header_bytes))
+        total += end_of_header(message, 0, len(message))[0]
+        if total > limits.all_headers_bytes:
+            raise RefusedError(Why.LONG_HEADER, f"headers within of over {limits.all_headers_bytes} bytes")
+        yield message
+
+
 def attached(mail: Mail, limits: Limits) -> list[Enclosed]:
-    """Return the messages that are attached to a mail, or whose headers are."""
-    return [read(mail.content(part, limits.header_bytes), limits) for part in enclosed_parts(mail)]
+    """Return the messages that are attached to a mail, or whose headers are; raise RefusedError."""
+    return [read(message, limits) for message in contents(mail, limits)]

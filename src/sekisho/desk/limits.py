@@ -11,7 +11,8 @@ from sekisho.desk.report import Why
 class Limits:
     """Bounds of a report; what exceeds one is refused before it costs more.
 
-    `depth`: multiparts within each other; `header_bytes`: of one header, `field_bytes`: of one field.
+    `depth`: multiparts within each other; `header_bytes`: of one header, `all_headers_bytes`: of those
+    of all enclosed messages, `field_bytes`: of one field.
     Enclosed messages, which spammers write, are not refused for their headers but read to the bound.
     """
 
@@ -21,6 +22,7 @@ class Limits:
     fields: int = 500
     field_bytes: int = 32_768
     header_bytes: int = 262_144
+    all_headers_bytes: int = 1_048_576
     text_bytes: int = 262_144
     hops: int = 30
     incidents: int = 1_000

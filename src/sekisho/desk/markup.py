@@ -10,7 +10,7 @@ import html
 import re
 
 LONGEST = 131_072  # characters that are read: entities take long
-_TAG = re.compile(r"<(/?[A-Za-z!][A-Za-z0-9]*)[^<>]*>")
+_TAG = re.compile(r"<(/?[A-Za-z!][A-Za-z0-9]*+)[^<>]*+>")
 _BLOCKS = frozenset(
     {
         *("address", "blockquote", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li"),
