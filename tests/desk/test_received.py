@@ -103,6 +103,13 @@ def test_whatever_its_pieces_are_it_is_a_hop(pieces: list[str]) -> None:
         f"FROM x ([{ADDRESS}]) BY mx.example.net WITH ESMTP; {DATE}",
         f"from [{ADDRESS}] (helo=[{OTHER}]) by mx.example.net with smtp (Exim 4.96) id 1; {DATE}",
         f"from [{ADDRESS}] by mx.example.net with esmtp (Exim 4.96) id 1; {DATE}",
+        f"from x (LHLO [{OTHER}]) ({ADDRESS}) by mx.example.net with LMTP; {DATE}",
+        f"from x ({OTHER}@{ADDRESS}) by mx.example.net with SMTP; {DATE}",
+        f"from x (HELO y) (a@b@{ADDRESS}) by mx.example.net with ESMTPA; {DATE}",
+        f"from unknown [{ADDRESS}] (EHLO [{OTHER}]) by mx.example.net (mxl_mta-7.2) with ESMTP; {DATE}",
+        f"from {ADDRESS} by mx.example.net pod-id a--b with HTTPS; {DATE}",
+        f"from [{ADDRESS}] by mx.example.net with HTTP; {DATE}",
+        f"from 127.0.0.1 (EHLO x) ({ADDRESS}) by mx.example.net with SMTP; {DATE}",
     ],
 )
 def test_the_address_is_the_one_that_the_server_has_seen(field: str) -> None:
@@ -118,6 +125,13 @@ def test_a_greeting_that_is_a_word_of_the_grammar_hides_nothing(greeting: str) -
         f"from {greeting} (unknown [{ADDRESS}])\n\tby mx.example.net (Postfix) with SMTP id 1; {DATE}"
     )
     assert (found.address, found.by, found.is_clear) == (ADDRESS, "mx.example.net", True)
+
+
+def test_a_port_may_stand_within_the_brackets() -> None:
+    found = hop(
+        f"from [{ADDRESS}] ([{ADDRESS}:4567] helo=x) by y (ecelerity 3.6 r(1)) with ESMTP id 1; {DATE}"
+    )
+    assert (found.address, found.port) == (ADDRESS, 4567)
 
 
 def test_ipv6_with_a_port_and_a_zone() -> None:
@@ -138,6 +152,7 @@ def test_ipv6_with_a_port_and_a_zone() -> None:
         f"from mx.example.net by store.example.net with LMTP id 1; {DATE}",
         f"from localhost ([unix socket]) by store.example.net (Cyrus) with LMTPA; {DATE}",
         f"from pop.example.org [{OTHER}] by localhost with POP3 (fetchmail-6.4); {DATE}",
+        f"from [{OTHER}] by store.example.net (LMTP); {DATE}",
     ],
 )
 def test_a_hand_over_within_names_nobody_and_is_clear(field: str) -> None:
@@ -164,6 +179,14 @@ def test_a_hand_over_within_names_nobody_and_is_clear(field: str) -> None:
         f"from unknown (HELO x) ([{OTHER}]) by y; {DATE} (\\) ({ADDRESS}) by mx.example.net; {DATE}",
         f"from unknown (HELO x)) ({ADDRESS}) by mx.example.net; {DATE}",
         f"from x ([{ADDRESS}] [{OTHER}]) by mx.example.net; {DATE}",
+        f"from x ([{ADDRESS}:25] [{OTHER}]) by mx.example.net; {DATE}",
+        f"from {ADDRESS} (EHLO x) ({OTHER}) by mx.example.net with SMTP; {DATE}",
+        f"from x [{OTHER}] (y) by mx.example.net with ESMTP; {DATE}",
+        f"from x [{OTHER}] by mx.example.net with HTTP; {DATE}",
+        f"from x by mx.example.net with HTTP; {DATE}",
+        f"from [{OTHER}] with HTTP by mx.example.net with SMTP; {DATE}",
+        f"from [{OTHER}] by a (LMTP) by mx.example.net; {DATE}",
+        f"from [{OTHER}] (LMTP) by mx.example.net; {DATE}",
         f"{ADDRESS}; {DATE}",
         "",
         "(" * LONGEST,

@@ -6,7 +6,9 @@ Exim       from name ([address]:port helo=…) by …     or: from [address] (po
 Exchange   from name (address) by name (address) with Microsoft SMTP Server …
 qmail      from name (HELO helo) (address) by …       and: (qmail 12 invoked from network); …
 Gmail      from name (name. [address]) by …           and, inside: by address with SMTP id …
-Yahoo      from address (EHLO helo) by …
+Yahoo      from address (EHLO helo) by …              inside: from address by … with HTTP
+MX Logic   from name [address] (EHLO helo) by …
+Momentum   from name ([address:port] helo=…) by …
 Lotus      from name ([address]) by … (Lotus Domino …) with …
 
 What the sender says of itself (HELO, ident) it may choose, so it never gives the address; where it reaches
@@ -32,7 +34,7 @@ _MARK = re.compile(r"\\.|[();]", re.DOTALL)
 _LITERAL = re.compile(r"\[([^\[\]\s]{2,60})\](?::(\d{1,5})(?!\d))?")
 _BARE = re.compile(r"([0-9A-Fa-f:.]{2,45}?)(?::(\d{1,5}))?")
 _CHOSEN = ("helo=", "ident=", "ehlo=")
-_GREETINGS = ("helo ", "ehlo ", "helo:", "ehlo:")
+_GREETINGS = ("helo ", "ehlo ", "lhlo ", "helo:", "ehlo:")
 _LATER = frozenset({"via", "with", "id", "for"})
 _LOCAL = ("lmtp", "local", "unix", "pop3", "imap", "mapi")
 
@@ -73,14 +75,15 @@ def _only_by(words: list[str], begin: int) -> int | None:
 def _from(pieces: _Pieces, end: int, by: str | None, when: Moment | None) -> Hop:
     comments = [text for at, text in pieces.comments if at <= end]
     found = {address: port for text in comments for address, port in _addresses(text)}
-    if len(found) == 1:
+    before = pieces.words[1:end]
+    if len(found) == 1 and not _is_contradicted(before, comments, *found):
         ((address, port),) = found.items()
         return Hop(address, port, by, when)
     if found:
         return Hop(None, None, by, when, is_clear=False)
-    if _is_internal(pieces.words[end:], comments):
+    if _is_internal(pieces, end, comments):
         return Hop(None, None, by, when)
-    sender = _before(pieces.words[1:end], comments, pieces)
+    sender = _of_http(pieces.words, end) or _before(before, comments, pieces)
     return Hop(None, None, by, when, is_clear=False) if sender is None else Hop(*sender, by, when)
 
 
@@ -93,31 +96,60 @@ def _addresses(comment: str) -> Iterator[tuple[HostAddress, int | None]]:
     if literal:
         yield from literal
         return
+    if len(words) == 1:  # qmail puts who its sender says it is (ident) before the address
+        words = [words[0].rpartition("@")[2]]
     for word in words:
-        bare = _BARE.fullmatch(word.strip("(),;"))
-        if bare is not None:
-            address, port = host_address(bare[1]), bare[2]
-            whole = host_address(bare[0])
-            if whole is not None:  # an IPv6 address has colons of its own
-                yield whole, None
-            elif address is not None and address.version == 4:
-                yield address, written_port(port)
+        written = _with_port(word.strip("(),;"))
+        if written is not None:
+            yield written
 
 
 def _in_brackets(word: str) -> Iterator[tuple[HostAddress, int | None]]:
     for literal in _LITERAL.finditer(word):
-        address = host_address(literal[1])
-        if address is not None:
-            yield address, written_port(literal[2])
+        written = _with_port(literal[1])
+        if written is not None:
+            yield written[0], written[1] or written_port(literal[2])
+
+
+def _with_port(text: str) -> tuple[HostAddress, int | None] | None:
+    """Return an address and the port behind its colon; an IPv6 address has colons of its own."""
+    whole = host_address(text)
+    if whole is not None:
+        return whole, None
+    bare = _BARE.fullmatch(text)
+    address = None if bare is None else host_address(bare[1])
+    if bare is None or address is None or address.version != 4:
+        return None
+    return address, written_port(bare[2])
+
+
+def _is_contradicted(words: list[str], comments: list[str], address: HostAddress) -> bool:
+    """Tell whether another address stands before a greeting than behind it.
+
+    A name before it is what the server has found, so no address but Yahoo's 127.0.0.1; where there is one,
+    what is behind may be of the greeting.
+    """
+    first = host_address(words[0]) if len(words) == 1 and comments[0].lower().startswith(_GREETINGS) else None
+    return first is not None and first != address and not first.is_loopback
+
+
+def _of_http(words: list[str], end: int) -> tuple[HostAddress, int | None] | None:
+    """Return whose browser or server handed mail over by HTTP, which knows no greeting."""
+    address = host_address(words[1]) if end == 2 and _protocol(words[end:]).startswith("http") else None
+    return None if address is None else (address, None)
 
 
 def _before(words: list[str], comments: list[str], pieces: _Pieces) -> tuple[HostAddress, int | None] | None:
-    """Return the sender where Exim or Yahoo wrote it before the comment; others have its own word there."""
+    """Return the sender where Exim, Yahoo or MX Logic wrote it before the comment.
+
+    Others have its own word there.
+    """
+    if len(comments) == 1 and comments[0].lower().startswith(_GREETINGS):
+        is_named = len(words) == 2 and words[1].startswith("[")
+        address = host_address(words[-1]) if is_named or len(words) == 1 else None
+        return None if address is None else (address, None)
     if len(words) != 1:
         return None
-    if len(comments) == 1 and comments[0].lower().startswith(_GREETINGS):
-        address = host_address(words[0])
-        return None if address is None else (address, None)
     marks = [word for text in comments for word in text.lower().split()]
     is_exim = any(mark.startswith(("helo=", "port=")) for mark in marks) or any(
         text.startswith("Exim ") for _, text in pieces.comments
@@ -129,10 +161,16 @@ def _before(words: list[str], comments: list[str], pieces: _Pieces) -> tuple[Hos
     return found[0][0], found[0][1] or written_port(port)
 
 
-def _is_internal(words: list[str], comments: list[str]) -> bool:
-    """Tell whether a field is of a hand-over that takes no mail from strangers; `words`: from its `by` on."""
+def _is_internal(pieces: _Pieces, end: int, comments: list[str]) -> bool:
+    """Tell whether a field is of a hand-over that takes no stranger's mail; `end`: where its `by` stands."""
+    is_lmtp = any(at == end + 2 and text.lower().startswith("lmtp") for at, text in pieces.comments)
+    return is_lmtp or _protocol(pieces.words[end:]).startswith(_LOCAL) or "[unix socket]" in comments
+
+
+def _protocol(words: list[str]) -> str:
+    """Return what stands after `with`, in lower case; empty where nothing does."""
     at = next((at for at, word in enumerate(words) if word.lower() == "with"), len(words))
-    return "".join(words[at + 1 : at + 2]).lower().startswith(_LOCAL) or "[unix socket]" in comments
+    return "".join(words[at + 1 : at + 2]).lower()
 
 
 def _is_qmail(pieces: _Pieces) -> bool:
