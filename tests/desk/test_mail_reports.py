@@ -287,6 +287,32 @@ def test_a_forward_of_a_report_accuses_nobody(form: Callable[[Facts, random.Rand
     assert refused(data).why is Why.REPORT_WITHIN
 
 
+MULTIPART = "Content-Type: multipart/mixed; boundary=i\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("To: The Desk <ABUSE@isp.example>\n", "Your customer sends me spam!\n"),
+        ("Cc: x@y.example, Desk@ISP.example\n", "Your customer sends me spam!\n"),
+        ("To: x@y.example\n", f"Look:\n\n> Received: {HOP}\n"),
+        (
+            "To: x@y.example\n" + MULTIPART,
+            f"--i\n\nx\n--i\nContent-Type: message/rfc822\n\nReceived: {HOP}\n",
+        ),
+        (
+            "To: x@y.example\n" + MULTIPART,
+            f"--i\nContent-Type: text/html; name=spam.eml\n\nReceived: {HOP}\n",
+        ),
+    ],
+)
+def test_a_forward_of_a_complaint_accuses_nobody(head: str, body: str) -> None:
+    complaint = f"Received: {HOP}\nFrom: victim@example.org\n{head}\n{body}"
+    outer = "From: a@b.example\nTo: desk@isp.example\nContent-Type: multipart/mixed; boundary=f\n\n"
+    data = f"{outer}--f\nContent-Type: message/rfc822\n\n{complaint}\n--f--\n"
+    assert refused(data.encode()).why is Why.REPORT_WITHIN
+
+
 @pytest.mark.parametrize(
     ("head", "body", "why"),
     [

@@ -39,6 +39,11 @@ def parse(mail: Mail, limits: Limits) -> Report:
     return Report(Format.FORWARD, Trust.PLAIN, writer(mail), report_id, Feedback.ABUSE, incidents)
 
 
+def has_header(words: str) -> bool:
+    """Tell whether the header of a message stands in a text, quoted or not."""
+    return _RECEIVED.search(words) is not None
+
+
 def _refuse_of_machines(mail: Mail) -> None:
     automatic = (mail.header.get(b"auto-submitted") or "no").strip().lower()
     if mail.kind == "multipart/report":

@@ -19,9 +19,9 @@ from dataclasses import replace
 from sekisho.desk import arf, forward, hotmail, mime, spamcop, x_arf, xarf
 from sekisho.desk.answering import answerable
 from sekisho.desk.authentication import is_authentic
-from sekisho.desk.enclosed import enclosed_parts
 from sekisho.desk.limits import Limits, RefusedError
 from sekisho.desk.mime import Mail
+from sekisho.desk.nested import is_nested
 from sekisho.desk.report import Parsed, Refusal, Report, Trust, Why
 from sekisho.desk.writer import writer
 
@@ -77,30 +77,14 @@ def _of_mail(mail: Mail, limits: Limits) -> Report:
         return spamcop.parse(mail, limits)
     if hotmail.is_hotmail(mail):
         return hotmail.parse(mail, limits)
-    if any(_is_report(mail.content(part, limits.header_bytes), limits) for part in enclosed_parts(mail)):
+    if is_nested(mail, limits):
         raise RefusedError(Why.REPORT_WITHIN, "it encloses a report, whose sender is no spammer: send that")
     return forward.parse(mail, limits)
 
 
-def _is_report(data: bytes, limits: Limits) -> bool:
-    """Tell whether an enclosed message, as much as there is of it, is a report itself."""
-    try:
-        mail = mime.read(data, limits)
-    except RefusedError:
-        return False
-    forms = (arf.is_arf, x_arf.is_x_arf, spamcop.is_spamcop, hotmail.is_hotmail)
-    return any(is_of_form(mail) for is_of_form in forms) or bool(_xarf_parts(mail, limits))
-
-
 def _json(mail: Mail, limits: Limits) -> bytes | None:
     """Return the JSON of an XARF report that is in a mail, None where there is none."""
-    found = _xarf_parts(mail, limits)
+    found = xarf.parts(mail, limits)
     if len(found) > 1:
         raise RefusedError(Why.MALFORMED, "it has more than one XARF report in it")
     return found[0] if found else None
-
-
-def _xarf_parts(mail: Mail, limits: Limits) -> list[bytes]:
-    parts = [part for part in mail.parts if part.kind == "application/json" or part.kind.endswith("+json")]
-    contents = [mail.content(part, limits.message_bytes) for part in parts]
-    return [content for content in contents if b'"xarf_version"' in content]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sekisho.desk.address import host_address, source_port
 from sekisho.desk.enclosed import NOTHING, Enclosed, read
 from sekisho.desk.limits import Limits, RefusedError
+from sekisho.desk.mime import Mail
 from sekisho.desk.report import (
     Feedback,
     Format,
@@ -70,6 +71,13 @@ class _Written(_Model):
     protocol: str | None = Field(default=None, max_length=40)
     message_id: str | None = Field(default=None, max_length=1_000)
     evidence: tuple[_Evidence, ...] = Field(default=(), max_length=50, strict=False)
+
+
+def parts(mail: Mail, limits: Limits) -> list[bytes]:
+    """Return the reports that are parts of a mail."""
+    found = [part for part in mail.parts if part.kind == "application/json" or part.kind.endswith("+json")]
+    contents = [mail.content(part, limits.message_bytes) for part in found]
+    return [content for content in contents if b'"xarf_version"' in content]
 
 
 def parse(data: bytes, limits: Limits) -> Report:
