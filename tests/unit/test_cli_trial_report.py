@@ -287,9 +287,9 @@ def test_of_a_single_line_nothing_is_told(filled: Path, tmp_path: Path) -> None:
     paths = {one["what"]: one["points"] for one in found["guardrails"]}
     assert (paths["difference"], paths["delay-p99"]) == (none, none)
     happened = found["happened"]
-    assert [reason for _, reason in happened["breaches"]] == [
-        "guardrail difference",
-        "no lease arrives: for 901 s, tolerated 900 s",
+    assert [(reason, what) for _, reason, what in happened["breaches"]] == [
+        ("guardrail difference", "difference"),
+        ("no lease arrives: for 901 s, tolerated 900 s", "leases"),
     ]
     assert [one["reason"] for one in happened["suspensions"]] == ["guardrail difference, leases"]
     assert "4.25" not in to.read_text()

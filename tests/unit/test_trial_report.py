@@ -360,8 +360,11 @@ def test_a_suspension_before_the_begin_is_none_of_the_trial() -> None:
 
 
 def test_a_breach_is_told() -> None:
-    found = report(events=[event(DAY, What.BREACH, "delay-p99 2 s")])
-    assert "A guardrail was passed Tuesday, 5 January 2027, 00:00: delay-p99 2 s." in texts(found)
+    passed = replace(event(DAY, What.BREACH, "by 2 s"), by="guardrail delay-p99", uid=None)
+    found = report(events=[passed])
+    said = "A guardrail was passed Tuesday, 5 January 2027, 00:00: delay, 99th percentile (by 2 s)."
+    assert said in texts(found)
+    assert "遅延の 99 パーセンタイル（by 2 s）。" in texts(found, Language.JA)
 
 
 def test_guardrails_that_could_not_see_all_are_told() -> None:
@@ -416,6 +419,7 @@ def test_hours_in_which_the_gate_did_otherwise_are_left_out() -> None:
 def test_the_harm_stands_there_in_numbers_or_is_said_to_be_unknown() -> None:
     (one,) = report().harm
     assert (one.caps, one.delays_ms) == ((3, 3), (2_000, 2_000))
+    assert one.most_sessions_an_hour == 3 * (3_600 // 2 + 1)
     assert (one.over_cap_percent, one.over_cap_percent_without, one.held_percent) == (10.0, 5.0, 100.0)
     assert (one.met_cap_lines, one.met_cap_percent, one.lines_the_cap_would_meet) == (37.5, 4.2, 43)
     assert one.delay_seen_ms == NotKnown(Because.NOT_COUNTED)
@@ -436,6 +440,7 @@ def test_the_delay_that_ordinary_lines_saw_is_the_limits_with_what_the_hold_adde
 def test_without_a_delay_nothing_is_delayed() -> None:
     none = harm(PLAN, TrialHours(PLAN, []), {"dynamic": values([replace(ON, delay_ms=0)])}, {}, {}, (), {})
     assert none[0].delay_seen_ms == (0, 0)
+    assert none[0].most_sessions_an_hour == NotKnown(Because.NO_DELAY)
 
 
 def test_complaints_stand_beside_those_that_were_to_be_expected() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.lab.trial_readings import OUTCOMES, Of, Readings, grid, read_cells, series
+from sekisho.measure.harm import most_sessions
 from sekisho.model import ClassCounters
 from sekisho.trial.estimate_pairs import LEAST_COVERED
 from sekisho.trial.events import Event, What
@@ -181,6 +182,7 @@ def _harm(trial: Trial) -> Iterator[Harm]:
             class_name=one.name,
             caps=NotKnown(Because.NOT_MEASURED) if values is None else values.caps,
             delays_ms=NotKnown(Because.NOT_MEASURED) if values is None else values.delays_ms,
+            most_sessions_an_hour=most_sessions(values),
             over_cap_percent=_share(trial, on, _beyond_cap),
             over_cap_percent_without=_share(trial, off, _beyond_cap),
             held_percent=_share(trial, on, lambda counts: counts.held),

@@ -46,6 +46,7 @@ def harm(
                 class_name=name,
                 caps=none if of_class is None else of_class.caps,
                 delays_ms=delays,
+                most_sessions_an_hour=most_sessions(of_class),
                 over_cap_percent=untold.get(name) or share(limited.over_cap, limited.tried),
                 over_cap_percent_without=untold.get(name) or share(free.over_cap, free.tried),
                 held_percent=untold.get(name) or share(limited.held, limited.tried),
@@ -56,6 +57,13 @@ def harm(
             )
         )
     return tuple(found)
+
+
+def most_sessions(values: Values | None) -> int | NotKnown:
+    """Return how many sessions one line can start in an hour at most while it is limited."""
+    if values is None:
+        return NotKnown(Because.NOT_MEASURED)
+    return values.most_sessions_an_hour or NotKnown(Because.NO_DELAY)
 
 
 def reliefs_at_least(reliefs: int) -> int | NotKnown:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from sekisho.pages.charts import bars, path
 from sekisho.pages.report_telling import Rows, Section, Teller
+from sekisho.trial.guardrails import What as Watched
 from sekisho.trial.report_values import GuardrailPath, Harm, NotKnown, Points
 
 
@@ -48,6 +49,7 @@ def _harm(tell: Teller, one: Harm) -> Iterator[tuple[str, str]]:
     yield "caps", tell.why(one.caps) if isinstance(one.caps, NotKnown) else tell.voice.numbers(one.caps)
     delays = one.delays_ms
     yield "delays", tell.why(delays) if isinstance(delays, NotKnown) else tell.voice.durations(delays)
+    yield "most_sessions", _figure(tell, one.most_sessions_an_hour)
     yield "over_cap", _share(tell, one.over_cap_percent)
     yield "over_cap_without", _share(tell, one.over_cap_percent_without)
     yield "held", _share(tell, one.held_percent)
@@ -74,7 +76,10 @@ def happened(tell: Teller) -> Section:
         end = tell.say("going_on") if one.end is None else tell.voice.moment(one.end)
         text = tell.say("suspended", begin=tell.voice.moment(one.begin), end=end, reason=one.reason)
         warned.append(text + (" " + tell.say("in_block") if one.in_block else ""))
-    warned += (tell.say("breach", at=tell.voice.moment(at), reason=why) for at, why in found.breaches)
+    warned += (
+        tell.say("breach", at=tell.voice.moment(at), what=_guardrail(tell, what), reason=why)
+        for at, why, what in found.breaches
+    )
     if found.clock_jumps:
         warned.append(tell.say("jumps", count=found.clock_jumps))
     if found.followed_late:
@@ -91,6 +96,11 @@ def happened(tell: Teller) -> Section:
     ]
     chart = Markup().join(drawn) if drawn else None
     return Section(tell.say("happened"), tuple(warned), said, chart, Rows(heads, rows))
+
+
+def _guardrail(tell: Teller, what: str) -> str:
+    """Name a guardrail, also one that another version of the program knew."""
+    return tell.say(what) if what in set(Watched) else what
 
 
 def _days(tell: Teller, points: Points) -> Points:

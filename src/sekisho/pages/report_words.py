@@ -119,6 +119,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "bar_met_cap_percent": ("lines that met their cap, limit on", "上限に達した契約者回線（規制あり）"),
     "caps": ("cap by the plan", "計画上の同時セッション数の上限"),
     "delays": ("delay by the plan", "計画上の遅延"),
+    "most_sessions": (
+        "sessions that one line can start in an hour at most, limit on",
+        "規制ありの一時間に一つの契約者回線が開始できるセッションの上限",
+    ),
     "over_cap": ("sessions beyond the cap, of those tried, limit on", "上限超過の割合（規制あり）"),
     "over_cap_without": ("the same, limit off", "同（規制なし）"),
     "held": ("sessions that were held, limit on", "待機した割合（規制あり）"),
@@ -183,7 +187,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "It fell into blocks that would have been compared: their pairs are left out.",
         "比較するはずの区間にかかったため、その組は除外した。",
     ),
-    "breach": ("A guardrail was passed {at}: {reason}.", "ガードレール超過：{at}（{reason}）。"),
+    "breach": (
+        "A guardrail was passed {at}: {what} ({reason}).",
+        "ガードレール超過：{at} {what}（{reason}）。",
+    ),
     "no_breach": ("The log has no passed guardrail.", "ガードレール超過の記録はない。"),
     "jumps": (
         "Jumps of the clock: {count}; hours about them are left out.",
@@ -320,8 +327,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{block}ごとの切替による効果である。それより長い時間をかけて適応する送信者は含まれない。",
     ),
     "not_there": (
-        "What a line sent until it was suspended is not measured: no record is kept of what one line sends.",
-        "利用停止までの各回線の送信量は測定していない。回線ごとの送信の記録は残さないためである。",
+        "What a line sent until it was suspended is not recorded; above stands what it can start at most.",
+        "利用停止までの各回線の送信量は記録していない。開始できるセッションの上限は上の表に示した。",
     ),
     "no_blocklist": (
         "Whether fewer addresses came onto blocklists is not told: nobody entered how many did.",
@@ -344,6 +351,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "not-begun": ("the trial has not begun", "実証実験が始まっていない"),
     "not-counted": ("nothing was counted", "計測値がない"),
     "not-measured": ("it is not measured", "測定していない"),
+    "no-delay": ("without a delay a cap leaves any number", "遅延がなく、上限が定まらない"),
     "not-kept": ("its path is not kept", "推移を保存していない"),
     "not-entered": ("none was entered", "入力されたものがない"),
     "no-rate": ("the rate from before the trial was not given", "開始前の割合が設定されていない"),

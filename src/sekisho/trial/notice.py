@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from sekisho.desk.policy import Policy
 from sekisho.model import Excess, Limit, Mode
 from sekisho.trial.plan import Arm, Block, Plan, Span, Units, at_gate, schedule
+
+_HOUR_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,12 @@ class Values:
     caps: tuple[int, int]
     delays_ms: tuple[int, int]
     excesses: tuple[Excess, ...]
+
+    @property
+    def most_sessions_an_hour(self) -> int | None:
+        """Return how many one line can start at most: each slot one in a delay; None: any number."""
+        cap, delay_ms = self.caps[1], self.delays_ms[0]
+        return cap * (_HOUR_MS // delay_ms + 1) if delay_ms else None
 
 
 @dataclass(frozen=True, slots=True)

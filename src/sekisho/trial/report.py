@@ -169,7 +169,11 @@ def _without_figures(facts: Facts) -> Iterator[Event]:
 def _happened(plan: Plan, events: Sequence[Event], now: datetime) -> Happened:
     return Happened(
         suspensions=tuple(_suspensions(plan, events, now)),
-        breaches=tuple((one.at, one.reason) for one in events if one.what is What.BREACH),
+        breaches=tuple(
+            (one.at, one.reason, ", ".join(sorted(passed_in(one))))
+            for one in events
+            if one.what is What.BREACH
+        ),
         followed_late=sum(one.what is What.FOLLOWED_LATE for one in events),
         clock_jumps=sum(one.what is What.CLOCK_JUMPED for one in events),
         unwatched=sum(one.what is What.UNWATCHED for one in events),

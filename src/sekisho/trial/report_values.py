@@ -26,6 +26,7 @@ class Because(StrEnum):
     NOT_COUNTED = "not-counted"
     NOT_MEASURED = "not-measured"
     NOT_KEPT = "not-kept"
+    NO_DELAY = "no-delay"
     NOT_ENTERED = "not-entered"
     NO_RATE = "no-rate"
     NO_DESK = "no-desk"
@@ -119,10 +120,13 @@ class Suspended:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What the log tells: suspensions, breaches with their moment, and how often the rest."""
+    """What the log tells: suspensions, breaches, and how often the rest.
+
+    `breaches`: when, the reason, and the guardrail.
+    """
 
     suspensions: tuple[Suspended, ...]
-    breaches: tuple[tuple[datetime, str], ...]
+    breaches: tuple[tuple[datetime, str, str], ...]
     followed_late: int
     clock_jumps: int
     unwatched: int
@@ -184,13 +188,14 @@ class Harm:
     Per cent of the sessions that were tried: `over_cap`, `held`, while a limit was enforced and while not.
     `caps`, `delays_ms`: the lowest and highest by the plan. `met_cap_…`: as in `MetCap`.
     `lines_the_cap_would_meet`: with more sessions at once than the lowest cap, in the busiest hour without a
-    limit. `delay_seen_ms`: of a session that found a slot, the lowest delay as half saw it and the highest as
-    99 in 100 did at most.
+    limit. `most_sessions_an_hour`: that one line can start, by the plan. `delay_seen_ms`: of a session that
+    found a slot, the lowest delay as half saw it and the highest as 99 in 100 did at most.
     """
 
     class_name: str
     caps: tuple[int, int] | NotKnown
     delays_ms: tuple[int, int] | NotKnown
+    most_sessions_an_hour: int | NotKnown
     over_cap_percent: float | NotKnown
     over_cap_percent_without: float | NotKnown
     held_percent: float | NotKnown
