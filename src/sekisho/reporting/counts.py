@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sekisho.measure.blocklist import publish_blocklist
 from sekisho.measure.blocklist import statistic as blocklist_of
 from sekisho.measure.cells import Ledger
-from sekisho.measure.few_lines import Sizes, sizes_of
+from sekisho.measure.few_lines import Sizes, few_hours, sizes_of, without
 from sekisho.measure.line_hours import LineHours, line_hours, publish_weeks, together
 from sekisho.measure.line_hours import statistic as line_hours_of
 from sekisho.measure.lines_met import held_throughout, met_by_cap
 from sekisho.measure.peaks import busiest
 from sekisho.measure.weeks import Of, whole_weeks
 from sekisho.measure.windows import Window
-from sekisho.model import Mode, Peaks
+from sekisho.model import Active, Mode, Peaks
 from sekisho.reporting.recorded import Recording, is_recorded, ledger_of
 from sekisho.store import Transaction
 from sekisho.trial.blocklist import Counts
+from sekisho.trial.estimate_observed import NEAR
 from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan, at_gate
 from sekisho.trial.report_values import Because, Blocklist, NotKnown, Published
+from sekisho.trial.series import Series, Whole
 
 _Found = TypeVar("_Found")
 
@@ -48,12 +50,20 @@ class Asking(NamedTuple):
 class Lines(NamedTuple):
     """What is known of lines: sums of weeks, and of each class each gate's busiest hour without a limit.
 
-    `sizes`: in how many hours a class had few.
+    `sizes`: in how many hours a class had few. `few`: which those are of each gate and class, in
+    microseconds.
     """
 
     weekly: Mapping[Of, LineHours]
     hours: Mapping[str, Sequence[Peaks]]
     sizes: Sizes
+    few: Mapping[tuple[str, str], Whole]
+
+    def of_many(self, name: str, series: Iterable[Series]) -> tuple[Series, ...]:
+        """Return what was counted of a class in hours in which no few lines had sessions."""
+        return tuple(
+            one if (few := self.few.get((one.gate, name))) is None else without(one, few) for one in series
+        )
 
 
 def lines_of(asking: Asking) -> Lines:
@@ -62,16 +72,26 @@ def lines_of(asking: Asking) -> Lines:
     weekly: dict[Of, LineHours] = {}
     sizes: Sizes = Counter()
     hours: dict[str, list[Peaks]] = {name: [] for name in asking.classes}
+    few: dict[tuple[str, str], Whole] = {}
     for gate in asking.gates:
         plan = at_gate(asking.plan, gate)
         spans = asking.transaction.active_lines(span.begin, min(span.end, asking.recording.now), gate)
         limited = {name: held_throughout(plan, name, Mode.ENFORCE) for name in hours}
         weekly = together(weekly, line_hours(weeks, spans, limited))
         sizes += sizes_of(spans)
+        few |= {(gate, name): found for name, found in few_hours((*spans, *_around(asking, gate))).items()}
         for name, of_class in hours.items():
             if (hour := busiest(spans, name, held_throughout(plan, name, Mode.OBSERVE))) is not None:
                 of_class.append(asking.transaction.peaks_since(hour.since, gate))
-    return Lines(weekly, hours, sizes)
+    return Lines(weekly, hours, sizes, few)
+
+
+def _around(asking: Asking, gate: str) -> Iterable[Active]:
+    """Read how many lines there were before and after a trial, with which its phases are compared."""
+    span, read = asking.plan.span, asking.transaction.active_lines
+    if not asking.plan.phases:
+        return ()
+    return (*read(span.begin - NEAR, span.begin, gate), *read(span.end, span.end + NEAR, gate))
 
 
 def counts_of_weeks(asking: Asking, weekly: Mapping[Of, LineHours]) -> Published:

@@ -45,6 +45,7 @@ from sekisho.trial.report_values import (
     Published,
     Report,
 )
+from sekisho.trial.series import Series
 
 AROUND: Final = timedelta(weeks=13)
 """So long before a trial and after it the weeks of the desk are told, to be compared with those in it."""
@@ -98,7 +99,12 @@ def _read_report(config: Config, transaction: Transaction, recording: Recording)
         paths=seen.paths,
         blocklist=_blocklist(asking, protocol, outcomes),
     )
-    return make_report(facts, outcomes.series)
+
+    def counted(name: str, outcome: Outcome) -> Sequence[Series]:
+        series = outcomes.series(name, outcome)
+        return lines.of_many(name, series) if outcome in OF_SESSIONS else series
+
+    return make_report(facts, counted)
 
 
 class _Seen(NamedTuple):
