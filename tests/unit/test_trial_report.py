@@ -216,6 +216,53 @@ def test_maintenance_that_came_up_later_keeps_the_p_value_and_is_told() -> None:
     assert "The plan was registered in 2 versions" in texts(found)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "is_chosen"),
+    [
+        ([], [(2, 3)], True),  # of days that are over
+        ([(2, 3)], [], True),
+        ([(2, 3)], [(2, 4)], True),
+        ([(2, 8)], [(2, 7)], False),  # it ends earlier than was meant
+        ([(2, 3)], [(2, 3), (6, 7)], False),
+        ([(6, 7)], [], False),
+        ([], [(5, 6)], False),  # from now on
+    ],
+)
+def test_nobody_chooses_afterwards_what_is_compared(
+    before: list[tuple[int, int]], after: list[tuple[int, int]], is_chosen: bool
+) -> None:
+    plans = [
+        replace(PLAN, maintenance=tuple(span(begin * DAY, end * DAY) for begin, end in windows))
+        for windows in (before, after)
+    ]
+    first = versions(plans[0], START - DAY)
+    second = register(first, TrialProtocol(plans[1]), START + 5 * DAY)
+    assert isinstance(second, Version)
+    found = report(plans[1], (), registered=(*first, second))
+    assert found.registration.no_p is (Because.MAINTENANCE_AFTERWARDS if is_chosen else None)
+
+
+def test_a_trial_that_goes_on_has_no_p_value_and_no_pairs_that_are_to_come() -> None:
+    middle = START + 14 * DAY
+    rows = [one for one in hours(PLAN) if one.begin < middle]
+    found = report(rows=rows, now=middle)
+    assert found.registration.no_p is Because.NOT_OVER
+    assert "the trial goes on" in texts(found)
+    assert not isinstance(found.experiments, NotKnown)
+    effect = found.experiments[0].effect
+    assert isinstance(effect, Estimate)
+    assert (effect.p, effect.left_out) == (None, 0)
+    assert effect.pairs == found.planned_pairs // 2
+
+
+def test_what_another_trial_did_before_is_neither_harm_nor_another_doing_of_this_one() -> None:
+    earlier = [
+        replace(one, begin=one.begin - 28 * DAY, sums=(2_000, 0, 2_000, 0, 0, 0)) for one in hours(PLAN)
+    ]
+    found = report(rows=[*earlier, *hours(PLAN)])
+    assert found == report()
+
+
 def test_a_gate_that_did_not_report_is_told() -> None:
     found = report(gates=("tokyo", "osaka"))
     assert [one.covered > 0 for one in found.coverage.gates] == [True, False]
@@ -311,8 +358,18 @@ def test_units_that_come_after_the_begin_leave_no_p_value() -> None:
 def test_how_many_p_values_chance_makes_is_told_by_how_many_there_are(tested: int, said: str | None) -> None:
     found = report()
     assert not isinstance(found.experiments, NotKnown)
-    told = texts(replace(found, experiments=found.experiments[:1] * tested))
+    primary = found.experiments[0]
+    others = (replace(primary, is_primary=False),) * (tested - 1)
+    told = texts(replace(found, experiments=(primary, *others)))
     assert "by chance alone" not in told if said is None else said in told
+
+
+def test_several_primary_outcomes_are_no_independent_confirmations() -> None:
+    found = report()
+    assert not isinstance(found.experiments, NotKnown)
+    told = texts(replace(found, experiments=found.experiments[:1] * 2))
+    assert "one of 2 is below 0.05 in some 10 % by chance" in told
+    assert "Only the primary outcome" not in told
 
 
 def test_hours_that_are_missing_are_counted() -> None:
@@ -333,7 +390,25 @@ def test_a_clock_that_jumped_is_told_and_its_rows_count_for_nothing() -> None:
     found = report(rows=rows, events=[event(DAY, What.CLOCK_JUMPED)])
     assert found.coverage.gates[0].doubtful == {"clock": 1}
     assert found.happened.clock_jumps == 1
-    assert "Jumps of the clock: 1; hours about them are left out." in texts(found)
+    assert "Jumps of the clock: 1; what came twice by them" in texts(found)
+
+
+def test_hours_that_a_clock_set_back_made_twice_are_left_out_and_told() -> None:
+    block = next(one for one in schedule(PLAN) if one.arm is Arm.ON and one.pair is not None)
+    again = (block.washout_end or block.begin) + HOUR
+    rows = list(hours(PLAN))
+    place = next(number for number, one in enumerate(rows) if one.begin == again)
+    twice = replace(rows[place], covered=HOUR / 2)
+    found = report(rows=[*rows[: place + 1], twice, *rows[place + 1 :]])
+    without = report(rows=[*rows[:place], *rows[place + 1 :]])
+    assert found.coverage.gates[0].doubtful == {"again": 1}
+    assert found.experiments == without.experiments != report().experiments
+    assert "hours counted twice 1" in report_page(found, Language.EN)
+
+
+def test_a_clock_that_is_set_by_seconds_leaves_nothing_out() -> None:
+    rows = [replace(one, covered=HOUR + timedelta(seconds=30)) for one in hours(PLAN)]
+    assert report(rows=rows).experiments == report().experiments
 
 
 def test_a_suspension_in_the_middle_of_a_block_takes_its_pair_out_and_is_told() -> None:

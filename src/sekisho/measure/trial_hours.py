@@ -33,6 +33,9 @@ _PLACES: Final[Mapping[Outcome, int]] = {
 }
 _TRIED, _REFUSED, _OVER_CAP, _HELD = 0, 2, 4, 5
 _DRAWN: Final = (Arm.ON, Arm.OFF, Arm.PHASE)
+_OF_A_TRIAL: Final = (*_DRAWN, Arm.MAINTENANCE)
+_WHOLE: Final = 1 + 1 / 60  # of an hour: what a clock that is set by less makes of it is hardly seen
+_AGAIN: Final = "again"
 
 
 class CountedHour(Protocol):
@@ -77,6 +80,10 @@ class _Hours:
         self.otherwise: set[int] = set()
         self.doubtful: Counter[str] = Counter()
 
+    def again(self) -> set[int]:
+        """Return the hours that are covered more than once, as where a clock was set back."""
+        return {begin for begin, share in zip(self.begins, self.covered, strict=True) if share > _WHOLE}
+
     def add(self, begin: int, covered: timedelta, sums: Sequence[int]) -> None:
         """Add a row; rows of one hour follow each other."""
         if self.begins and self.begins[-1] == begin:
@@ -106,6 +113,7 @@ class TrialHours:
         self._moments: dict[datetime, int] = {}
         self._asked: tuple[str, Outcome] | None = None  # last; more answers at once would take much memory
         self._answer: tuple[Series, ...] = ()
+        self._span = microseconds(plan.span.begin), microseconds(plan.span.end)
         for row in rows:
             self._add(row)
 
@@ -133,9 +141,11 @@ class TrialHours:
         return len(set[int]().union(*found))
 
     def doubtful(self, gate: str) -> Mapping[str, int]:
-        """Return how many rows of a gate belong to no hour, by why."""
-        found = (hours.doubtful for (name, _, _), hours in self._hours.items() if name == gate)
-        return dict(sum(found, Counter[str]()))
+        """Return how many rows of a gate belong to no hour, by why, and how many of its hours came twice."""
+        found = [hours for (name, _, _), hours in self._hours.items() if name == gate]
+        rows = sum((hours.doubtful for hours in found), Counter[str]())
+        again = set[int]().union(*(hours.again() for hours in found))
+        return dict(rows + Counter({_AGAIN: len(again)}))
 
     def sessions(self, class_name: str, *, limited: bool) -> Sessions:
         """Return what was tried while a limit was enforced for a class, or while it was not."""
@@ -149,8 +159,11 @@ class TrialHours:
         begin, sums, held = row.begin, row.sums, row.held
         if (moment := self._moments.get(begin)) is None:
             moment = self._moments[begin] = microseconds(begin)
+        is_within = self._span[0] <= moment < self._span[1]
+        if not is_within and held.arm in _OF_A_TRIAL:
+            return  # of another one
         hours.add(moment, row.covered, sums)
-        if (own := self._own.get(row.class_name)) is None:
+        if not is_within or (own := self._own.get(row.class_name)) is None:
             return
         if not self._planned_at(row.gate).allows(row.class_name, begin, held.arm):
             hours.otherwise.add(moment)
@@ -207,11 +220,14 @@ def is_limited(plan: Plan, class_name: str, own: Limit, held: Held) -> bool:
 
 
 def _cells(found: Sequence[_Hours], place: int) -> Columns:
-    """Return the cells of one gate; what its own arms counted beside each other adds up."""
+    """Return the cells of one gate; what its own arms counted beside each other adds up.
+
+    Where a clock was set back, nobody knows which of an hour's counts are of which time.
+    """
     begins, rows = np.unique(np.concatenate([hours.begins for hours in found]), return_inverse=True)
     counts = np.bincount(rows, np.concatenate([hours.counts[place] for hours in found]), len(begins))
     covered = np.zeros(len(begins))
     np.maximum.at(covered, rows, np.concatenate([hours.covered for hours in found]))
     otherwise = np.array([moment for hours in found for moment in hours.otherwise], dtype=np.int64)
     cells = Columns(begins, counts.astype(np.float64), np.minimum(covered, 1.0))
-    return cells.where((covered > 0) & ~np.isin(begins, otherwise))
+    return cells.where((covered > 0) & (covered <= _WHOLE) & ~np.isin(begins, otherwise))

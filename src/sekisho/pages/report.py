@@ -129,11 +129,16 @@ class _Teller(Teller):
 
     def _many(self, found: Sequence[Experiment]) -> Iterator[str]:
         """Say what the p-values beside one are worth."""
-        tested = sum(isinstance(one.effect, Estimate) and one.effect.p is not None for one in found)
-        if tested > 1:
-            by_chance = 1 - (1 - _LEVEL) ** (tested - 1)
+        tested = [one for one in found if isinstance(one.effect, Estimate) and one.effect.p is not None]
+        primary = sum(one.is_primary for one in tested)
+        others = len(tested) - primary
+        if primary > 1:
+            yield self.say("confirmatory_each", count=primary, percent=_by_chance(primary))
+            yield self.say("one_lot")
+        elif others:
             yield self.say("confirmatory")
-            yield self.say("by_chance", count=tested - 1, percent=round(100 * by_chance))
+        if others:
+            yield self.say("by_chance", count=others, percent=_by_chance(others))
 
     def _experiment(self, one: Experiment, *, has_p: bool) -> tuple[str, ...]:
         name = self.say(str(one.outcome))
@@ -305,6 +310,11 @@ def _interval(one: Estimate | Step, places: int = 1) -> str:
 def _written_p(p: float) -> str:
     """Write a p-value as people read it: the smallest there can be is above a millionth."""
     return f"{p:.6f}".rstrip("0").rstrip(".")
+
+
+def _by_chance(tests: int) -> int:
+    """Return in how many trials of 100 one of so many p-values is below 0.05 without any effect."""
+    return round(100 * (1 - (1 - _LEVEL) ** tests))
 
 
 def _ends(effect: Estimate) -> tuple[float, float, float]:

@@ -81,6 +81,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Only the primary outcome is confirmatory.",
         "検証の対象は主要な評価項目だけである。",
     ),
+    "confirmatory_each": (
+        "Each class has its own primary outcome: one of {count} is below 0.05 in some {percent} % by chance.",
+        "主要な評価項目は種別ごとに {count} 個あり、約 {percent} ％の確率で偶然どれかが 0.05 を下回る。",
+    ),
+    "one_lot": (
+        "They share one lot, and do not confirm each other.",
+        "抽選が共通のため、互いを裏付けるものではない。",
+    ),
     "by_chance": (
         "Other p-values: {count}; by chance alone one or more is below 0.05 in some {percent} % of trials.",
         "ほかの p 値：{count} 個。偶然だけでも、そのどれかは約 {percent} ％の確率で 0.05 を下回る。",
@@ -193,8 +201,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "no_breach": ("The log has no passed guardrail.", "ガードレール超過の記録はない。"),
     "jumps": (
-        "Jumps of the clock: {count}; hours about them are left out.",
-        "時計の飛び：{count} 回。前後の時間は除外した。",
+        "Jumps of the clock: {count}; what came twice by them, or belongs to no hour, is left out.",
+        "時計の飛び：{count} 回。そのために重なった時間と、属する時間の分からない計測は除外した。",
     ),
     "followed_late": (
         "Boundaries that the gate followed late: {count}.",
@@ -254,6 +262,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "mixed": ("switched within", "切替を含む"),
     "partial": ("in part", "一部のみ"),
     "clock": ("clock jumped", "時計の飛び"),
+    "again": ("hours counted twice", "二度数えた時間"),
     # Counts
     "published": ("Counts that may be shown", "公表できる件数"),
     "line_hours": (
@@ -347,6 +356,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "changed-after-begin": (
         "what is tested was changed after the begin",
         "検定にかかわる内容が開始後に変更された",
+    ),
+    "maintenance-afterwards": (
+        "maintenance was registered for a time that had passed, which chooses what is compared",
+        "過ぎた時間の保守が後から登録され、比較の対象が選び直されている",
+    ),
+    "not-over": (
+        "the trial goes on: what is here is so far, and intervals hold only for whoever looks once",
+        "実証実験が続いており、途中の結果である。信頼区間も一度だけ見る場合にしか成り立たない",
     ),
     "not-begun": ("the trial has not begun", "実証実験が始まっていない"),
     "not-counted": ("nothing was counted", "計測値がない"),

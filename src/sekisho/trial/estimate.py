@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from math import expm1, inf
 from zoneinfo import ZoneInfo
 
@@ -101,31 +102,46 @@ class _Lots:
         return [matched(pairs, one) for one in self.series]
 
 
-def measure(plan: Plan, class_name: str, counted: Sequence[Series], *, registered: bool) -> Measured:
+def measure(
+    plan: Plan,
+    class_name: str,
+    counted: Sequence[Series],
+    *,
+    registered: bool,
+    until: datetime | None = None,
+) -> Measured:
     """Compare the blocks of a class in a switchback; `counted`: the series of each gate.
 
-    Suspensions that were not planned count as maintenance: add them to the plan first. Raise ValueError where
-    the plan has no switchback.
+    Suspensions that were not planned count as maintenance: add them to the plan first. Pairs that are not
+    over at `until` (None: all are) are none yet. Raise ValueError where the plan has no switchback.
     """
-    return _measure(plan, {class_name: counted}, registered=registered)
+    return _measure(plan, {class_name: counted}, registered=registered, until=until)
 
 
-def measure_together(plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool) -> Measured:
+def measure_together(
+    plan: Plan,
+    counted: Mapping[str, Sequence[Series]],
+    *,
+    registered: bool,
+    until: datetime | None = None,
+) -> Measured:
     """Compare the blocks of all classes, each of which is a unit; `counted`: by class, of each gate.
 
     Raise ValueError as `measure` does, and where one lot decided for several classes.
     """
     if plan.switchback is not None and plan.switchback.units is not Units.CLASSES:
         raise ValueError(f"trial {plan.name!r} draws one lot for its classes: measure each for itself")
-    return _measure(plan, counted, registered=registered)
+    return _measure(plan, counted, registered=registered, until=until)
 
 
-def _measure(plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool) -> Measured:
+def _measure(
+    plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool, until: datetime | None
+) -> Measured:
     if (drawn := plan.switchback) is None:
         raise ValueError(f"trial {plan.name!r} has no switchback: it can only be observed")
     sound = {name: [usable(one) for one in series] for name, series in counted.items()}
     usable_series = {name: [one for one, _ in found] for name, found in sound.items()}
-    lots = tuple(_lots(plan, drawn, usable_series))
+    lots = tuple(_lots(plan, drawn, usable_series, until))
     placebos = tuple(_placebo(one, ZoneInfo(plan.zone), drawn.seed) for one in lots)
     found = [one.matched() for one in lots]
     by_lot = [_means([differences(one) for one in gates]) for gates in found]
@@ -147,17 +163,26 @@ def _measure(plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered:
     )
 
 
-def _lots(plan: Plan, drawn: Switchback, counted: Mapping[str, Sequence[Series]]) -> Iterator[_Lots]:
+def _lots(
+    plan: Plan, drawn: Switchback, counted: Mapping[str, Sequence[Series]], until: datetime | None
+) -> Iterator[_Lots]:
     """Part blocks and series by the lot that they followed."""
     blocks = [block for block in schedule(plan) if block.pair is not None]
     for unit, limits in units(drawn).items():
         for name, _ in limits:
             if name in counted:
+                of_unit = [one for one in blocks if (one.class_name, one.unit) == (name, unit)]
                 yield _Lots(
                     unit,
-                    [one for one in blocks if (one.class_name, one.unit) == (name, unit)],
+                    of_unit if until is None else _over(of_unit, until),
                     [one for one in counted[name] if drawn.units is not Units.GATES or one.gate == unit],
                 )
+
+
+def _over(blocks: Sequence[Block], until: datetime) -> list[Block]:
+    """Return the blocks of pairs of which both are over."""
+    to_come = {one.pair for one in blocks if one.end > until}
+    return [one for one in blocks if one.pair not in to_come]
 
 
 def _placebo(lots: _Lots, zone: ZoneInfo, seed: int) -> _Lots:

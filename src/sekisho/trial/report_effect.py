@@ -55,7 +55,7 @@ def experiments_of(
     for one in _asked(held.switchback, outcomes):
         series = {name: counted(name, one.outcome) for name in one.classes}
         if any(series.values()):
-            answers = _answers(held, series, one.outcome, registered=registered)
+            answers = _answers(held, series, one.outcome, now, registered=registered)
         else:
             none = uncounted(one.outcome, one.classes, untold)
             answers = none, none, none, ()
@@ -79,14 +79,19 @@ def _asked(drawn: Switchback, outcomes: Sequence[Outcome]) -> Iterator[_Asked]:
 
 
 def _answers(
-    plan: Plan, counted: Mapping[str, Sequence[Series]], outcome: Outcome, *, registered: bool
+    plan: Plan,
+    counted: Mapping[str, Sequence[Series]],
+    outcome: Outcome,
+    now: datetime,
+    *,
+    registered: bool,
 ) -> tuple[Effect, Effect, Effect, tuple[UnitPairs, ...]]:
     """Return effect, carry-over and placebo of some classes, and their units."""
     plan = _as_counted(plan, counted)
     if not _any_while_off(plan, counted):
         none = NotKnown(Because.NONE_WHILE_OFF)
         return none, none, none, ()
-    found = _measured(plan, counted, registered=registered)
+    found = _measured(plan, counted, now, registered=registered)
     effect, carried, placebo = (
         _effect(one, outcome) for one in (found.effect, found.carry_over, found.placebo)
     )
@@ -100,11 +105,13 @@ def _as_counted(plan: Plan, counted: Mapping[str, Sequence[Series]]) -> Plan:
     return replace(plan, switchback=replace(plan.switchback, washout=timedelta()))
 
 
-def _measured(plan: Plan, counted: Mapping[str, Sequence[Series]], *, registered: bool) -> Measured:
+def _measured(
+    plan: Plan, counted: Mapping[str, Sequence[Series]], now: datetime, *, registered: bool
+) -> Measured:
     if len(counted) > 1:
-        return measure_together(plan, counted, registered=registered)
+        return measure_together(plan, counted, registered=registered, until=now)
     ((name, series),) = counted.items()
-    return measure(plan, name, series, registered=registered)
+    return measure(plan, name, series, registered=registered, until=now)
 
 
 def _any_while_off(plan: Plan, counted: Mapping[str, Sequence[Series]]) -> bool:

@@ -22,6 +22,8 @@ class Because(StrEnum):
     REGISTERED_LATE = "registered-late"
     REGISTERED_OTHERWISE = "registered-otherwise"
     CHANGED_AFTER_BEGIN = "changed-after-begin"
+    MAINTENANCE_AFTERWARDS = "maintenance-afterwards"
+    NOT_OVER = "not-over"
     NOT_BEGUN = "not-begun"
     NOT_COUNTED = "not-counted"
     NOT_MEASURED = "not-measured"
