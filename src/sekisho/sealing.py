@@ -20,7 +20,7 @@ class SealError(Exception):
 
 
 class NoKeyError(SealError):
-    """No key opens an original: the operator has to put the one back that it was sealed with."""
+    """No key opens an original: its key is missing, or it is damaged, which nobody can tell apart."""
 
 
 class Sealer:
@@ -46,8 +46,9 @@ class Sealer:
         try:
             original = self._fernet.decrypt(urlsafe_b64encode(sealed))
         except InvalidToken:
-            why = "no key opens the original"
-            raise NoKeyError(f"{why}: add the key that it was sealed with to the key file") from None
+            why = "no key opens the original, or it is damaged"
+            way_out = "add the key that it was sealed with to the key file, beneath the newest"
+            raise NoKeyError(f"{why}: {way_out}, or put the row of a backup back") from None
         if sha256(original).digest() != digest:
             raise SealError("the original is another report's: the database was changed by somebody else")
         return original

@@ -97,7 +97,7 @@ def evidence(
             gate="gate",
             utc=lambda: site.now,
             on_change=lambda: None,
-            unopened=lambda: 0,
+            unopened=dict,
         )
         site.take(about(lease, 0), about(lease, 1))
         site.settle()
@@ -204,7 +204,7 @@ def test_an_original_that_no_key_opens_is_told_and_nothing_leaves(evidence: Evid
     hold()
     evidence.uses = 0
     refused = export(evidence)
-    assert "report 1: no key opens the original" in refused.stderr
+    assert "report 1: no key opens the original, or it is damaged" in refused.stderr
     assert not evidence.file.exists()
     assert evidence.recorded()[-1][-1].startswith("refused: report 1")
 

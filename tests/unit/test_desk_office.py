@@ -319,8 +319,12 @@ def test_people_are_told_of_reports_that_no_key_opens(office: Office) -> None:
     office.site.take(about(office.lease, 1))
     office.site.key = Fernet.generate_key()
     office.settler.step()
-    assert "1 reports that have come in cannot be opened and stay unread" in told("queue")
+    first, last = told("queue").splitlines()
+    assert first.startswith("report 1 of")
+    assert ": unread: no key opens the original, or it is damaged" in first
+    assert last == "1 reports that have come in cannot be opened and stay unread"
     assert json.loads(told("queue", "--json"))["unopened"] == 1
+    assert "is not in the queue" in refused("queue", "--seen", "1", "--reason", "never away")
     office.site.key = KEY
     office.settler.step()
     assert told("queue") == "the queue is empty\n"

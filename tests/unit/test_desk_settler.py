@@ -362,7 +362,7 @@ def test_with_another_key_nothing_is_lost_and_all_is_read_when_the_right_one_is_
                 pass
         (told,) = (one for one in logs if one["log_level"] == "error")
         assert "add the key that it was sealed with to the key file" in told["why"]
-        assert (told["first"], settler.unopened) == (1, 2)
+        assert (told["first"], list(settler.unopened)) == (1, [1, 2])
         assert _unread(site) == [1, 2]
         settler.step()
         with site.store.reading() as transaction:
@@ -370,16 +370,44 @@ def test_with_another_key_nothing_is_lost_and_all_is_read_when_the_right_one_is_
         site.key += b"\n" + KEY
         while settler.step():
             pass
-        assert (_unread(site), settler.unopened) == ([], 0)
+        assert (_unread(site), settler.unopened) == ([], {})
         assert _state(site, lease.line) is State.LIMITED
+
+
+def test_a_damaged_original_waits_for_people_and_is_read_when_its_row_is_put_back(
+    tmp_path: Path, provider: World
+) -> None:
+    lease = lease_of(provider)
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now = lease.begin + timedelta(hours=2)
+        site.take(about(lease, 0), about(lease, 1))
+        settler = site.settler()
+        whole = _exchanged(site, b"\x80damaged", "WHERE number = 1")
+        while settler.step():
+            pass
+        assert "or it is damaged" in settler.unopened[1]
+        _exchanged(site, whole, "WHERE number = 1")
+        assert not settler.step()
+        site.now += timedelta(hours=1)
+        while settler.step():
+            pass
+        assert (_unread(site), settler.unopened) == ([], {})
+        assert _state(site, lease.line) is State.STOP_REQUESTED
+
+
+def _exchanged(site: Site, original: bytes, where: str = "") -> bytes:
+    """Put another original into the store, and return the one that was there."""
+    with site.store.transaction() as transaction:
+        execute = transaction._connection.exec_driver_sql
+        before: bytes = execute(f"SELECT original FROM report {where}").scalar_one()  # noqa: S608
+        execute(f"UPDATE report SET original = ? {where}", (original,))  # noqa: S608
+    return before
 
 
 def test_an_original_that_somebody_has_exchanged_waits_for_people(tmp_path: Path, provider: World) -> None:
     with site_of(tmp_path / "a.db", provider) as site:
         site.take(about(lease_of(provider), 1))
-        other = site.sealer().seal(b"another's")
-        with site.store.transaction() as transaction:
-            transaction._connection.exec_driver_sql("UPDATE report SET original = ?", (other,))
+        _exchanged(site, site.sealer().seal(b"another's"))
         site.settle()
         with site.store.reading() as transaction:
             (queued,) = transaction.queued_reports()

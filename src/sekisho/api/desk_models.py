@@ -74,7 +74,7 @@ class ReportAnswer(Value):
 class QueueAnswer(Value):
     """Reports that people have to look at, the oldest first; `more`: there are others after these.
 
-    `unopened`: how many others stay unread since no key opens them.
+    `unopened`: how many stay unread since no key opens them; those of them that are among `reports` tell why.
     """
 
     reports: tuple[ReportAnswer, ...]

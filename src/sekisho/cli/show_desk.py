@@ -20,10 +20,7 @@ from sekisho.api.desk_models import (
 from sekisho.bundle import Checked
 
 _MORE = "and there are more"
-_UNOPENED = (
-    "reports that have come in cannot be opened and stay unread: add the key that they were sealed with to"
-    " the key file, beneath the newest"
-)
+_UNOPENED = "reports that have come in cannot be opened and stay unread"
 
 
 def cases_text(answer: CasesAnswer) -> str:

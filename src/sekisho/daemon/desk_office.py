@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 class RunningDesk:
     """The desk of a running daemon, as `api.desk.DeskOffice` wants it; `on_change` is told of decisions.
 
-    `gate`: its name, for what is exported; `unopened`: tells how many reports no key opens.
+    `gate`: its name, for what is exported; `unopened`: tells which reports no key opens, and why.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RunningDesk:
         gate: str,
         utc: Callable[[], datetime],
         on_change: Callable[[], object],
-        unopened: Callable[[], int],
+        unopened: Callable[[], Mapping[int, str]],
     ) -> None:
         self._store, self._desk, self._inbox, self._utc = store, desk, inbox, utc
         self._on_change, self._unopened = on_change, unopened
@@ -88,9 +88,16 @@ class RunningDesk:
     def queue(self, after: int) -> QueueAnswer:
         """Tell which reports people have to look at."""
         with store_answers(), self._store.reading() as transaction:
-            found = transaction.queued_reports(after, _MOST_SHOWN + 1)
-        shown = tuple(report_value(number, kept, "queued") for number, kept in found[:_MOST_SHOWN])
-        return QueueAnswer(reports=shown, more=len(found) > _MOST_SHOWN, unopened=self._unopened())
+            queued = transaction.queued_reports(after, _MOST_SHOWN + 1)
+            unopened = self._unopened()
+            shut = sorted(number for number in unopened if number > after)[: _MOST_SHOWN + 1]
+            told = {number: report_value(number, kept, "queued") for number, kept in queued}
+            for number in shut:
+                if transaction.is_unread(number):
+                    unread = report_answer(transaction, number)
+                    told[number] = unread.model_copy(update={"why": unopened[number]})
+        shown = tuple(told[number] for number in sorted(told)[:_MOST_SHOWN])
+        return QueueAnswer(reports=shown, more=len(told) > _MOST_SHOWN, unopened=len(unopened))
 
     def seen(self, number: int, request: SeenRequest, peer: Peer) -> ReportAnswer:
         """Take a report out of people's queue."""

@@ -1,16 +1,17 @@
 """The thread that reads what came in, in its order, and lets time do what it does to cases.
 
 What fails by our fault is set aside for people, with the reason, and keeps nothing else from being read. What
-no key opens stays unread, and is tried again when the key file is another.
+no key opens stays unread, which people are told with the reason; it is tried again when the key file is
+another, and once an hour, since a damaged row may be put back.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -27,6 +28,7 @@ from sekisho.sealing import NoKeyError, Sealer, SealError
 from sekisho.store import NumberedReport, Store, StoreError, Transaction, UnfitError
 
 LOOK_SECONDS: Final = 1.0
+TRY_AGAIN: Final = timedelta(hours=1)
 _BATCH: Final = 32  # reports that are written in one transaction
 _MOST_INCIDENTS: Final = 200  # of the reports of one transaction, so that nobody waits for it long
 
@@ -57,8 +59,9 @@ class DeskSettler:
         self._store, self._desk, self._sealer, self._utc = store, desk, sealer, utc
         self._settle_lines, self._on_actions, self._act = settle_lines, on_actions, act
         self._after = 0  # the last report that was read, or passed over
-        self._unopened: set[int] = set()
+        self._unopened: dict[int, str] = {}  # by number: why
         self._tried = b""  # the fingerprint of the keys that do not open these
+        self._tried_at = utc()
         self._attempts = Attempts()
         self._stopping, self._bell = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="desk")
@@ -84,9 +87,9 @@ class DeskSettler:
 
     def step(self) -> bool:
         """Read the next reports; tell whether there may be more. Raises StoreError."""
-        if self._unopened and self._sealer().fingerprint != self._tried:
-            log.info("the key file is another: what could not be opened is tried again")
-            self._after = 0
+        if self._unopened and self._may_open():
+            log.info("what could not be opened is tried again", reports=len(self._unopened))
+            self._after = min(self._unopened) - 1
             self._unopened.clear()
         with self._store.reading() as transaction:
             waiting = transaction.unread_reports(self._after, _BATCH)
@@ -103,9 +106,9 @@ class DeskSettler:
         return True
 
     @property
-    def unopened(self) -> int:
-        """Return how many reports stay unread since no key opens them."""
-        return len(self._unopened)
+    def unopened(self) -> Mapping[int, str]:
+        """Return which reports stay unread since no key opens them, by their numbers, and why."""
+        return dict(self._unopened)
 
     def pass_time(self) -> None:
         """Let time do what it does to cases. Raises StoreError."""
@@ -129,8 +132,13 @@ class DeskSettler:
     def _pass_over(self, number: int, sealer: Sealer, error: NoKeyError) -> None:
         if not self._unopened:
             log.error("reports cannot be opened and stay unread", first=number, why=str(error))
-        self._unopened.add(number)
-        self._tried = sealer.fingerprint
+        self._unopened[number] = str(error)
+        self._tried, self._tried_at = sealer.fingerprint, self._utc()
+
+    def _may_open(self) -> bool:
+        """Tell whether what could not be opened may be now; also where the clock was set."""
+        is_time = abs(self._utc() - self._tried_at) >= TRY_AGAIN
+        return is_time or self._sealer().fingerprint != self._tried
 
     def _write_all(self, some: Sequence[_Read]) -> None:
         """Write some together, and where that fails by our fault, each on its own."""
