@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -122,12 +123,9 @@ def hold() -> None:
     assert sekisho("hold", "1", "--reason", "a complaint is prepared").exit_code == 0
 
 
-def test_what_is_exported_is_whole_and_openssl_verifies_it(evidence: Evidence, provider: World) -> None:
-    other = next(one.line for one in provider.leases if one.line != evidence.lease.line)
+def test_what_is_exported_is_whole_and_openssl_verifies_it(evidence: Evidence) -> None:
     with evidence.site.store.transaction() as transaction:
-        transaction.add_incident(
-            KeptIncident(1, 1, Found.ATTRIBUTED, "example.net", moment=evidence.site.now, line=other)
-        )
+        transaction.add_incident(KeptIncident(1, 1, Found.NOT_OURS, "example.net"))
     hold()
     done = export(evidence)
     assert done.exit_code == 0, done.stderr
@@ -146,7 +144,9 @@ def test_what_is_exported_is_whole_and_openssl_verifies_it(evidence: Evidence, p
     read = {file.stem: json.loads(file.read_text()) for file in place.glob("*.json")}
     assert set(read) == {"actions", "audit", "case", "events", "leases", "reports"}
     assert [one["original"] for one in read["reports"]] == ["reports/00000001.eml", "reports/00000002.eml"]
-    assert [len(one["incidents"]) for one in read["reports"]] == [1, 1], "of no other line"
+    sums_of = [sha256(original).hexdigest() for original in originals]
+    assert [one["original_sha256"] for one in read["reports"]] == sums_of
+    assert [one["vouched"] for one in read["reports"]] == [None, None]
     assert [one["after"] for one in read["events"]][-1] == "evidence-hold"
     assert read["leases"][0]["begin"] == evidence.lease.begin.isoformat().replace("+00:00", "Z")
     assert [one["kind"] for one in read["actions"]] == ["individual-limit"]
@@ -160,6 +160,31 @@ def test_what_is_exported_is_whole_and_openssl_verifies_it(evidence: Evidence, p
     assert evidence.recorded() == [
         ("case 1", "lawful-order", "order 17 of the court", f"exported, 2 originals; SHA256SUMS has {sums}")
     ]
+
+
+@pytest.mark.parametrize("found", [Found.ATTRIBUTED, Found.AMBIGUOUS])
+def test_an_original_that_may_tell_of_another_line_stays_here(
+    evidence: Evidence, provider: World, found: Found
+) -> None:
+    other = next(one.line for one in provider.leases if one.line != evidence.lease.line)
+    line = other if found is Found.ATTRIBUTED else None
+    with evidence.site.store.transaction() as transaction:
+        transaction.add_incident(
+            KeptIncident(1, 1, found, "example.net", moment=evidence.site.now, line=line)
+        )
+    hold()
+    assert export(evidence).exit_code == 0
+    with tarfile.open(evidence.file) as tar:
+        names = tar.getnames()
+        member = tar.extractfile("reports.json")
+        assert member is not None
+        told = json.loads(member.read())
+    assert "reports/00000001.eml" not in names
+    assert "reports/00000002.eml" in names
+    assert [one["original"] for one in told] == [None, "reports/00000002.eml"]
+    assert told[0]["original_sha256"] == sha256(about(evidence.lease, 0)).hexdigest()
+    assert [len(one["incidents"]) for one in told] == [1, 1], "of no other line"
+    assert evidence.recorded()[-1][-1].startswith("exported, 1 originals")
 
 
 def _me(evidence: Evidence) -> dict[str, object]:

@@ -60,13 +60,17 @@ class IncidentValue(OfValue):
 
 
 class ReportAnswer(Value):
-    """What became of a report: `state` is unread, read, or queued: people have to look at it, and why."""
+    """What became of a report: `state` is unread, read, or queued: people have to look at it, and why.
+
+    `vouched`: the party that it is from, as whoever handed it over says.
+    """
 
     report: int
     received: datetime
     state: str
     format: str | None
     party: str | None
+    vouched: str | None
     why: str | None
     incidents: tuple[IncidentValue, ...] = ()
 

@@ -24,6 +24,7 @@ from sekisho.daemon.desk_showing import known_case, report_answer
 from sekisho.daemon.lookups import lease_values
 from sekisho.daemon.recording import Act, Recorder
 from sekisho.daemon.showing import audit_record
+from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import Case, State
 from sekisho.desk.records import KeptIncident
 from sekisho.sealing import Sealer, SealError
@@ -32,6 +33,8 @@ from sekisho.store import Store, StoreError, Transaction
 
 FORMAT: Final = "sekisho-evidence-1"
 _JSON_BEGINS: Final = b"{"
+_NO_LINES: Final = frozenset({Found.NOT_OURS, Found.OWN_SERVER})
+"""What an incident is found to be that speaks of none of our lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,10 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class _Original:
-    """The original of a report, as a member; `digest`: its SHA-256."""
+    """The original of a report; `digest`: its SHA-256; `member`: None: it stays here, as it tells of others."""
 
     report: int
-    member: str
+    member: str | None
     digest: bytes
 
 
@@ -65,11 +68,12 @@ class Exporter:
             with self._store.reading() as transaction:
                 case = _held(transaction, number)
                 reports = transaction.case_reports(case.number, case.line)
-            originals = [one for report in reports if (one := self._original(report)) is not None]
+            kept = [one for report in reports if (one := self._original(report, case.line)) is not None]
+            originals = {one.member: one for one in kept if one.member is not None}
             with self._store.reading() as transaction:
-                members = self._members(transaction, case, reports, originals, entry, signer)
+                members = self._members(transaction, case, reports, kept, entry, signer)
             digests = {name: sha256(content).digest() for name, content in members.items()}
-            sums = write_sums(digests | {one.member: one.digest for one in originals})
+            sums = write_sums(digests | {name: one.digest for name, one in originals.items()})
             with self._store.transaction() as transaction:
                 if _held(transaction, number) != case:
                     detail = f"case {number} was changed meanwhile: export it again"
@@ -78,13 +82,16 @@ class Exporter:
                 transaction.record(replace(entry, outcome=outcome))
         return archive(self._in_order(members | {SUMS: sums, SIGNATURE: signer.sign(sums)}, originals))
 
-    def _original(self, report: int) -> _Original | None:
+    def _original(self, report: int, line: int) -> _Original | None:
         """See that an original can be opened; None: none is kept."""
         content = self._opened(report)
         if content is None:
             return None
+        with self._store.reading() as transaction:
+            tells_of_others = any(_may_be_anothers(one, line) for one in transaction.incidents_of(report))
         kind = "json" if content.lstrip().startswith(_JSON_BEGINS) else "eml"
-        return _Original(report, f"reports/{report:08}.{kind}", sha256(content).digest())
+        member = None if tells_of_others else f"reports/{report:08}.{kind}"
+        return _Original(report, member, sha256(content).digest())
 
     def _opened(self, report: int) -> bytes | None:
         with self._store.reading() as transaction:
@@ -101,13 +108,13 @@ class Exporter:
         transaction: Transaction,
         case: Case,
         reports: Sequence[int],
-        originals: Sequence[_Original],
+        kept: Sequence[_Original],
         entry: Entry,
         signer: Signer,
     ) -> dict[str, bytes]:
         """Return what is known of a case, as JSON, by the names of members."""
-        member_of = {one.report: one.member for one in originals}
-        told = [_report(transaction, number, case.line, member_of.get(number)) for number in reports]
+        original_of = {one.report: one for one in kept}
+        told = [_report(transaction, number, case.line, original_of.get(number)) for number in reports]
         moments = [one.moment for number in reports for one in _incidents(transaction, number, case.line)]
         since = min((moment for moment in moments if moment is not None), default=case.opened)
         about = {
@@ -133,12 +140,11 @@ class Exporter:
         }
 
     def _in_order(
-        self, members: Mapping[str, bytes], originals: Sequence[_Original]
+        self, members: Mapping[str, bytes], originals: Mapping[str, _Original]
     ) -> Iterator[tuple[str, bytes]]:
         """Yield all members in the order of their names, originals one at a time: there may be many."""
-        known = {one.member: one.report for one in originals}
-        for name in sorted(members.keys() | known.keys()):
-            content = members[name] if name in members else self._opened(known[name])
+        for name in sorted(members.keys() | originals.keys()):
+            content = members[name] if name in members else self._opened(originals[name].report)
             if content is None:
                 raise StoreError(f"{name} was forgotten while it was exported: the hold has ended")
             yield name, content
@@ -160,10 +166,19 @@ def _incidents(transaction: Transaction, report: int, line: int) -> Iterator[Kep
     return (one for one in transaction.incidents_of(report) if one.line == line)
 
 
-def _report(transaction: Transaction, number: int, line: int, member: str | None) -> dict[str, Any]:
+def _may_be_anothers(incident: KeptIncident, line: int) -> bool:
+    """Tell whether an incident speaks of another line, or may: whoever gets the bundle may not know of it."""
+    return incident.line != line and incident.found not in _NO_LINES
+
+
+def _report(transaction: Transaction, number: int, line: int, kept: _Original | None) -> dict[str, Any]:
     shown = report_answer(transaction, number).model_dump(mode="json")
     mine = map(IncidentValue.model_validate, _incidents(transaction, number, line))
-    return {**shown, "incidents": [*mine], "original": member}
+    original = {
+        "original": None if kept is None else kept.member,
+        "original_sha256": None if kept is None else kept.digest.hex(),
+    }
+    return {**shown, "incidents": [*mine], **original}
 
 
 def _json(value: object) -> bytes:

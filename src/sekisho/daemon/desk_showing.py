@@ -62,5 +62,6 @@ def report_value(number: int, kept: KeptReport, state: str) -> ReportAnswer:
         state=state,
         format=kept.format,
         party=kept.party,
+        vouched=kept.vouched,
         why=kept.refusal,
     )
