@@ -220,11 +220,26 @@ def test_a_grave_suspension_needs_two_different_persons() -> None:
     )
     assert same.case == proposed
     assert decide(proposed, person(What.APPROVE, "Yamada"), at(1), POLICY).refusal is not None
-    other = decide(proposed, person(What.APPROVE, "suzuki"), at(1), POLICY)
+    other = decide(proposed, person(What.APPROVE, "suzuki", kind=Kind.LINE), at(1), POLICY)
     assert other.case.state is State.SUSPENDED
     measure = other.case.measure(Kind.LINE)
     assert measure is not None
     assert measure.by == "yamada, suzuki"
+
+
+def test_nobody_approves_what_another_has_changed_meanwhile() -> None:
+    case = in_state(State.STOP_REQUESTED)
+    proposed = decide(case, REPORT, at(2), POLICY, sent(2, "a", "b", incidents=2)).case
+    changed = decide(proposed, person(What.SUSPEND, kind=Kind.LINE, until=at(5)), at(3), POLICY).case
+    assert changed.state is State.PROPOSED
+    for kind, why in ((None, "name it as the kind"), (Kind.PORT25, "and no port-25-suspension")):
+        refused = decide(changed, person(What.APPROVE, "sato", kind=kind), at(4), POLICY)
+        assert (refused.case, refused.changes) == (changed, ())
+        assert why in (refused.refusal or "")
+    late = decide(changed, person(What.APPROVE, "sato", kind=Kind.LINE), at(5), POLICY)
+    assert "its end, 2027-04-06T00:00:00+00:00, is over" in (late.refusal or "")
+    meant = person(What.APPROVE, "sato", kind=Kind.LINE, until=at(9))
+    assert decide(changed, meant, at(5), POLICY).case.state is State.SUSPENDED
 
 
 def test_what_one_has_approved_is_not_taken_for_another_kind() -> None:

@@ -213,7 +213,8 @@ def test_what_is_grave_needs_two_persons(office: Office, monkeypatch: pytest.Mon
     assert "suspension-proposed" in told("suspend", "1", "--reason", "grave", *kind)
     assert "has said so already" in refused("approve", "1", "--reason", "grave")
     monkeypatch.setattr("sekisho.daemon.recording.actor_name", lambda _: "suzuki")
-    assert "suspended" in told("approve", "1", "--reason", "so it is")
+    assert "name it as the kind that you approve" in refused("approve", "1", "--reason", "so it is")
+    assert "suspended" in told("approve", "1", "--reason", "so it is", *kind)
     office.act()
     assert office.progress() == [("impose", "line-suspension", "waiting")]  # for whoever speaks to the NAS
     assert office.recorded()[1][2].startswith("refused: sato has said so already")

@@ -118,6 +118,9 @@ def show_actions(as_json: Json = False, name: Name = None, config: NameFrom = No
 def approve(
     number: Number,
     reason: Reason,
+    kind: Annotated[
+        str | None, typer.Option(help="The suspension that you approve; needed where it is grave.")
+    ] = None,
     until: Until = None,
     as_json: Json = False,
     name: Name = None,
@@ -127,7 +130,8 @@ def approve(
 
     A suspension that is grave needs two persons.
     """
-    _decide("approve", number, name, config, {"reason": reason, "until": until}, as_json=as_json)
+    body = {"reason": reason, "kind": kind, "until": until}
+    _decide("approve", number, name, config, body, as_json=as_json)
 
 
 @app.command()

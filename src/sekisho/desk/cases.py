@@ -160,6 +160,20 @@ def _refusal(asked: _Asked) -> str | None:
     has_agreed = event.by.casefold() in asked.agreed
     if event.what in (What.APPROVE, What.SUSPEND) and has_agreed and not _are_enough(asked):
         return f"{event.by} has said so already, and a {asked.kind} needs two: another person has to approve"
+    return _unlike(asked) if event.what is What.APPROVE else None
+
+
+def _unlike(asked: _Asked) -> str | None:
+    """Say why what a person approves may not be what is proposed: it may have been changed meanwhile."""
+    proposal, event = asked.case.proposal, asked.event
+    if proposal is None:
+        return None
+    if event.kind not in (None, proposal.kind):
+        return f"what is proposed is a {proposal.kind}, and no {event.kind}: approve that, or suspend anew"
+    if event.kind is None and asked.policy.persons(proposal.kind) > 1:
+        return f"what is proposed, a {proposal.kind}, needs two persons: name it as the kind that you approve"
+    if event.until is None and proposal.until is not None and proposal.until <= asked.now:
+        return f"its end, {proposal.until.isoformat(timespec='seconds')}, is over: name another"
     return None
 
 
