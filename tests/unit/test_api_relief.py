@@ -6,6 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from sekisho.desk.case_values import Event, Evidence, What
+from sekisho.desk.cases import decide, open_case
+from sekisho.desk.policy import Policy
 from tests.unit.kept_lines import HOME, NOW, RELIEF, Desk, at, raw, refused, shown
 
 
@@ -59,6 +62,22 @@ def test_a_refused_relief_changes_nothing_and_is_recorded(
     assert desk.recorded()[0] == "line relief"
     assert desk.recorded()[4] == f"refused: {why}"
     assert desk.changed == []
+    with desk.store.reading() as transaction:
+        assert transaction.reliefs(NOW) == ()
+
+
+def test_a_line_that_the_desk_restricts_is_not_told_to_be_released(desk: Desk) -> None:
+    desk.hold("home-7", HOME, 0)
+    with desk.store.transaction() as transaction:
+        line = transaction.line_number("home-7")
+        assert line is not None
+        case = transaction.add_case(open_case(0, line, "dynamic", NOW), None)
+        event = Event(What.HOLD, "yamada", "a complaint is prepared")
+        decision = decide(case, event, NOW, Policy())
+        transaction.put_decision(case, event, decision, NOW, evidence=Evidence(), due=None)
+    why = refused(409, "restricted", "/v1/lines/relief", RELIEF)
+    assert "case 1 has 'home-7' under individual-limit" in why
+    assert "`sekisho desk restore 1 --reason …`" in why
     with desk.store.reading() as transaction:
         assert transaction.reliefs(NOW) == ()
 

@@ -47,7 +47,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class _Original:
-    """The original of a report; `digest`: its SHA-256; `member`: None: it stays here, as it tells of others."""
+    """The original of a report; `digest`: its SHA-256; `member`: None: it tells of others, and stays."""
 
     report: int
     member: str | None

@@ -150,6 +150,7 @@ class KeptLines:
         def release(transaction: Transaction, entry: Entry) -> tuple[tuple[ListedLine, Relief], str]:
             line = _known(transaction, request.line)
             _judge_end(request.until, entry.at)
+            _refuse_restricted(transaction, line)
             relief = Relief(line.number, entry.at, request.until, entry.user, request.reason)
             transaction.add_relief(relief)
             self._around.relieved(transaction, line, request.until, entry.at)
@@ -253,6 +254,19 @@ def _known(transaction: Transaction, name: str) -> ListedLine:
         detail = f"nothing was ever heard of a line {name!r}: look at how its name is written"
         raise RefusalError(404, "unknown-line", "There is no such line", detail)
     return line
+
+
+def _refuse_restricted(transaction: Transaction, line: ListedLine) -> None:
+    """Refuse a relief that would change nothing, and whose notice would be wrong: a case goes before it."""
+    case = transaction.last_case(line.number)
+    if case is None or not case.measures:
+        return
+    kinds = " and ".join(measure.kind for measure in case.measures)
+    detail = (
+        f"case {case.number} has {line.name!r} under {kinds}, which go before any relief: "
+        f"`sekisho desk restore {case.number} --reason …` undoes them"
+    )
+    raise RefusalError(409, "restricted", "The line is restricted by the desk", detail)
 
 
 def _judge_end(until: datetime, now: datetime) -> None:
