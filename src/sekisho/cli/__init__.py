@@ -229,12 +229,30 @@ def top(name: Name = None, config: NameFrom = None) -> None:
 def caps(
     config: File,
     days: Annotated[
-        int, typer.Option(min=1, max=366, help="Look for the busiest hour of the last days.")
-    ] = 7,
+        int | None, typer.Option(min=1, max=366, help="Look for the busiest hour of the last days: 7.")
+    ] = None,
+    private: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EPSILON", help="Tell instead all counts of the hour of [private], with noise of so much."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell how many lines each cap would have met, by the most sessions that lines had at once in an hour."""
-    from sekisho.cli.caps import tell_caps
+    """Tell how many lines each cap would have met, by the most sessions that lines had at once in an hour.
+
+    With --private also what is of few lines is told, as differential privacy lets it be; it spends of the
+    budget in [private], and is kept in the store, so that it can be told again (docs/publishing.md).
+    """
     from sekisho.cli.files import usable
 
-    tell_caps(usable(config), days, as_json=as_json)
+    if private is None:
+        from sekisho.cli.caps import tell_caps
+
+        tell_caps(usable(config), 7 if days is None else days, as_json=as_json)
+        return
+    if days is not None:
+        raise fail("--private tells of the hour that [private] names: leave --days out")
+    from sekisho.cli.private_caps import tell_private_caps
+
+    tell_private_caps(usable(config), config, private, as_json=as_json)

@@ -10,6 +10,7 @@ from sekisho.config.alerts import AlertsTable
 from sekisho.config.alerts_draft import read_alerts
 from sekisho.config.desk_draft import DeskDraft, finish_desk, read_desk
 from sekisho.config.explain import unknown_key
+from sekisho.config.private import PrivateTable
 from sekisho.config.problems import Finding, Path
 from sekisho.config.reader import Reader
 from sekisho.config.schema import (
@@ -30,8 +31,8 @@ from sekisho.config.schema import (
 from sekisho.config.trial_draft import TrialDraft, finish_trial, read_trial
 
 _TOP_KEYS = (
-    *("alerts", "class", "desk", "gate", "kea", "line", "lines", "map", "nat", "pool", "radacct", "radius"),
-    *("store", "trial"),
+    *("alerts", "class", "desk", "gate", "kea", "line", "lines", "map", "nat", "pool", "private", "radacct"),
+    *("radius", "store", "trial"),
 )
 
 
@@ -59,6 +60,7 @@ class Draft:
     trial: TrialDraft | None
     alerts: AlertsTable | None
     desk: DeskDraft | None
+    private: PrivateTable | None
     users: tuple[tuple[Path, str], ...]
     told: frozenset[Path]
 
@@ -88,6 +90,7 @@ def read_draft(data: Mapping[str, Any]) -> tuple[Draft, tuple[Finding, ...]]:
         trial=read_trial(reader, data),
         alerts=read_alerts(reader, data),
         desk=read_desk(reader, data),
+        private=reader.optional(PrivateTable, data, "private"),
         users=(
             *_users("pool", pools),
             *_users("line", lines),
@@ -119,6 +122,7 @@ def finish(draft: Draft) -> Config:
         trial=None if draft.trial is None else finish_trial(draft.trial),
         alerts=draft.alerts,
         desk=None if draft.desk is None else finish_desk(draft.desk),
+        private=draft.private,
     )
 
 

@@ -15,6 +15,7 @@ from sekisho.config.contact import Contact, LanguageField
 from sekisho.config.desk import DeskTable
 from sekisho.config.listen import ClientField, ListenField, NasField
 from sekisho.config.places import DatabaseUrl, ListFile, StoreUrl, Zone
+from sekisho.config.private import PrivateTable
 from sekisho.config.table import Table
 from sekisho.config.trial import TrialTable
 from sekisho.config.values import (
@@ -216,6 +217,7 @@ class Config(BaseModel):
     trial: TrialTable | None = None
     alerts: AlertsTable | None = None
     desk: DeskTable | None = None
+    private: PrivateTable | None = None
 
     @property
     def kept(self) -> StoreTable:
@@ -224,8 +226,9 @@ class Config(BaseModel):
 
     @property
     def keeps_lines(self) -> bool:
-        """Tell whether there is a store: it is asked for, or a source of lines, trial or desk needs it."""
-        wanting = (self.store, self.radius, self.static_list, self.kea, self.radacct, self.trial, self.desk)
+        """Tell whether there is a store: it is asked for, or any of what cannot be without it is."""
+        sources = (self.radius, self.static_list, self.kea, self.radacct)
+        wanting = (self.store, *sources, self.trial, self.desk, self.private)
         return any(table is not None for table in wanting)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from typing import Final
@@ -29,18 +29,38 @@ def published(hour: Peaks, class_name: str) -> dict[str, int | None]:
     Always of the same table, so that nothing else was ever published of that hour, and of each class by
     itself, since no total of classes is ever told. Raises NotPublishableError.
     """
-    lines: list[int] = []
-    for (name, _), one in hour.classes.items():
-        if name == class_name:
-            lines = [a + b for a, b in zip_longest(lines, one.lines, fillvalue=0)]
     shape = (Dimension(SESSIONS_AT_ONCE, BINS[SESSIONS_AT_ONCE], apart=True),)
     cells: dict[tuple[str, ...], Cell] = {
-        (peak,): Cell(count, count, min(count, 1)) for peak, count in binned(SESSIONS_AT_ONCE, lines).items()
+        (peak,): Cell(count, count, min(count, 1)) for peak, count in _by_bin(hour, class_name).items()
     }
     window = window_at(Size.HOUR, hour.since, _UTC)
     table = Table(f"{STATISTIC}: {class_name}", window, shape, cells)
     shown, _ = publish(table, Ledger(), Rules(), _UTC)
     return {peak: shown.cells[(peak,)] for peak in BINS[SESSIONS_AT_ONCE]}
+
+
+def to_release(hour: Peaks, gate: str, classes: Sequence[str]) -> Table:
+    """Return the lines of a gate's whole hour by class and bin, for counts with noise.
+
+    The kernel keeps one peak of a line in an hour, with one class, so that a line is in one cell at most.
+    """
+    shape = (
+        Dimension("class", tuple(classes), apart=True),
+        Dimension(SESSIONS_AT_ONCE, BINS[SESSIONS_AT_ONCE], apart=True),
+    )
+    cells: dict[tuple[str, ...], Cell] = {
+        (name, peak): Cell(count, count) for name in classes for peak, count in _by_bin(hour, name).items()
+    }
+    return Table(f"{STATISTIC}: gate {gate}", window_at(Size.HOUR, hour.since, _UTC), shape, cells)
+
+
+def _by_bin(hour: Peaks, class_name: str) -> dict[str, int]:
+    """Return the lines of a class by the bin of their peak, of all arms together."""
+    lines: list[int] = []
+    for (name, _), one in hour.classes.items():
+        if name == class_name:
+            lines = [a + b for a, b in zip_longest(lines, one.lines, fillvalue=0)]
+    return binned(SESSIONS_AT_ONCE, lines)
 
 
 def lines_met(lines: Mapping[str, int | None], cap: int) -> tuple[int, int | None]:

@@ -23,6 +23,7 @@ from sekisho.store.obeying import ObeyingRows
 from sekisho.store.outbox import Outbox
 from sekisho.store.peaks import PeakSpans
 from sekisho.store.port_plans import PortPlans
+from sekisho.store.private import PrivateReleases
 from sekisho.store.publishing import Publishing
 from sekisho.store.reliefs import Reliefs
 from sekisho.store.reported import Reported
@@ -49,6 +50,7 @@ class Transaction(
     Outbox,
     PeakSpans,
     Publishing,
+    PrivateReleases,
     Cases,
     Reported,
 ):
