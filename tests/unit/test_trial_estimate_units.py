@@ -116,14 +116,14 @@ def test_classes_that_are_units_are_compared_apart_and_together() -> None:
         assert (name, "tokyo") in found.faults
 
 
-def test_gates_that_follow_the_lot_of_a_class_are_its_mean() -> None:
+def test_gates_that_follow_the_lot_of_a_class_are_one() -> None:
     """Twice the same is no more than once: what one lot decided is flipped together."""
     series = {name: [counted(BY_CLASS, name, "tokyo", 0.9, {})] for name in CLASSES}
     twice = {name: [*of, *(replace(one, gate="osaka") for one in of)] for name, of in series.items()}
     once, again = (measure_together(BY_CLASS, one, registered=True).effect for one in (series, twice))
     assert number(again).pairs == number(once).pairs
     assert number(again).p == number(once).p
-    assert number(again).change_percent == pytest.approx(number(once).change_percent)
+    assert number(again).change_percent == pytest.approx(number(once).change_percent, rel=1e-3)
 
 
 @pytest.mark.parametrize("of", [TOGETHER, BY_GATE])

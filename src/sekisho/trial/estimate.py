@@ -16,13 +16,13 @@ import numpy as np
 
 from sekisho.trial.estimate_flips import flip_signs
 from sekisho.trial.estimate_pairs import (
-    Differences,
     Matched,
     carried,
     differences,
     matched,
     neighbours,
     paired,
+    together,
 )
 from sekisho.trial.plan import ENOUGH_PAIRS, Block, Plan, Switchback, Units, pairs_among, schedule, units
 from sekisho.trial.series import Faults, Reals, Series, usable
@@ -97,9 +97,9 @@ class _Lots:
     blocks: Sequence[Block]
     series: Sequence[Series]
 
-    def matched(self) -> list[Matched]:
+    def matched(self) -> Matched:
         pairs = paired(self.blocks)
-        return [matched(pairs, one) for one in self.series]
+        return together(pairs, [matched(pairs, one) for one in self.series])
 
 
 def measure(
@@ -144,20 +144,20 @@ def _measure(
     lots = tuple(_lots(plan, drawn, usable_series, until))
     placebos = tuple(_placebo(one, ZoneInfo(plan.zone), drawn.seed) for one in lots)
     found = [one.matched() for one in lots]
-    by_lot = [_means([differences(one) for one in gates]) for gates in found]
+    by_lot = [differences(one) for one in found]
 
-    def answer(means: Sequence[Reals], among: Sequence[_Lots]) -> Answer:
+    def answer(of_lots: Sequence[Reals], among: Sequence[_Lots]) -> Answer:
         planned = sum(pairs_among(one.blocks) for one in among)
-        return _answer(means, planned, drawn.seed, registered=registered)
+        return _answer(of_lots, planned, drawn.seed, registered=registered)
 
     return Measured(
         answer(by_lot, lots),
-        answer([_means([carried(one) for one in gates]) for gates in found], lots),
-        answer([_means([differences(one) for one in made.matched()]) for made in placebos], placebos),
+        answer([carried(one) for one in found], lots),
+        answer([differences(one.matched()) for one in placebos], placebos),
         {(name, series.gate): faults for name, found in sound.items() for series, faults in found},
         tuple(
-            UnitPairs(one.unit, len(means), pairs_among(one.blocks) - len(means))
-            for one, means in zip(lots, by_lot, strict=True)
+            UnitPairs(one.unit, len(of_lot), pairs_among(one.blocks) - len(of_lot))
+            for one, of_lot in zip(lots, by_lot, strict=True)
             if one.unit is not None
         ),
     )
@@ -191,29 +191,15 @@ def _placebo(lots: _Lots, zone: ZoneInfo, seed: int) -> _Lots:
 
 def _answer(by_lot: Sequence[Reals], planned: int, seed: int, *, registered: bool) -> Answer:
     """Test the differences of all pairs, each of which was drawn, and is flipped, for itself."""
-    means = np.concatenate([*by_lot, np.array([])])
-    pairs, left_out = len(means), planned - len(means)
+    found = np.concatenate([*by_lot, np.array([])])
+    pairs, left_out = len(found), planned - len(found)
     if pairs < ENOUGH_PAIRS:
         return TooFew(pairs, left_out)
-    if not means.any():
+    if not found.any():
         return Unvarying(pairs, left_out)
-    flipped = flip_signs(means, seed)
+    flipped = flip_signs(found, seed)
     low, change, high = (percent(end) for end in (flipped.low, flipped.shift, flipped.high))
     return Estimate(pairs, left_out, change, low, high, flipped.p if registered else None, flipped.exact)
-
-
-def _means(found: Sequence[Differences]) -> Reals:
-    """Return the mean of each pair over the gates that followed one lot, and are flipped together.
-
-    In the order in which pairs are met.
-    """
-    if not found:
-        return np.array([])
-    numbers = np.concatenate([one.pairs for one in found])
-    _, firsts, places = np.unique(numbers, return_index=True, return_inverse=True)
-    sums = np.bincount(places, np.concatenate([one.values for one in found]))
-    means: Reals = (sums / np.bincount(places))[np.argsort(firsts)]
-    return means
 
 
 def percent(logarithm: float) -> float:

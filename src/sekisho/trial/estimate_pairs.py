@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta, tzinfo
 from operator import attrgetter
@@ -35,16 +35,8 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
-    """How much more the on block of each pair has of (count + 1) per time covered: natural logarithms."""
-
-    pairs: Whole
-    values: Reals
-
-
-@dataclass(frozen=True, slots=True)
 class Matched:
-    """The cells of one gate that lie equally far from the beginnings of both blocks of a pair.
+    """The cells of gates that lie equally far from the beginnings of both blocks of a pair.
 
     `on`, `off`: one beside the other, by pair and time. `owners`: the place of their pair among `pairs`.
     `enough`: by place: whether what they have in common is enough.
@@ -95,22 +87,61 @@ def matched(pairs: Pairs, series: Series) -> Matched:
     return Matched(pairs.numbers, owners, *sides, (covered > 0) & (covered >= LEAST_COVERED * whole))
 
 
-def differences(found: Matched) -> Differences:
-    """Return the differences of the pairs that have enough in common."""
-    return Differences(found.pairs[found.enough], _differences(found, slice(None))[found.enough])
+def together(pairs: Pairs, found: Sequence[Matched]) -> Matched:
+    """Add up the gates that followed one lot; of each pair those that have enough of it.
+
+    A gate without much thus weighs little, and what is lost at one of them is lost on both sides.
+    """
+    parts = [_even(one) for one in found]
+    owners = np.concatenate([*(one.owners for one in parts), np.array([], dtype=np.intp)])
+    on, off = _joined([one.on for one in parts]), _joined([one.off for one in parts])
+    order = np.lexsort((on.begins, owners))
+    enough = np.zeros(len(pairs.numbers), dtype=np.bool_)
+    for one in found:
+        enough |= one.enough
+    return Matched(pairs.numbers, owners[order], on.where(order), off.where(order), enough)
 
 
-def carried(found: Matched) -> Differences:
+def _even(found: Matched) -> Matched:
+    """Return what has enough, each cell as if it had been covered as long as the one beside it."""
+    chosen = found.enough[found.owners]
+    on, off = found.on.where(chosen), found.off.where(chosen)
+    covered = (on.covered + off.covered) / 2
+    on, off = (Columns(one.begins, one.counts * covered / one.covered, covered) for one in (on, off))
+    return Matched(found.pairs, found.owners[chosen], on, off, found.enough)
+
+
+def _joined(parts: Sequence[Columns]) -> Columns:
+    return Columns(
+        np.concatenate([*(one.begins for one in parts), np.array([], dtype=np.int64)]),
+        np.concatenate([*(one.counts for one in parts), np.array([])]),
+        np.concatenate([*(one.covered for one in parts), np.array([])]),
+    )
+
+
+def differences(found: Matched) -> Reals:
+    """Return how much more the on block of each pair has of (count + 1) by time covered: natural logarithms.
+
+    Of the pairs that have enough in common, in their order.
+    """
+    values: Reals = _differences(found, slice(None))[found.enough]
+    return values
+
+
+def carried(found: Matched) -> Reals:
     """Return how much the difference in the first part after the wash-out is above that in the rest.
 
-    A pair of one cell has no parts.
+    A pair of one cell has no parts; cells of several gates at one time are of the same part.
     """
-    sizes = np.bincount(found.owners, minlength=len(found.pairs))
-    ranks = np.arange(len(found.owners)) - (np.cumsum(sizes) - sizes)[found.owners]
+    is_next = np.ones(len(found.owners), dtype=np.bool_)  # and not of another gate at the same time
+    is_next[1:] = (np.diff(found.owners) != 0) | (np.diff(found.on.begins) != 0)
+    sizes = np.bincount(found.owners[is_next], minlength=len(found.pairs))
+    ranks = np.cumsum(is_next) - 1 - (np.cumsum(sizes) - sizes)[found.owners]
     is_first = ranks < sizes[found.owners] // 2
     parted = found.enough & (sizes > 1)
     first, rest = _differences(found, is_first), _differences(found, ~is_first)
-    return Differences(found.pairs[parted], (first - rest)[parted])
+    values: Reals = (first - rest)[parted]
+    return values
 
 
 def neighbours(blocks: Iterable[Block], zone: tzinfo, seed: int) -> Iterator[Block]:
