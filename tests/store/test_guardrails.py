@@ -49,6 +49,7 @@ def test_of_blocklist_entries_the_last_number_holds_and_all_stay(store: Store) -
         assert transaction.blocklist_counts("spring") == {hour: 4, day: 0}
         assert transaction.blocklist_counts("autumn") == {hour: 9}
         assert transaction.blocklist_counts("winter") == {}
+        assert transaction.blocklist_until("spring") == {"dynamic": day.span.end}
 
 
 def test_a_path_has_the_highest_of_each_day(store: Store) -> None:

@@ -359,6 +359,19 @@ def test_gates_as_units_that_share_no_store_are_a_worry() -> None:
     assert said('[store]\nurl = "postgresql://db.example/sekisho"\n' + text) == []
 
 
+def test_blocklist_entries_of_gates_that_are_units_are_a_worry() -> None:
+    units = SWITCHBACK + 'units = "gates"\ngates = ["gate"]\n'
+    text = (
+        '[store]\nurl = "postgresql://db.example/sekisho"\n'
+        + TRIAL
+        + 'outcomes = ["bytes", "blocklist"]\n'
+        + units
+    )
+    ((key, sentence),) = said(text)
+    assert (key, config(text).trial is not None) == ("trial.outcomes[1]", True)
+    assert sentence.startswith("a blocklist tells of no gate")
+
+
 def test_a_choice_of_units_that_cannot_be_read_is_told_once() -> None:
     assert len(said(TRIAL + SWITCHBACK + 'units = "gate"\ngates = ["gate"]\n')) == 1
 

@@ -56,11 +56,11 @@ def test_why_nothing_is_told() -> None:
 
 
 def test_hours_that_were_not_entered_are_not_zero() -> None:
-    counts = {**entered(HOUR, 3, lambda _: 0), Of("dynamic", Span(START + 9 * HOUR, START + 10 * HOUR)): 4}
+    counts = {**entered(HOUR, 3, lambda _: 0), Of("dynamic", Span(START + 9 * HOUR, START + 10 * HOUR)): 40}
     (series,) = BlocklistSeries(PLAN, counts).series("dynamic")
     assert [(cell.begin, cell.count) for cell in series.cells] == [
         *((START + hour * HOUR, 0) for hour in range(3)),
-        (START + 9 * HOUR, 4),
+        (START + 9 * HOUR, 40),
     ]
     assert BlocklistSeries(PLAN, counts).series("mobile") == ()
 
@@ -99,5 +99,9 @@ def test_whole_weeks_are_shown_and_few_entries_are_not() -> None:
     )
     again, _ = publish_blocklist({}, weeks, ["dynamic", "mobile"], ledger, ZONE)
     assert (again.weeks, again.differing) == (found.weeks, 1)
-    none, _ = publish_blocklist({}, weeks, ["dynamic"], Ledger(), ZONE)
-    assert (none.weeks, none.because) == ((), Because.NOT_ENTERED)
+    for part, why_none in (
+        ({}, Because.NOT_ENTERED),
+        (entered(HOUR, 9, lambda _: 30), Because.NO_WHOLE_WEEK),
+    ):
+        none, _ = publish_blocklist(part, weeks, ["dynamic"], Ledger(), ZONE)
+        assert (none.weeks, none.because) == ((), why_none)

@@ -8,7 +8,7 @@ from sekisho.config.draft import Draft
 from sekisho.config.problems import Finding, Path, Severity, twice
 from sekisho.config.trial_draft import SWITCHBACK, TRIAL
 from sekisho.trial.plan import Units
-from sekisho.trial.protocol import OF_EQUIPMENT
+from sekisho.trial.protocol import OF_EQUIPMENT, Outcome
 
 _UNITS: Path = (*SWITCHBACK, "units")
 _GATES: Path = (*SWITCHBACK, "gates")
@@ -20,6 +20,11 @@ def check_units(draft: Draft) -> Iterator[Finding]:
         return
     if drawn.units is Units.GATES:
         yield from _of_gates(draft, drawn.gates)
+        if draft.trial.table is not None and Outcome.BLOCKLIST in draft.trial.table.outcomes:
+            place = draft.trial.table.outcomes.index(Outcome.BLOCKLIST)
+            what = "a blocklist tells of no gate, so that it has no answer where gates draw lots of their own"
+            way_out = f'take it out, or let units be "{Units.TRIAL}" or "{Units.CLASSES}"'
+            yield Finding((*TRIAL, "outcomes", place), what, way_out, Severity.WARNING)
     elif drawn.gates and _UNITS not in draft.told:
         what = "gates are named, and draw no lots of their own"
         yield Finding(_GATES, what, f'write units = "{Units.GATES}", or take them out')

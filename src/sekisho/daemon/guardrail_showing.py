@@ -19,7 +19,6 @@ from sekisho.daemon.guardrail_keeper import Looked
 from sekisho.store import StoreError, Transaction
 from sekisho.store.guardrails import Paths
 from sekisho.store.outbox import GivenUp, LettersWaiting
-from sekisho.trial.blocklist import Counts
 from sekisho.trial.guardrails import What
 from sekisho.trial.obeying import Obeying
 from sekisho.trial.registration import Version
@@ -34,7 +33,7 @@ class KeptOfTrial(NamedTuple):
 
     versions: tuple[Version, ...]
     complaints: Mapping[date, int]
-    blocklist: Counts
+    blocklist_until: Mapping[str, datetime]
     paths: Paths
     waiting: LettersWaiting
     given_up: tuple[GivenUp, ...]
@@ -46,7 +45,7 @@ def kept_of_trial(transaction: Transaction, trial: str) -> KeptOfTrial:
     return KeptOfTrial(
         transaction.trial_versions(trial),
         transaction.complaints_by_day(trial),
-        transaction.blocklist_counts(trial),
+        transaction.blocklist_until(trial),
         transaction.guardrail_paths(trial),
         transaction.letters_waiting(),
         transaction.letters_given_up(MOST_GIVEN_UP),
@@ -68,18 +67,13 @@ def guardrails_shown(trial: str, looked: Looked | None, kept: KeptOfTrial | Stor
     return {
         **shown,
         "complaints": tuple(ComplaintDayValue(day=day, count=one) for day, one in kept.complaints.items()),
-        "blocklist": _until(kept.blocklist),
+        "blocklist": tuple(
+            BlocklistClassValue(class_name=name, until=end) for name, end in kept.blocklist_until.items()
+        ),
         "alerts": AlertsValue(
             waiting=waiting.letters, since=waiting.since, why=waiting.why, given_up=given_up
         ),
     }
-
-
-def _until(counts: Counts) -> tuple[BlocklistClassValue, ...]:
-    ends: dict[str, datetime] = {}
-    for one in counts:
-        ends[one.class_name] = max(one.span.end, ends.get(one.class_name, one.span.end))
-    return tuple(BlocklistClassValue(class_name=name, until=end) for name, end in ends.items())
 
 
 def _values(seen: Sequence[Seen], paths: Paths) -> tuple[GuardrailValue, ...]:

@@ -46,10 +46,10 @@ class BlocklistSeries:
                 of_class[step][span.begin] = count
 
     def series(self, class_name: str) -> tuple[Series, ...]:
-        """Return the entries of a class as one series, by the hour or else by the day; none of none."""
-        step, counts = self._of(class_name)
-        if not counts:
+        """Return the entries of a class by the hour or else by the day as one series, or none: `why_none`."""
+        if self.why_none(class_name) is not None:
             return ()
+        step, counts = self._of(class_name)
         begins = sorted(counts)
         columns = Columns(
             np.array([microseconds(begin) for begin in begins], dtype=np.int64),
@@ -59,7 +59,7 @@ class BlocklistSeries:
         return (Series(_OF_ALL_GATES, step, columns),)
 
     def why_none(self, class_name: str) -> NotKnown | None:
-        """Tell why nothing may be told of a class that takes part, if so."""
+        """Tell why nothing may be told of a class, if so."""
         span, drawn = self._plan.span, self._plan.switchback
         step, counts = self._of(class_name)
         inside = [count for begin, count in counts.items() if span.begin <= begin < span.end]
@@ -70,8 +70,9 @@ class BlocklistSeries:
         if step == DAY and (drawn is None or drawn.block != DAY):
             return NotKnown(Because.BY_THE_DAY)
         rules = Rules()
-        few = is_few(Cell(sum(inside), sum(inside)), rules)
-        return NotKnown(Because.TOO_FEW_LINES, None, rules.fewest) if few else None
+        return (
+            NotKnown(Because.TOO_FEW_LINES, None, rules.fewest) if is_few(_cell(sum(inside)), rules) else None
+        )
 
     def _of(self, class_name: str) -> tuple[timedelta, dict[datetime, int]]:
         of_class = self._counted[class_name]
@@ -96,11 +97,15 @@ def publish_blocklist(
     for week, name in product(weeks, classes):
         one, of = Published(statistic(name), week, _SHAPE), Of(week.begin, name)
         if of in whole or one in before.shapes:
-            tables.append((of, Table(*one, {(_NEW,): Cell(*2 * (whole.get(of, 0),))})))
+            tables.append((of, Table(*one, {(_NEW,): _cell(whole.get(of, 0))})))
     found = release_weeks(tables, before, zone)
     shown = tuple(BlocklistWeek(*of, table[(None,)]) for of, table in found.shown)
-    because = None if shown or found.refused else Because.NOT_ENTERED
+    because = None if shown or found.refused else Because.NO_WHOLE_WEEK if counts else Because.NOT_ENTERED
     return Blocklist(shown, found.refused, because, found.differing), found.ledger
+
+
+def _cell(addresses: int) -> Cell:
+    return Cell(lines=addresses, value=addresses)
 
 
 def _whole(counts: Counts, zone: ZoneInfo) -> dict[Of, int]:

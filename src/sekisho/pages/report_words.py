@@ -371,6 +371,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "no-delay": ("without a delay a cap leaves any number", "遅延がなく、上限が定まらない"),
     "not-kept": ("its path is not kept", "推移を保存していない"),
     "not-entered": ("none was entered", "入力されたものがない"),
+    "no-whole-week": ("no week is over of which all was entered", "全体が入力された週がまだない"),
     "no-rate": ("the rate from before the trial was not given", "開始前の割合が設定されていない"),
     "no-desk": ("reports are not counted here", "申告はここでは数えていない"),
     "no-switchback": ("the plan has no blocks by lot", "計画に抽選による区間がない"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
 
 from sekisho.store.door import Door
 from sekisho.store.guardrail_tables import blocklist_count
@@ -28,6 +30,16 @@ class BlocklistRows(Door):
             "by": one.by,
         }
         self._connection.execute(insert(blocklist_count).values(row))
+
+    def blocklist_until(self, trial: str) -> dict[str, datetime]:
+        """Return until when entries of each class were entered."""
+        found = (
+            select(blocklist_count.c.class_name, func.max(blocklist_count.c.end))
+            .where(blocklist_count.c.trial == trial)
+            .group_by(blocklist_count.c.class_name)
+            .order_by(blocklist_count.c.class_name)
+        )
+        return {name: from_us(end) for name, end in self._connection.execute(found)}
 
     def blocklist_counts(self, trial: str) -> dict[Of, int]:
         """Return what holds of all that was entered."""

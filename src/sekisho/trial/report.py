@@ -243,6 +243,8 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
                 yield Observed(name, outcome, NotKnown(Because.BY_THE_DAY), compared=False)
                 continue
             beside = None if facts.comparison is None else _whole(counted(facts.comparison, outcome))
+            if beside is not None and beside.step != series.step:
+                beside = None
             answer = observe(held, name, series, beside)
             if isinstance(answer, Observational):
                 steps = tuple(told_change(step, outcome) for step in answer.steps)

@@ -30,6 +30,7 @@ class Because(StrEnum):
     NOT_KEPT = "not-kept"
     NO_DELAY = "no-delay"
     NOT_ENTERED = "not-entered"
+    NO_WHOLE_WEEK = "no-whole-week"
     NO_RATE = "no-rate"
     NO_DESK = "no-desk"
     NO_SWITCHBACK = "no-switchback"
