@@ -23,7 +23,7 @@ from sekisho.api.asker import Peer
 from sekisho.api.client import AnswerError, ask
 from sekisho.api.problems import RefusalError
 from sekisho.cli import app
-from sekisho.daemon import report_process
+from sekisho.daemon import report_process, server
 from sekisho.daemon.actors import actor_name
 from sekisho.daemon.report_process import ReportProcess
 from sekisho.measure.line_hours import statistic
@@ -116,17 +116,17 @@ def waiting(tmp_path: Path) -> tuple[list[str], Path]:
     return [sys.executable, "-c", text], told
 
 
+def asked_in_vain() -> None:
+    with suppress(AnswerError):
+        ask("gate", "GET", "/v1/trial/report")
+
+
 def test_one_report_is_made_at_a_time_and_everything_else_is_answered_meanwhile(
     site: Site, tmp_path: Path
 ) -> None:
     program, told = waiting(tmp_path)
     site.office._reports = ReportProcess(program)
-
-    def first() -> None:
-        with suppress(AnswerError):
-            ask("gate", "GET", "/v1/trial/report")
-
-    thread = threading.Thread(target=first)
+    thread = threading.Thread(target=asked_in_vain)
     thread.start()
     pid = int(told.read_text())
     try:
@@ -142,19 +142,20 @@ def test_one_report_is_made_at_a_time_and_everything_else_is_answered_meanwhile(
     assert ask("gate", "GET", "/v1/trial/report")["name"] == "year"
 
 
-def test_no_report_outlives_whoever_waits_for_it(request_of: Request, tmp_path: Path) -> None:
+def test_no_report_outlives_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "SOCKETS", tmp_path)
+    monkeypatch.setattr(server, "_GRACE_SECONDS", 1)
     program, told = waiting(tmp_path)
-
-    async def cancelled() -> int:
-        task = asyncio.create_task(ReportProcess(program).report(request_of))
-        pid = int(await asyncio.to_thread(told.read_text))
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        return pid
-
+    made = Site(tmp_path, datetime.now(UTC)).build(trial_year.text_of(DAYS, f"sqlite:///{tmp_path}/none.db"))
+    made.office._reports = ReportProcess(program)
+    with running(FakeOffice(), trial=made.office):
+        thread = threading.Thread(target=asked_in_vain)
+        thread.start()
+        pid = int(told.read_text())
+    thread.join()
     with pytest.raises(ProcessLookupError):
-        os.kill(asyncio.run(cancelled()), 0)
+        os.kill(pid, 0)
+    made.close()
 
 
 @pytest.mark.parametrize(
