@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -114,6 +115,17 @@ def waiting(tmp_path: Path) -> tuple[list[str], Path]:
     os.mkfifo(told)
     text = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     return [sys.executable, "-c", text], told
+
+
+def test_a_report_gives_way_to_the_gate() -> None:
+    text = (
+        "from sekisho.reporting.__main__ import give_way; give_way();"
+        "import os, resource;"
+        "print(os.nice(0), *resource.getrlimit(resource.RLIMIT_DATA));"
+        "print(open('/proc/self/oom_score_adj').read())"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["19", str(2 << 30), str(2 << 30), "1000"]
 
 
 def asked_in_vain() -> None:

@@ -1,8 +1,8 @@
 """The process that makes a report for the daemon: a request on its standard input, the report on the other.
 
 It is one of its own since a report takes a core for seconds and hundreds of megabytes, and loads what the
-daemon never does. The gate comes first: this one runs when nobody else wants the processor, and ends before
-the machine's memory does.
+daemon never does. The gate comes first: this one runs when nobody else wants the processor, has a bound on
+its memory, and is the first to end where the machine has none left.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import pickle
 import resource
 import sys
+from pathlib import Path
 from typing import Final
 
 from sekisho.pages.report import report_page
@@ -22,6 +23,7 @@ from sekisho.trial.report_written import report_json
 
 LEAST_PRIORITY: Final = 19
 MOST_BYTES: Final = 2 << 30  # four times what a year of 100 gates took
+FIRST_TO_END: Final = "1000"  # proc(5), oom_score_adj
 
 
 def made(request: Request) -> str:
@@ -31,10 +33,16 @@ def made(request: Request) -> str:
     return report_json(report) if request.page is None else report_page(report, request.page)
 
 
-def main() -> int:
-    """Answer one request; return the exit status."""
+def give_way() -> None:
+    """Let processor and memory be the gate's first."""
     os.nice(LEAST_PRIORITY)
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
+    Path("/proc/self/oom_score_adj").write_text(FIRST_TO_END)
+
+
+def main() -> int:
+    """Answer one request; return the exit status."""
+    give_way()
     request: Request = pickle.load(sys.stdin.buffer)  # noqa: S301 - the daemon wrote it
     try:
         status, answer = 0, made(request)
