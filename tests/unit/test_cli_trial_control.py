@@ -213,6 +213,8 @@ def test_blocklist_entries_are_entered_once_and_corrected_with_a_reason(site: Si
     assert told(*one, "14", "--reason", "counted again") == f"{yesterday}14, corrected\n"
     assert "2026-04-03 is not over" in refused(*one, "1", "--on", "2026-04-03")
     assert "would be counted twice" in refused(*one, "1", "--hour", "2026-04-02T05:10:00+09:00")
+    for year in ("0001-01-01", "9999-12-31"):
+        assert "is of no year that anything is counted in" in refused(*one, "1", "--on", year)
     assert "has no zone" in refused(*one, "1", "--hour", "2026-04-03T05:10:00")
     assert "there is no class 'other': it is one of dynamic, " in refused(
         "blocklist", "--class", "other", "--count", "1"

@@ -77,9 +77,12 @@ def read_day(value: object) -> date:
     if not _DAY.fullmatch(text):
         raise fault(f"{toml(value)} is no date", way_out)
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise fault(f"{toml(value)} is no day there is", way_out) from None
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise fault(f"{toml(value)} is of no year that anything is counted in", way_out)
+    return day
 
 
 def read_address(value: object) -> IpAddress:

@@ -39,10 +39,8 @@ class BlocklistSeries:
             lambda: {HOUR: {}, DAY: {}}
         )
         for (name, span), count in counts.items():
-            of_class = self._counted[name]
-            if (
-                step := span.end - span.begin
-            ) in of_class:  # a day on which the clock is changed is as no other
+            of_class, step = self._counted[name], span.end - span.begin
+            if step in of_class:  # a day on which the clock is changed is as no other
                 of_class[step][span.begin] = count
 
     def series(self, class_name: str) -> tuple[Series, ...]:
@@ -70,9 +68,8 @@ class BlocklistSeries:
         if step == DAY and (drawn is None or drawn.block != DAY):
             return NotKnown(Because.BY_THE_DAY)
         rules = Rules()
-        return (
-            NotKnown(Because.TOO_FEW_LINES, None, rules.fewest) if is_few(_cell(sum(inside)), rules) else None
-        )
+        few = NotKnown(Because.TOO_FEW_LINES, None, rules.fewest)
+        return few if is_few(_cell(sum(inside)), rules) else None
 
     def _of(self, class_name: str) -> tuple[timedelta, dict[datetime, int]]:
         of_class = self._counted[class_name]
