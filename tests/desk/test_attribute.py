@@ -99,6 +99,27 @@ def test_a_field_that_nothing_speaks_against_is_believed() -> None:
     assert (outcome.basis.is_named, outcome.basis.is_corroborated) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("address", "chain", "is_forgeable"),
+    [
+        (LINE, (hop(LINE),), False),
+        (LINE, (hop(INSIDE), hop(LINE)), False),
+        (LINE, (hop(RECEIVER), hop(LINE)), False),
+        (LINE, (hop(ABROAD), hop(LINE)), True),  # a stranger has delivered it, and written the rest
+        (None, (hop(LINE),), False),
+        (None, (hop(RECEIVER), hop(LINE)), False),
+        (None, (hop(INSIDE), hop(LINE)), True),  # a server behind NAT sees all the world so
+        (None, (hop(LINE), hop(INSIDE)), False),
+    ],
+)
+def test_a_hop_that_those_above_may_have_made_up_is_marked(
+    address: HostAddress | None, chain: tuple[Hop, ...], is_forgeable: bool
+) -> None:
+    outcome = attribute(replace(PLAIN, address=address, chain=chain))
+    assert outcome.basis is not None
+    assert outcome.basis.is_forgeable is is_forgeable
+
+
 @pytest.mark.parametrize("feedback", [Feedback.NOT_SPAM, Feedback.OPT_OUT, Feedback.AUTH_FAILURE])
 def test_what_is_no_abuse_is_nobodys(feedback: Feedback) -> None:
     assert attribute(PLAIN, feedback).found is Found.NOT_ABUSE

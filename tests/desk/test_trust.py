@@ -21,10 +21,11 @@ from sekisho.desk.trust import (
     folded,
     is_aligned,
     is_lent,
-    is_trusted_domain,
     party_of,
     party_of_report,
     standing,
+    stranger_rate,
+    trusted_as,
     weigh,
 )
 
@@ -130,23 +131,34 @@ def test_dismissal_never_helps_and_confirmation_never_hurts(confirmed: int, dism
     assert rank(confirmed, dismissed + 1) <= rank(confirmed, dismissed) <= rank(confirmed + 1, dismissed)
 
 
+TRUSTED, STRUCTURED = 1, 2
+
+
 @pytest.mark.parametrize(
-    ("reporter", "is_sound", "weight"),
+    ("reporter", "how", "weight"),
     [
-        (NEW, True, Weight.SOUND),
-        (NEW, False, Weight.WEAK),
-        (replace(NEW, confirmed=1), False, Weight.SOUND),
-        (replace(NEW, dismissed=2), True, Weight.DOUBTED),
-        (replace(NEW, party=CLAIMED), True, Weight.CLAIMED),
-        (replace(NEW, party=CLAIMED, confirmed=9), True, Weight.CLAIMED),
-        (replace(NEW, party=CLAIMED, dismissed=2), True, Weight.DOUBTED),
-        (replace(NEW, left=0.5), True, Weight.TOO_MANY),
+        (NEW, TRUSTED | STRUCTURED, Weight.SOUND),
+        (NEW, TRUSTED, Weight.WEAK),
+        (NEW, STRUCTURED, Weight.WEAK),
+        (replace(NEW, confirmed=1), TRUSTED, Weight.SOUND),
+        (
+            replace(NEW, confirmed=9),
+            STRUCTURED,
+            Weight.WEAK,
+        ),  # else all who have an account there were believed
+        (replace(NEW, dismissed=2), STRUCTURED, Weight.DOUBTED),
+        (replace(NEW, dismissed=2), TRUSTED | STRUCTURED, Weight.WEAK),  # and not silenced
+        (replace(NEW, party=CLAIMED), TRUSTED | STRUCTURED, Weight.CLAIMED),
+        (replace(NEW, party=CLAIMED, confirmed=9), STRUCTURED, Weight.CLAIMED),
+        (replace(NEW, party=CLAIMED, dismissed=2), STRUCTURED, Weight.DOUBTED),
+        (replace(NEW, left=0.5), TRUSTED | STRUCTURED, Weight.TOO_MANY),
     ],
 )
 def test_a_report_counts_for_what_it_and_its_reporter_are_worth(
-    reporter: Reporter, is_sound: bool, weight: Weight
+    reporter: Reporter, how: int, weight: Weight
 ) -> None:
-    assert weigh(reporter, NOW, 10, is_sound=is_sound)[1] is weight
+    is_trusted, is_structured = bool(how & TRUSTED), bool(how & STRUCTURED)
+    assert weigh(reporter, NOW, 10, is_trusted=is_trusted, is_structured=is_structured)[1] is weight
 
 
 @given(
@@ -158,25 +170,34 @@ def test_no_party_counts_more_often_than_the_rate_whatever_the_clock(gaps: list[
     for gap in gaps:
         now += timedelta(seconds=gap)
         latest = max(latest, now)
-        reporter, weight = weigh(reporter, now, rate, is_sound=True)
+        reporter, weight = weigh(reporter, now, rate, is_trusted=True, is_structured=True)
         counted += weight is Weight.SOUND
     assert counted <= rate + rate * ((latest - NOW) / HOUR) + 1e-6
 
 
 @pytest.mark.parametrize(
-    ("domain", "is_trusted"),
+    ("author", "name"),
     [
-        ("example.net", True),
-        ("reports.example.net", True),
-        ("notexample.net", False),
-        ("net", False),
-        ("example.net.evil.example", False),
-        ("", False),
+        ("a@example.net", "example.net"),
+        ("fbl@example.net", "fbl@example.net"),
+        ("a@x.reports.example.net", "reports.example.net"),
+        ("staff@hotmail.com", "staff@hotmail.com"),
+        ("evil@hotmail.com", None),
+        ("a@notexample.net", None),
+        ("a@net", None),
+        ("a@example.net.evil.example", None),
+        ("example.net@evil.example", None),
+        ("", None),
     ],
 )
-def test_whoever_is_named_is_trusted_with_all_beneath_and_nobody_else(domain: str, is_trusted: bool) -> None:
-    assert is_trusted_domain(domain, {"example.net", "reports.example.org"}) is is_trusted
-    assert not is_trusted_domain(domain, ())
+def test_whoever_is_named_is_trusted_with_all_beneath_and_nobody_else(author: str, name: str | None) -> None:
+    named = {"example.net", "reports.example.net", "fbl@example.net", "staff@hotmail.com"}
+    assert trusted_as(author, named) == name
+    assert trusted_as(author, ()) is None
+
+
+def test_of_strangers_a_tenth_counts_and_one_at_least() -> None:
+    assert [stranger_rate(rate) for rate in (100, 19, 1)] == [10, 1, 1]
 
 
 @pytest.mark.parametrize(

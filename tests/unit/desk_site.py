@@ -159,6 +159,15 @@ def lease_of(provider: World) -> Lease:
     )
 
 
+def is_like(one: Lease, other: Lease) -> bool:
+    """Tell whether both have a whole address of one size, and the same hours."""
+    sizes = [(len(each.address.network), each.address.port_set) for each in (one, other)]
+    hours = timedelta(hours=2)
+    return (
+        sizes[0] == sizes[1] and one.begin == other.begin and (one.end is None or one.end > one.begin + hours)
+    )
+
+
 def _dynamic(provider: World) -> set[bytes]:
     return {one.address.network for one in provider.leases if one.address.port_set is None}
 

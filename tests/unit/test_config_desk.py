@@ -142,7 +142,7 @@ IN_CLASS = DESK + "[desk.class.dynamic]\n"
             "desk.authserv_ids[0]",
             '"mx.example.net 1" is no authserv-id',
         ),
-        (MAIL + DESK + 'trusted = ["fbl@a.net"]\n', "desk.trusted[0]", '"fbl@a.net" is no domain'),
+        (MAIL + DESK + 'trusted = ["fbl@"]\n', "desk.trusted[0]", '"fbl@" is no mail address'),
         (MAIL + DESK + 'trusted = ["co.jp"]\n', "desk.trusted[0]", 'anybody can have a name beneath "co.jp"'),
         (MAIL + DESK + 'trusted = ["duckdns.org"]\n', "desk.trusted[0]", "anybody can have a name"),
         (MAIL + DESK + "class = 5\n", "desk.class", "5 is no table"),
@@ -225,7 +225,12 @@ def test_without_a_mail_server_that_tells_whose_a_report_is_check_warns() -> Non
 
 
 def test_where_no_reporter_is_trusted_check_tells_what_follows() -> None:
-    assert good(WHOLE).desk.trusted == ("fbl.example.net",)  # type: ignore[union-attr]
+    of_an_account = TRUSTED.replace("FBL.", "FBL@")
+    for text, trusted in (
+        (WHOLE, "fbl.example.net"),
+        (BASE + MAIL + DESK + of_an_account, "fbl@example.net"),
+    ):
+        assert good(text).desk.trusted == (trusted,)  # type: ignore[union-attr]
     (told,) = problems(WHOLE.replace(TRUSTED, ""))
     assert (told.key, told.severity) == ("desk.trusted", Severity.WARNING)
     assert "nothing further without a person" in told.what

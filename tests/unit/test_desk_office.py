@@ -28,7 +28,7 @@ from sekisho.model import Address, KnownLine, RosterChange
 from sekisho.outbox import mail
 from sekisho.signing import Signer
 from tests.desk.world import World, world
-from tests.unit.desk_site import KEY, SOON, TREATMENT, Site, about, lease_of, site_of
+from tests.unit.desk_site import KEY, SOON, TREATMENT, Site, about, is_like, lease_of, site_of
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.kept_lines import raw
 
@@ -171,7 +171,7 @@ def test_from_a_report_to_a_limit_to_suspension_to_restoration(office: Office) -
     shown = told("case", "1")
     assert "in force: port-25-suspension until" in shown
     assert "floods us" in shown
-    assert "reported by example.net: 1 incidents since" in shown
+    assert "reported by reports.example.net: 1 incidents since" in shown
     assert "impose port-25-suspension" in shown
     assert "restored" in told("restore", "1", "--reason", "has mended it")
     office.act()
@@ -248,15 +248,6 @@ def test_what_is_asked_for_many_lines_is_told_the_gate_together(office: Office, 
     assert {(one.line, str(one.progress)) for one in found} == {
         (one.line, "acknowledged") for one in (lease, other)
     }
-
-
-def is_like(one: Lease, other: Lease) -> bool:
-    """Tell whether both have a whole address of one size, and the same hours."""
-    sizes = [(len(each.address.network), each.address.port_set) for each in (one, other)]
-    hours = timedelta(hours=2)
-    return (
-        sizes[0] == sizes[1] and one.begin == other.begin and (one.end is None or one.end > one.begin + hours)
-    )
 
 
 def test_who_ends_after_the_asking_asks_again(office: Office) -> None:

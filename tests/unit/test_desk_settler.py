@@ -20,14 +20,25 @@ from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import Event, Kind, State, What
 from sekisho.desk.policy import Policy, Step
 from sekisho.desk.report import Report
-from sekisho.desk.trust import Weight, party_of
+from sekisho.desk.trust import Weight
 from sekisho.lines.events import Lease
 from sekisho.sealing import Sealer
 from sekisho.store import StoreError
 from tests.desk import letters
 from tests.desk.corpus import corpus
 from tests.desk.world import SECOND, World, world
-from tests.unit.desk_site import KEY, SOON, KilledError, Mortal, Site, about, facts_of, lease_of, site_of
+from tests.unit.desk_site import (
+    KEY,
+    SOON,
+    KilledError,
+    Mortal,
+    Site,
+    about,
+    facts_of,
+    is_like,
+    lease_of,
+    site_of,
+)
 
 _SEED, _COUNT = 20_261_126, 100
 ALL = ("report", "incident", "desk_case", "case_event", "action", "reporter", "audit")
@@ -210,6 +221,55 @@ def test_of_parties_that_are_new_and_not_named_three_ask_for_a_stop_at_most(
         assert _state(site, lease.line) is State.LIMITED
 
 
+def test_strangers_have_no_more_than_so_many_customers_asked_in_a_day(
+    tmp_path: Path, provider: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sekisho.daemon.desk_cases.STRANGERS_DAY", 1)
+    first = lease_of(provider)
+    second = next(one for one in provider.leases if one.line != first.line and is_like(one, first))
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now = first.begin + timedelta(hours=2)
+        site.trusted = frozenset()
+        site.take(*(about(lease, number) for lease in (first, second) for number in range(3)))
+        site.settle()
+        assert [_state(site, one.line) for one in (first, second)] == [State.STOP_REQUESTED, State.COLLECTING]
+        site.trusted = letters.LOOPS
+        site.take(*(about(second, number, 3_700) for number in range(3, 5)))
+        site.settle()
+        assert _state(site, second.line) is State.STOP_REQUESTED, "those who are trusted are heard"
+        third = next(
+            one
+            for one in provider.leases
+            if one.line not in (first.line, second.line) and is_like(one, first)
+        )
+        site.now += timedelta(days=2)
+        site.trusted = frozenset()
+        site.take(*(about(third, number) for number in range(3)))
+        site.settle()
+        assert _state(site, third.line) is State.STOP_REQUESTED
+
+
+def test_an_account_at_the_domain_of_a_loop_does_not_silence_it(tmp_path: Path, provider: World) -> None:
+    lease = lease_of(provider)
+    loop = letters.REPORTERS[0]
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now, site.rate = lease.begin + timedelta(hours=2), 40
+        site.trusted = frozenset({loop})
+        for number in range(0, 9, 3):
+            by_another = about(lease, number).replace(
+                loop.encode(), f"evil@{loop.partition('@')[2]}".encode()
+            )
+            site.take(by_another)
+            site.settle()
+            _decide(site, What.DISMISS)
+            site.now += timedelta(minutes=1)
+        site.take(about(lease, 9, 7_500))
+        site.settle()
+        with site.store.reading() as transaction:
+            weights = [transaction.incidents_of(number)[0].weight for number in range(1, 5)]
+    assert weights == [Weight.WEAK, Weight.WEAK, Weight.DOUBTED, Weight.SOUND]
+
+
 def test_a_report_that_somebody_vouches_for_is_its_reporters(tmp_path: Path, provider: World) -> None:
     lease = lease_of(provider)
     with site_of(tmp_path / "a.db", provider) as site:
@@ -342,9 +402,7 @@ def test_what_we_cannot_take_goes_to_people_and_keeps_nothing_back(
             (queued,) = transaction.queued_reports()
             assert "our fault (ZeroDivisionError)" in (queued.report.refusal or "")
             assert transaction.incidents_of(queued.number) == ()
-            assert [one.party for one in transaction.incidents_of(queued.number + 1)] == [
-                party_of("mail.example.com")
-            ]
+            assert [one.party for one in transaction.incidents_of(queued.number + 1)] == ["mail.example.com"]
 
 
 def test_with_another_key_nothing_is_lost_and_all_is_read_when_the_right_one_is_back(

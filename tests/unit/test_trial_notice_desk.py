@@ -62,7 +62,7 @@ OF_THE_DESK = [  # what is written, what instead, and what a line then has that 
         "grave = []",
         ("on one of the whole line a person", "利用停止は担当者が"),
     ),
-    ('trusted = ["reports.example.org"]', "", ("stop request they count", "段階では、同じ申告者")),
+    ('trusted = ["reports.example.org"]', "", ("stop request is decided by a person", "担当者が判断します")),
     ('reports = "101d"', 'reports = "102d"', ("deleted after 102 days", "102日で削除")),
     ('cases = "211d"', 'cases = "212d"', ("deleted 212 days after it is over", "終了から 212日で削除")),
     (

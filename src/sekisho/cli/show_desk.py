@@ -86,7 +86,7 @@ def _actions(actions: Iterable[ActionValue]) -> Iterator[str]:
 
 
 def _reported(one: ReportedValue) -> str:
-    how = ", only claimed" if one.is_claimed else "" if one.is_sound else ", forwarded"
+    how = ", only claimed" if one.is_claimed else "" if one.is_sound else ", for the stop request alone"
     return f"reported by {one.party}: {one.incidents} incidents since {_at(one.moment)}{how}"
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from sekisho.config.alerts import MailAddress
+from sekisho.config.alerts import MailAddress, read_address
 from sekisho.config.desk_intake import DeskIntakeTable, Place
 from sekisho.config.desk_nas import NasTable
 from sekisho.config.desk_notices import NoticesTable
@@ -40,8 +40,10 @@ def _authserv_id(written: str) -> str:
     return _host(written, "authserv-id", f'write {where}: "mx.example.net"')
 
 
-def _domain(written: str) -> str:
-    way_out = 'write it as in "reports.example.net"'
+def _trusted(written: str) -> str:
+    way_out = 'write a domain or an address, as in "reports.example.net" or "fbl@example.net"'
+    if "@" in written:
+        return read_address(written).lower()
     name = _host(written, "domain", way_out)
     if is_lent(name):
         raise fault(f'anybody can have a name beneath "{written}", and would be trusted', way_out)
@@ -49,7 +51,7 @@ def _domain(written: str) -> str:
 
 
 AuthservId = Annotated[str, AfterValidator(_authserv_id)]
-Domain = Annotated[str, AfterValidator(_domain)]
+Trusted = Annotated[str, AfterValidator(_trusted)]
 Days = Annotated[Duration, Field(ge=3_600_000, le=_LONGEST_MS)]
 Kept = Annotated[Duration, Field(ge=_DAY_MS)]
 FileName = Annotated[str, Field(strict=True, min_length=1)]
@@ -104,18 +106,18 @@ class DeskTable(Table):
     """[desk]: reports are taken in, and what is done about them.
 
     `key_file`: seals originals; `evidence_key_file`: signs what an evidence hold hands out; `authserv_ids`:
-    of our mail servers that tell whose a mail is (RFC 8601); `trusted`: domains of reporters whose structured
-    reports count for all steps from the first on; both in lower case. `rate`: how many reports of one party
-    count in an hour; `grave`: what needs two persons; `skew`: by how much reporters' clocks may differ from
-    ours; `receivers`: mail servers of others that are trusted to write into a chain what they have seen;
-    `reports`, `cases`: how long these are kept.
+    of our mail servers that tell whose a mail is (RFC 8601); `trusted`: domains and addresses of reporters
+    whose reports count for all steps; both in lower case. `rate`: how many reports of one of them count in an
+    hour, and of all others' a tenth; `grave`: what needs two persons; `skew`: by how much reporters' clocks
+    may differ from ours; `receivers`: mail servers of others that are trusted to write into a chain what they
+    have seen; `reports`, `cases`: how long these are kept.
     """
 
     key_file: FileName = Field(examples=['"secrets/desk"'])
     evidence_key_file: FileName | None = Field(None, examples=['"secrets/evidence"'])
     sender: MailAddress = Field(alias="from", examples=['"abuse@example.net"'])
     authserv_ids: tuple[AuthservId, ...] = ()
-    trusted: tuple[Domain, ...] = ()
+    trusted: tuple[Trusted, ...] = ()
     grave: tuple[Kind, ...] = (Kind.LINE,)
     rate: Annotated[int, Field(strict=True, ge=1, le=_HIGHEST_RATE)] = 100
     skew_ms: Annotated[Duration, Field(le=3_600_000)] = Field(120_000, alias="skew")

@@ -66,7 +66,7 @@ def _identity(table: DeskTable) -> Iterator[Finding]:
         yield Finding((*DESK, "authserv_ids"), what, way_out, Severity.WARNING)
     if not table.trusted:
         what = "no reporter is trusted: reports lead to stop requests, and nothing further without a person"
-        way_out = 'name the domains of your feedback loops (docs/desk.md): trusted = ["fbl.example.net"]'
+        way_out = 'name your feedback loops (docs/desk.md): trusted = ["fbl.example.net"]'
         yield Finding((*DESK, "trusted"), what, way_out, Severity.WARNING)
 
 

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import structlog
 
 from sekisho.config import Config
 from sekisho.config.desk_plan import ours_of, policies_of
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Ours
-from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, Evidence, What
+from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Counted, Decision, Event, Evidence, What
 from sekisho.desk.cases import decide, due, open_case
-from sekisho.desk.policy import Policy, evidence_of, heeded_from
+from sekisho.desk.policy import Policy, evidence_of, heeded_from, is_of_strangers
 from sekisho.desk.report import Answerable
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.model import Address
 from sekisho.store import Transaction
 
+log = structlog.get_logger()
+
 LOOK_AGAIN = timedelta(hours=1)
 """Where time was to change a case and changed nothing: nobody looks at it again and again."""
+
+STRANGERS_DAY = 20
+"""How many stop requests a day may be there for others to follow by the word of strangers alone.
+
+Two accounts that are had for nothing could else have any number of customers accused, by letter. Beyond it
+the cases wait for a person, who may approve the request.
+"""
 
 Also = Callable[[Transaction, Case, Event, Decision, Evidence, datetime], object]
 """What is written beside a decision, in its transaction: the notices that it asks for."""
@@ -33,8 +44,8 @@ Thank = Callable[[Transaction, int, Answerable, datetime], object]
 class Desk:
     """What the desk goes by, as a configuration has it.
 
-    `servers`: authserv-ids that are believed; `trusted`: domains whose structured reports count for all steps
-    from the first on.
+    `servers`: authserv-ids that are believed; `trusted`: domains and mail addresses whose reports count for
+    all steps.
     """
 
     our: Ours
@@ -81,6 +92,8 @@ def happen(
     since = max(case.counted_from, now - _looked_back(policy))
     counted = transaction.counted_reports(case.number, since, heeded_from(case, policy))
     decision = decide(case, event, now, policy, counted)
+    if _is_too_much(transaction, case, event, decision, counted, now):
+        decision = Decision(case)
     after, next_due = decision.case, due(decision.case, policy, counted)
     if after.version == case.version:
         is_stuck = event.what is What.TIME and next_due is not None and next_due <= now
@@ -112,6 +125,25 @@ def pass_time(transaction: Transaction, desk: Desk, now: datetime) -> tuple[Acti
     for case in transaction.due_cases(now):
         asked += happen(transaction, desk, case, Event(What.TIME, BY_ITSELF), now)[1]
     return tuple(asked)
+
+
+def _is_too_much(
+    transaction: Transaction,
+    case: Case,
+    event: Event,
+    decision: Decision,
+    counted: Sequence[Counted],
+    now: datetime,
+) -> bool:
+    """Tell whether a stop request would be the word of strangers alone, and one of too many."""
+    is_request = event.what is What.REPORT and decision.case.stop_requested != case.stop_requested
+    if not is_request or not is_of_strangers(case, counted):
+        return False
+    is_too_much = transaction.count_asked(now - timedelta(days=1)) >= STRANGERS_DAY
+    if is_too_much:
+        why = "strangers alone have reported it, and many others today: a person may approve"
+        log.warning("no stop request is sent", case=case.number, why=why)
+    return is_too_much
 
 
 def _looked_back(policy: Policy) -> timedelta:

@@ -30,8 +30,9 @@ from sekisho.desk.trust import (
     counted_incidents,
     first_seen,
     folded,
-    is_trusted_domain,
     party_of_report,
+    stranger_rate,
+    trusted_as,
     weigh,
 )
 from sekisho.lines.purposes import Purpose
@@ -60,7 +61,7 @@ class _Writing:
     number: int
     report: Report
     party: Party
-    is_sound: bool
+    is_trusted: bool
     weight: Weight | None = None
 
 
@@ -80,15 +81,16 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
     if isinstance(parsed, Refusal):
         transaction.put_read(number, replace(kept, refusal=f"{parsed.why}: {parsed.reason}", is_queued=True))
         return ()
-    party = party_of_report(parsed.reporter.domain, kept.vouched or parsed.authenticated)
+    named = None if kept.vouched else trusted_as(parsed.author or "", desk.trusted)
+    party = party_of_report(parsed.reporter.domain, kept.vouched or parsed.authenticated, named)
     doubts = "; ".join(_doubts(looked.outcomes)) or None
     read = replace(
         kept, format=Format(parsed.format), party=party.name, refusal=doubts, is_queued=doubts is not None
     )
     if not transaction.put_read(number, read):
         return ()  # somebody has read it meanwhile
-    is_sound = _is_sound(desk, parsed, kept.vouched)
-    writing = _Writing(transaction, desk, now, number, parsed, party, is_sound)
+    is_trusted = kept.vouched is not None or named is not None
+    writing = _Writing(transaction, desk, now, number, parsed, party, is_trusted)
     actions: list[Action] = []
     for place, (incident, (asked, outcome)) in enumerate(zip(parsed.incidents, looked.outcomes, strict=True)):
         network = b"" if asked is None else asked.questions[0].network
@@ -98,12 +100,6 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
     if parsed.answerable is not None and writing.weight in COUNT:
         desk.thank(transaction, number, parsed.answerable, now)
     return tuple(actions)
-
-
-def _is_sound(desk: Desk, report: Report, vouched: str | None) -> bool:
-    """Tell whether a report counts for all steps although nothing came of its party's reports yet."""
-    is_trusted = vouched is not None or is_trusted_domain(report.authenticated or "", desk.trusted)
-    return report.trust is Trust.STRUCTURED and is_trusted
 
 
 def _answered(transaction: Transaction, asked: Asked | Outcome) -> tuple[Asked | None, Outcome]:
@@ -142,6 +138,8 @@ def _write_incident(
         writing.transaction.add_incident(replace(kept, weight=Weight.TOO_MANY, folded=key))
         return None
     weight = _weight(writing)
+    if weight is Weight.SOUND and outcome.basis is not None and outcome.basis.is_forgeable:
+        weight = Weight.WEAK
     if weight not in COUNT:  # without the key: the same may come again, and then count
         writing.transaction.add_incident(replace(kept, weight=weight))
         return None
@@ -155,9 +153,13 @@ def _write_incident(
 def _weight(writing: _Writing) -> Weight:
     """Return what the report counts for; its party is weighed once, however many incidents it names."""
     if writing.weight is None:
-        transaction, rate = writing.transaction, writing.desk.rate
+        transaction, is_trusted = writing.transaction, writing.is_trusted
+        rate = writing.desk.rate if is_trusted else stranger_rate(writing.desk.rate)
         known = transaction.reporter(writing.party) or first_seen(writing.party, writing.now, rate)
-        after, writing.weight = weigh(known, writing.now, rate, is_sound=writing.is_sound)
+        is_structured = writing.report.trust is Trust.STRUCTURED
+        after, writing.weight = weigh(
+            known, writing.now, rate, is_trusted=is_trusted, is_structured=is_structured
+        )
         transaction.put_reporter(after)
     return writing.weight
 

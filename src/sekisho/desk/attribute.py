@@ -6,7 +6,8 @@ Theory of operation. What a report claims is believed only as far as nothing spe
               to the first hop whose sender is ours: what stands below may be forged, and that sender has to
               be the one of the field. Without a field, the hop counts where no other's server stands above
               it but receivers that are trusted, and none below: there it may be true, and our sender have
-              passed on what it had from somebody else, as the recipient's own gateway does
+              passed on what it had from somebody else, as the recipient's own gateway does. What is
+              believed although it could be made up is marked, and counts for less (`Basis`)
     time      the report's Arrival-Date, then Received-Date, then what its words say, then the hop's. The
               first of them counts, unless another of them leads to another line
     port      the report's field, or the hop's
@@ -18,7 +19,7 @@ answers. One doubt is enough: whoever is not certain is nobody to whom anything 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
@@ -86,11 +87,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What an attribution rests on: where the time was written, and whether field and hop name the sender."""
+    """What an attribution rests on: where the time was written, and whether field and hop name the sender.
+
+    `is_forgeable`: others stand above the hop, who may have made it up: strangers, or without a field also a
+    server that sees all the world under an address of its inside.
+    """
 
     time: TimeSource
     is_named: bool
     is_corroborated: bool
+    is_forgeable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,7 @@ class _Sender:
     address: HostAddress
     hop: Hop | None
     is_named: bool
+    is_forgeable: bool
 
 
 def ours(lines: Iterable[Network], servers: Iterable[Network], receivers: Iterable[Network] = ()) -> Ours:
@@ -154,7 +161,9 @@ def prepare(
         for at in list(times)[:_MOST_MOMENTS]
         for port in _ports(incident, sender)
     )
-    return Asked(tuple(questions), Basis(first.source, sender.is_named, sender.hop is not None))
+    is_corroborated = sender.hop is not None
+    basis = Basis(first.source, sender.is_named, is_corroborated, sender.is_forgeable)
+    return Asked(tuple(questions), basis)
 
 
 def settle(asked: Asked, answers: Mapping[Question, Answer | None]) -> Outcome:
@@ -186,18 +195,24 @@ def _sender(incident: Incident, our: Ours) -> _Sender | Outcome:
         is_ours = hop is not None and hop.is_clear
         return Outcome(Found.AMBIGUOUS, Because.DISAGREE) if is_ours else Outcome(Found.NOT_OURS)
     below = () if place is None else incident.chain[place + 1 :]
-    return _unnamed(hop, our, above, below, is_cut=incident.is_cut)
+    found = _unnamed(hop, our, above, below, is_cut=incident.is_cut)
+    if isinstance(found, Outcome):
+        return found
+    inside = (one.address for one in incident.chain[:place] if one.address is not None)
+    return replace(found, is_forgeable=any(not our.is_receiver(one) for one in inside))
 
 
 def _named(named: HostAddress, hop: Hop | None, above: int) -> _Sender | Outcome:
     """Judge an address of a line that the report names."""
     if hop is None:
-        return Outcome(Found.AMBIGUOUS, Because.DISAGREE) if above else _Sender(named, None, is_named=True)
+        if above:
+            return Outcome(Found.AMBIGUOUS, Because.DISAGREE)
+        return _Sender(named, None, is_named=True, is_forgeable=False)
     if not hop.is_clear:
         return Outcome(Found.AMBIGUOUS, Because.UNCLEAR)
     if hop.address != named:
         return Outcome(Found.AMBIGUOUS, Because.DISAGREE)
-    return _Sender(named, hop, is_named=True)
+    return _Sender(named, hop, is_named=True, is_forgeable=above > 0)
 
 
 def _unnamed(
@@ -214,7 +229,7 @@ def _unnamed(
         return Outcome(Found.OWN_SERVER)
     if is_cut or any(_may_be_anothers(one, hop.address) for one in below):
         return Outcome(Found.AMBIGUOUS, Because.RELAYED)
-    return _Sender(hop.address, hop, is_named=False)
+    return _Sender(hop.address, hop, is_named=False, is_forgeable=False)
 
 
 def _may_be_anothers(hop: Hop, sender: HostAddress) -> bool:

@@ -71,8 +71,8 @@ class Judgement(StrEnum):
 class Counted:
     """Reports of one party that count alike, folded; `moment`: of the earliest of them (aware UTC).
 
-    `incidents`: how many; `is_sound`: structured, or of a party that was right before; `is_claimed`: nothing
-    proves that it is the party's.
+    `incidents`: how many; `is_sound`: it counts for all steps, else for the stop request alone; `is_claimed`:
+    nothing proves that it is the party's.
     """
 
     party: str

@@ -52,17 +52,21 @@ def _parse(data: bytes, limits: Limits, servers: Collection[str]) -> Report:
     if start.startswith(b"{"):
         return xarf.parse(data.strip(_BLANK), limits)
     mail = mime.read(data, limits)
-    report, domain = _of_mail(mail, limits), _authenticated(mail, servers)
-    if domain is None:
+    report, author = _of_mail(mail, limits), _authenticated(mail, servers)
+    if author is None:
         return report
+    domain = author.rpartition("@")[2]
     # What has a form was made by a program, which sends many and reads no thanks.
     thanked = answerable(mail.header, domain) if report.trust is Trust.PLAIN else None
-    return replace(report, authenticated=domain, answerable=thanked)
+    return replace(report, authenticated=domain, author=author, answerable=thanked)
 
 
 def _authenticated(mail: Mail, servers: Collection[str]) -> str | None:
-    domain = writer(mail).domain
-    return domain if domain is not None and is_authentic(mail.header, domain, servers) else None
+    """Return the address in a mail's `From:`, in lower case, where a server of ours says it is from there."""
+    by = writer(mail)
+    if by.address is None or by.domain is None or not is_authentic(mail.header, by.domain, servers):
+        return None
+    return f"{by.address.partition('@')[0].lower()}@{by.domain}"
 
 
 def _of_mail(mail: Mail, limits: Limits) -> Report:

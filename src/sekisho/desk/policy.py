@@ -103,6 +103,11 @@ def quiet_at(case: Case, counted: Iterable[Counted], policy: Policy) -> datetime
     return max([case.since, *(one.moment for one in _proved(counted))]) + policy.quiet
 
 
+def is_of_strangers(case: Case, counted: Iterable[Counted]) -> bool:
+    """Tell whether nobody who is trusted has reported what counts."""
+    return not any(one.moment >= case.counted_from for one in _sound(counted))
+
+
 def evidence_of(case: Case, counted: Iterable[Counted]) -> Evidence:
     """Return what is known of a case, for the record of what is decided on it.
 

@@ -130,7 +130,8 @@ class Report:
     """A report that was understood; `incidents` are one or more.
 
     `report_id`: the reporter's own number for it, else the Message-ID of the report, else None.
-    `authenticated`: the domain of its `From:` where a mail server of ours says that it is from there.
+    `authenticated`, `author`: the domain of its `From:`, and the address, both in lower case, where a mail
+    server of ours says that it is from there.
     `answerable`: None where nobody is to be thanked for it.
     """
 
@@ -141,6 +142,7 @@ class Report:
     feedback: Feedback
     incidents: tuple[Incident, ...]
     authenticated: str | None = None
+    author: str | None = None
     answerable: Answerable | None = None
 
 

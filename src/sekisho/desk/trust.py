@@ -85,8 +85,14 @@ def party_of(domain: str) -> str:
     return _suffixes().privatesuffix(name) or name
 
 
-def party_of_report(claimed: str | None, proved: str | None) -> Party:
-    """Return the party of a report: of the domain that is proved, else of the one that is claimed."""
+def party_of_report(claimed: str | None, proved: str | None, trusted: str | None = None) -> Party:
+    """Return the party of a report: of the domain that is proved, else of the one that is claimed.
+
+    `trusted`: the name under which it is trusted, which is a party of its own: at the domain of a feedback
+    loop anybody may have an account, whose word neither spends nor spoils the loop's.
+    """
+    if trusted is not None:
+        return Party(trusted, is_authenticated=True)
     name = party_of(proved or claimed or "")
     return Party(name, is_authenticated=proved is not None and name != UNKNOWN_PARTY)
 
@@ -97,9 +103,11 @@ def is_aligned(domain: str, other: str) -> bool:
     return one is not None and two is not None and _organisation(one) == _organisation(two)
 
 
-def is_trusted_domain(domain: str, trusted: Collection[str]) -> bool:
-    """Tell whether a domain is a trusted one, or beneath one."""
-    return any(domain == one or domain.endswith(f".{one}") for one in trusted)
+def trusted_as(author: str, trusted: Collection[str]) -> str | None:
+    """Return the longest of the trusted names that is an author's address, its domain, or above that."""
+    domain = author.rpartition("@")[2]
+    named = (one for one in trusted if one in (author, domain) or domain.endswith(f".{one}"))
+    return max(named, key=len, default=None)
 
 
 def is_lent(domain: str) -> bool:
@@ -120,13 +128,15 @@ def standing(reporter: Reporter) -> Standing:
     return Standing.TRUSTED if share >= _TRUSTED else Standing.NEW
 
 
-def weigh(reporter: Reporter, now: datetime, rate: int, *, is_sound: bool) -> tuple[Reporter, Weight]:
+def weigh(
+    reporter: Reporter, now: datetime, rate: int, *, is_trusted: bool, is_structured: bool
+) -> tuple[Reporter, Weight]:
     """Tell what a report counts for, and how its reporter stands after it.
 
-    `is_sound`: it counts for all steps though nothing came of the party's reports yet, for its form and for
-    whom it is from. `rate`: how many reports of a party count in an hour; more are kept, and count for
-    nothing. A clock that was set back gives nothing. What is only claimed to be a party's gains nothing by
-    what came of it.
+    Only what somebody has named or vouched for (`is_trusted`) counts for all steps, forwards once a report of
+    theirs was confirmed: what honest users of a provider earn, whoever opens an account there would have too.
+    `rate`: how many reports of a party count in an hour; more are kept, and count for nothing. A clock that
+    was set back gives nothing.
     """
     filled = reporter.left + rate * max(timedelta(), now - reporter.at) / _HOUR
     left = min(float(rate), filled)
@@ -134,11 +144,17 @@ def weigh(reporter: Reporter, now: datetime, rate: int, *, is_sound: bool) -> tu
         return replace(reporter, at=max(now, reporter.at), left=left), Weight.TOO_MANY
     after = replace(reporter, at=max(now, reporter.at), left=left - 1)
     stands = standing(reporter)
-    if stands is Standing.DOUBTED:
+    if stands is Standing.DOUBTED and not is_trusted:
         return after, Weight.DOUBTED
     if not reporter.party.is_authenticated:
         return after, Weight.CLAIMED
-    return after, Weight.SOUND if is_sound or stands is Standing.TRUSTED else Weight.WEAK
+    is_believed = stands is Standing.TRUSTED or (is_structured and stands is not Standing.DOUBTED)
+    return after, Weight.SOUND if is_trusted and is_believed else Weight.WEAK
+
+
+def stranger_rate(rate: int) -> int:
+    """Return how many reports of a party that is not trusted count in an hour: a tenth."""
+    return max(1, rate // 10)
 
 
 def folded(party: Party, line: int, moment: datetime, message_id: str | None, report_id: str | None) -> bytes:

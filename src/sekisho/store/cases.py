@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -99,6 +100,11 @@ class Cases(UnreadReports):
         """Return the next open cases in the order of their numbers."""
         some = select(desk_case).where(is_set(desk_case.c.is_open), desk_case.c.number > after)
         return self._cases(some.order_by(desk_case.c.number).limit(most))
+
+    def count_asked(self, since: datetime) -> int:
+        """Return how many customers were asked to stop since a moment, and have nothing else done to them."""
+        asked = and_(desk_case.c.state == State.STOP_REQUESTED, desk_case.c.since >= to_us(since))
+        return self._connection.execute(select(func.count()).where(asked)).scalar_one()
 
     def due_cases(self, now: datetime, most: int = _FEW) -> tuple[Case, ...]:
         """Return cases that time alone may change by now, the longest due first."""

@@ -71,7 +71,7 @@ class Way:
 class Desk:
     """What the desk does about reports, each way once, and how long it keeps reports and cases.
 
-    `names_trusted`: some reporters are trusted by name; of all others the first reports count for less.
+    `names_trusted`: some reporters are trusted by name; the word of others goes as far as the stop request.
     `mails`: customers are told by mail, as far as their addresses are known.
     """
 
