@@ -30,7 +30,12 @@ from tests.desk.world import within, world, written
 LONGEST_SECONDS: Final = 0.1
 _MOST_BYTES: Final = 400_000
 _LONGEST_REASON: Final = 600
-_FORMS: Final = {**letters.STRUCTURED, "hotmail": letters.hotmail, "forward": letters.forward}
+_FORMS: Final = {
+    **letters.STRUCTURED,
+    "xarf-3": letters.xarf_3,
+    "hotmail": letters.hotmail,
+    "forward": letters.forward,
+}
 FORMS: Final = (*_FORMS, "mailbox")
 _SEEDS: Final = 40  # good reports of each form
 

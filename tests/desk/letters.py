@@ -231,6 +231,35 @@ def xarf(facts: Facts, dice: random.Random) -> bytes:
     )
 
 
+def xarf_3(facts: Facts, dice: random.Random) -> bytes:
+    """Write JSON as it was before XARF 4: other names, no number, no hash."""
+    report = {
+        "Version": "3",
+        "ReporterInfo": {
+            "ReporterOrg": "Loop",
+            "ReporterOrgDomain": facts.reporter.partition("@")[2],
+            "ReporterOrgEmail": facts.reporter,
+        },
+        "Disclosure": True,
+        "Report": {
+            "ReportClass": "Activity",
+            "ReportType": dice.choice(("Spam", "spam")),
+            "Date": facts.date,
+            "SourceIp": str(facts.named),
+            "SourcePort": facts.port or 25,
+            "DestinationPort": 25,
+            "Samples": [
+                {
+                    "ContentType": "message/rfc822",
+                    "Base64Encoded": True,
+                    "Payload": base64.b64encode(facts.message).decode(),
+                }
+            ],
+        },
+    }
+    return json.dumps(report).encode()
+
+
 def spamcop(facts: Facts, dice: random.Random) -> bytes:
     del dice
     return (

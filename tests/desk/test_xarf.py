@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -31,6 +32,16 @@ def changed(**fields: object) -> bytes:
     return json.dumps(
         {name: value for name, value in {**GOOD, **fields}.items() if value is not ...}
     ).encode()
+
+
+OLD: dict[str, Any] = json.loads(
+    letters.xarf_3(Facts(ADDRESS, 4_567, "2026-11-03T08:11:12Z", MESSAGE, 7), random.Random(2))
+)
+
+
+def old(**fields: object) -> bytes:
+    matter = {**OLD["Report"], **fields}
+    return json.dumps({**OLD, "Report": {k: v for k, v in matter.items() if v is not ...}}).encode()
 
 
 def evidence(content: bytes = MESSAGE, **fields: object) -> bytes:
@@ -166,9 +177,9 @@ def test_too_much_evidence_and_two_messages_are_refused() -> None:
 )
 @settings(max_examples=25)
 def test_no_field_can_be_anything(value: object) -> None:
-    for name in GOOD:
-        parsed = parse(json.dumps({**GOOD, name: value}).encode())
-        assert isinstance(parsed, Report | Refusal)
+    changes = (changed(**{name: value}) for name in GOOD)
+    olds = (old(**{name: value}) for name in OLD["Report"])
+    assert all(isinstance(parse(data), Report | Refusal) for data in (*changes, *olds))
 
 
 @pytest.mark.parametrize("data", [b"{", b'{"a":' * 100_000, b"{}", b'{"xarf_version": "\\ud800"}', b"{\xff}"])
@@ -181,6 +192,43 @@ def test_the_reason_does_not_repeat_what_was_written() -> None:
     assert isinstance(parsed, Refusal)
     assert "source_port" in parsed.reason
     assert "secret" not in parsed.reason
+
+
+def test_version_3_says_the_same_with_other_names_and_has_no_number() -> None:
+    assert read(old()) == replace(read(changed()), report_id=None)
+    elsewhere = old(
+        ReportClass="Messaging",
+        SourceIp=...,
+        SourcePort=...,
+        Source={"IP": str(ADDRESS), "Port": 4_567},
+        Samples=...,
+        Attachment=[{"ContentType": "message/rfc822", "Data": base64.b64encode(MESSAGE).decode()}],
+    )
+    assert read(elsewhere) == read(old())
+    plain = [{"ContentType": "message/rfc822", "Base64Encoded": False, "Payload": MESSAGE.decode()}]
+    assert read(old(Samples=plain)) == read(old())
+    head = b"From: a@b.example\nContent-Type: multipart/mixed; boundary=j\n\n"
+    assert read(head + b"--j\nContent-Type: application/json\n\n" + old() + b"\n--j--\n") == read(old())
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"ReportType": "LoginAttack"}, Why.NOT_MAIL),
+        ({"ReportClass": "Content", "ReportType": "Phishing"}, Why.NOT_MAIL),
+        ({"Date": "2999-01-01T00:00:00Z"}, Why.BAD_TIME),
+        ({"Date": ...}, Why.MALFORMED),
+        ({"SourceIp": "999.1.1.1"}, Why.BAD_ADDRESS),
+        ({"SourceIp": ...}, Why.MALFORMED),
+        ({"SourceIp": ..., "Source": "198.51.100.7"}, Why.MALFORMED),
+        ({"SourcePort": "x"}, Why.MALFORMED),
+        ({"Samples": [{"ContentType": "message/rfc822", "Payload": "no base64!"}]}, Why.BAD_EVIDENCE),
+        ({"Samples": OLD["Report"]["Samples"] * 2}, Why.BAD_EVIDENCE),
+        ({"Tags": ["a:b"] * 10_000}, Why.MALFORMED),
+    ],
+)
+def test_version_3_that_no_program_may_follow(fields: dict[str, object], reason: Why) -> None:
+    assert why(old(**fields)) is reason
 
 
 def test_two_reports_in_a_mail_are_refused() -> None:

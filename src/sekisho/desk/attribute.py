@@ -53,7 +53,7 @@ class Because(StrEnum):
     UNCLEAR = "a Received field cannot be read with certainty"
     FORGEABLE = "our address stands below a server that is not ours, who may have made it up"
     RELAYED = "another's address stands below ours, which may only have passed the mail on"
-    ZONE = "the time has no zone that is known"
+    ZONE = "the time has no zone that is known, or its day of the week is another date's"
     FUTURE = "the time lies in the future"
     TIMES_DISAGREE = "the times that are given lead to different lines"
     SEVERAL = "more than one line may have held the address within the clocks' difference"

@@ -1,8 +1,8 @@
 """From bytes to a report or a typed refusal, in whatever form it came.
 
-    {…                                      XARF 4
+    {…                                      XARF 4, or 3
     mail with a feedback report             ARF, also SpamCop's and anonymised ones
-         with XARF in a part                XARF 4
+         with XARF in a part                the same
          with X-XARF                        X-ARF 0.2
          from SpamCop                       its words, summaries, alerts
          "complaint about message from …"   Hotmail's
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from sekisho.desk import arf, forward, hotmail, mime, spamcop, x_arf, xarf
+from sekisho.desk import arf, forward, hotmail, mime, spamcop, x_arf, xarf, xarf3
 from sekisho.desk.answering import answerable
 from sekisho.desk.authentication import is_authentic
 from sekisho.desk.limits import Limits, RefusedError
@@ -50,7 +50,7 @@ def _parse(data: bytes, limits: Limits, servers: Collection[str]) -> Report:
     if not start:
         raise RefusedError(Why.EMPTY, "it is empty")
     if start.startswith(b"{"):
-        return xarf.parse(data.strip(_BLANK), limits)
+        return _of_json(data.strip(_BLANK), limits)
     mail = mime.read(data, limits)
     report, author = _of_mail(mail, limits), _authenticated(mail, servers)
     if author is None:
@@ -74,7 +74,7 @@ def _of_mail(mail: Mail, limits: Limits) -> Report:
         return arf.parse(mail, limits)
     json = _json(mail, limits)
     if json is not None:
-        return xarf.parse(json, limits)
+        return _of_json(json, limits)
     if x_arf.is_x_arf(mail):
         return x_arf.parse(mail, limits)
     if spamcop.is_spamcop(mail):
@@ -84,6 +84,10 @@ def _of_mail(mail: Mail, limits: Limits) -> Report:
     if is_nested(mail, limits):
         raise RefusedError(Why.REPORT_WITHIN, "it encloses a report, whose sender is no spammer: send that")
     return forward.parse(mail, limits)
+
+
+def _of_json(data: bytes, limits: Limits) -> Report:
+    return xarf3.parse(data, limits) if xarf.is_of_version_3(data) else xarf.parse(data, limits)
 
 
 def _json(mail: Mail, limits: Limits) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import hmac
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +32,7 @@ from sekisho.desk.report import (
 from sekisho.desk.when import UnreadableTimeError, moment
 from sekisho.desk.words import clean, mail_address, message_id
 
+_MARKS = (b'"xarf_version"', b'"ReporterInfo"')  # of XARF 4, and of 3
 _MAIL = frozenset({"spam", "bulk_messaging"})
 _ENCLOSED = frozenset({"message/rfc822", "text/email", "text/rfc822-headers"})
 _ALGORITHMS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}  # hexadecimal digits
@@ -39,55 +41,78 @@ _LARGEST = 5_242_880  # bytes of one piece of evidence: the schema's
 _SPACE = str.maketrans("", "", " \t\r\n")
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """A form of JSON, of which nothing is converted and what is not named here is passed over."""
+
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
-class _Contact(_Model):
+_Form = TypeVar("_Form", bound=Model)
+
+
+class Contact(Model):
+    """Who reports, or hands a report on."""
+
     org: str = Field(max_length=200)
     contact: str = Field(max_length=320)
     domain: str = Field(max_length=253)
 
 
-class _Evidence(_Model):
+class Evidence(Model):
+    """One piece of evidence; `payload`: in base64, `size`: in bytes."""
+
     content_type: str = Field(max_length=200)
     payload: str
     hash: str | None = Field(default=None, max_length=200)
     size: int | None = Field(default=None, ge=0, le=_LARGEST)
 
 
-class _Written(_Model):
+class Written(Model):
     """What is read of a report; https://xarf.org/schemas/v4/ has the rest."""
 
     xarf_version: str = Field(pattern=r"^4\.[0-9]{1,4}\.[0-9]{1,4}$")
     report_id: str = Field(min_length=1, max_length=100)
     timestamp: str = Field(max_length=100)
-    reporter: _Contact
-    sender: _Contact
+    reporter: Contact
+    sender: Contact
     source_identifier: str = Field(max_length=255)
     source_port: int | None = Field(default=None, ge=1, le=65_535)
     category: str = Field(max_length=40)
     type: str = Field(max_length=40)
     protocol: str | None = Field(default=None, max_length=40)
     message_id: str | None = Field(default=None, max_length=1_000)
-    evidence: tuple[_Evidence, ...] = Field(default=(), max_length=50, strict=False)
+    evidence: tuple[Evidence, ...] = Field(default=(), max_length=50, strict=False)
 
 
 def parts(mail: Mail, limits: Limits) -> list[bytes]:
-    """Return the reports that are parts of a mail."""
+    """Return the reports, of whatever version, that are parts of a mail."""
     found = [part for part in mail.parts if part.kind == "application/json" or part.kind.endswith("+json")]
     contents = [mail.content(part, limits.message_bytes) for part in found]
-    return [content for content in contents if b'"xarf_version"' in content]
+    return [content for content in contents if any(mark in content for mark in _MARKS)]
+
+
+def is_of_version_3(data: bytes) -> bool:
+    """Tell whether a report has the names of XARF 3 and not those of 4."""
+    return [mark in data for mark in _MARKS] == [False, True]
 
 
 def parse(data: bytes, limits: Limits) -> Report:
     """Read a report; raise RefusedError."""
+    return judged(read_json(data, Written), limits)
+
+
+def read_json(data: bytes, form: type[_Form]) -> _Form:
+    """Read JSON of a form; raise RefusedError where it is none."""
     if sum(map(data.count, (b",", b":", b"[", b"{"))) > _MOST_MARKS:
-        raise RefusedError(Why.MALFORMED, "it is no XARF 4 report: it has too many values in it")
+        raise RefusedError(Why.MALFORMED, "it is no XARF report: it has too many values in it")
     try:
-        written = _Written.model_validate_json(data)
+        return form.model_validate_json(data)
     except ValidationError as error:
         raise RefusedError(Why.MALFORMED, _words(error)) from None
+
+
+def judged(written: Written, limits: Limits) -> Report:
+    """Return the report that is written; raise RefusedError where it is not about mail, or not sound."""
     _refuse_other_matters(written)
     address, when = _address(written), _moment(written)
     evidence = _evidence(written, limits)
@@ -103,7 +128,7 @@ def parse(data: bytes, limits: Limits) -> Report:
         Format.XARF,
         Trust.STRUCTURED,
         _reporter(written.reporter),
-        clean(written.report_id),
+        clean(written.report_id) or None,
         Feedback.ABUSE,
         (incident,),
     )
@@ -113,16 +138,16 @@ def _words(error: ValidationError) -> str:
     """Return what is wrong without what was written."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(step) for step in first["loc"])
-    return clean(f"it is no XARF 4 report: {place or 'it'}: {first['msg']}")
+    return clean(f"it is no XARF report: {place or 'it'}: {first['msg']}")
 
 
-def _refuse_other_matters(written: _Written) -> None:
+def _refuse_other_matters(written: Written) -> None:
     if written.category != "messaging" or written.type not in _MAIL or written.protocol not in {None, "smtp"}:
         matter = ", ".join(clean(word) for word in (written.category, written.type, written.protocol or ""))
         raise RefusedError(Why.NOT_MAIL, f"it is about {matter}, not about mail")
 
 
-def _address(written: _Written) -> HostAddress:
+def _address(written: Written) -> HostAddress:
     address = host_address(written.source_identifier)
     if address is None:
         raise RefusedError(
@@ -132,7 +157,7 @@ def _address(written: _Written) -> HostAddress:
     return address
 
 
-def _moment(written: _Written) -> Moment:
+def _moment(written: Written) -> Moment:
     try:
         return moment(TimeSource.ARRIVAL_DATE, written.timestamp)
     except UnreadableTimeError as error:
@@ -141,7 +166,7 @@ def _moment(written: _Written) -> Moment:
         ) from None
 
 
-def _evidence(written: _Written, limits: Limits) -> Enclosed:
+def _evidence(written: Written, limits: Limits) -> Enclosed:
     """Check all evidence against its hash and size, and return the message among it."""
     messages = []
     for number, piece in enumerate(written.evidence, start=1):
@@ -153,7 +178,7 @@ def _evidence(written: _Written, limits: Limits) -> Enclosed:
     return read(messages[0], limits) if messages else NOTHING
 
 
-def _content(piece: _Evidence, number: int) -> bytes:
+def _content(piece: Evidence, number: int) -> bytes:
     try:
         content = binascii.a2b_base64(piece.payload.translate(_SPACE), strict_mode=True)
     except ValueError:  # binascii.Error, and of text that is not ASCII
@@ -175,7 +200,7 @@ def _has_hash(content: bytes, written: str) -> bool:
     return hmac.compare_digest(found, digits.lower())
 
 
-def _reporter(contact: _Contact) -> Reporter:
+def _reporter(contact: Contact) -> Reporter:
     found = mail_address(contact.contact)
     domain = clean(contact.domain).lower().strip(".") or (found[1] if found else None)
     return Reporter(found[0] if found else None, domain or None)
