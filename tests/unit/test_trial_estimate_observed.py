@@ -17,6 +17,7 @@ from sekisho.trial.estimate_observed import (
     CannotTell,
     Observational,
     TooFewCells,
+    Why,
     observe,
     quantile,
 )
@@ -191,7 +192,7 @@ def test_what_a_wrong_clock_dated_far_away_is_left_out(counted: Series) -> None:
 def test_one_limit_all_the_time_tells_nothing(counted: Series) -> None:
     found = observe(plan(WHOLE), "dynamic", counted)
     assert isinstance(found, CannotTell)
-    assert "one limit" in found.reason
+    assert found.why is Why.ONE_LIMIT
 
 
 def test_a_limit_that_held_for_hours_only_is_no_step(counted: Series) -> None:
@@ -206,18 +207,40 @@ def test_a_series_that_never_varies_is_told(counted: Series, count: int) -> None
     flat = replace(counted, cells=tuple(replace(cell, count=count) for cell in counted.cells))
     found = observe(STEPS, "dynamic", flat)
     assert isinstance(found, CannotTell)
-    assert "same" in found.reason
+    assert found.why is Why.NEVER_VARIES
 
 
 def test_a_comparison_that_never_varies_is_told(counted: Series, beside: Series) -> None:
-    flat = replace(beside, cells=tuple(replace(cell, count=0) for cell in beside.cells))
+    flat = replace(beside, cells=tuple(replace(cell, count=1_000) for cell in beside.cells))
     found = observe(STEPS, "dynamic", counted, flat)
     assert isinstance(found, CannotTell)
-    assert "comparison" in found.reason
+    assert found.why is Why.COMPARISON_NEVER_VARIES
+
+
+def test_a_comparison_of_few_an_hour_is_none(counted: Series, beside: Series) -> None:
+    few = replace(beside, cells=tuple(replace(cell, count=cell.count % 3) for cell in beside.cells))
+    found = observe(STEPS, "dynamic", counted, few)
+    assert isinstance(found, Observational)
+    assert not found.compared
+    assert found == observe(STEPS, "dynamic", counted)
+
+
+@pytest.mark.parametrize("weeks_from_summer", range(0, 52, 13))
+def test_a_season_is_hardly_an_effect(weeks_from_summer: int) -> None:
+    """A year around the trial would make up to 30 % of a wave of a third up and down."""
+    random = np.random.default_rng(3)
+    cells = []
+    for number in range(-52 * 7 * 24, 60 * 7 * 24):
+        begin = STEPS.span.begin + number * HOUR
+        wave = 0.3 * sin(tau * (number / (52 * 7 * 24) + weeks_from_summer / 52))
+        cells.append(Cell(begin, round(2_000 * exp(wave + random.normal(0, 0.1)))))
+    found = observe(STEPS, "dynamic", Series("one", HOUR, cells))
+    assert isinstance(found, Observational)
+    assert all(abs(step.change_percent) < 7 for step in found.steps)
 
 
 def test_a_limit_by_the_time_of_day_cannot_be_told_from_it(counted: Series) -> None:
     nights = tuple(phase(FREE, day * DAY, day * DAY + 8 * HOUR) for day in range(8 * 7))
     found = observe(replace(STEPS, phases=nights), "dynamic", counted)
     assert isinstance(found, CannotTell)
-    assert "time of day" in found.reason
+    assert found.why is Why.NOT_APART

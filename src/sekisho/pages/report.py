@@ -216,7 +216,7 @@ class _Teller(Teller):
             if isinstance(one.steps, NotKnown):
                 rows.append((*head, "", self.why(one.steps), "", "", ""))
                 continue
-            compared = self.say("yes" if one.compared else "no")
+            compared = one.comparison or self.say("no")
             rows += (
                 (
                     *head,
@@ -229,7 +229,10 @@ class _Teller(Teller):
                 for step in one.steps
             )
         heads = self.heads("class", "outcome", "limit", "change", "interval", "hours", "compared")
-        yield Section(self.say("observed"), said=(self.say("observed_said"),), rows=Rows(heads, tuple(rows)))
+        has_comparison = any(one.comparison is not None for one in self.report.observed)
+        keys = ("observed_said", *(("observed_assumes",) if has_comparison else ()), "observed_narrow")
+        said = tuple(map(self.say, keys))
+        yield Section(self.say("observed"), said=said, rows=Rows(heads, tuple(rows)))
 
     def _limit(self, limit: Limit) -> str:
         if limit.mode is Mode.OBSERVE:

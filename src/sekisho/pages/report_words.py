@@ -110,10 +110,18 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Somebody chose these dates. Whatever else changed then may be the reason; it proves no cause.",
         "日程は人が選んだものであり、同じ時期の他の変化が原因かもしれない。因果関係の証明にはならない。",
     ),
+    "observed_assumes": (
+        "Assumed: the limit does not reach the class compared with, and both would have gone on alike.",
+        "比較した種別に規制が及ばず、規制がなければ両者は同じように推移したと仮定している。",
+    ),
+    "observed_narrow": (
+        "The intervals are somewhat too narrow where what disturbs one hour lasts for many.",
+        "一時間の乱れが長く続く場合、信頼区間はやや狭すぎる。",
+    ),
     "limit": ("limit", "規制値"),
     "limited": ("cap {cap}, delay {delay}", "同時セッション数 {cap}、遅延 {delay}"),
     "unlimited": ("observed only", "観測のみ"),
-    "compared": ("compared with a class without a limit", "規制のない種別と比較"),
+    "compared": ("compared with", "比較した種別"),
     "hours": ("hours", "時間数"),
     # Harm
     "harm": ("The harm", "お客様への影響"),
@@ -395,6 +403,12 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "none-while-off": (
         "there is none while the limit is off, and no per cent of nothing",
         "規制なしのときは皆無であり、比率にならない",
+    ),
+    "one-limit": ("one limit held all the time", "規制値が一つしかない"),
+    "never-varies": ("every hour counted the same", "どの時間の値も等しい"),
+    "comparison-never-varies": (
+        "every hour of the class compared with counted the same",
+        "比較する種別の値がどの時間も等しい",
     ),
     "cannot-tell": (
         "the limits cannot be told from what else changed",

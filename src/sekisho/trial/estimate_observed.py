@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
 from math import log, sqrt
 from operator import attrgetter
 from typing import Final
@@ -37,7 +38,8 @@ LAGS: Final = 48  # cells: two days of hours
 LEAST_CELLS: Final = 14 * 24  # two weeks of hours, so that days of the week are no effect
 LEAST_OF_STEP: Final = LAGS
 SETTLING: Final = timedelta(hours=1)  # after a change: what waits in mail servers' queues belongs to before
-NEAR: Final = timedelta(days=366)  # to the trial; what lies further away tells little, or a clock was wrong
+NEAR: Final = timedelta(weeks=4)  # to the trial: over longer times seasons are no line, as a trend is
+LEAST_BESIDE: Final = 10  # an hour in the mean: the logarithm of fewer is mostly noise
 
 Reals = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -58,7 +60,7 @@ class Step:
 class Observational:
     """What was seen, which proves no cause; `reference`: the limit that all others are compared with.
 
-    `compared`: whether the difference to a class that is not limited was taken.
+    `compared`: whether the difference to a class that is not limited was taken, which counted enough.
     """
 
     reference: Limit
@@ -76,11 +78,20 @@ class TooFewCells:
     needed: int
 
 
+class Why(StrEnum):
+    """Why there is no answer."""
+
+    ONE_LIMIT = "one-limit"
+    NEVER_VARIES = "never-varies"
+    COMPARISON_NEVER_VARIES = "comparison-never-varies"
+    NOT_APART = "cannot-tell"
+
+
 @dataclass(frozen=True, slots=True)
 class CannotTell:
     """There is no answer, for a reason."""
 
-    reason: str
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +117,13 @@ def observe(
     if len(points) < LEAST_CELLS:
         return TooFewCells(len(points), LEAST_CELLS)
     if len(enough) < 2:
-        return CannotTell("one limit held all the time")
+        return CannotTell(Why.ONE_LIMIT)
     if len({_level(point.cell) for point in points}) == 1:
-        return CannotTell("every cell counted the same")
+        return CannotTell(Why.NEVER_VARIES)
     if beside is not None and len(set(beside.values())) == 1:
-        return CannotTell("every cell of the comparison counted the same")
+        return CannotTell(Why.COMPARISON_NEVER_VARIES)
     if (found := _fit(points, series.step, ZoneInfo(plan.zone))) is None:
-        return CannotTell("a limit cannot be told from the trend, the time of day or another limit")
+        return CannotTell(Why.NOT_APART)
     return Observational(found[0], len(points), found[1], beside is not None, faults)
 
 
@@ -131,9 +142,13 @@ def _points(
 
 
 def _levels(comparison: Series | None) -> Mapping[datetime, float] | None:
+    """Return the logarithms of a comparison that counted enough, by time."""
     if comparison is None:
         return None
-    return {cell.begin: _level(cell) for cell in usable(comparison)[0].cells if _is_telling(cell)}
+    cells = [cell for cell in usable(comparison)[0].cells if _is_telling(cell)]
+    if sum(cell.count for cell in cells) < LEAST_BESIDE * len(cells):
+        return None
+    return {cell.begin: _level(cell) for cell in cells}
 
 
 def _is_telling(cell: Cell) -> bool:

@@ -237,10 +237,10 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
         for outcome in [one for one in facts.protocol.outcomes if one not in OF_EQUIPMENT]:
             series = _whole(counted(name, outcome))
             if series is None:
-                yield Observed(name, outcome, uncounted(outcome, [name], facts.untold), compared=False)
+                yield Observed(name, outcome, uncounted(outcome, [name], facts.untold))
                 continue
             if series.step > HOUR:
-                yield Observed(name, outcome, NotKnown(Because.BY_THE_DAY), compared=False)
+                yield Observed(name, outcome, NotKnown(Because.BY_THE_DAY))
                 continue
             beside = None if facts.comparison is None else _whole(counted(facts.comparison, outcome))
             if beside is not None and beside.step != series.step:
@@ -248,12 +248,11 @@ def _observed(held: Plan, facts: Facts, counted: Counted) -> Iterator[Observed]:
             answer = observe(held, name, series, beside)
             if isinstance(answer, Observational):
                 steps = tuple(told_change(step, outcome) for step in answer.steps)
-                yield Observed(name, outcome, steps, answer.compared)
+                yield Observed(name, outcome, steps, facts.comparison if answer.compared else None)
             elif isinstance(answer, TooFewCells):
-                few = NotKnown(Because.TOO_FEW_CELLS, answer.cells, answer.needed)
-                yield Observed(name, outcome, few, compared=False)
+                yield Observed(name, outcome, NotKnown(Because.TOO_FEW_CELLS, answer.cells, answer.needed))
             else:
-                yield Observed(name, outcome, NotKnown(Because.CANNOT_TELL), compared=False)
+                yield Observed(name, outcome, NotKnown(Because(answer.why)))
 
 
 def _whole(series: Sequence[Series]) -> Series | None:

@@ -44,6 +44,9 @@ class Because(StrEnum):
     UNVARYING = "unvarying"
     NONE_WHILE_OFF = "none-while-off"
     CANNOT_TELL = "cannot-tell"
+    ONE_LIMIT = "one-limit"
+    NEVER_VARIES = "never-varies"
+    COMPARISON_NEVER_VARIES = "comparison-never-varies"
     NOT_RECORDED = "not-recorded"
     NOT_IN_BINS = "not-in-bins"
     NOT_TESTED = "not-tested"
@@ -157,12 +160,15 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What phases say about one class and one outcome: dose and response, and no proof of a cause."""
+    """What phases say about one class and one outcome: dose and response, and no proof of a cause.
+
+    `comparison`: the class whose changes were taken off, None: there was none that counted enough.
+    """
 
     class_name: str
     outcome: Outcome
     steps: tuple[Step, ...] | NotKnown
-    compared: bool
+    comparison: str | None = None
 
 
 Points = tuple[tuple[datetime, float, float], ...]
