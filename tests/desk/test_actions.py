@@ -20,6 +20,7 @@ from sekisho.desk.actions import (
     Happened,
     Progress,
     actions_of,
+    is_as_shown,
     is_due,
     overtaken,
     pause,
@@ -117,13 +118,21 @@ def test_whatever_happens_an_action_goes_on_or_is_done(story: list[tuple[Happene
         now += timedelta(seconds=1)
         before, action = action, step(action, happened, now, cause)
         assert (action.key, action.until, action.asked_for) == (ACTION.key, ACTION.until, NOW)
-        waits = action.progress in UNCONFIRMED - {Progress.REFUSED}
+        waits = action.progress in UNCONFIRMED - {Progress.REFUSED} and not is_as_shown(action)
         assert (action.due is not None) == waits
         assert action.changed == (now if action != before else before.changed)
         assert action.progress is not Progress.VERIFIED or happened is Happened.SEEN or action == before
-        assert bool(unconfirmed([action])) == (action.progress in UNCONFIRMED)
+        assert bool(unconfirmed([action])) == (action.progress in UNCONFIRMED and not is_as_shown(action))
 
 
 def test_what_is_not_confirmed_is_told_oldest_first() -> None:
     later = replace(ACTION, key="z", asked_for=NOW + LOOK)
     assert unconfirmed([later, after(Happened.SEEN), ACTION]) == (ACTION, later)
+
+
+def test_what_nothing_shows_stays_acknowledged_and_is_waited_for_no_longer() -> None:
+    waiting = after(Happened.ASKED, Happened.ACKNOWLEDGED)
+    told = step(waiting, Happened.NOT_SHOWN, NOW)
+    assert (told.progress, told.due, is_as_shown(told)) == (Progress.ACKNOWLEDGED, None, True)
+    assert unconfirmed([told, waiting]) == (waiting,)
+    assert step(told, Happened.NOT_SEEN, NOW).progress is Progress.WAITING

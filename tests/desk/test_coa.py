@@ -17,7 +17,7 @@ from sekisho.desk.coa import (
     decode,
     disconnect,
     encode,
-    of_line,
+    of_login,
 )
 from sekisho.model import Address
 
@@ -45,7 +45,7 @@ def reply(
 
 
 def test_a_request_is_signed_and_names_the_login() -> None:
-    sent = encode(disconnect(of_line([ONE, PREFIX], user="alice", nas="bng1")), 7, SECRET, NOW)
+    sent = encode(disconnect(of_login([ONE, PREFIX], user="alice", nas="bng1")), 7, SECRET, NOW)
     packet = heard(sent)
     assert (packet.code, packet.id) == (40, 7)
     assert packet.VerifyCoARequest()
@@ -58,7 +58,7 @@ def test_a_request_is_signed_and_names_the_login() -> None:
 
 def test_a_change_has_attributes_of_its_own_and_of_vendors() -> None:
     wanted = [attribute("Session-Timeout", 60), attribute("4874.65", "closed"), attribute("4874.65", "twice")]
-    packet = heard(encode(change(of_line([ONE]), wanted), 0, SECRET, NOW))
+    packet = heard(encode(change(of_login([ONE]), wanted), 0, SECRET, NOW))
     assert packet.code == 43
     assert packet["Session-Timeout"] == [60]
     assert packet[(4874, 65)] == [b"closed", b"twice"]
@@ -66,7 +66,7 @@ def test_a_change_has_attributes_of_its_own_and_of_vendors() -> None:
 
 def test_only_what_names_one_login_is_told() -> None:
     with pytest.raises(ValueError, match="nothing"):
-        of_line([Address(ONE.network, 32, 3), Address(bytes((100, 64, 0, 0)), 24)])
+        of_login([Address(ONE.network, 32, 3), Address(bytes((100, 64, 0, 0)), 24)])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_no_attribute_may_be(name: str, value: str | int) -> None:
 @pytest.mark.parametrize(("code", "first"), [(40, 41), (43, 44)])
 @pytest.mark.parametrize("signed", [True, False])
 def test_answers_are_read(code: int, first: int, signed: bool) -> None:
-    login = of_line([ONE])
+    login = of_login([ONE])
     sent = encode(disconnect(login) if code == 40 else change(login, []), 3, SECRET, NOW)
     assert decode(reply(sent, first, signed=signed), sent, SECRET) == Answer(True)
     refused = decode(reply(sent, first + 1, 506, signed=signed), sent, SECRET)
@@ -103,8 +103,8 @@ def test_answers_are_read(code: int, first: int, signed: bool) -> None:
 
 
 def test_what_is_no_answer() -> None:
-    sent = encode(disconnect(of_line([ONE])), 3, SECRET, NOW)
-    other = encode(disconnect(of_line([PREFIX])), 3, SECRET, NOW)
+    sent = encode(disconnect(of_login([ONE])), 3, SECRET, NOW)
+    other = encode(disconnect(of_login([PREFIX])), 3, SECRET, NOW)
     for data in (
         b"",
         sent.data,
@@ -118,7 +118,7 @@ def test_what_is_no_answer() -> None:
 
 
 def test_a_cause_of_another_size_is_none() -> None:
-    sent = encode(disconnect(of_line([ONE])), 3, SECRET, NOW)
+    sent = encode(disconnect(of_login([ONE])), 3, SECRET, NOW)
     packet = heard(sent).CreateReply()
     packet.code = 42
     packet[101] = [b"\x01"]
@@ -127,7 +127,7 @@ def test_a_cause_of_another_size_is_none() -> None:
 
 @given(st.data())
 def test_nobody_without_the_secret_answers(data: st.DataObject) -> None:
-    sent = encode(disconnect(of_line([ONE])), 3, SECRET, NOW)
+    sent = encode(disconnect(of_login([ONE])), 3, SECRET, NOW)
     right = reply(sent, 42, 503)
     changed = bytearray(right)
     for place in data.draw(st.lists(st.integers(0, len(right) - 1), min_size=1, max_size=4)):

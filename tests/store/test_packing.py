@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekisho.lines.events import Boot, Heard, Kind, Login
+from sekisho.lines.events import Boot, Heard, Kind, Login, Said
 from sekisho.model import Address
 from sekisho.store.heard_packing import pack_batch, unpack_batch
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.packing import pack_address, pack_login, unpack_address, unpack_login
-from tests.store.values import HOME, PREFIX, SHARED, addresses, logins, moments
+from tests.store.values import HOME, PREFIX, SHARED, addresses, at, logins, moments
 
 
 @given(addresses)
@@ -58,6 +58,7 @@ heard = st.one_of(
         name=texts,
         rank=st.integers(0, 255),
         addresses=st.lists(addresses, max_size=4).map(tuple),
+        said=st.builds(Said, texts, texts),
     ),
 )
 
@@ -70,3 +71,9 @@ def test_what_was_heard_comes_back(batch: list[Heard | Boot]) -> None:
 def test_a_batch_of_another_form_is_refused() -> None:
     with pytest.raises(ValueError, match="form 9"):
         list(unpack_batch(b"\x09"))
+
+
+def test_a_batch_of_an_older_sekisho_is_read_without_what_it_did_not_keep() -> None:
+    one = Heard(Kind.START, at(0), "bng1", bytes(16), "alice", 0, (HOME,))
+    packed = pack_batch([one])
+    assert list(unpack_batch(b"\x01" + packed[1:-2])) == [one]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from sekisho.lines.events import Ending, Lease, Login, Named
+from sekisho.lines.events import Ending, Lease, Login, Named, Said
 from sekisho.model import Address
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -53,4 +53,5 @@ logins = st.builds(
     named=st.dictionaries(
         addresses, st.builds(Named, moments, moments, st.lists(moments, max_size=3).map(tuple)), max_size=4
     ),
+    said=st.builds(Said, *[st.text(st.characters(exclude_categories=["Cs"]), max_size=40)] * 2),
 )

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from sekisho.coa_client import AskError, Nas, ask
 from sekisho.daemon.desk_nases import NasActions
 from sekisho.desk.actions import Progress
-from sekisho.desk.coa import PORT, Answer, Request, attribute, change, disconnect, of_line
+from sekisho.desk.coa import PORT, Answer, Request, attribute, change, disconnect, of_login
 from sekisho.model import Address
 from sekisho.store import open_store
 from tests.system.accounting import SECRET, copy_installed, start_freeradius
@@ -45,7 +45,13 @@ server nas {{
             handled
         }}
         elsif (&Packet-Type == Disconnect-Request && &Framed-IP-Address == 100.64.0.1) {{
-            ok
+            if (&Acct-Session-Id == "8100001f" && &User-Name == "alice@isp.example") {{
+                ok
+            }}
+            else {{
+                update reply {{ &Error-Cause := Session-Context-Not-Found }}
+                reject
+            }}
         }}
         elsif (&Packet-Type == CoA-Request && &Delegated-IPv6-Prefix == 2001:db8:4000:100::/56 \\
                && &Filter-Id == "closed" && &ERX-Service-Activate:1 == "quarantine") {{
@@ -84,35 +90,37 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(here)
 
 
-def test_a_login_is_ended(site: Site) -> None:
-    assert site.ask(disconnect(of_line([ONE]))) == Answer(True)
+def test_a_login_is_ended_and_no_other_that_has_its_address(site: Site) -> None:
+    assert site.ask(disconnect(of_login([ONE], session="8100001f", user="alice@isp.example"))) == Answer(True)
+    for other in ({"session": "81000020", "user": "alice@isp.example"}, {"user": "bob"}):
+        assert site.ask(disconnect(of_login([ONE], **other))) == Answer(False, 503)
 
 
 def test_a_login_is_changed_by_ones_own_and_a_vendors_attributes(site: Site) -> None:
     wanted = [attribute("Filter-Id", "closed"), attribute("4874.65", "\x01quarantine")]  # tagged
-    assert site.ask(change(of_line([PREFIX], user="alice"), wanted)) == Answer(True)
+    assert site.ask(change(of_login([PREFIX], user="alice"), wanted)) == Answer(True)
 
 
 @pytest.mark.parametrize("cause", [401, 402, 404, 501, 503, 506])
 def test_a_refusal_says_why(site: Site, cause: int) -> None:
-    assert site.ask(disconnect(of_line([], user=f"cause-{cause}"))) == Answer(False, cause)
+    assert site.ask(disconnect(of_login([], user=f"cause-{cause}"))) == Answer(False, cause)
 
 
 def test_another_secret_is_no_answer_and_does_nothing(site: Site) -> None:
     with pytest.raises(AskError, match="silent"):
         site.ask(
-            disconnect(of_line([ONE])), Nas("127.0.0.1", PORT, b"another secret of somebody"), (0.2, 0.2)
+            disconnect(of_login([ONE])), Nas("127.0.0.1", PORT, b"another secret of somebody"), (0.2, 0.2)
         )
 
 
 def test_nobody_is_there(site: Site) -> None:
     with pytest.raises(AskError, match="nothing listens"):
-        site.ask(disconnect(of_line([ONE])), Nas("127.0.0.1", PORT + 1, SECRET.encode()), (0.1, 0.1))
+        site.ask(disconnect(of_login([ONE])), Nas("127.0.0.1", PORT + 1, SECRET.encode()), (0.1, 0.1))
 
 
 def test_a_nas_that_says_nothing(site: Site) -> None:
     with pytest.raises(AskError, match="silent"):
-        site.ask(disconnect(of_line([], user="silent")), waits=(0.2, 0.2))
+        site.ask(disconnect(of_login([], user="silent")), waits=(0.2, 0.2))
 
 
 def test_a_whole_lines_suspension_is_asked_of_it_until_it_is_there(site: Site, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from pyrad.packet import CoAPacket
 
 from sekisho.coa_client import WAITS_SECONDS, AskError, Nas, ask
 from sekisho.desk.actions import ANSWER
-from sekisho.desk.coa import Answer, disconnect, of_line
+from sekisho.desk.coa import Answer, disconnect, of_login
 from sekisho.model import Address
 
 NOW = datetime(2026, 4, 1, 3, tzinfo=UTC)
 SECRET = b"a secret of these tests"
-REQUEST = disconnect(of_line([Address(bytes((100, 64, 0, 1)), 32)]))
+REQUEST = disconnect(of_login([Address(bytes((100, 64, 0, 1)), 32)]))
 
 Behaviour = Callable[[int, bytes], Sequence[bytes]]
 """What a NAS sends when it hears a packet the n-th time (from 0)."""

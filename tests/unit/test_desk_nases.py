@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,22 +11,24 @@ import pytest
 from structlog.testing import capture_logs
 
 from sekisho.coa_client import AskError, Nas
-from sekisho.config import Config
-from sekisho.daemon.desk_nases import NasActions
+from sekisho.config import Config, parse
+from sekisho.daemon.desk_nases import NO_RESTORE, NasActions
 from sekisho.desk.actions import Action, Progress
 from sekisho.desk.case_values import Case, Event, Evidence, Kind, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.coa import Answer, Code, Request
 from sekisho.desk.policy import Policy
-from sekisho.lines.events import Ending, Lease
+from sekisho.lines.events import Ending, Holding, Lease, Login, Said
 from sekisho.model import Address
 from sekisho.store import Store, open_store
 from tests.store.empty import lay_empty_store
-from tests.unit.configuring import good
 from tests.unit.test_config_desk import WHOLE
 
 NOW = datetime(2026, 4, 1, 3, tzinfo=UTC)
-HOME = Address(bytes((100, 64, 0, 1)), 32)
+HOME, OTHER = (Address(bytes((100, 64, 0, last)), 32) for last in (1, 9))
+KEY = b"x" * 16
+ALICE = Said("8100001f", "alice@isp.example")
+NAMED = ((1, b"alice@isp.example"), (44, b"8100001f"), (8, HOME.network))
 SUSPEND = Event(What.SUSPEND, "yamada", "grave", Kind.LINE)
 NAS = """
 [[desk.nas]]
@@ -45,14 +47,19 @@ class Site:
     text: str = NAS
     now: datetime = NOW
     answer: Answer | AskError = field(default_factory=lambda: Answer(True))
+    answers: Callable[[Request], Answer] | None = None  # in its place
     asked: list[Request] = field(default_factory=list)
 
     def config(self) -> Config:
-        return good(WHOLE + self.text)
+        config = parse((WHOLE + self.text).encode()).config
+        assert config is not None
+        return config
 
     def ask(self, nas: Nas, request: Request) -> Answer:
         assert nas == Nas("127.0.0.1", 3799, b"a secret of these tests")
         self.asked.append(request)
+        if self.answers is not None:
+            return self.answers(request)
         if isinstance(self.answer, AskError):
             raise self.answer
         return self.answer
@@ -73,14 +80,31 @@ class Site:
         transaction.put_decision(case, event, decision, self.now, evidence=Evidence(), due=None)
         return decision.case
 
-    def log_in(self, case: Case, begin: datetime) -> None:
+    def log_in(
+        self,
+        case: Case,
+        begin: datetime,
+        address: Address = HOME,
+        said: Said = ALICE,
+        key: bytes = KEY,
+        seen: datetime | None = None,
+    ) -> None:
+        login = Login("bng1", case.line, 0, begin, begin, seen or begin, (begin,), said=said)
         with self.store.transaction() as transaction:
-            transaction.change_leases([], [Lease(HOME, begin, b"x" * 16, case.line)])
+            transaction.change_leases([], [Lease(address, begin, key, case.line)])
+            transaction.put_logins({key: login})
 
     def log_out(self, case: Case, begin: datetime) -> None:
         with self.store.transaction() as transaction:
-            before = Lease(HOME, begin, b"x" * 16, case.line)
+            before = Lease(HOME, begin, KEY, case.line)
             transaction.change_leases([before], [before._replace(end=self.now, ending=Ending.STOP)])
+
+    def restore(self, case: Case) -> None:
+        self.later(60)
+        with self.store.transaction() as transaction:
+            known = transaction.case(case.number)
+            assert known is not None
+            self.decide(transaction, known, Event(What.RESTORE, "yamada", "cleaned"), Policy())
 
     def last(self, case: Case) -> Action:
         with self.store.reading() as transaction:
@@ -88,6 +112,28 @@ class Site:
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Sessions:
+    """What a NAS has: it takes what fits in all that a request names, and ends it (RFC 5176 §3)."""
+
+    there: dict[Said, Address]
+    met: list[Said] = field(default_factory=list)
+
+    def answer(self, request: Request) -> Answer:
+        found = [said for said, address in self.there.items() if self._fits(request, said, address)]
+        if not found:
+            return Answer(False, 503)
+        self.met += found
+        if request.code is Code.DISCONNECT_REQUEST:
+            for said in found:
+                del self.there[said]
+        return Answer(True)
+
+    def _fits(self, request: Request, said: Said, address: Address) -> bool:
+        has = {1: said.user.encode(), 44: said.session.encode(), 8: address.network}
+        return all(has[key] == value for key, value in request.attributes if key in has)
 
 
 @pytest.fixture
@@ -106,7 +152,7 @@ def test_a_login_is_ended_and_its_stop_confirms_it(site: Site) -> None:
     site.log_in(case, NOW - timedelta(hours=1))
     site.actions().step()
     (request,) = site.asked
-    assert (request.code, request.attributes) == (Code.DISCONNECT_REQUEST, ((8, HOME.network),))
+    assert (request.code, request.attributes) == (Code.DISCONNECT_REQUEST, NAMED)
     assert site.last(case).progress is Progress.ACKNOWLEDGED
     site.log_out(case, NOW - timedelta(hours=1))
     site.actions().step()
@@ -114,13 +160,23 @@ def test_a_login_is_ended_and_its_stop_confirms_it(site: Site) -> None:
     assert len(site.asked) == 1
 
 
-def test_the_next_login_is_ended_too_but_no_oftener_than_once_a_minute(site: Site) -> None:
+@pytest.mark.parametrize(
+    "began",
+    [
+        lambda site: site.now,
+        lambda _: NOW - timedelta(seconds=20),  # before the decision, and told after it
+        lambda site: site.now - timedelta(minutes=5),  # by a clock that is behind
+    ],
+)
+def test_the_next_login_is_ended_too_but_no_oftener_than_once_a_minute(
+    site: Site, began: Callable[[Site], datetime]
+) -> None:
     case = site.suspended()
     site.actions().step()  # it is offline
     assert site.last(case).progress is Progress.VERIFIED
     assert site.asked == []
     site.later(10)
-    site.log_in(case, site.now)
+    site.log_in(case, began(site))
     site.actions().step()
     assert site.asked == []
     site.later(60)
@@ -189,17 +245,134 @@ def test_a_change_of_the_login_is_set_back_when_it_is_restored(site: Site) -> No
     site.text = NAS + COA
     case = site.suspended()
     site.log_in(case, NOW - timedelta(hours=1))
-    site.actions().step()
-    assert site.last(case).progress is Progress.VERIFIED
-    site.later(60)
-    with site.store.transaction() as transaction:
-        site.decide(transaction, case, Event(What.RESTORE, "yamada", "cleaned"), Policy())
-    site.actions().step()
-    assert [(one.code, one.attributes[-1]) for one in site.asked] == [
-        (Code.COA_REQUEST, (11, b"closed")),
-        (Code.COA_REQUEST, (11, b"open")),
+    actions = site.actions()
+    actions.step()
+    assert site.last(case).progress is Progress.ACKNOWLEDGED, "the NAS says so, and nothing shows it"
+    site.later(3_600)
+    actions.step()
+    assert len(site.asked) == 1
+    site.restore(case)
+    actions.step()
+    assert [(one.code, one.attributes) for one in site.asked] == [
+        (Code.COA_REQUEST, (*NAMED, (11, b"closed"))),
+        (Code.COA_REQUEST, (*NAMED, (11, b"open"))),
     ]
+    assert site.last(case).progress is Progress.ACKNOWLEDGED
+    with site.store.reading() as transaction:
+        assert transaction.unconfirmed_actions() == ()
+
+
+def test_what_nothing_sets_back_is_not_said_to_be(site: Site) -> None:
+    site.text = NAS + 'suspend = { "Filter-Id" = "closed" }\n'
+    case = site.suspended()
+    site.log_in(case, NOW - timedelta(hours=1))
+    site.actions().step()
+    site.restore(case)
+    with capture_logs() as logs:
+        site.actions().step()
+    assert site.last(case).progress is Progress.WAITING
+    assert NO_RESTORE in [one.get("why") for one in logs]
+    site.log_out(case, NOW - timedelta(hours=1))
+    site.later(3_600)
+    site.actions().step()
+    assert site.last(case).progress is Progress.VERIFIED, "the login that was changed is over"
+
+
+@pytest.mark.parametrize("text", [NAS, NAS + COA, NAS + "user = true\n"])
+def test_whoever_has_the_address_by_now_is_not_met(site: Site, text: str) -> None:
+    site.text = text
+    nas = Sessions({ALICE._replace(session="81000020", user="bob"): HOME})
+    site.answers = nas.answer
+    case = site.suspended()
+    site.log_in(case, NOW - timedelta(hours=1))  # of whose end, and of whose address since, nothing is told
+    actions = site.actions()
+    actions.step()
+    assert (nas.met, site.last(case).progress) == ([], Progress.VERIFIED)
+    site.restore(case)
+    actions.step()
+    assert nas.met == []
+
+
+def test_a_login_of_which_nothing_tells_its_id_is_asked_for_by_the_lines_name_or_not_at_all(
+    site: Site,
+) -> None:
+    case = site.suspended()
+    site.log_in(case, NOW - timedelta(hours=1), said=Said())
+    with capture_logs() as logs:
+        site.actions().step()
+    assert (site.asked, site.last(case).progress) == ([], Progress.WAITING)
+    assert "accounting tells no Acct-Session-Id" in logs[-1]["why"]
+    assert "100.64" not in repr(logs)
+    site.text = NAS + "user = true\n"
+    site.later(3_600)
+    site.actions().step()
+    assert site.asked[-1].attributes == ((1, b"alice"), (8, HOME.network))
+
+
+def test_what_a_list_gives_is_the_lines_and_nothing_shows_that_its_login_has_ended(site: Site) -> None:
+    case = site.suspended()
+    with site.store.transaction() as transaction:
+        transaction.change_leases([], [Lease(HOME, NOW, KEY, case.line)])
+        transaction.put_holdings({HOME: Holding(case.line, KEY, static=True)})
+    actions = site.actions()
+    actions.step()
+    site.later(3_600)
+    actions.step()
+    assert [one.attributes for one in site.asked] == [((8, HOME.network),)]
+    assert site.last(case).progress is Progress.ACKNOWLEDGED
+
+
+def test_each_login_of_a_line_is_ended_and_one_that_is_gone_hides_no_other(site: Site) -> None:
+    true = ALICE._replace(session="81000020")
+    nas = Sessions({true: OTHER})
+    site.answers = nas.answer
+    case = site.suspended()
+    site.log_in(case, NOW - timedelta(days=3))  # its Stop was lost
+    site.log_in(case, NOW - timedelta(minutes=5), OTHER, true, b"y" * 16)
+    actions = site.actions()
+    actions.step()
+    assert (nas.met, site.last(case).progress) == ([true], Progress.ACKNOWLEDGED)
+    site.later(60)
+    actions.step()  # no Stop has come
+    actions.step()  # the NAS is asked again, and knows neither
+    assert (len(site.asked), site.last(case).progress) == (4, Progress.VERIFIED)
+    site.later(3_600)
+    actions.step()
+    assert len(site.asked) == 4
+
+
+def test_a_login_of_which_accounting_goes_on_to_tell_is_not_gone(site: Site) -> None:
+    """As where a NAS has other names for its logins than it tells."""
+    site.answers = Sessions({}).answer
+    case = site.suspended()
+    began = NOW - timedelta(hours=1)
+    site.log_in(case, began)
+    actions = site.actions()
+    actions.step()
     assert site.last(case).progress is Progress.VERIFIED
+    site.log_in(case, began, seen=NOW + timedelta(minutes=5))
+    site.later(600)
+    actions.step()
+    actions.step()
+    assert (len(site.asked), site.last(case).progress) == (2, Progress.ACKNOWLEDGED)
+
+
+def test_one_nas_that_is_away_keeps_no_other_from_being_asked(site: Site) -> None:
+    site.text = NAS.replace('"100.64.0.0/16"', '"100.64.0.0/29"') + NAS.replace("bng1", "bng2").replace(
+        '"100.64.0.0/16"', '"100.64.0.8/29"'
+    )
+
+    def answers(request: Request) -> Answer:
+        if (8, HOME.network) in request.attributes:
+            raise AskError("no answer")
+        return Answer(True)
+
+    site.answers = answers
+    case = site.suspended()
+    site.log_in(case, NOW - timedelta(hours=1))
+    site.log_in(case, NOW - timedelta(hours=1), OTHER, ALICE, b"y" * 16)
+    site.actions().step()
+    assert (len(site.asked), site.last(case).progress) == (2, Progress.WAITING)
 
 
 def test_a_line_that_no_nas_has_stays_unconfirmed(site: Site) -> None:
@@ -209,5 +382,5 @@ def test_a_line_that_no_nas_has_stays_unconfirmed(site: Site) -> None:
     with capture_logs() as logs:
         site.actions().step()
     assert site.last(case).progress is Progress.WAITING
-    assert any(one["event"] == "no NAS is asked" for one in logs)
+    assert any(one.get("why") == "no [[desk.nas]] has what the line holds: add it" for one in logs)
     assert "100.64" not in repr(logs)

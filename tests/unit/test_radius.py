@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyrad.dictionary import Dictionary
 from pyrad.packet import AcctPacket
 
-from sekisho.lines.events import Boot, Heard, Kind, login_key
+from sekisho.lines.events import MOST_ATTRIBUTE_BYTES, Boot, Heard, Kind, Said, login_key, said
 from sekisho.lines.radius import Naming, Record, UnparsableError, is_naming, read_record, tell, time_of
 from sekisho.lines.radius_packet import read_request
 from sekisho.model import Address
@@ -182,6 +182,7 @@ def test_a_start_becomes_an_event() -> None:
         name="line-17",
         rank=0,
         addresses=(Address(bytes((100, 64, 0, 7)), 32),),
+        said=Said("00001a2b", "alice@example.net"),
     )
 
 
@@ -359,3 +360,9 @@ def test_a_packet_and_its_repetition_have_one_time_however_fast_the_clock(ahead:
             record(START, LOGIN, USER, said, number(41, late)), RECEIVED + timedelta(seconds=late)
         )
         assert abs(again - first) < timedelta(seconds=1)
+
+
+def test_what_no_attribute_has_room_for_names_no_login() -> None:
+    most = "é" * (MOST_ATTRIBUTE_BYTES // 2)
+    assert said("1", most) == Said("1", most)
+    assert said("1", most + "éé") == said(most + "éé", "") == Said()

@@ -55,8 +55,9 @@ Attributes = Annotated[dict[str, str | int], PlainValidator(_attributes)]
 class NasTable(Table):
     """[[desk.nas]]: a NAS, the file with the secret shared with it, and of which addresses it has the logins.
 
-    `nas`: its NAS-Identifier; `user`: the line's name is its User-Name there. `suspend`: what a CoA-Request
-    sets; without it a Disconnect-Request ends the login. `restore`: what sets it back.
+    `nas`: its NAS-Identifier; `user`: where accounting tells no Acct-Session-Id, the line's name is its
+    User-Name there. `suspend`: what a CoA-Request sets; without it a Disconnect-Request ends the login.
+    `restore`: what sets it back.
     """
 
     name: Name = Field(examples=['"bng1"'])

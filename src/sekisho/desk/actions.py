@@ -10,8 +10,9 @@ two only asks again.
        │      or a refusal that passes            └──not seen────────────┘
        └──────────────────────────────────────────────────────────────────
 
-What is refused for good waits for a person, who has it tried again. Of two actions for the same measure of a
-line the later overtakes the earlier.
+What is refused for good waits for a person, who has it tried again. Where nothing shows whether it holds, as
+when a NAS has changed a login, it stays acknowledged and is not waited for. Of two actions for the same
+measure of a line the later overtakes the earlier.
 
 Sources: RFC 5176 §3.5 (Error-Cause).
 """
@@ -32,7 +33,7 @@ LOOK = timedelta(minutes=1)  # after which what was acknowledged and not seen ye
 _MOST_DOUBLINGS = 20
 
 SESSION_GONE = 503
-"""There was nothing to disconnect: the line is not online, which is what was wanted."""
+"""There was nothing to disconnect: that login is no more, which is what was wanted."""
 
 PASSING = frozenset({None, 502, 504, 505, 506})
 """Causes that may pass: none given, no route, a session that cannot be removed, a proxy's, no resources."""
@@ -65,6 +66,7 @@ class Happened(StrEnum):
     NO_ANSWER = "no-answer"
     SEEN = "seen"
     NOT_SEEN = "not-seen"
+    NOT_SHOWN = "not-shown"  # it is acknowledged, and nothing will show whether it holds
     AGAIN = "again"  # a person wants it tried once more
     OVERTAKEN = "overtaken"
 
@@ -136,8 +138,14 @@ def is_due(action: Action, now: datetime) -> bool:
 
 def unconfirmed(actions: Iterable[Action]) -> tuple[Action, ...]:
     """Return what is asked but not seen to hold, the oldest first."""
-    open_ones = (one for one in actions if one.progress in UNCONFIRMED)
+    open_ones = (one for one in actions if one.progress in UNCONFIRMED and not is_as_shown(one))
     return tuple(sorted(open_ones, key=lambda one: (one.asked_for, one.key)))
+
+
+def is_as_shown(action: Action) -> bool:
+    """Tell whether an action holds as far as anything shows: it is seen, or acknowledged for good."""
+    is_acknowledged = action.progress is Progress.ACKNOWLEDGED and action.due is None
+    return is_acknowledged or action.progress is Progress.VERIFIED
 
 
 def pause(tries: int) -> timedelta:
@@ -153,6 +161,7 @@ _WHEN = {
     Happened.NO_ANSWER: {Progress.ASKED},
     Happened.SEEN: UNCONFIRMED,
     Happened.NOT_SEEN: {Progress.ACKNOWLEDGED, Progress.VERIFIED},
+    Happened.NOT_SHOWN: {Progress.ACKNOWLEDGED},
     Happened.AGAIN: UNCONFIRMED,
     Happened.OVERTAKEN: UNCONFIRMED | {Progress.VERIFIED},
 }
@@ -172,6 +181,8 @@ def _changed(action: Action, happened: Happened, now: datetime, cause: int | Non
             return replace(_waiting(action, now), timeouts=action.timeouts + 1)
         case Happened.SEEN:
             return replace(action, progress=Progress.VERIFIED, due=None, tries=0, cause=None)
+        case Happened.NOT_SHOWN:
+            return replace(action, due=None, tries=0)
         case Happened.NOT_SEEN | Happened.AGAIN:
             return replace(_waiting(action, now), due=now)
         case Happened.OVERTAKEN:

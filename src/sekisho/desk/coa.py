@@ -138,7 +138,7 @@ class Answer:
 
 
 def disconnect(login: Sequence[tuple[Key, bytes]]) -> Request:
-    """Ask to end a login; `login`: by what it is found (`of_line`)."""
+    """Ask to end a login; `login`: by what it is found (`of_login`)."""
     return Request(Code.DISCONNECT_REQUEST, tuple(login))
 
 
@@ -147,14 +147,16 @@ def change(login: Sequence[tuple[Key, bytes]], attributes: Sequence[tuple[Key, b
     return Request(Code.COA_REQUEST, (*login, *attributes))
 
 
-def of_line(
-    addresses: Sequence[Address], *, user: str | None = None, nas: str | None = None
+def of_login(
+    addresses: Sequence[Address], *, session: str = "", user: str = "", nas: str | None = None
 ) -> tuple[tuple[Key, bytes], ...]:
-    """Return the attributes by which a NAS finds a line's login: what it holds, its user, and itself.
+    """Return the attributes by which a NAS finds a login: what it holds, its ids, and the NAS itself.
 
+    All have to fit (RFC 5176 §3): whoever has the address by now has another `session` (Acct-Session-Id).
     Of IPv4 only a whole address names a login. ValueError where nothing names one.
     """
-    found: list[tuple[Key, bytes]] = [] if user is None else [(1, user.encode())]
+    ids = ((1, user), (44, session))
+    found: list[tuple[Key, bytes]] = [(kind, text.encode()) for kind, text in ids if text]
     for address in addresses:
         if len(address.network) == _IPV4_BYTES:
             if address.length == _IPV4_BITS and address.port_set is None:
@@ -162,7 +164,7 @@ def of_line(
         else:
             found.append(_ipv6(address))
     if not found:
-        raise ValueError("nothing that the line holds names its login")
+        raise ValueError("nothing names the login")
     return tuple(found if nas is None else [(32, nas.encode()), *found])
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sekisho.model import Address
 
 LOGIN_KEY_BYTES = 16
+MOST_ATTRIBUTE_BYTES = 253  # RFC 2865 §5
 
 
 class Kind(StrEnum):
@@ -24,6 +25,16 @@ class Kind(StrEnum):
     START = "start"
     INTERIM = "interim"
     STOP = "stop"
+
+
+class Said(NamedTuple):
+    """What names a login to its NAS: its Acct-Session-Id and its User-Name, "" where nothing tells them."""
+
+    session: str = ""
+    user: str = ""
+
+
+NOTHING_SAID = Said()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ class Heard:
     name: str
     rank: int = 0
     addresses: tuple[Address, ...] = ()
+    said: Said = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ class Event:
     line: int
     rank: int = 0
     addresses: tuple[Address, ...] = ()
+    said: Said = NOTHING_SAID
 
 
 class Boot(NamedTuple):
@@ -87,6 +100,7 @@ class Login:
     starts: tuple[datetime, ...] = ()
     stops: tuple[datetime, ...] = ()
     named: Mapping[Address, Named] = field(default_factory=dict)
+    said: Said = NOTHING_SAID
 
 
 class Ending(StrEnum):
@@ -114,12 +128,36 @@ class Lease(NamedTuple):
     ending: Ending | None = None
 
 
+class OpenLogin(NamedTuple):
+    """A login by which a line holds addresses now: its key, and since when it holds the first of them.
+
+    `login`: all that was said of it; None where its source tells of leases alone.
+    """
+
+    key: bytes
+    begin: datetime
+    addresses: tuple[Address, ...]
+    login: Login | None
+
+    @property
+    def heard(self) -> datetime:
+        """Return when the login was last heard of."""
+        return self.begin if self.login is None else self.login.seen
+
+
 class Holding(NamedTuple):
     """Who holds an address now: the line's number, by which lease, and whether a static list says so."""
 
     line: int
     login: bytes
     static: bool
+
+
+def said(session: str, user: str) -> Said:
+    """Return what names a login to its NAS; nothing does that no attribute has room for."""
+    if any(len(text.encode()) > MOST_ATTRIBUTE_BYTES for text in (session, user)):
+        return NOTHING_SAID
+    return Said(session, user)
 
 
 def login_key(nas: str, login: str, user: str) -> bytes:

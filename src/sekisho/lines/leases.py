@@ -103,7 +103,8 @@ def record(login: Login | None, event: Event) -> Login:
     stops = (event.at,) if event.kind is Kind.STOP else ()
     if login is None:
         named = _naming({}, event)
-        return Login(event.nas, event.line, event.rank, event.at, event.at, event.at, starts, stops, named)
+        times = (event.at, event.at, event.at)
+        return Login(event.nas, event.line, event.rank, *times, starts, stops, named, event.said)
     rank, line_at, line = min((login.rank, login.line_at, login.line), (event.rank, event.at, event.line))
     return Login(
         login.nas,
@@ -115,6 +116,7 @@ def record(login: Login | None, event: Event) -> Login:
         starts=_with(login.starts, starts),
         stops=_with(login.stops, stops),
         named=_naming(login.named, event),
+        said=max(login.said, event.said),  # of one key they differ only where an older sekisho kept none
     )
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from typing import NamedTuple
 
-from sekisho.lines.events import Heard, Kind, login_key
+from sekisho.lines.events import Heard, Kind, login_key, said
 from sekisho.lines.quick import read_quickly
 from sekisho.lines.radius import CLOCKS_BEGIN, NO_IPV4, Naming, is_naming
 from sekisho.model import Address
@@ -120,7 +120,8 @@ def heard(row: Row, naming: Sequence[Naming], now: datetime) -> tuple[Heard, ...
     told = sorted((at, kind) for kind, at in times if at is not None)
     if any(not CLOCKS_BEGIN <= at <= now + CLOCKS_AHEAD for at, _ in told):
         raise UnparsableRowError("its NAS has no clock")
-    return tuple(Heard(kind, min(at, now), row.nas, key, name, rank, row.addresses) for at, kind in told)
+    rest = (name, rank, row.addresses, said(row.login, row.user))
+    return tuple(Heard(kind, min(at, now), row.nas, key, *rest) for at, kind in told)
 
 
 def later(mark: Mark, row: Row, now: datetime) -> Mark:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from sekisho.lines.events import Boot, Heard, Kind, login_key
+from sekisho.lines.events import Boot, Heard, Kind, login_key, said
 from sekisho.lines.radius_packet import (
     ACCT_DELAY_TIME,
     ACCT_SESSION_ID,
@@ -103,7 +103,8 @@ def tell(record: Record, *, at: datetime, source: str, naming: Sequence[Naming])
     if not record.login:
         raise UnparsableError("there is no Acct-Session-Id")
     name, rank = _name(record, naming)
-    return Heard(kind, at, nas, login_key(nas, record.login, record.user), name, rank, record.addresses)
+    key = login_key(nas, record.login, record.user)
+    return Heard(kind, at, nas, key, name, rank, record.addresses, said(record.login, record.user))
 
 
 def time_of(record: Record, received: datetime) -> tuple[datetime, bool]:

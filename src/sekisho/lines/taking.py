@@ -94,7 +94,9 @@ def as_events(
                 kind = "misfits" if address in misfit else "static" if address in listed else "outside"
                 left_out[kind] += 1
         number = numbers[one.name]
-        events.append(Event(one.kind, one.at, one.nas, one.login, number, one.rank, tuple(addresses)))
+        events.append(
+            Event(one.kind, one.at, one.nas, one.login, number, one.rank, tuple(addresses), one.said)
+        )
     return Taken(tuple(events), left_out["outside"], left_out["static"], left_out["misfits"])
 
 

@@ -189,7 +189,8 @@ class Cases(UnreadReports):
 
     def unconfirmed_actions(self, most: int = _FEW) -> tuple[Action, ...]:
         """Return what is asked but not seen to hold, the oldest first."""
-        some = select(action).where(action.c.progress.in_(tuple(UNCONFIRMED)))
+        is_open = or_(action.c.progress != Progress.ACKNOWLEDGED, action.c.due.is_not(None))
+        some = select(action).where(action.c.progress.in_(tuple(UNCONFIRMED)), is_open)
         return self._actions(some.order_by(action.c.asked_for, action.c.key).limit(most))
 
     def measures_of(self, lines: Iterable[int]) -> tuple[Action, ...]:

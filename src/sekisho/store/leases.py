@@ -80,9 +80,6 @@ _PAST_WITHIN = Query(
     most=_MOST_WITHIN,
 )
 _HELD_BY = Query(lease.c.line, select(lease.c.line, lease.c.address).where(lease.c.end.is_(None)))
-_LOGGED_IN = select(lease.c.address, lease.c.begin).where(
-    lease.c.line == bindparam("number", type_=BigInteger), lease.c.end.is_(None), ~lease.c.static
-)
 _HELD = select(lease.c.address, lease.c.line).where(lease.c.end.is_(None)).execution_options(yield_per=_CHUNK)
 _STATIC = select(*LAST_COLUMNS).where(lease.c.static, lease.c.end.is_(None))
 _STATIC_SHARES = _STATIC.where(func.length(lease.c.address).not_in(WHOLE_SIZES))
@@ -210,11 +207,6 @@ class Leases(Door):
         for line, key in self._many.find(_HELD_BY, lines):
             found[line].append(unpack_address(key))
         return {line: tuple(addresses) for line, addresses in found.items()}
-
-    def logins_of(self, line: int) -> tuple[tuple[Address, datetime], ...]:
-        """Return what a line holds by a login now, as no list says, and since when."""
-        rows = self._connection.execute(_LOGGED_IN.order_by(lease.c.address), {"number": line})
-        return tuple((unpack_address(key), from_us(begin)) for key, begin in rows)
 
     def _holding(self, address: Address) -> Holding | None:
         one = self._last[address]

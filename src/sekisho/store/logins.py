@@ -7,20 +7,26 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, not_, select, update
 
-from sekisho.lines.events import Boot, Login
+from sekisho.lines.events import Boot, Login, OpenLogin
 from sekisho.store.door import Door
 from sekisho.store.flags import is_set
 from sekisho.store.many import Query, Row
 from sekisho.store.moments import from_us, to_us
-from sekisho.store.packing import pack_login, unpack_login
-from sekisho.store.schema import boot, login
+from sekisho.store.packing import pack_login, unpack_address, unpack_login
+from sekisho.store.schema import boot, lease, login
 
 _BEFORE_ALL = 0  # every login's number is above
 
 _COLUMNS = (login.c.key, login.c.nas, login.c.line, login.c.packed)
 _LOGIN = Query(login.c.key, select(*_COLUMNS))
+_LOGGED_IN = (
+    select(lease.c.login, lease.c.address, lease.c.begin, login.c.nas, login.c.packed)
+    .join_from(lease, login, login.c.key == lease.c.login, isouter=True)
+    .where(lease.c.line == bindparam("number", type_=BigInteger), lease.c.end.is_(None), not_(lease.c.static))
+    .order_by(lease.c.begin, lease.c.address)
+)
 _BOOTS = Query(boot.c.nas, select(boot.c.nas, boot.c.at).order_by(boot.c.at))
 _PENDING = (
     select(boot.c.nas, boot.c.worked_off)
@@ -55,6 +61,15 @@ class Logins(Door):
         }
         self._line_of |= {key: one.line for key, one in found.items()}
         return found
+
+    def logins_of(self, line: int) -> tuple[OpenLogin, ...]:
+        """Return the logins by which a line holds addresses now, as no list says, the earliest first."""
+        found: dict[bytes, OpenLogin] = {}
+        for key, address, begin, nas, packed in self._connection.execute(_LOGGED_IN, {"number": line}):
+            known = None if packed is None else unpack_login(nas, line, packed)
+            one = found.setdefault(key, OpenLogin(key, from_us(begin), (), known))
+            found[key] = one._replace(addresses=(*one.addresses, unpack_address(address)))
+        return tuple(found.values())
 
     def put_logins(self, logins: Mapping[bytes, Login]) -> None:
         """Write logins in place of what was known of them."""
