@@ -6,15 +6,21 @@ import re
 
 LONGEST = 255  # characters of a name, an id or a date that are kept
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_UNPRINTABLE = re.compile("\0+")
 _NAMES = re.compile(r'"[^"]*"|\([^()]*\)')
 _ADDRESS = re.compile(r"([^\s<>\"(),:;@]{1,64}@([A-Za-z0-9.-]{1,253}))")
 _BRACKETED = re.compile(rf"<\s*{_ADDRESS.pattern}\s*>")
 
 
 def clean(text: str, longest: int = LONGEST) -> str:
-    """Return text without controls, marks of direction and what is beyond `longest` characters."""
-    return _CONTROLS.sub(" ", text[: longest * 2]).strip()[:longest]
+    """Return text without what cannot be seen and what is beyond `longest` characters.
+
+    Unseen are controls, marks of direction, characters without width, tags, those of private use and of none.
+    """
+    text = text[: longest * 2]
+    if not text.isprintable():
+        text = _UNPRINTABLE.sub(" ", "".join(one if one.isprintable() else "\0" for one in text))
+    return text.strip()[:longest]
 
 
 def mail_address(text: str) -> tuple[str, str] | None:
