@@ -242,6 +242,29 @@ def test_nobody_approves_what_another_has_changed_meanwhile() -> None:
     assert decide(changed, meant, at(5), POLICY).case.state is State.SUSPENDED
 
 
+def test_what_is_decided_of_a_version_is_decided_of_no_other() -> None:
+    """Whoever means the limit suspends nobody, since reports have proposed that meanwhile."""
+    seen = in_state(State.STOP_REQUESTED)
+    proposed = decide(seen, REPORT, at(2), POLICY, sent(2, "a", "b", incidents=2)).case
+    meant = person(What.APPROVE, version=seen.version)
+    refused = decide(proposed, meant, at(3), POLICY)
+    assert (refused.case, refused.changes) == (proposed, ())
+    assert f"is at version {proposed.version} by now, not {seen.version}" in (refused.refusal or "")
+    assert decide(seen, meant, at(1), POLICY).case.state is State.LIMITED
+    again = person(What.APPROVE, version=proposed.version)
+    assert decide(proposed, again, at(3), POLICY).case.state is State.SUSPENDED
+
+
+def test_who_names_a_suspension_that_nobody_has_proposed_limits_nothing() -> None:
+    asked = in_state(State.STOP_REQUESTED)
+    refused = decide(asked, person(What.APPROVE, kind=Kind.PORT25), at(1), POLICY)
+    assert (refused.case, refused.refusal) == (
+        asked,
+        "no port-25-suspension is proposed: name none, or suspend",
+    )
+    assert decide(asked, person(What.APPROVE, kind=Kind.LIMIT), at(1), POLICY).case.state is State.LIMITED
+
+
 def test_what_one_has_approved_is_not_taken_for_another_kind() -> None:
     grave = replace(POLICY, grave=frozenset({Kind.LINE, Kind.PORT25}))
     line = decide(opened(), person(What.SUSPEND, kind=Kind.LINE), at(0), grave).case

@@ -214,7 +214,9 @@ def test_what_is_grave_needs_two_persons(office: Office, monkeypatch: pytest.Mon
     assert "has said so already" in refused("approve", "1", "--reason", "grave")
     monkeypatch.setattr("sekisho.daemon.recording.actor_name", lambda _: "suzuki")
     assert "name it as the kind that you approve" in refused("approve", "1", "--reason", "so it is")
-    assert "suspended" in told("approve", "1", "--reason", "so it is", *kind)
+    assert "version 2\n" in told("case", "1")
+    assert "at version 2 by now, not 1" in refused("approve", "1", "--reason", "x", "--version", "1", *kind)
+    assert "suspended" in told("approve", "1", "--reason", "so it is", "--version", "2", *kind)
     office.act()
     assert office.progress() == [("impose", "line-suspension", "waiting")]  # for whoever speaks to the NAS
     assert office.recorded()[1][2].startswith("refused: sato has said so already")

@@ -21,11 +21,15 @@ class OfValue(Value):
 
 
 class DecisionRequest(Request):
-    """What a person decides about a case; `kind`, `until`: of a suspension or a hold's limit."""
+    """What a person decides about a case; `kind`, `until`: of a suspension or a hold's limit.
+
+    `version`: of the case that the person has seen; where it was changed since, nothing is done.
+    """
 
     reason: Said
     kind: Kind | None = None
     until: Until | None = None
+    version: Annotated[int, Field(ge=0)] | None = None
 
 
 class ExportRequest(Request):
@@ -119,6 +123,7 @@ class CaseValue(OfValue):
     """A case, without its line: who wants to know that is recorded."""
 
     number: int
+    version: int
     class_name: str
     state: str
     opened: datetime

@@ -121,6 +121,12 @@ def approve(
     kind: Annotated[
         str | None, typer.Option(help="The suspension that you approve; needed where it is grave.")
     ] = None,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            metavar="V", min=0, help="That of the case as `desk case` showed it: of no other is it approved."
+        ),
+    ] = None,
     until: Until = None,
     as_json: Json = False,
     name: Name = None,
@@ -130,7 +136,7 @@ def approve(
 
     A suspension that is grave needs two persons.
     """
-    body = {"reason": reason, "kind": kind, "until": until}
+    body = {"reason": reason, "kind": kind, "version": version, "until": until}
     _decide("approve", number, name, config, body, as_json=as_json)
 
 

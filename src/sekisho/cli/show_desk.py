@@ -32,7 +32,7 @@ def cases_text(answer: CasesAnswer) -> str:
 def case_text(answer: CaseAnswer) -> str:
     """Tell all of a case."""
     case = answer.case
-    told = [_case_line(case), f"line {answer.line or 'whose name is forgotten'}"]
+    told = [f"{_case_line(case)}, version {case.version}", f"line {answer.line or 'whose name is forgotten'}"]
     told += map(_reported, answer.reported)
     told += [f"and by {answer.reported_more} more"] if answer.reported_more else []
     told += [f"in force: {_measure(one)}" for one in case.measures]

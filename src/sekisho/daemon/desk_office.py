@@ -133,7 +133,7 @@ class RunningDesk:
 
         def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer, str]:
             case = known_case(transaction, number)
-            event = Event(what, entry.user, request.reason, request.kind, request.until)
+            event = Event(what, entry.user, request.reason, request.kind, request.until, request.version)
             decision, _ = happen(transaction, self._desk(), case, event, entry.at, entry.uid)
             if decision.refusal is not None:
                 raise RefusalError(409, "not-decided", "Nothing is changed", decision.refusal)

@@ -97,7 +97,8 @@ class Event:
     """Something that happens to a case.
 
     `by`: a person, or `BY_ITSELF`; `reason`: a person's words; `kind`, `until`: what a person chose of a
-    suspension or of a hold's limit; None: as the policy says.
+    suspension or of a hold's limit; None: as the policy says. `version`: which of the case the person has
+    seen; None: that is not said.
     """
 
     what: What
@@ -105,6 +106,7 @@ class Event:
     reason: str = ""
     kind: Kind | None = None
     until: datetime | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

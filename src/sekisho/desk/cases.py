@@ -151,6 +151,10 @@ def _refusal(asked: _Asked) -> str | None:
         return f"{event.by!r} is no person: only a person may {event.what}"
     if not event.reason.strip():
         return f"there is no reason: say why you {event.what}"
+    if event.version not in (None, asked.case.version):
+        case = asked.case
+        now_it_is = f"case {case.number} is at version {case.version} by now, not {event.version}"
+        return f"{now_it_is}: look at it again, and decide about what it is"
     if event.until is not None and not asked.now < event.until <= asked.now + LONGEST:
         end = event.until.isoformat(timespec="seconds")
         return f"{end} cannot be its end: name a moment from now on and within {LONGEST.days} days"
@@ -167,7 +171,9 @@ def _unlike(asked: _Asked) -> str | None:
     """Say why what a person approves may not be what is proposed: it may have been changed meanwhile."""
     proposal, event = asked.case.proposal, asked.event
     if proposal is None:
-        return None
+        next_is_limit = asked.case.state is State.STOP_REQUESTED
+        meant = (None, Kind.LIMIT) if next_is_limit else (None,)
+        return None if event.kind in meant else f"no {event.kind} is proposed: name none, or suspend"
     if event.kind not in (None, proposal.kind):
         return f"what is proposed is a {proposal.kind}, and no {event.kind}: approve that, or suspend anew"
     if event.kind is None and asked.policy.persons(proposal.kind) > 1:
