@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 Network = IPv4Network | IPv6Network
 
@@ -67,13 +67,21 @@ class Pool:
     arm: int = 0
 
 
+OWN_LIMIT_ARM: Final = 3
+"""Lines with a limit of their own, apart from their class: they are few, so what they did is told nowhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownLine:
     """A line known by name: its class, and its own limit where it has one."""
 
     class_name: str
     limit: Limit | None = None
-    arm: int = 0
+
+    @property
+    def arm(self) -> int:
+        """Return the arm in which the gate counts it."""
+        return 0 if self.limit is None else OWN_LIMIT_ARM
 
 
 class Address(NamedTuple):
@@ -179,13 +187,11 @@ class ClassCounters:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums of what belongs to no class."""
+    """Sums of what belongs to no class; not those in which lines with a limit of their own stand out."""
 
     unknown_source: int = 0
     unknown_ethertype: int = 0
     exempt: int = 0
-    resets_sent: int = 0
-    slots_taken: int = 0
     lines_full: int = 0
     slots_full: int = 0
     busy: int = 0

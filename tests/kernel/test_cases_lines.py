@@ -8,12 +8,15 @@ import pytest
 
 from sekisho.gate import abi
 from sekisho.gate.frames import Role
-from sekisho.model import Address, KnownLine, Limit, Mode, Policy, RosterChange
-from tests.kernel.cases import LINE, SERVER, SERVER6, count, sessions, syn_frame
+from sekisho.lines.roster import SUSPENDED_LIMIT
+from sekisho.model import OWN_LIMIT_ARM, Address, KnownLine, Limit, Mode, Policy, RosterChange
+from tests.kernel.cases import DYNAMIC, LINE, SERVER, SERVER6, count, sessions, syn_frame
 from tests.kernel.conftest import OFFICE, example, packed
 from tests.kernel.frames import ACK, FIN, RST, SYN, segment
 from tests.kernel.session import Session
 from tests.kernel.twin import SECOND, Twin, twin
+
+APART = "dynamic", OWN_LIMIT_ARM
 
 
 def test_01_flood_with_changing_ports_takes_cap_slots_and_leaves_others_alone(gate: Twin) -> None:
@@ -146,14 +149,42 @@ def test_a_prefix_of_a_new_length_is_the_lines_at_once(gate: Twin) -> None:
     assert len(gate.kernel_sessions()) == 2
 
 
-def test_a_line_that_is_released_passes_beyond_the_cap_and_is_counted_in_its_class(gate: Twin) -> None:
+def test_a_line_that_is_released_passes_beyond_the_cap_and_is_counted_apart_from_its_class(
+    gate: Twin,
+) -> None:
     released = KnownLine("dynamic", Limit(Mode.OBSERVE, cap=3, delay_ms=1000))
     gate.change(RosterChange({9: released}, {Address(packed(LINE), 32): 9}))
     answers = [gate.receive(syn_frame(port=port)) for port in range(40_000, 40_005)]
     assert [(answer.action, answer.mark) for answer in answers] == [(abi.PASS, 0)] * 5
-    assert (count(gate, "admitted"), count(gate, "over_cap"), count(gate, "held")) == (5, 2, 0)
+    assert [count(gate, name, APART) for name in ("admitted", "over_cap", "held")] == [5, 2, 0]
     gate.change(RosterChange({9: KnownLine("dynamic")}))
     assert gate.receive(syn_frame(port=41_000)).action == abi.DROP
+    assert (count(gate, "admitted"), count(gate, "refused")) == (0, 1)
+
+
+def test_what_a_suspended_line_tries_is_counted_apart_and_told_nowhere(gate: Twin) -> None:
+    Session(gate, line="100.64.0.2").open()
+    before = gate.told().classes
+    gate.change(RosterChange({9: KnownLine("dynamic", SUSPENDED_LIMIT)}, {Address(packed(LINE), 32): 9}))
+    for port in range(40_000, 40_005):
+        gate.receive(syn_frame(port=port))
+    assert count(gate, "refused", APART) == 5
+    assert gate.told().classes == before
+    gate.turn()
+    assert gate.peaks.counted().keys() == before.keys()
+
+
+def test_a_session_ends_where_it_began_whatever_limit_its_line_has_meanwhile(gate: Twin) -> None:
+    gate.change(RosterChange({9: KnownLine("dynamic")}, {Address(packed(LINE), 32): 9}))
+    before = Session(gate).open()
+    gate.change(RosterChange({9: KnownLine("dynamic", Limit(Mode.ENFORCE, cap=2, delay_ms=1000))}))
+    own = Session(gate, port=41_000).open()
+    gate.change(RosterChange({9: KnownLine("dynamic")}))
+    for session in (before, own):
+        session.close()
+    for where in (DYNAMIC, APART):
+        assert (count(gate, "admitted", where), count(gate, "closed_fin", where)) == (1, 1)
+    assert gate.kernel_sessions() == {abi.LINE_KNOWN | 9: 0}
 
 
 def test_a_lines_own_delay_is_held_in_its_own_bank(gate: Twin) -> None:

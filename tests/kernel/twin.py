@@ -14,6 +14,7 @@ from pathlib import Path
 
 import sekisho.gate
 from sekisho.gate import abi, bpf, libbpf, tables
+from sekisho.gate.counts import read_counters
 from sekisho.gate.frames import Role
 from sekisho.gate.indices import banks, class_names
 from sekisho.gate.packed import KEY_SIZES, joined_keys, joined_values, unpacked
@@ -21,7 +22,7 @@ from sekisho.gate.peaks import KernelPeaks
 from sekisho.gate.reference import Key, Peak, Reference, Verdict
 from sekisho.gate.roster import line_changes, settings_for
 from sekisho.gate.slots import Slot, State
-from sekisho.model import RosterChange, Wanted
+from sekisho.model import Counters, RosterChange, Wanted
 
 OBJECT = Path(sekisho.gate.__file__).with_name("gate.bpf.o")
 PROGRAMS = {Role.SUBSCRIBER: "subscriber_eth", Role.UPLINK: "uplink_eth", Role.STEERED: "steered_eth"}
@@ -222,18 +223,22 @@ class Twin:
         return {int.from_bytes(line, "little"): int.from_bytes(at, "little") for line, at in read.items()}
 
     def kernel_folded(self) -> Counter[tuple[str, int, str]]:
-        found: Counter[tuple[str, int, str]] = Counter()
-        for (name, arm), peaks in self.peaks.counted().items():
-            found.update({(name, arm, f"lines[{bucket}]"): count for bucket, count in enumerate(peaks.lines)})
-            found[name, arm, "met_cap"] += peaks.met_cap
-        return +found
+        return self._by_arm("folded_peaks", _PEAK_NAMES, abi.FOLDED_PEAKS)
 
     def kernel_counters(self) -> Counter[tuple[str, int, str]]:
+        return self._by_arm("counters", _COUNTER_NAMES, abi.COUNTERS)
+
+    def told(self) -> Counters:
+        """Return what the daemon reads of it."""
+        return read_counters(self._loaded.maps)
+
+    def _by_arm(self, table: str, fields: Iterable[str], layout: abi.Layout) -> Counter[tuple[str, int, str]]:
+        """Read all arms, also the one that the daemon leaves unread."""
         found: Counter[tuple[str, int, str]] = Counter()
         names = {index: name for name, index in class_names(self.tables).items()}
-        for key, value in bpf.read_all(self._loaded.maps["counters"]).items():
+        for key, value in bpf.read_all(self._loaded.maps[table]).items():
             (index,) = struct.unpack(abi.U32, key)
-            for name, number in zip(_COUNTER_NAMES, _sum_over_cpus(value, abi.COUNTERS), strict=True):
+            for name, number in zip(fields, _sum_over_cpus(value, layout), strict=True):
                 if number:
                     found[names[index // abi.MAX_ARMS], index % abi.MAX_ARMS, name] += number
         return found
@@ -266,6 +271,7 @@ _COUNTER_NAMES = [
     *(f"concurrency[{i}]" for i in range(abi.CONCURRENCY_BUCKETS)),
     *(f"length[{i}]" for i in range(abi.LENGTH_BUCKETS)),
 ]
+_PEAK_NAMES = [*(f"lines[{i}]" for i in range(abi.CONCURRENCY_BUCKETS)), "met_cap"]
 
 
 def _sum_over_cpus(value: bytes, layout: abi.Layout) -> list[int]:

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from sekisho.gate import Change, GateError, Tables, abi, tables
 from sekisho.gate.indices import banks, class_names
 from sekisho.gate.roster import line_changes, settings_for
-from sekisho.model import Address, KnownLine, Limit, Mode, PortPlan, Roster, RosterChange, Wanted
+from sekisho.model import (
+    OWN_LIMIT_ARM,
+    Address,
+    KnownLine,
+    Limit,
+    Mode,
+    PortPlan,
+    Roster,
+    RosterChange,
+    Wanted,
+)
 from tests.unit.wanting import ADDRESSES, FEW, apply, encode, filled, wanteds
 
 SLOW = Limit(Mode.ENFORCE, cap=5, delay_ms=1_000)
@@ -74,7 +84,7 @@ def test_a_limit_of_a_lines_own_gets_an_entry_and_its_delay_a_bank() -> None:
     after, writes = changed(installed, RosterChange({1: RELEASED}))
     assert after["limits"] == {**installed["limits"], b"\x40\0\0\0": abi.pack_limit(5, 500, 1, 0, 0)}
     assert banks(after) == {0: 1_000, 1: 500}
-    assert writes[0].updates == {abi.pack_line(1): abi.pack_known(0, 64, 0)}
+    assert writes[0].updates == {abi.pack_line(1): abi.pack_known(0, 64, OWN_LIMIT_ARM)}
     again, _ = changed(after, RosterChange({2: RELEASED}))
     assert again["limits"] == after["limits"]
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from sekisho.gate import Change, GateError, Tables, abi, tables
 from sekisho.gate.indices import banks, class_names
 from sekisho.model import (
+    OWN_LIMIT_ARM,
     Address,
     Excess,
     KnownLine,
@@ -97,7 +98,7 @@ def test_exact_bytes() -> None:
             Pool(IPv6Network("2001:db8:4000::/36"), 56, "dynamic"),
         ),
         exempt=(IPv4Network("203.0.113.0/24"),),
-        lines={3: KnownLine("fixed", Limit(Mode.ENFORCE, 2, 500, Excess.RESET), arm=2)},
+        lines={3: KnownLine("fixed", Limit(Mode.ENFORCE, 2, 500, Excess.RESET))},
         addresses={
             Address(ip_address("192.0.2.1").packed, 32): 3,
             Address(ip_address("192.0.2.2").packed, 32, port_set=5): 3,
@@ -121,7 +122,7 @@ def test_exact_bytes() -> None:
         b"\1\0\0\0": abi.pack_limit(5, 1_000, 0, 1, 0),
         b"\x40\0\0\0": abi.pack_limit(2, 500, 1, 1, 1),
     }
-    assert all_tables["known"] == {line: abi.pack_known(0, 64, 2)}
+    assert all_tables["known"] == {line: abi.pack_known(0, 64, OWN_LIMIT_ARM)}
     assert all_tables["addresses"] == {abi.pack_address_key(*address): line for address in wanted.addresses}
     assert all_tables["shared"] == {bytes([192, 0, 2, 2]): abi.pack_port_plan(1, 0, 0, 6, 8)}
     assert all_tables["pools"] == {

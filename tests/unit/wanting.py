@@ -63,7 +63,7 @@ def wanteds(draw: st.DrawFn) -> Wanted:
         st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(LIMITS), min_size=1, max_size=4)
     )
     names = sorted(classes)
-    kinds = [KnownLine(name, limit, arm) for name in names for limit in (None, *LIMITS) for arm in (0, 3)]
+    kinds = [KnownLine(name, limit) for name in names for limit in (None, *LIMITS)]
     lines = draw(st.dictionaries(st.integers(0, 5), st.sampled_from(kinds), max_size=4))
     to_line = st.sampled_from(sorted(lines)) if lines else st.nothing()
     pools = [Pool(prefix, 32, name) for prefix in PREFIXES for name in names]

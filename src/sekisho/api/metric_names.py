@@ -32,8 +32,6 @@ TOTALS: Final[Named] = {
     "unknown_source": ("packets_of_unknown_source", "Packets from addresses of no class."),
     "unknown_ethertype": ("packets_of_unknown_ethertype", "Packets that are neither IPv4 nor IPv6."),
     "exempt": ("packets_exempt", "Packets to exempt destinations."),
-    "resets_sent": ("resets_sent", "Resets that told of a refusal."),
-    "slots_taken": ("slots_taken", "Slots that were taken."),
     "lines_full": ("lines_table_full", "Sessions for whose line the table of lines had no room."),
     "slots_full": ("slots_table_full", "Sessions for which the table of slots had no room."),
     "busy": ("races_lost", "Packets that lost a race, and were refused."),

@@ -1,16 +1,18 @@
-"""Reads what the kernel program has counted."""
+"""Reads what the kernel program has counted, but for lines with a limit of their own, which stay untold."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Final
 
 from sekisho.gate import abi, bpf
 from sekisho.gate.indices import class_names
-from sekisho.model import ClassCounters, Counters, Totals
+from sekisho.model import OWN_LIMIT_ARM, ClassCounters, Counters, Totals
 
 _FIRST: Final = bytes(4)
+_TOLD: Final = tuple(arm for arm in range(abi.MAX_ARMS) if arm != OWN_LIMIT_ARM)
 
 
 def read_counters(maps: Mapping[str, int]) -> Counters:
@@ -22,12 +24,14 @@ def read_counters(maps: Mapping[str, int]) -> Counters:
         key: _class_counters(_sums(row, abi.COUNTERS.size))
         for key, row in rows_by_class(maps, "counters").items()
     }
-    return Counters(classes, read_totals(maps))
+    sums = read_totals(maps)
+    return Counters(classes, Totals(**{of.name: sums[of.name] for of in fields(Totals)}))
 
 
-def read_totals(maps: Mapping[str, int]) -> Totals:
-    """Return the sums of what belongs to no class; OSError."""
-    return Totals(*_sums(bpf.read_all(maps["totals"])[_FIRST], abi.TOTALS.size))
+def read_totals(maps: Mapping[str, int]) -> dict[str, int]:
+    """Return all sums of what belongs to no class, by name; OSError."""
+    sums = _sums(bpf.read_all(maps["totals"])[_FIRST], abi.TOTALS.size)
+    return dict(zip(abi.TOTAL_SUMS, sums, strict=True))
 
 
 def rows_by_class(maps: Mapping[str, int], table: str) -> dict[tuple[str, int], bytes]:
@@ -35,10 +39,7 @@ def rows_by_class(maps: Mapping[str, int], table: str) -> dict[tuple[str, int], 
     names = class_names({"class_names": bpf.read_all(maps["class_names"])})
     rows = bpf.read_all(maps[table])
     found = {
-        (name, arm): rows[counter_key(index, arm)]
-        for name, index in names.items()
-        if name
-        for arm in range(abi.MAX_ARMS)
+        (name, arm): rows[counter_key(index, arm)] for name, index in names.items() if name for arm in _TOLD
     }
     return {(name, arm): row for (name, arm), row in found.items() if arm == 0 or any(row)}
 

@@ -132,7 +132,7 @@ class KernelGate:
     def sweep(self) -> Sweep:
         """Let the kernel remove what time has ended; costs nothing where there cannot be anything."""
         with _failing("sweeping the gate"):
-            taken = read_totals(self._maps).slots_taken
+            taken = read_totals(self._maps)["slots_taken"]
             if taken == self._swept_clean_at:
                 return Sweep()
             bpf.run_packet(self._loaded.programs["sweep"], _ANY_PACKET)

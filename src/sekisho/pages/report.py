@@ -297,7 +297,7 @@ class _Teller(Teller):
         block = self.report.block_ms
         adapts = () if block is None else (self.say("adapts", block=self.voice.duration(block)),)
         unlisted = (self.say("no_blocklist"),) if self.report.blocklist is None else ()
-        said = self.say("moves"), *adapts, self.say("not_there"), *unlisted
+        said = self.say("moves"), *adapts, self.say("not_there"), self.say("apart"), *unlisted
         return Section(self.say("limits"), said=said)
 
 

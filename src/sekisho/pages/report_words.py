@@ -347,6 +347,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "What a line sent until it was suspended is not recorded; above stands what it can start at most.",
         "利用停止までの各回線の送信量は記録していない。開始できるセッションの上限は上の表に示した。",
     ),
+    "apart": (
+        "Lines that are suspended, limited alone or released are in no share and no effect of sessions.",
+        "個別に規制・利用停止された回線と救済された回線は、セッションの割合にも効果にも含まれない。",
+    ),
     "no_blocklist": (
         "Whether fewer addresses came onto blocklists is not told: nobody entered how many did.",
         "ブロックリストに載ったアドレスの増減は示せない。件数が入力されていないためである。",
