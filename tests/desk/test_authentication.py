@@ -85,6 +85,24 @@ def test_what_says_less_or_something_else_is_not_believed(field: str) -> None:
     assert not is_believed(field, TRUE.replace("dmarc", "x-own"))
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        f'Authentication-Results: "{MX}"; dmarc=pass header.from=trap.example.org',
+        f"Authentication-Results: (x) {MX}; dmarc=pass header.from=trap.example.org",
+        f"Authentication-Results:\u00a0{MX}; dmarc=pass header.from=trap.example.org",
+        f"Authentication-Results\v: {MX}; dmarc=pass header.from=trap.example.org",
+        f"Authentication-Results\f: {MX}; dmarc=pass header.from=trap.example.org",
+    ],
+)
+def test_what_a_filter_of_forged_fields_may_overlook_is_not_believed(field: str) -> None:
+    plain = f"Authentication-Results: {MX}; dmarc=pass header.from=trap.example.org"
+    for written, authenticated in ((plain, "trap.example.org"), (field, None)):
+        report = parse(f"{written}\n".encode() + letters.arf(FACTS, random.Random(1)), servers=SERVERS)
+        assert isinstance(report, Report)
+        assert report.authenticated == authenticated
+
+
 def test_only_what_stands_at_the_top_is_ours() -> None:
     own = f"{MX}; dkim=none"
     assert is_believed(f"{MX}; spf=none", TRUE)  # one field for each of several programs

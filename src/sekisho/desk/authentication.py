@@ -5,7 +5,8 @@ own server has written stands above all that came with the mail. So the first fi
 ours are read, as long as no other field stands between them, and of these for each method only the first that
 speaks of it. Where there are more in their name further down, somebody has forged these or those at the top:
 then none is believed. Where a server writes nothing, what others have written in its name would be the first:
-it has to take that away (RFC 8601 §5).
+it has to take that away (RFC 8601 §5). It may know its name only as it writes it: with quotes, a comment or a
+foreign blank before it, it is not believed.
 
     dmarc=pass header.from     the domain of the `From:` itself; dmarc=fail speaks against all else
     dkim=pass header.d, .i     a domain of the same organisation
@@ -89,6 +90,8 @@ def _ours(header: Header, servers: Collection[str]) -> list[_Field]:
         if field is None or read > MOST_FIELDS:
             return []
         if field.server in servers:
+            if not text(value).lower().startswith(field.server):
+                return []
             found.append(field)
             last = place
     return found

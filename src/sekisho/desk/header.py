@@ -114,7 +114,7 @@ def _fields(data: bytes, most: int, names: Collection[bytes] | None) -> list[tup
 def _begin(line: bytes, names: Collection[bytes] | None) -> tuple[bytes, list[bytes]]:
     """Return the name and the first line of a field; an empty name where it is none or none of these."""
     before, colon, after = line.partition(b":")
-    name = before.rstrip().lower()
+    name = before.rstrip(b" \t").lower()  # as RFC 5322 §4.5 has it; other controls would hide it from filters
     if not colon or not name or b" " in name or (names is not None and name not in names):
         return b"", []
     return name, [after.strip()]
