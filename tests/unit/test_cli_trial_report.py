@@ -259,7 +259,9 @@ def test_the_load_on_the_equipment_is_read_from_the_store(filled: Path, tmp_path
 def test_of_a_single_line_nothing_is_told(filled: Path, tmp_path: Path) -> None:
     file, url = tmp_path / "sekisho.toml", f"sqlite:///{tmp_path}/year.db"
     shutil.copy(filled.parent / "year.db", tmp_path / "year.db")
-    file.write_text(trial_year.text_of(DAYS, url))
+    outcomes = 'outcomes = ["attempts", "admitted", "refused", "bytes", "packets", "drops"]'
+    text = trial_year.text_of(DAYS, url)
+    file.write_text(text.replace("[trial.switchback]", f"{outcomes}\n[trial.switchback]"))
     plan = plan_of(trial_year.config_of(DAYS, url))
     assert plan is not None
     at = plan.span.end - HOUR
@@ -276,13 +278,15 @@ def test_of_a_single_line_nothing_is_told(filled: Path, tmp_path: Path) -> None:
     to = tmp_path / "r.json"
     assert told(file, "--json", str(to)).exit_code == 0
     found, none = json.loads(to.read_text()), {"not_known": "suppressed"}
-    asked = [one for one in found["experiments"] if one["outcome"] != "reports"]
-    assert [one[what] for one in asked for what in ("effect", "carry_over", "placebo")] == 12 * [none]
+    asked = found["experiments"]
+    assert [one[what] for one in asked for what in ("effect", "carry_over", "placebo")] == 18 * [none]
     shares = ("over_cap_percent", "over_cap_percent_without", "held_percent", "met_cap_percent")
     assert [found["harm"][0][what] for what in shares] == 4 * [none]
     assert found["harm"][0]["delay_seen_ms"] == none
     loads = {one["what"]: one for one in found["equipment"]}
-    assert loads["by_retransmission_percent"]["limited"] == none
+    for what in ("by_retransmission_percent", "packets_per_second", "dropped_per_million"):
+        assert (loads[what]["limited"], loads[what]["free"]) == (none, none)
+    assert loads["packets_per_second"]["effect"] == none
     assert isinstance(loads["cpu_percent"]["limited"], float)
     paths = {one["what"]: one["points"] for one in found["guardrails"]}
     assert (paths["difference"], paths["delay-p99"]) == (none, none)

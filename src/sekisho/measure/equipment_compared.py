@@ -23,10 +23,14 @@ from sekisho.trial.told import LEAST_SESSIONS, share, three_digits
 PLACES: Final[Mapping[Outcome, int]] = {Outcome.CPU: 0, Outcome.PACKETS: 1, Outcome.DROPS: 2}
 """Of an outcome in the sums of an hour: processors' time that was not idle, packets received, all drops."""
 
+OF_TRAFFIC: Final = (Outcome.PACKETS, Outcome.DROPS)
+"""Of all that passes a gate; where only port 25 is steered to it, of sessions alone."""
+
 _MILLION: Final = 1_000_000
-
-
-_OF_SESSIONS: Final = ("hold_dropped_percent", "late_p50_ms", "late_p99_ms", "by_retransmission_percent")
+_OF_SESSIONS: Final = (
+    *("packets_per_second", "dropped_per_million"),
+    *("hold_dropped_percent", "late_p50_ms", "late_p99_ms", "by_retransmission_percent"),
+)
 
 
 class AlikeHours(Protocol):
@@ -66,7 +70,7 @@ def compared(plan: Plan, hours: Iterable[AlikeHours]) -> tuple[Compared, ...]:
 
 
 def without_sessions(found: Iterable[Compared], why: NotKnown) -> tuple[Compared, ...]:
-    """Leave out the figures that are of the sessions that were held."""
+    """Leave out the figures of the sessions that were held, and of traffic, which may be sessions alone."""
     return tuple(replace(one, limited=why, free=why) if one.what in _OF_SESSIONS else one for one in found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from sekisho.config import Config, digest
 from sekisho.config.trial_plan import notice_of, protocol_of
 from sekisho.desk.figures import DeskFigures
 from sekisho.measure.coverage import coverage, so_far
-from sekisho.measure.equipment_compared import compared, without_sessions
+from sekisho.measure.equipment_compared import OF_TRAFFIC, compared, without_sessions
 from sekisho.measure.few_lines import untold
 from sekisho.measure.harm import complaints, harm, reliefs_at_least
 from sekisho.measure.line_hours import met_cap
@@ -35,6 +35,7 @@ from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan
 from sekisho.trial.protocol import OF_SESSIONS, Outcome, TrialProtocol
 from sekisho.trial.report import Facts, as_it_was, make_report
+from sekisho.trial.report_effect import Untold
 from sekisho.trial.report_values import (
     Because,
     Blocklist,
@@ -94,7 +95,7 @@ def _read_report(config: Config, transaction: Transaction, recording: Recording)
         published=seen.counts,
         comparison=comparison,
         equipment=seen.loads,
-        untold={**outcomes.untold, **{(name, of): why for name, why in few.items() for of in OF_SESSIONS}},
+        untold=_untold(outcomes, values, few),
         desk=_desk(config, plan, transaction, recording),
         paths=seen.paths,
         blocklist=_blocklist(asking, protocol, outcomes),
@@ -105,6 +106,14 @@ def _read_report(config: Config, transaction: Transaction, recording: Recording)
         return lines.of_many(name, series) if outcome in OF_SESSIONS else series
 
     return make_report(facts, counted)
+
+
+def _untold(outcomes: Outcomes, taking: Collection[str], few: Mapping[str, NotKnown]) -> Untold:
+    """Tell why of what nothing is told; `few`: of whose sessions, since they are of few lines."""
+    found = {(name, of): why for name, why in few.items() for of in OF_SESSIONS}
+    if few.keys() >= set(taking):
+        found |= {(name, of): few[name] for name in taking for of in OF_TRAFFIC}
+    return {**outcomes.untold, **found}
 
 
 class _Seen(NamedTuple):
