@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,11 @@ from typer.testing import CliRunner, Result
 
 from sekisho.cli import app
 from sekisho.config import errors, parse
-from sekisho.config.trial_plan import notice_of
+from sekisho.config.trial_plan import notice_of, plan_at_gate
 from sekisho.pages.notice import NoticeWords, notice_text
 from sekisho.pages.voice import Language
 from sekisho.trial.notice import Notice
+from sekisho.trial.plan import Arm, Block, schedule
 from tests.unit.configuring import GATE, POOL
 
 TRIAL = """\
@@ -132,7 +135,7 @@ def test_no_number_stands_there_that_is_not_of_the_plan(language: Language) -> N
     months_and_days = {4, 7, 5, 6, 1, 2, 14, 15, 29, 31, 11} | {0, 24}
     clock = {17, 19, 5, 1}
     limits = {3, 9, 2, 13, 8}
-    of_the_protocols = {25, 587, 465}
+    of_the_protocols = {25, 587, 465, 256}  # of the last the lot's SHA
     found = {int(number) for number in re.findall(r"\d+", text)}
     assert found <= months_and_days | clock | limits | of_the_protocols
     assert limits | of_the_protocols <= found
@@ -268,5 +271,40 @@ def test_whose_lots_are_drawn_apart_is_told_and_changes_nothing_else(
     for language, sentence in ((Language.EN, english), (Language.JA, japanese)):
         assert sentence not in told(WHOLE, language)
         lines = told(apart, language).splitlines()
-        (added,) = [line for line in lines if line not in told(WHOLE, language).splitlines()]
-        assert sentence in added
+        added = [line for line in lines if line not in told(WHOLE, language).splitlines()]
+        assert [sentence in line for line in added] == [True, *[False] * (len(added) - 1)]
+        assert all("424242:NAME:" in line or "424242:名称:" in line for line in added[1:])
+
+
+@BOTH
+def test_without_a_delay_nobody_is_said_to_wait(language: Language) -> None:
+    waiting = ("a fixed time before it is made", "how quickly", "一定の時間遅らせ", "接続開始の速さ")
+    at_once = WHOLE.replace('delay = "13s"', 'delay = "0s"').replace('delay = "2s"', 'delay = "0s"')
+    assert sum(one in told(WHOLE, language) for one in waiting) == 2
+    assert not any(one in told(at_once, language) for one in waiting)
+
+
+@BOTH
+def test_our_own_servers_are_outside_only_if_they_are_exempt(language: Language) -> None:
+    outside = ("outside our network", "社外のメールサーバー")[list(Language).index(language)]
+    ours = ("ours and others'", "弊社のものを含みます")[list(Language).index(language)]
+    assert (outside in told(WHOLE, language), ours in told(WHOLE, language)) == (True, False)
+    everywhere = told(GATE + POOL + TRIAL + WORDS, language)
+    assert (outside in everywhere, ours in everywhere) == (False, True)
+
+
+def test_the_lot_can_be_drawn_again_by_what_is_told() -> None:
+    found = re.search(r"`(\d+):NUMBER`", told(WHOLE, Language.EN))
+    assert found is not None
+    checked = parse(WHOLE.encode())
+    assert checked.config is not None
+    whole = plan_at_gate(checked.config)
+    assert whole is not None
+    earlier: dict[int, Block] = {}
+    for block in sorted(schedule(whole), key=attrgetter("begin")):
+        if block.pair is not None:
+            earlier.setdefault(block.pair, block)
+    assert len(earlier) > 100
+    for pair, block in earlier.items():
+        is_odd = sha256(f"{found[1]}:{pair}".encode()).digest()[0] % 2 == 1
+        assert (block.arm is Arm.ON) is is_odd

@@ -60,7 +60,7 @@ OF_THE_DESK = [  # what is written, what instead, and what a line then has that 
     (
         'grave = ["line-suspension"]',
         "grave = []",
-        ("on one of the whole line a person", "利用停止は担当者が"),
+        ("or of the whole line a person decides", "と契約者回線全体の利用停止は担当者が"),
     ),
     ('trusted = ["reports.example.org"]', "", ("stop request is decided by a person", "担当者が判断します")),
     ('reports = "101d"', 'reports = "102d"', ("deleted after 102 days", "102日で削除")),

@@ -106,6 +106,11 @@ class Notice:
     leases_kept_ms: int
     desk: Desk | None
 
+    @property
+    def delays(self) -> bool:
+        """Tell whether any line waits for anything in the trial."""
+        return any(one.during is not None and one.during.delays_ms[1] > 0 for one in self.taking_part)
+
 
 def notice(
     plan: Plan,
