@@ -479,6 +479,17 @@ def test_what_is_never_refused_while_off_has_no_per_cent() -> None:
     assert refused.effect == NotKnown(Because.NONE_WHILE_OFF)
 
 
+def test_an_hour_that_is_left_out_is_no_hour_without_a_reading() -> None:
+    rows = [
+        replace(one, held=Held()) if START <= one.begin < START + DAY else one
+        for one in hours(PLAN)
+        if one.begin != START + 2 * DAY
+    ]
+    (gate,) = report(rows=rows).coverage.gates
+    assert gate.otherwise > 10
+    assert gate.silent_hours == 1
+
+
 def test_hours_in_which_the_gate_did_otherwise_are_left_out() -> None:
     """As where the daemon was away while a block began."""
     block = next(one for one in schedule(PLAN) if one.arm is Arm.ON)

@@ -41,7 +41,7 @@ def coverage(
         cells = columns(by_gate[gate].cells if gate in by_gate else ())
         cells = cells.where(cells.begins < microseconds(past.end))
         covered = float(cells.covered.sum())
-        silent = max(0, round(expected) - len(cells))
+        silent = max(0, round(expected) - hours.read(gate, past.end))
         doubtful, marked = hours.doubtful(gate), dict(why[gate])
         otherwise, is_planned = hours.otherwise(gate), _is_planned(plan, gate)
         found.append(

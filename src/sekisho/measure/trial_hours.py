@@ -135,6 +135,12 @@ class TrialHours:
         """Return the gates that were read."""
         return tuple(dict.fromkeys(gate for gate, _, _ in self._hours))
 
+    def read(self, gate: str, until: datetime) -> int:
+        """Return in how many hours of the trial before a moment a gate was read."""
+        begin, end = self._span[0], min(self._span[1], microseconds(until))
+        found = (hours.begins for (name, _, _), hours in self._hours.items() if name == gate)
+        return sum(begin <= moment < end for moment in set[int]().union(*found))
+
     def otherwise(self, gate: str) -> int:
         """Return in how many hours a gate did something else than planned for one of its classes."""
         found = (hours.otherwise for (name, _, _), hours in self._hours.items() if name == gate)

@@ -123,7 +123,7 @@ class _Teller(Teller):
 
     def _checks(self, found: Sequence[Experiment]) -> Iterator[str]:
         if any(isinstance(check, Estimate) for one in found for check in (one.carry_over, one.placebo)):
-            yield self.say("checks_said")
+            yield from map(self.say, ("alike", "checks_said", "carry_weak"))
         if any(one.in_block for one in self.report.happened.suspensions):
             yield self.say("planned", planned=self.report.planned_pairs)
 

@@ -54,8 +54,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "placebo": ("placebo", "プラセボ"),
     "primary": ("{outcome} (primary)", "{outcome}（主要）"),
     "carry_alarm": (
-        "Carry-over shows for {names}: a block reaches into the next; the effect is likely larger.",
-        "{names} に持ち越しが見られる。実際の効果はこれより大きい可能性が高い。",
+        "Carry-over shows for {names}: a block reaches into the next; the effect may be beyond its interval.",
+        "{names} に持ち越しが見られる。実際の効果は信頼区間を超えて大きい可能性が高い。",
     ),
     "placebo_alarm": (
         "The placebo of {names} differs, where nothing was changed: chance (1 in 20), or wrong measuring.",
@@ -68,6 +68,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "answer_none": (
         "Primary outcome, {whose}: no change of {outcome} is shown; {change}, 95 % interval {interval}.",
         "主要な評価項目（{whose}）：{outcome}の変化は示されない（{change}、95 % 信頼区間 {interval}）。",
+    ),
+    "carry_weak": (
+        "Only large carry-over is found: an interval with zero does not say that there is none.",
+        "持ち越しは大きいものしか見つからない。区間が 0 を含んでも、持ち越しがないとは言えない。",
+    ),
+    "alike": (
+        "Every block counts alike, by night as by day: of all sessions together the change may be another.",
+        "夜間も昼間も、区間はすべて同じ重みで数える。全セッションの合計でみた変化とは異なることがある。",
     ),
     "checks_said": (
         "Carry-over and placebo are checks of the measurement: their intervals should include zero.",
