@@ -14,7 +14,7 @@ from sekisho.config.trial_plan import plan_of, protocol_of
 from sekisho.model import Excess, Limit, Mode
 from sekisho.trial.plan import Phase, Plan, Span, Switchback, count_pairs, schedule
 from sekisho.trial.protocol import USUAL, Guardrails, Outcome, TrialProtocol
-from tests.unit.configuring import BASE, FIXED, GATE, POOL, SHIPPED
+from tests.unit.configuring import BASE, FIXED, GATE, POOL, SHIPPED, pool
 
 HOUR = timedelta(hours=1)
 OWN = Limit(Mode.ENFORCE, 5, 1_000)
@@ -462,6 +462,30 @@ def test_blocks_with_few_whole_hours_are_a_worry(
         ((key, sentence),) = said(text)
         assert key == "trial.switchback.block"
         assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("lines", "more", "is_told"),
+    [
+        (0, "", False),
+        (1, "", True),
+        (9, "", True),
+        (10, "", False),
+        (1, pool("100.65.0.0/16", "fixed"), False),
+    ],
+)
+def test_a_class_of_few_listed_lines_is_a_worry(lines: int, more: str, is_told: bool) -> None:
+    listed = [
+        f'[[line]]\nname = "l{n}"\nclass = "fixed"\naddresses = ["192.0.2.{n}"]\n' for n in range(lines)
+    ]
+    text = "".join((*listed, more, TRIAL.replace('["dynamic"]', '["dynamic", "fixed"]'), SWITCHBACK))
+    text += "on = { cap = 3 }\n"
+    assert config(text).trial is not None
+    found = said(text)
+    assert [key for key, _ in found] == (["trial.classes[1]"] if is_told else [])
+    assert all(
+        f'{lines} of the lines that the file lists make up "fixed"' in sentence for _, sentence in found
+    )
 
 
 def test_values_of_a_phase_for_a_class_that_is_only_observed_are_a_worry() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,7 @@ from sekisho.config.trial_draft import (
 from sekisho.config.trial_plan import trial_plan
 from sekisho.config.trial_units import check_units
 from sekisho.durations import format_ms
+from sekisho.measure.cells import FEWEST_LINES
 from sekisho.model import Mode
 from sekisho.trial.plan import (
     ENOUGH_PAIRS,
@@ -41,6 +43,7 @@ MOST_BLOCKS = (
     20_000  # of all classes and gates: 5 years of 6-hour blocks for two; a schedule is made in a second
 )
 LONGEST_DAYS = 5 * 366
+_OF_MANY_LINES = ("pool", "map", "nat")
 _DAY_MS = 24 * 3_600_000
 _HOUR_S = 3_600
 _HOURS_OF_TWO_PARTS = 2
@@ -66,6 +69,7 @@ def check_trial(draft: Draft) -> Iterator[Finding]:
         return
     found = (*_wrong(draft.trial, draft.trial.table), *check_units(draft))
     yield from found
+    yield from _few_lines(draft, draft.trial.table)
     if not any(one.severity is Severity.ERROR for one in found) and _is_readable(draft, draft.trial.table):
         plan = trial_plan(finish_trial(draft.trial), draft.classes)
         if plan.switchback is not None:
@@ -220,6 +224,22 @@ def _overlaps(placed: tuple[_Placed, ...]) -> Iterator[Finding]:
                 )
             if latest is None or one.span.end > latest.span.end:
                 latest = one
+
+
+def _few_lines(draft: Draft, table: TrialTable) -> Iterator[Finding]:
+    """Tell of which classes the file lists so few lines, and no pool, that sums are of single ones."""
+    if draft.static_list is not None:
+        return
+    in_pools = {name for path, name in draft.users if path[0] in _OF_MANY_LINES}
+    listed = Counter(name for path, name in draft.users if path[0] == "line")
+    for index, name in enumerate(table.classes):
+        if name not in in_pools and 0 < listed[name] < FEWEST_LINES:
+            what = (
+                f'no pool and {listed[name]} of the lines that the file lists make up "{name}": '
+                "metrics and the store would tell what single lines send"
+            )
+            way_out = f"let a class of {FEWEST_LINES} lines or more take part"
+            yield Finding((*TRIAL, "classes", index), what, way_out, Severity.WARNING)
 
 
 def _switchback(table: SwitchbackTable, at_once: int, zone: ZoneInfo) -> Iterator[Finding]:

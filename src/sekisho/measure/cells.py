@@ -10,9 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import product
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sekisho.measure.windows import Window
+
+FEWEST_LINES: Final = 10
+"""Of fewer lines nothing is shown."""
 
 Place = tuple[str | None, ...]
 """A value of each dimension; None: the total of all."""

@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sekisho.measure.cells import Cell, Identity, Place, Secret, Shape
+from sekisho.measure.cells import FEWEST_LINES, Cell, Identity, Place, Secret, Shape
 from sekisho.measure.feasible import Knowledge
 from sekisho.measure.hypercube import cheapest
 
@@ -23,7 +23,7 @@ class Rules:
     `spread`: the least share of what a secret cell can be at most that must stay open.
     """
 
-    fewest: int = 10
+    fewest: int = FEWEST_LINES
     dominance: float = 0.5
     spread: float = 0.5
 
