@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -285,6 +286,22 @@ def test_a_forward_of_a_report_accuses_nobody(form: Callable[[Facts, random.Rand
     head = b"From: a@b.example\nContent-Type: multipart/mixed; boundary=f\n\n"
     data = head + b"--f\nContent-Type: message/rfc822\n\n" + report + b"\n--f--\n"
     assert refused(data).why is Why.REPORT_WITHIN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Received: {HOP}\nTo: abuse@isp.example\n\nYour customer sends me spam!\n",
+        f"> Received: {HOP}\n> To: The Desk <desk@isp.example>\n>\n> Your customer sends me spam!\n",
+        f"Received: {HOP}\nTo: x@y.example\n\nLook:\n> Received: from x ([{OTHER}]) by y; {DATE}\n",
+        f"Received: {HOP}\n\nReceived: from x ([{OTHER}]) by y; {DATE}\n\nTo: x@y.example\n",
+    ],
+)
+@pytest.mark.parametrize("kind", ["text/plain", "text/html"])
+def test_a_forward_of_a_complaint_in_words_accuses_nobody(text: str, kind: str) -> None:
+    head = f"From: a@b.example\nTo: desk@isp.example\nContent-Type: {kind}\n\nlook:\n"
+    body = text if kind == "text/plain" else f"<pre>{html.escape(text)}</pre>"
+    assert refused(f"{head}{body}".encode()).why is Why.REPORT_WITHIN
 
 
 MULTIPART = "Content-Type: multipart/mixed; boundary=i\n"

@@ -6,29 +6,18 @@ send of themselves, as bounces and answers of the absent, is no complaint.
 
 from __future__ import annotations
 
-import re
-
-from sekisho.desk.enclosed import Enclosed, attached, read
+from sekisho.desk.enclosed import Enclosed, attached, in_words, read
 from sekisho.desk.limits import Limits, RefusedError
-from sekisho.desk.markup import text_of
-from sekisho.desk.mime import Mail, first_text
+from sekisho.desk.mime import Mail
 from sekisho.desk.report import Feedback, Format, Incident, Report, Trust, Why
 from sekisho.desk.words import message_id
 from sekisho.desk.writer import writer
-
-_QUOTE = re.compile(r"[> \t|]{0,20}")
-_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}:")
-_RECEIVED = re.compile(r"^[> \t|]{0,20}Received:", re.MULTILINE)
 
 
 def parse(mail: Mail, limits: Limits) -> Report:
     """Read a forward; raise RefusedError where it is none, or names no server that sent the message."""
     _refuse_of_machines(mail)
-    messages = (
-        attached(mail, limits)
-        or _in_text(first_text(mail, limits), limits)
-        or _in_text(text_of(first_text(mail, limits, "text/html")), limits)
-    )
+    messages = attached(mail, limits) or _in_words(mail, limits)
     told = [message for message in messages if message.chain]
     if not told:
         raise RefusedError(Why.UNKNOWN_FORMAT, "it is no report in a form we know, and has no headers in it")
@@ -37,11 +26,6 @@ def parse(mail: Mail, limits: Limits) -> Report:
     report_id = message_id(mail.header.get(b"message-id"))
     incidents = tuple(_incident(message) for message in told)
     return Report(Format.FORWARD, Trust.PLAIN, writer(mail), report_id, Feedback.ABUSE, incidents)
-
-
-def has_header(words: str) -> bool:
-    """Tell whether the header of a message stands in a text, quoted or not."""
-    return _RECEIVED.search(words) is not None
 
 
 def _refuse_of_machines(mail: Mail) -> None:
@@ -56,15 +40,6 @@ def _incident(message: Enclosed) -> Incident:
     return Incident(None, None, (), message.chain, message.is_cut, message.message_id)
 
 
-def _in_text(words: str, limits: Limits) -> list[Enclosed]:
-    """Return the message whose headers stand in a text; programs may have broken their lines anew."""
-    first = _RECEIVED.search(words)
-    if first is None:
-        return []
-    fields: list[str] = []
-    for line in words[first.start() :].split("\n"):
-        bare = _QUOTE.sub("", line, count=1)
-        if not bare.strip():
-            break
-        fields.append(bare if _FIELD.match(bare) else " " + bare)
-    return [read("\n".join(fields).encode("utf-8", "replace"), limits)]
+def _in_words(mail: Mail, limits: Limits) -> list[Enclosed]:
+    found = in_words(mail, limits)
+    return [] if found is None else [read(found[0], limits)]
