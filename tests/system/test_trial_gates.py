@@ -91,5 +91,8 @@ def test_what_is_said_at_one_gate_holds_in_both_kernels_when_it_is_answered(
     daemons[1] = there.up()
     until(lambda: obeys(told(here, "status")) == both)
     assert limit(there).mode is Mode.OBSERVE
+    there.sekisho("gate", "down")
+    assert {**both, there.name: False} == obeys(told(here, "status"))
+    assert f"  {there.name}: never heard of" in here.sekisho("trial", "status").stdout, "it has left"
     for one in daemons:
         one.end()

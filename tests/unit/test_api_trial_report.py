@@ -33,7 +33,7 @@ from sekisho.reporting.request import Request
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.keeping import TEXT
 from tests.unit.test_api import raw
-from tests.unit.trial_site import Site
+from tests.unit.trial_site import Site, file_in
 
 DAYS = 14
 ME = actor_name(Peer(os.getuid(), os.getpid()))
@@ -45,7 +45,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(client, "SOCKETS", tmp_path)
     url = f"sqlite:///{tmp_path}/store.db"
     trial_year.fill(trial_year.config_of(DAYS, url), 2)
-    made = Site(tmp_path, datetime.now(UTC)).build(trial_year.text_of(DAYS, url))
+    made = Site(file_in(tmp_path), datetime.now(UTC)).build(trial_year.text_of(DAYS, url))
     with running(FakeOffice(), trial=made.office):
         yield made
     made.close()
@@ -92,7 +92,7 @@ def test_without_a_trial_or_a_store_there_is_a_sentence(
     with running(FakeOffice()), pytest.raises(AnswerError, match=r"has no \[trial\]"):
         ask("gate", "GET", "/v1/trial/report")
     url = f"sqlite:///{tmp_path}/none.db"
-    made = Site(tmp_path, datetime.now(UTC)).build(trial_year.text_of(DAYS, url))
+    made = Site(file_in(tmp_path), datetime.now(UTC)).build(trial_year.text_of(DAYS, url))
     with running(FakeOffice(), trial=made.office), pytest.raises(AnswerError) as caught:
         ask("gate", "GET", "/v1/trial/report")
     assert caught.value.kind == "store"
@@ -158,7 +158,9 @@ def test_no_report_outlives_the_daemon(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(client, "SOCKETS", tmp_path)
     monkeypatch.setattr(server, "_GRACE_SECONDS", 1)
     program, told = waiting(tmp_path)
-    made = Site(tmp_path, datetime.now(UTC)).build(trial_year.text_of(DAYS, f"sqlite:///{tmp_path}/none.db"))
+    made = Site(file_in(tmp_path), datetime.now(UTC)).build(
+        trial_year.text_of(DAYS, f"sqlite:///{tmp_path}/none.db")
+    )
     made.office._reports = ReportProcess(program)
     with running(FakeOffice(), trial=made.office):
         thread = threading.Thread(target=asked_in_vain)

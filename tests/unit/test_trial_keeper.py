@@ -156,9 +156,13 @@ def test_with_the_store_away_the_gate_observes_first_and_it_is_written_later(tmp
         )
         site.store.is_away = False
         until(lambda: site.kinds() == [What.SUSPENDED])
-        suspension = site.office.status().suspension
-        assert suspension is not None
-        assert suspension.durable
+        until(lambda: is_durable(site))
+
+
+def is_durable(site: Site) -> bool:
+    suspension = site.office.status().suspension
+    assert suspension is not None
+    return suspension.durable
 
 
 @pytest.mark.parametrize("suspended", [False, True])

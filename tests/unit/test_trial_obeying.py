@@ -52,7 +52,7 @@ def test_waited_for_is_who_is_heard_of_and_obeys_something_else(
 def test_a_gate_that_is_silent_obeys_nothing_that_is_known() -> None:
     silent = Obeying("osaka-1", BEGUN, NOW - 2 * SILENT)
     late = Obeying("kyoto-1", None, NOW)
-    found = gate_values(HERE, (silent, late), ("tokyo-1", "nagoya-1"))
+    found = gate_values(BEGUN, HERE, (silent, late), ("tokyo-1", "nagoya-1"))
     assert [(one.name, one.obeys, one.heard, one.silent) for one in found] == [
         ("kyoto-1", False, NOW, False),
         ("nagoya-1", False, None, True),
@@ -69,8 +69,8 @@ def told(*gates: TrialGateValue) -> list[str]:
 def test_the_command_names_each_gate_where_there_are_several() -> None:
     late = Obeying("kyoto-1", None, NOW)
     silent = Obeying("osaka-1", BEGUN, NOW - timedelta(hours=1))
-    assert told(*gate_values(HERE, (), ())) == []
-    assert told(*gate_values(HERE, (late, silent), ("nagoya-1",))) == [
+    assert told(*gate_values(BEGUN, HERE, (), ())) == []
+    assert told(*gate_values(BEGUN, HERE, (late, silent), ("nagoya-1",))) == [
         "  kyoto-1: not yet, heard last 2027-04-20 03:00:00+00:00: ask `trial status` again",
         "  nagoya-1: never heard of: start its daemon",
         f"  osaka-1: not known, heard last 2027-04-20 02:00:00+00:00: {SEE_TO_IT}",

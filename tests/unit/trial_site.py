@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -58,9 +58,9 @@ class AwayStore(LateStore):
 class Site:
     """A daemon's trial, without the daemon; its clocks are the test's."""
 
-    def __init__(self, directory: Path, now: datetime, gate: FakeGate | None = None) -> None:
+    def __init__(self, url: str, now: datetime, gate: FakeGate | None = None) -> None:
         self.clocks = Clocks(now, timedelta())
-        self.store = AwayStore(f"sqlite:///{directory / 'store.db'}")
+        self.store = AwayStore(url)
         self.gate = gate
         self.started = False
 
@@ -117,9 +117,19 @@ class Site:
 
 
 @contextmanager
-def site_on(directory: Path, number: float, gate: FakeGate | None = None) -> Iterator[Site]:
-    made = Site(directory, day(number), gate)
+def site_at(url: str, number: float, gate: FakeGate | None = None) -> Iterator[Site]:
+    made = Site(url, day(number), gate)
     try:
         yield made
     finally:
         made.close()
+
+
+def site_on(directory: Path, number: float, gate: FakeGate | None = None) -> AbstractContextManager[Site]:
+    """Make a site with a file of its own as its store."""
+    return site_at(file_in(directory), number, gate)
+
+
+def file_in(directory: Path) -> str:
+    """Return the url of a file as a store."""
+    return f"sqlite:///{directory / 'store.db'}"

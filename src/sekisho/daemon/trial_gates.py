@@ -37,15 +37,19 @@ def of_others(store: Store, trial: str, gate: str) -> tuple[Obeying, ...]:
 
 
 def gate_values(
-    here: Obeying, others: Iterable[Obeying], planned: Iterable[str]
+    suspended: datetime | None, here: Obeying, others: Iterable[Obeying], planned: Iterable[str]
 ) -> tuple[TrialGateValue, ...]:
-    """Show each gate by name; `planned`: those that the plan names, which may never have been heard of."""
+    """Show each gate by name, and whether it does as it should; `suspended`: since when the trial is.
+
+    `planned`: those that the plan names, which may never have been heard of.
+    """
     known = {one.gate: one for one in (here, *others)}
-    return tuple(_value(name, known.get(name), here) for name in sorted({*known, *planned}))
+    names = sorted({*known, *planned})
+    return tuple(_value(name, known.get(name), suspended, here.heard) for name in names)
 
 
-def _value(name: str, one: Obeying | None, here: Obeying) -> TrialGateValue:
+def _value(name: str, one: Obeying | None, suspended: datetime | None, now: datetime) -> TrialGateValue:
     if one is None:
         return TrialGateValue(name=name, obeys=False, heard=None, silent=True)
-    obeys, is_silent = one.suspended == here.suspended, one.is_silent(here.heard)
+    obeys, is_silent = one.suspended == suspended, one.is_silent(now)
     return TrialGateValue(name=name, obeys=obeys and not is_silent, heard=one.heard, silent=is_silent)

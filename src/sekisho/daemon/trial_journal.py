@@ -46,6 +46,14 @@ class Noted(NamedTuple):
     also: Callable[[Transaction], object] = lambda _: None
 
 
+class _Obeyed(NamedTuple):
+    """What a gate's kernel obeys: since when the trial is suspended; no trial where it follows none."""
+
+    gate: str
+    trial: str | None
+    suspended: datetime | None
+
+
 class TrialJournal:
     """The trials of one gate in a store; `on_news` is called where it says what nobody here has done."""
 
@@ -57,8 +65,8 @@ class TrialJournal:
         self._writing = threading.Lock()  # taken before: what waits is written once
         self._attempts = Attempts()
         self._bell, self._stopping = threading.Event(), threading.Event()
-        self._obeys: tuple[str, Obeying] | None = None  # with its trial: to be written
-        self._told: tuple[str, Obeying] | None = None  # written last
+        self._obeys: _Obeyed | None = None  # to be written
+        self._told: tuple[_Obeyed, datetime] | None = None  # written last, and when
         self._news = TrialNews(store, on_news=self._bell.set)
         self._thread = threading.Thread(target=self._run, name="trial log")
 
@@ -76,6 +84,7 @@ class TrialJournal:
             self._thread.join()
         with suppress(StoreError):
             self._flush()
+            self._tell()
         if self._waiting:
             log.error("what happened to the trial is lost: the store is away", events=len(self._waiting))
 
@@ -124,11 +133,16 @@ class TrialJournal:
                 self._suspensions[event.trial] = Suspension(event.at, event.by, event.reason, event.uid)
         self._bell.set()
 
-    def obeys(self, gate: str, standing: Standing) -> None:
+    def obeys(self, gate: str, standing: Standing | None) -> None:
         """Take down what the kernel of a gate obeys by now; others learn it from the store soon."""
-        suspended = None if standing.suspension is None else standing.suspension.since
-        self._obeys = standing.plan.name, Obeying(gate, suspended, self._utc())
-        self._bell.set()
+        if standing is None:
+            obeys = _Obeyed(gate, None, None)
+        else:
+            suspension = standing.suspension
+            obeys = _Obeyed(gate, standing.plan.name, None if suspension is None else suspension.since)
+        if obeys != self._obeys:
+            self._obeys = obeys
+            self._bell.set()
 
     def try_to_write(self) -> str | None:
         """Write what waits; return why that cannot be now, if so."""
@@ -196,23 +210,21 @@ class TrialJournal:
 
     def _tell(self) -> None:
         """Write what the gate obeys: where that is news, and each minute. Raises StoreError."""
-        if self._obeys is None:
-            return
-        trial, obeys = self._obeys
-        now = trial, replace(obeys, heard=self._utc())
-        if self._told is not None and not _is_due(self._told, now):
+        obeys, now = self._obeys, self._utc()
+        if obeys is None or (self._told is not None and not _is_due(*self._told, obeys, now)):
             return
         with self.store.transaction() as transaction:
-            transaction.put_obeying(*now)
-        self._told = now
+            transaction.leave_trials(obeys.gate, but=obeys.trial)
+            if obeys.trial is not None:
+                transaction.put_obeying(obeys.trial, Obeying(obeys.gate, obeys.suspended, now))
+        self._told = obeys, now
 
     def _assumed(self) -> Suspension:
         return Suspension(self._utc(), DAEMON, _UNKNOWN, is_assumed=True)
 
 
-def _is_due(told: tuple[str, Obeying], now: tuple[str, Obeying]) -> bool:
-    is_old = abs(now[1].heard - told[1].heard) >= HEARD_EVERY
-    return is_old or (told[0], told[1].gate, told[1].suspended) != (now[0], now[1].gate, now[1].suspended)
+def _is_due(told: _Obeyed, at: datetime, obeys: _Obeyed, now: datetime) -> bool:
+    return obeys != told or (obeys.trial is not None and abs(now - at) >= HEARD_EVERY)
 
 
 def _write(transaction: Transaction, waiting: tuple[Noted, ...]) -> None:

@@ -42,6 +42,10 @@ class TrialGate(Protocol):
     def found(self) -> Mapping[str, Limit]:
         """Return the limits in the kernel before."""
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there still is a gate."""
+
     def follow_trial(self) -> tuple[str, ...]:
         """Ask how the trial stands, and let the gate be so. Raises GateError, RefusalError at the end."""
 
@@ -100,6 +104,7 @@ class TrialKeeper:
         self._bell.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._tell_others()
         self.journal.stop()
 
     def check(self) -> None:
@@ -160,6 +165,8 @@ class TrialKeeper:
             late = late_change(kept.standing, self._utc())
             if wanted is not None and late is not None and said is None:
                 self._note(wanted.plan.name, What.FOLLOWED_LATE, late)
+        else:
+            self._tell_others()  # a reload may have changed it
         return wanted
 
     def _follow(self) -> None:
@@ -172,9 +179,10 @@ class TrialKeeper:
             self._tell_others()
 
     def _tell_others(self) -> None:
-        """Let those who keep the same store know what this gate obeys."""
-        if self._gate is not None and self._gate.kept.standing is not None:
-            self.journal.obeys(self._gate.kept.config.gate.name, self._gate.kept.standing)
+        """Let those who keep the same store know what this gate obeys, or that it is gone."""
+        if self._gate is not None:
+            kept = self._gate.kept
+            self.journal.obeys(kept.config.gate.name, kept.standing if self._gate.is_open else None)
 
     def _note(self, trial: str, what: What, said: str) -> None:
         log.warning("trial", trial=trial, what=what, why=said)

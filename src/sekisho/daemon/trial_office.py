@@ -232,7 +232,7 @@ class RunningTrial:
         gates: tuple[TrialGateValue, ...] | None = None
         with suppress(StoreError):
             if not_durable is None:
-                others = wait_for_others(self._store, protocol.plan.name, self._here(standing), self._utc)
+                others = wait_for_others(self._store, protocol.plan.name, self._here(), self._utc)
                 gates = self._gates(protocol, standing, others)
         return ActAnswer(
             name=standing.plan.name,
@@ -245,10 +245,16 @@ class RunningTrial:
     def _gates(
         self, protocol: TrialProtocol, standing: Standing, known: Iterable[Obeying]
     ) -> tuple[TrialGateValue, ...]:
-        drawn, here = protocol.plan.switchback, self._here(standing)
+        drawn, here = protocol.plan.switchback, self._here()
         others = (one for one in known if one.gate != here.gate)
-        return gate_values(here, others, () if drawn is None else drawn.gates)
+        planned = () if drawn is None else drawn.gates
+        return gate_values(_suspended(standing), here, others, planned)
 
-    def _here(self, standing: Standing) -> Obeying:
-        suspended = None if standing.suspension is None else standing.suspension.since
-        return Obeying(self._kept().config.gate.name, suspended, self._utc())
+    def _here(self) -> Obeying:
+        """Return what the kernel obeys, which may have refused what is wanted."""
+        kept = self._kept()
+        return Obeying(kept.config.gate.name, _suspended(kept.standing), self._utc())
+
+
+def _suspended(standing: Standing | None) -> datetime | None:
+    return None if standing is None or standing.suspension is None else standing.suspension.since

@@ -19,6 +19,7 @@ _CACHE_KIB = 32_768
 _WAL_PAGES = 8_192  # of 4 KiB until they are copied: the longer, the more changes of one page are one copy
 _CONNECT_SECONDS = 5
 _UNANSWERED_MS = 10_000  # until a connection to a server that has gone silent is given up
+_ASKED_SECONDS = 10  # whether the server is there, on a connection that only listens
 _PRAGMAS: Final = (
     f"busy_timeout = {_BUSY_MS}",
     "journal_mode = WAL",
@@ -85,7 +86,11 @@ def _sqlite(url: URL) -> Engines:
 
 
 def _postgres(url: URL) -> Engines:
-    silent = {"connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": _UNANSWERED_MS}
+    silent = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "tcp_user_timeout": _UNANSWERED_MS,
+        "keepalives_idle": _ASKED_SECONDS,
+    }
     engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=silent)
     event.listen(engine, "connect", _prepare_postgres)
     writing = engine.execution_options()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from sekisho.store.door import Door
 from sekisho.store.guardrail_tables import trial_gate
@@ -17,6 +17,11 @@ class ObeyingRows(Door):
         """Write what a gate obeys now."""
         suspended = None if one.suspended is None else to_us(one.suspended)
         self._many.put(trial_gate, [(trial, one.gate, suspended, to_us(one.heard))])
+
+    def leave_trials(self, gate: str, *, but: str | None) -> None:
+        """Forget what a gate obeyed of trials, but for the one that it follows."""
+        left = delete(trial_gate).where(trial_gate.c.gate == gate)
+        self._connection.execute(left if but is None else left.where(trial_gate.c.trial != but))
 
     def obeying(self, trial: str) -> tuple[Obeying, ...]:
         """Return what was written of each gate, by name."""
