@@ -49,6 +49,9 @@ _KEPT_TO: Mapping[str, Callable[[Config], object]] = {
     "[radacct]": lambda config: config.radacct,
     "[desk]": lambda config: config.desk is not None,
     "[desk.intake] lmtp and smtp": lambda config: config.desk and config.desk.places,
+    "[desk.intake] http": lambda config: (
+        (config.desk and config.desk.intake and config.desk.intake.http) or None
+    ),
 }
 """What is opened once, by the name that it has in the file."""
 

@@ -182,6 +182,23 @@ class Doorkeeper:
         return self._take(batch)
 
 
+class Pace:
+    """How many messages each peer has sent in the last moments."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, tuple[float, float]] = {}  # of each peer: what is left, and since when
+
+    def is_too_fast(self, peer: str, now: float) -> bool:
+        """Count a message of a peer; tell whether it has sent too many. `now`: seconds of a steady clock."""
+        most = float(MOST_A_SECOND * _BURST_SECONDS)
+        if len(self._buckets) > 10_000:
+            self._buckets = {one: b for one, b in self._buckets.items() if now - b[1] < _BURST_SECONDS}
+        left, since = self._buckets.get(peer, (most, now))
+        left = min(most, left + (now - since) * MOST_A_SECOND)
+        self._buckets[peer] = (left - 1 if left >= 1 else left, now)
+        return left < 1
+
+
 class _Hall:
     """What the sessions share: who is in, and what waits to be taken."""
 
@@ -191,7 +208,7 @@ class _Hall:
         self._waiting: list[tuple[bytes, asyncio.Future[bool]]] = []
         self._woken = asyncio.Event()
         self._pending: set[asyncio.Future[bool]] = set()
-        self._buckets: dict[str, tuple[float, float]] = {}  # of each peer: what is left, and since when
+        self._pace = Pace()
         self.addresses: dict[str, tuple[str | None, str | None]] = {}  # as the library has read them
 
     def protocol(self, door: Door) -> Callable[[], asyncio.Protocol]:
@@ -238,14 +255,7 @@ class _Hall:
     def is_too_fast(self, peer: Any) -> bool:
         """Count a message of a peer; tell whether it has sent too many in the last moments."""
         name = str(peer[0]) if isinstance(peer, tuple) and peer else ""
-        now = asyncio.get_running_loop().time()
-        most = float(MOST_A_SECOND * _BURST_SECONDS)
-        if len(self._buckets) > 10_000:
-            self._buckets = {one: b for one, b in self._buckets.items() if now - b[1] < _BURST_SECONDS}
-        left, since = self._buckets.get(name, (most, now))
-        left = min(most, left + (now - since) * MOST_A_SECOND)
-        self._buckets[name] = (left - 1 if left >= 1 else left, now)
-        return left < 1
+        return self._pace.is_too_fast(name, asyncio.get_running_loop().time())
 
 
 class _Smtp(SMTP):
@@ -388,13 +398,18 @@ class _Lmtp(_Smtp):
 def _listen(door: Door) -> socket.socket:
     """Listen at a door. Raises DoorError."""
     try:
-        return _listen_unix(door.at) if isinstance(door.at, Path) else _listen_tcp(*door.at)
+        return _listen_unix(door.at) if isinstance(door.at, Path) else _listen_at(*door.at)
     except OSError as error:
         where = door.at if isinstance(door.at, Path) else f"{door.at[0]} port {door.at[1]}"
-        raise DoorError(f"mail cannot be taken in at {where}: {error.strerror}") from error
+        raise DoorError(f"reports cannot be taken in at {where}: {error.strerror}") from error
 
 
-def _listen_tcp(host: str, port: int) -> socket.socket:
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """Listen at an address and port. Raises DoorError."""
+    return _listen(Door((host, port), is_lmtp=False))
+
+
+def _listen_at(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:

@@ -20,6 +20,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import httpx
 from cryptography.fernet import Fernet
 
 from sekisho.api.client import ask
@@ -35,7 +36,7 @@ from tests.system.lines_scene import Scene
 from tests.system.waiting import until
 
 MAILBOX = "abuse@example.net"
-SMTP_PORT = 2500
+SMTP_PORT, HTTP_PORT = 2500, 8025
 LOOPS = 10  # parties, the first, that are trusted
 OWN = Limit(Mode.ENFORCE, 1, 0, Excess.RESET)
 CONFIG = """\
@@ -63,6 +64,8 @@ provider = "Example Communications"
 contact = "Support, +81 3 0000 0000"
 [desk.intake]
 lmtp = "{lmtp}"
+http = "127.0.0.1:{http}"
+tokens_file = "reporters"
 recipients = ["{mailbox}"]
 """
 LINE = """\
@@ -87,12 +90,22 @@ class DeskScene:
     def write(self, lines: dict[str, str]) -> None:
         """Write the configuration; `lines`: their addresses, by name."""
         loops = [_domain(number) for number in range(LOOPS)]
-        desk = CONFIG.format(smtp=SMTP_PORT, mailbox=MAILBOX, mx=letters.MX, trusted=loops, lmtp=self.lmtp)
+        desk = CONFIG.format(
+            smtp=SMTP_PORT,
+            mailbox=MAILBOX,
+            mx=letters.MX,
+            trusted=loops,
+            lmtp=self.lmtp,
+            http=HTTP_PORT,
+        )
         listed = "".join(LINE.format(name=name, address=address) for name, address in lines.items())
         self.scene.write(("[store]", listed + desk + "[store]"))
         key = self.scene.directory / "desk-key"
         key.write_bytes(Fernet.generate_key())
         key.chmod(0o600)
+        tokens = self.scene.directory / "reporters"
+        tokens.write_text("".join(f"{domain} {_token(domain)}\n" for domain in loops))
+        tokens.chmod(0o600)
         key = self.scene.directory / "evidence"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
         subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", f"{key}.pub"], check=True)
@@ -128,6 +141,12 @@ class DeskScene:
             for one in reports:
                 assert client.sendmail("fbl@reports.example.net", [MAILBOX], one) == {}
 
+    def post(self, report: bytes, number: int) -> int:
+        """Hand a report over by HTTP, with the token of the party of a number; return the answer's status."""
+        headers = {"Authorization": f"Bearer {_token(_domain(number))}"}
+        url = f"http://127.0.0.1:{HTTP_PORT}/v1/desk/reports"
+        return self.scene.gate.call(lambda: httpx.post(url, content=report, headers=headers).status_code)
+
     def sessions(self, address: str, wanted: int) -> int:
         """Try so many sessions at once from an address; tell how many were let through."""
         found: list[socket.socket] = []
@@ -152,6 +171,10 @@ def arf(address: str, at: datetime, number: int) -> bytes:
 
 def _domain(number: int) -> str:
     return f"reporter-{number}.example"
+
+
+def _token(domain: str) -> str:
+    return f"a token of these tests, of {domain}".replace(" ", "-")
 
 
 def next_second() -> datetime:

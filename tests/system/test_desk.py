@@ -19,7 +19,7 @@ from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import Kind
 from sekisho.lines.roster import SUSPENDED_LIMIT
 from sekisho.receiving import with_return_path
-from tests.system.desk_scene import MAILBOX, OWN, SMTP_PORT, DeskScene, arf, next_second
+from tests.system.desk_scene import LOOPS, MAILBOX, OWN, SMTP_PORT, DeskScene, arf, next_second
 from tests.system.lines_scene import Scene
 from tests.system.scene import SEKISHO
 from tests.system.waiting import until
@@ -52,7 +52,8 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
 
     until(lambda: _failed(desk))  # nobody is at the mail server
     with mails(SMTP_PORT, inside=desk.scene.gate.call) as post:
-        desk.report(arf(LINE, at, 1))
+        assert desk.post(arf(LINE, at, 1), number=1) == 202
+        assert desk.post(arf(LINE, at, 1), number=LOOPS) == 401
         until(lambda: desk.state() == "individually-limited")
         until(lambda: desk.in_kernel(line).limit == OWN)
         assert desk.sessions(LINE, 2) == 1

@@ -117,9 +117,10 @@ def test_the_shipped_example_shows_every_key_and_its_default() -> None:
 
 TABLES = {"classes", "intake", "notices", "nases", "ja", "en"}
 SHOWN_FILLED = {"authserv_ids", "trusted", "evidence_key_file", "lmtp", "templates"}
-SHOWN_FILLED |= {"nas", "suspend", "restore"}
+SHOWN_FILLED |= {"nas", "suspend", "restore", "http", "tokens_file"}
 
 
+INTAKE = '[desk.intake]\nrecipients = ["a@example.net"]\n'
 IN_CLASS = DESK + "[desk.class.dynamic]\n"
 
 
@@ -196,6 +197,16 @@ IN_CLASS = DESK + "[desk.class.dynamic]\n"
             "nobody is named who may send",
         ),
         (
+            MAIL + DESK + INTAKE + 'http = "192.0.2.1:80"\ntokens_file = "t"\n',
+            "desk.intake.http",
+            "tokens would go there in the clear",
+        ),
+        (
+            MAIL + DESK + INTAKE + 'http = "127.0.0.1:8025"\n',
+            "desk.intake.http",
+            "HTTP needs both",
+        ),
+        (
             MAIL + DESK + '[desk.intake]\nrecipients = []\nlmtp = "127.0.0.1:24"\n',
             "desk.intake.recipients",
             "",
@@ -244,6 +255,8 @@ def test_reports_come_in_where_the_file_says() -> None:
     assert desk.places == (PurePosixPath("/run/lmtp"), (ip_address("127.0.0.1"), 2525))
     assert desk.intake.recipients == ("abuse@example.net",)
     assert unfollowable(good(WHOLE), good(WHOLE + text))[0] == ("[desk.intake] lmtp and smtp",)
+    with_http = text + 'http = "127.0.0.1:8025"\ntokens_file = "reporters"\n'
+    assert unfollowable(good(WHOLE + text), good(WHOLE + with_http))[0] == ("[desk.intake] http",)
 
 
 def test_the_delays_of_the_desk_need_banks_too() -> None:

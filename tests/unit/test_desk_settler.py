@@ -278,12 +278,14 @@ def test_a_report_that_somebody_vouches_for_is_its_reporters(tmp_path: Path, pro
             for number, vouched in enumerate(("a.net", None)):
                 data = letters.xarf(facts_of(lease, number), random.Random(1))
                 site.inbox().put(transaction, data, vouched)
+        assert site.inbox().take([letters.xarf(facts_of(lease, 2), random.Random(1))], "b.net")
         site.settle()
         with site.store.reading() as transaction:
-            found = [one for number in (1, 2) for one in transaction.incidents_of(number)]
+            found = [one for number in (1, 2, 3) for one in transaction.incidents_of(number)]
     assert [(one.party, one.weight) for one in found] == [
         ("a.net", Weight.SOUND),
         ("example.org", Weight.CLAIMED),
+        ("b.net", Weight.SOUND),
     ]
 
 

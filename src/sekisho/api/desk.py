@@ -116,7 +116,7 @@ def _recorded_router(office: DeskOffice) -> APIRouter:
     ) -> TakenAnswer:
         # The report is its own key, by its digest: with the header or without, it is one report.
         del idempotency_key
-        return await run_in_threadpool(office.take, await _body(request), reporter, peer)
+        return await run_in_threadpool(office.take, await report_body(request), reporter, peer)
 
     @router.get("/cases/{number}", name=Action.DESK_CASE)
     def case(number: CaseNumber, peer: Asker) -> CaseAnswer:
@@ -168,8 +168,8 @@ def _add_decision(router: APIRouter, office: DeskOffice, action: Action) -> None
         return office.decide(action, number, request, peer)
 
 
-async def _body(request: Request) -> bytes:
-    """Read a report, and no more than it may have."""
+async def report_body(request: Request) -> bytes:
+    """Read the report that a request has, and no more than it may have."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

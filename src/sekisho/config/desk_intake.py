@@ -1,4 +1,4 @@
-"""How [desk.intake] says where reports come in by mail, and for which mailboxes."""
+"""How [desk.intake] says where reports come in, by mail and over HTTP, and for which mailboxes."""
 
 from __future__ import annotations
 
@@ -37,13 +37,18 @@ PlaceField = Annotated[Place, PlainValidator(_place), PlainSerializer(show_place
 
 
 class DeskIntakeTable(Table):
-    """[desk.intake]: where reports come in by mail.
+    """[desk.intake]: where reports come in, by mail and over HTTP.
 
-    `recipients`: the mailboxes that are taken; `clients`: who may send, beside this machine.
+    `recipients`: the mailboxes that are taken; `clients`: who may send mail, beside this machine;
+    `tokens_file`: whose each token of HTTP is.
     """
 
     lmtp: PlaceField | None = Field(None, examples=[_EXAMPLE])
     smtp: ListenField | None = Field(None, examples=['"127.0.0.1:2525"'])
+    http: ListenField | None = Field(None, examples=['"127.0.0.1:8025"'])
+    tokens_file: Annotated[str, Field(strict=True, min_length=1)] | None = Field(
+        None, examples=['"secrets/reporters"']
+    )
     recipients: Annotated[tuple[MailAddress, ...], Field(min_length=1)] = Field(
         examples=['["abuse@example.net"]']
     )
@@ -52,9 +57,18 @@ class DeskIntakeTable(Table):
 
 def check_intake(table: DeskIntakeTable, path: Path) -> Iterator[Finding]:
     """Tell what is wrong between the values of [desk.intake]."""
-    if table.lmtp is None and table.smtp is None:
+    if table.lmtp is None and table.smtp is None and table.http is None:
         yield Finding(path, "reports come in nowhere", 'name where to listen: `lmtp = "127.0.0.1:2424"`')
     for key, place in (("lmtp", table.lmtp), ("smtp", table.smtp)):
         if isinstance(place, Listen) and not place.address.is_loopback and not table.clients:
             what = f"{show_listen(place)} is not of this machine alone, and nobody is named who may send"
             yield Finding((*path, key), what, "name the mail servers that send here in `clients`")
+    if table.http is not None and not table.http.address.is_loopback:
+        what = (
+            f"{show_listen(table.http)} is not of this machine alone, and tokens would go there in the clear"
+        )
+        yield Finding((*path, "http"), what, "write 127.0.0.1, and let a web server with TLS stand before it")
+    if (table.http is None) != (table.tokens_file is None):
+        what = "HTTP needs both: where to listen, and whose each token is"
+        way_out = 'write http = "127.0.0.1:8025" and tokens_file = "secrets/reporters", or neither'
+        yield Finding((*path, "http"), what, way_out)

@@ -13,6 +13,7 @@ from sekisho.config import Config
 from sekisho.daemon.desk_cases import Desk, desk_of
 from sekisho.daemon.desk_doors import Inbox, doors_open
 from sekisho.daemon.desk_export import Keys
+from sekisho.daemon.desk_http import HttpDoor, http_open
 from sekisho.daemon.desk_measures import GateActions
 from sekisho.daemon.desk_nases import NasActions, asking_nases
 from sekisho.daemon.desk_notices import Notices
@@ -87,6 +88,7 @@ class DeskAtWork:
     settler: DeskSettler
     nases: NasActions
     doors: Doorkeeper | None
+    http: HttpDoor | None
 
     def check(self) -> None:
         """Raise GateError where a thread of theirs has ended by itself."""
@@ -94,6 +96,8 @@ class DeskAtWork:
         self.nases.check()
         if self.doors is not None:
             require_thread("takes mail in", self.doors.is_alive)
+        if self.http is not None:
+            self.http.check()
 
 
 @contextmanager
@@ -126,7 +130,8 @@ def desk_running(
         stack.callback(settler.stop)
         nases = stack.enter_context(asking_nases(lines.store, lines.config, directory, utc))
         doors = stack.enter_context(doors_open(config, inbox, lines.config))
-        yield DeskAtWork(config.gate.name, lines.store, basis, inbox, settler, nases, doors)
+        http = stack.enter_context(http_open(config, inbox, lines.config, directory))
+        yield DeskAtWork(config.gate.name, lines.store, basis, inbox, settler, nases, doors, http)
 
 
 def running_desk(desk: DeskAtWork, utc: Callable[[], datetime]) -> RunningDesk:

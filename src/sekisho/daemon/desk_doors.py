@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -38,10 +39,12 @@ class Inbox:
         self._store, self._sealer, self._utc, self._on_taken = store, sealer, utc, on_taken
         self._room = 0  # of messages, until those that nobody has read are counted again
         self._attempts = Attempts()
+        self._lock = threading.Lock()  # mail and HTTP have threads of their own
 
-    def take(self, batch: Sequence[bytes]) -> bool:
-        """Make originals durable; tell whether they are."""
-        return bool(self._attempts.attempt("taking reports in", lambda: self._take(batch)))
+    def take(self, batch: Sequence[bytes], vouched: str | None = None) -> bool:
+        """Make originals durable; tell whether they are. `vouched`: the party that they are from."""
+        with self._lock:
+            return bool(self._attempts.attempt("taking reports in", lambda: self._take(batch, vouched)))
 
     def put(self, transaction: Transaction, original: bytes, vouched: str | None = None) -> tuple[int, bool]:
         """Write an original in a transaction; return its number, and whether it is new.
@@ -57,9 +60,9 @@ class Inbox:
         """Tell that something has been taken."""
         self._on_taken()
 
-    def _take(self, batch: Sequence[bytes]) -> bool:
+    def _take(self, batch: Sequence[bytes], vouched: str | None = None) -> bool:
         now, sealer = self._utc(), self._sealer()
-        kept = [KeptReport(now, sha256(one).digest(), sealer.seal(one)) for one in batch]
+        kept = [KeptReport(now, sha256(one).digest(), sealer.seal(one), vouched=vouched) for one in batch]
         with self._store.transaction() as transaction:
             if self._room < len(kept):
                 self._room = MOST_UNREAD - transaction.count_unread(MOST_UNREAD)

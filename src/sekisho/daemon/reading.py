@@ -8,6 +8,7 @@ from pathlib import Path
 from sekisho.config import Checked, Config, Finding, Severity, also, errors, parse
 from sekisho.config.desk_nas import NasTable
 from sekisho.daemon.desk_templates import check_templates
+from sekisho.daemon.desk_tokens import read_tokens
 from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SAFE_LENGTH, SecretError, read_clients, read_secret
 from sekisho.lines.static_list import CheckedList, ListKind, read_list
@@ -54,6 +55,8 @@ def _beside(config: Config, directory: Path) -> Iterator[Finding]:
         if config.desk.evidence_key_file is not None:
             yield from _of_evidence(directory / config.desk.evidence_key_file)
         yield from _of_nases(config.desk.nases, directory)
+        if config.desk.intake is not None and config.desk.intake.tokens_file is not None:
+            yield from _of_tokens(directory / config.desk.intake.tokens_file)
         if config.desk.notices is not None:
             yield from check_templates(config.desk.notices, directory)
     if config.static_list is not None:
@@ -95,6 +98,13 @@ def _of_evidence(file: Path) -> Iterator[Finding]:
         yield Finding(key, *error.args)
     except SignError as error:
         yield Finding(key, f"{file}: {error}", SIGNING_WAY_OUT)
+
+
+def _of_tokens(file: Path) -> Iterator[Finding]:
+    try:
+        read_tokens(file)
+    except SecretError as error:
+        yield Finding(("desk", "intake", "tokens_file"), *error.args)
 
 
 def _of_nases(nases: Sequence[NasTable], directory: Path) -> Iterator[Finding]:

@@ -1,0 +1,57 @@
+"""The door for reports over HTTP: nothing else is behind it, and nobody gets in without a token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from sekisho.api.desk import report_body
+from sekisho.api.problems import Fault, RefusalError, install, refusal
+
+PATH: Final = "/v1/desk/reports"
+_SCHEME: Final = "bearer "
+
+
+def report_door(
+    reporter_of: Callable[[str], str | None],
+    take: Callable[[bytes, str], bool],
+    is_too_fast: Callable[[str], bool],
+) -> FastAPI:
+    """Return an app that takes reports.
+
+    `reporter_of`: tells by a token whose it is; `take`: makes a report of a reporter durable, tells whether
+    it is, and raises nothing; `is_too_fast`: counts a report of a reporter, in the loop's thread.
+    """
+    app = FastAPI(openapi_url=None)
+    install(app)
+
+    @app.post(PATH)
+    async def report(request: Request) -> Response:
+        reporter = await run_in_threadpool(reporter_of, _token(request))
+        if reporter is None:
+            return _stranger()
+        if is_too_fast(reporter):
+            raise RefusalError(429, "too-fast", "Too many reports at a time", "try again later")
+        original = await report_body(request)
+        if not await run_in_threadpool(take, original, reporter):
+            detail = "nothing of it is kept: try again later"
+            raise RefusalError(503, "not-taken", "The report is not taken now", detail, fault=Fault.US)
+        return Response(status_code=202)
+
+    return app
+
+
+def _stranger() -> Response:
+    detail = "send `Authorization: Bearer TOKEN` with the token that you were given"
+    answer = refusal(401, "no-token", "Nobody knows this token", detail)
+    answer.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §11.6.1
+    return answer
+
+
+def _token(request: Request) -> str:
+    """Return the token that a request has (RFC 6750 §2.1), "" where it has none."""
+    value = request.headers.get("authorization", "")
+    return value[len(_SCHEME) :].strip() if value.lower().startswith(_SCHEME) else ""
