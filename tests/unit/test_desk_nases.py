@@ -278,6 +278,21 @@ def test_what_nothing_sets_back_is_not_said_to_be(site: Site) -> None:
     assert site.last(case).progress is Progress.VERIFIED, "the login that was changed is over"
 
 
+def test_of_what_was_ended_nothing_is_to_be_set_back(site: Site) -> None:
+    other = NAS.replace("bng1", "bng2").replace("100.64.0.0/16", "192.0.2.0/24")
+    site.text = NAS + other + COA
+    case = site.suspended()
+    site.restore(case)
+    site.log_in(case, NOW)
+    actions = site.actions()
+    actions.step()
+    site.later(3_600)
+    actions.step()
+    assert (site.asked, site.last(case).progress) == ([], Progress.ACKNOWLEDGED)
+    with site.store.reading() as transaction:
+        assert transaction.unconfirmed_actions() == ()
+
+
 @pytest.mark.parametrize("text", [NAS, NAS + COA, NAS + "user = true\n"])
 def test_whoever_has_the_address_by_now_is_not_met(site: Site, text: str) -> None:
     site.text = text

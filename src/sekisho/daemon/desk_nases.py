@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,18 +125,12 @@ class NasActions:
         wanted = [(target, request) for target in targets if (request := _request(one.do, target))]
         if one.do is Do.LIFT:
             whys += [NO_RESTORE for target in targets if target.nas.suspend and not target.nas.restore]
+            ended = [target.login for target in targets if not target.nas.suspend]  # there is nothing to undo
+            self._done[one.key] |= {mark_of(login): None for login in ended if login is not None}
         for why in whys:
             log.error("a login is not asked for", case=one.case, why=why)
         self._note(one, Happened.ASKED)
-        silent = set[str]()
-        refused: list[Answer] = []
-        for target, request in wanted:
-            if target.nas.name not in silent:
-                answer = self._answer(one, target.nas, request)
-                if answer is None:
-                    silent.add(target.nas.name)
-                elif not self._is_taken(one, target, answer):
-                    refused.append(answer)
+        refused, silent = self._ask_each(one, wanted)
         if refused:
             self._note(one, Happened.REFUSED, refused[0].cause)
         elif silent or whys:
@@ -144,6 +138,21 @@ class NasActions:
         else:
             self._note(one, Happened.ACKNOWLEDGED)
             self._look(one, is_due=False)
+
+    def _ask_each(
+        self, one: Action, wanted: Iterable[tuple[Target, Request]]
+    ) -> tuple[list[Answer], set[str]]:
+        """Ask for each login; return what was refused, and which NASes are silent: those are asked once."""
+        refused: list[Answer] = []
+        silent = set[str]()
+        for target, request in wanted:
+            if target.nas.name not in silent:
+                answer = self._answer(one, target.nas, request)
+                if answer is None:
+                    silent.add(target.nas.name)
+                elif not self._is_taken(one, target, answer):
+                    refused.append(answer)
+        return refused, silent
 
     def _is_taken(self, one: Action, target: Target, answer: Answer) -> bool:
         """Tell whether a login is as it is to be, by what its NAS says; keep what nothing else will tell."""
