@@ -17,6 +17,7 @@ from bench import (
     cost,
     desk,
     desk_way,
+    following,
     freeradius,
     history,
     holding,
@@ -44,6 +45,7 @@ FILES: Final[dict[str, dict[str, Measure]]] = {
         "cost": cost.measure,
         "hold": holding.measure,
         "loading": loading.measure,
+        "following": following.measure,
         "lab": lab.measure,
     },
     "lines.json": {

@@ -13,6 +13,7 @@ import pytest
 from bench import (
     accounting,
     desk_way,
+    following,
     freeradius,
     history,
     lab,
@@ -169,6 +170,13 @@ def test_ours_is_judged_beside_freeradius_by_what_each_acknowledges() -> None:
     found = list(freeradius.judge(turns))
     (judged,) = (row for row in found if row.holds is not None)
     assert (judged.value, judged.wanted, judged.holds) == (2.9, ">= 3", False)
+
+
+def test_a_boundary_is_judged_by_the_latest_and_a_suspension_beside_who_looks_each_second() -> None:
+    found = [row.holds for row in following.judge([5.0, 1_000.0], [20.0, 499.0, 900.0])]
+    assert found == [None, True, True, None]
+    found = [row.holds for row in following.judge([5.0, 5.0, 1_001.0], [20.0, 500.0, 900.0])]
+    assert found == [None, False, False, None]
 
 
 def test_a_restart_is_judged_by_when_the_kernel_has_all_and_by_the_most_memory() -> None:
