@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from sekisho.desk.case_values import Event, Evidence, What
+from sekisho.api.line_models import LineAnswer
+from sekisho.cli.show_line import line_text
+from sekisho.desk.case_values import Event, Evidence, Kind, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.policy import Policy
 from tests.unit.kept_lines import HOME, NOW, RELIEF, Desk, at, raw, refused, shown
@@ -80,6 +82,23 @@ def test_a_line_that_the_desk_restricts_is_not_told_to_be_released(desk: Desk) -
     assert "`sekisho desk restore 1 --reason …`" in why
     with desk.store.reading() as transaction:
         assert transaction.reliefs(NOW) == ()
+
+
+def test_the_suspension_of_a_whole_line_is_shown_beside_its_limit(desk: Desk) -> None:
+    desk.hold("home-7", HOME, 0)
+    with desk.store.transaction() as transaction:
+        line = transaction.line_number("home-7")
+        assert line is not None
+        case = transaction.add_case(open_case(0, line, "dynamic", NOW), None)
+        event = Event(What.SUSPEND, "yamada", "floods us", Kind.LINE)
+        decision = decide(case, event, NOW, Policy(grave=frozenset()))
+        transaction.put_decision(case, event, decision, NOW, evidence=Evidence(), due=None)
+    told = shown("home-7")
+    assert [(one["case"], one["kind"]) for one in told["measures"]] == [(1, "line-suspension")]
+    assert told["limit_from"] == "class"
+    text = line_text(LineAnswer.model_validate(told))
+    assert "  suspended: by case 1, line-suspension since" in text
+    assert "line-suspension" not in next(line for line in text.splitlines() if "limit:" in line)
 
 
 @pytest.mark.parametrize("until", ["2026-11-24", "2027-11-24", "2026-11-24T14:00:00.001Z"])

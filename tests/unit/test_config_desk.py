@@ -133,6 +133,7 @@ IN_CLASS = DESK + "[desk.class.dynamic]\n"
         (MAIL + DESK + "rate = 0\n", "desk.rate", "out of bounds"),
         (MAIL + DESK + 'skew = "2h"\n', "desk.skew", "out of bounds"),
         (MAIL + DESK + 'reports = "1h"\n', "desk.reports", "out of bounds"),
+        (MAIL + DESK + 'grave = ["individual-limit"]\n', "desk.grave[0]", "is no suspension"),
         (MAIL + DESK + 'grave = ["bad"]\n', "desk.grave[0]", '"bad" is not one of the choices'),
         (MAIL + DESK + 'grave = ["line-suspension", "line-suspension"]\n', "desk.grave[1]", "is there twice"),
         (MAIL + DESK + 'cases = "100d"\n', "desk.cases", "before their reports are"),

@@ -19,6 +19,7 @@ from sekisho.api.line_models import (
 )
 from sekisho.api.models import GivenBy
 from sekisho.cli.show import limit_text
+from sekisho.desk.case_values import Kind
 
 _FOUND = {
     Found.HELD: "held by {line}",
@@ -85,6 +86,7 @@ def _line(answer: LineAnswer) -> Iterator[str]:
     else:
         yield f"  class: {answer.class_name}, {_CLASS_FROM[answer.class_from or '']}"
         yield f"  limit: {limit_text(answer.limit)}, {_why(answer)}"
+    yield from (f"  suspended: {_measure(one)}" for one in answer.measures if one.kind == Kind.LINE)
     if answer.met_cap_at is None:
         yield "  its cap: not met in the last day, as far as the gate remembers"
     else:
@@ -96,8 +98,9 @@ def _line(answer: LineAnswer) -> Iterator[str]:
 
 def _why(answer: LineAnswer) -> str:
     """Tell why a line has its limit: what a case has done goes before a relief, and that before its class."""
-    if answer.measures:
-        return ", ".join(map(_measure, answer.measures))
+    of_gate = [one for one in answer.measures if one.kind != Kind.LINE]
+    if of_gate:
+        return ", ".join(map(_measure, of_gate))
     return _given_by(answer) if answer.relief is None else _relief(answer.relief)
 
 

@@ -49,6 +49,10 @@ def desk_delays_ms(desk: DeskDraft | None) -> set[int]:
 def _desk(table: DeskTable) -> Iterator[Finding]:
     path = (*DESK, "grave")
     yield from twice(((*path, index), kind, f'"{kind}"') for index, kind in enumerate(table.grave))
+    for index, kind in enumerate(table.grave):
+        if kind not in SUSPENSIONS:
+            what = f'"{kind}" is no suspension, and one person decides on it'
+            yield Finding((*path, index), what, 'write "line-suspension", "port-25-suspension" or both')
     if table.cases_ms < table.reports_ms:
         cases, reports = format_ms(table.cases_ms), format_ms(table.reports_ms)
         what = f"cases would be forgotten after {cases}, before their reports are ({reports})"

@@ -55,12 +55,13 @@ def describe_line(
     held = sorted(transaction.holdings_of([line.number]).get(line.number, ()), key=_order)
     relief = transaction.relief(line.number, now)
     measures = transaction.measures_of([line.number])
+    suspended = [one for one in transaction.line_suspensions() if one.line == line.number]
     restriction = restrictions(measures).get(line.number)
     known = known_line(treatment, held, line.class_name, relieved=relief is not None, restriction=restriction)
     answer = LineAnswer(
         line=line.name,
         fixed=line.fixed,
-        measures=tuple(map(restriction_value, measures)),
+        measures=tuple(map(restriction_value, (*measures, *suspended))),
         relief=relief and relief_value(relief),
         holds=tuple(_held(transaction, address, now) for address in held),
         leases_since=since,
