@@ -62,7 +62,6 @@ to = {end}
 class.dynamic = {{ cap = 1 }}
 """
 HOUR = timedelta(hours=1)
-LATE = timedelta(seconds=1)
 LINE = "100.64.0.5"
 CAPPED = Limit(Mode.ENFORCE, 1, 0)
 REASON = ("--reason", "the router is hot")
@@ -135,12 +134,11 @@ def follow_a_switch(made: Trial) -> timedelta:
     return datetime.now(UTC) - at.since
 
 
-def test_the_kernels_limit_follows_every_boundary_and_what_comes_late_is_told(seconds: Trial) -> None:
+def test_the_kernels_limit_follows_every_boundary_and_never_before_it(seconds: Trial) -> None:
     daemon = seconds.scene.up()
     assert seconds.told("status")["registration"] == "none", "it runs all the same"
     late = [follow_a_switch(seconds) for _ in range(6)]
     assert min(late) >= timedelta(), "a limit came before its boundary"
-    assert max(late) > LATE or "followed-late" not in seconds.kinds()
     status = seconds.scene.status()["classes"]["dynamic"]
     assert (status["given_by"], status["overridden"], status["file"]["cap"]) == ("trial", False, 9)
     assert status["block"]["arm"] in ("on", "off")
