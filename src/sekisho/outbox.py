@@ -39,13 +39,15 @@ class Letter:
 
     That is `to`, `subject` and `text`, perhaps `from`, and `answers` where it answers a mail.
 
-    `id`: the same at every try, of letters, digits, "_" and "-". `created`: aware UTC.
+    `id`: the same at every try, of letters, digits, "_" and "-". `created`: aware UTC. `thread`: letters of
+    one go in the order in which they were written, None: by itself.
     """
 
     id: str
     kind: Kind
     payload: str
     created: datetime
+    thread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,13 @@ def mail(
     *,
     sender: str | None = None,
     answers: str | None = None,
+    thread: str | None = None,
 ) -> Letter:
     """Write a mail to one address; `sender`: None: that of alerts; `answers`: the Message-ID answered."""
     told = {"to": to, "subject": subject, "text": text}
     more = {"from": sender, "answers": answers}
     told |= {key: value for key, value in more.items() if value is not None}
-    return Letter(letter_id, Kind.MAIL, _json(told), created)
+    return Letter(letter_id, Kind.MAIL, _json(told), created, thread)
 
 
 def webhook(letter_id: str, body: Mapping[str, Any], created: datetime) -> Letter:

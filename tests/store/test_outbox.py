@@ -79,3 +79,20 @@ def test_letters_of_another_gate_are_its_daemons(store: Store) -> None:
         transaction.put_letters("", [SECOND])  # of before gates were told apart
     assert due(store, 9, gate="east") == (Waiting(MAIL), Waiting(SECOND))
     assert due(store, 9, gate="west") == (Waiting(SECOND),)
+
+
+def test_letters_of_one_thread_go_in_their_order_and_keep_no_other_back(store: Store) -> None:
+    suspended, restored = (mail(name, "a@b.example", name, "", at(0), thread="line-7") for name in ("s", "r"))
+    other = mail("o", "a@b.example", "", "", at(0), thread="line-8")
+    with store.transaction() as transaction:
+        transaction.put_letters("gate", [suspended, restored, other, MAIL])
+        transaction.put_letters("east", [mail("e", "a@b.example", "", "", at(0), thread="line-7")])
+        transaction.letter_failed("s", 1, at(60), "the server is away")
+    assert [one.letter.id for one in due(store, 5)] == ["o", "one"]
+    assert [one.letter.id for one in due(store, 5, gate="east")] == ["e"], (
+        "another gate's wait for none of it"
+    )
+    assert [one.letter.id for one in due(store, 60)] == ["o", "one", "s"]
+    with store.transaction() as transaction:
+        transaction.letter_given_up("s", at(60), "refused")
+    assert Waiting(restored) in due(store, 60)

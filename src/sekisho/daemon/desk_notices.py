@@ -79,7 +79,8 @@ class Notices:
             return False
         language = Language(listed.language) if listed.language else None
         written = self._written(desk.notices, one, language)
-        sent = mail(letter, listed.contact, *_parts(written), now, sender=desk.sender)
+        thread = f"{LETTERS}line-{line}"
+        sent = mail(letter, listed.contact, *_parts(written), now, sender=desk.sender, thread=thread)
         transaction.put_letters(config.gate.name, [sent])
         return True
 

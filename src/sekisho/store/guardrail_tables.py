@@ -21,7 +21,9 @@ outbox = Table(  # numbered in the order of writing
     Column("gate", Text, nullable=False, server_default=""),  # whose daemon sends it; empty: any
     Column("id", Text, nullable=False, unique=True),
     Column("why", Text),  # the last try failed
+    Column("thread", Text),  # an earlier one of it goes before
     Index("outbox_state", "state", "kind", "number"),
+    Index("outbox_thread", "thread", "number"),
 )
 
 complaint = Table(  # only grows

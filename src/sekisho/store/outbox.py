@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import and_, case, delete, exists, func, insert, or_, select, update
 
 from sekisho.outbox import LONGEST_WAIT, Kind, Letter, Waiting
 from sekisho.store.door import Door
@@ -52,24 +52,39 @@ class Outbox(Door):
                 "payload": one.payload,
                 "gate": gate,
                 "id": one.id,
+                "thread": one.thread,
             }
             self._connection.execute(insert(outbox).values(row))
 
     def due_letters(self, gate: str, kind: Kind, now: datetime, most: int) -> tuple[Waiting, ...]:
-        """Return letters that a gate's daemon is to try, those due for longest first: none is kept back.
+        """Return letters that a gate's daemon is to try, those due for longest first.
 
-        One that is due later than any would be was written before the clock was set back, and is due.
+        None is kept back but by an earlier one of its thread: who was told last of a restoration would be
+        told of the suspension after it. One that is due later than any would be was written before the clock
+        was set back, and is due.
         """
+        earlier = outbox.alias()
+        is_kept_back = exists().where(
+            earlier.c.thread == outbox.c.thread,
+            earlier.c.gate == outbox.c.gate,
+            earlier.c.state == _WAITING,
+            earlier.c.number < outbox.c.number,
+        )
         is_of_other_clock = outbox.c.due > to_us(now + LONGEST_WAIT)
         is_due = or_(outbox.c.due <= to_us(now), is_of_other_clock)
         found = (
             select(outbox)
             .where(outbox.c.state == _WAITING, outbox.c.kind == kind, outbox.c.gate.in_((gate, "")), is_due)
+            .where(~is_kept_back)
             .order_by(case((is_of_other_clock, 0), else_=outbox.c.due), outbox.c.number)
             .limit(most)
         )
         return tuple(
-            Waiting(Letter(row.id, Kind(row.kind), row.payload, from_us(row.created)), row.attempts, row.why)
+            Waiting(
+                Letter(row.id, Kind(row.kind), row.payload, from_us(row.created), row.thread),
+                row.attempts,
+                row.why,
+            )
             for row in self._connection.execute(found)
         )
 
