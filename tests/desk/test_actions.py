@@ -20,6 +20,7 @@ from sekisho.desk.actions import (
     Happened,
     Progress,
     actions_of,
+    again,
     is_as_shown,
     is_due,
     overtaken,
@@ -90,6 +91,18 @@ def test_a_refusal_is_obeyed_waited_out_or_told_by_its_cause(cause: int | None, 
     assert (refused.progress, refused.cause) == (progress, cause)
     assert (refused.due is None) == (progress is Progress.REFUSED)
     assert step(refused, Happened.AGAIN, NOW).due == NOW
+
+
+def test_what_people_have_asked_again_is_due_with_pauses_that_begin_anew() -> None:
+    refused = step(replace(after(Happened.ASKED), tries=20), Happened.REFUSED, NOW, 404)
+    done = replace(after(Happened.SEEN), key="seen")
+    shown = replace(after(Happened.ASKED, Happened.ACKNOWLEDGED, Happened.NOT_SHOWN), key="shown")
+    idle = replace(after(Happened.OVERTAKEN), key="idle")
+    later = NOW + LOOK
+    (asked,) = again([done, shown, idle, refused], later)
+    assert (asked.key, asked.progress, asked.due) == (ACTION.key, Progress.WAITING, later)
+    silent = step(step(asked, Happened.ASKED, later), Happened.NO_ANSWER, later)
+    assert silent.due == later + FIRST_PAUSE
 
 
 def test_pauses_grow_to_an_hour_and_no_further() -> None:

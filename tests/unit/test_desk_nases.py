@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from sekisho.coa_client import AskError, Nas
 from sekisho.config import Config, parse
 from sekisho.daemon.desk_nases import NO_RESTORE, NasActions
-from sekisho.desk.actions import Action, Progress
+from sekisho.desk.actions import Action, Progress, again
 from sekisho.desk.case_values import Case, Event, Evidence, Kind, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.coa import Answer, Code, Request
@@ -198,6 +198,13 @@ def test_a_refusal_says_why_and_is_not_repeated_unless_it_may_pass(site: Site) -
     site.actions().step()
     assert (site.last(case).progress, site.last(case).cause) == (Progress.REFUSED, 501)
     assert len(site.asked) == 2
+    site.answer = Answer(True)
+    with site.store.transaction() as transaction:
+        (asked,) = again(transaction.case_actions(case.number), site.now)
+        transaction.put_action(asked)
+    site.actions().step()
+    assert (site.last(case).progress, site.last(case).cause) == (Progress.ACKNOWLEDGED, None)
+    assert len(site.asked) == 3
 
 
 def test_a_login_that_is_gone_is_what_was_wanted(site: Site) -> None:

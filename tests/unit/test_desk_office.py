@@ -21,6 +21,7 @@ from sekisho.daemon.desk_measures import GateActions
 from sekisho.daemon.desk_office import RunningDesk
 from sekisho.daemon.desk_settler import DeskSettler
 from sekisho.daemon.intake import Intake
+from sekisho.desk.actions import Happened, Progress, step
 from sekisho.desk.policy import Policy
 from sekisho.lines.events import Holding, Lease
 from sekisho.lines.roster import SUSPENDED_LIMIT, Treatment
@@ -235,6 +236,27 @@ def test_what_is_not_in_the_kernel_is_asked_again_and_told(office: Office) -> No
     assert office.progress() == [("impose", "individual-limit", "verified")]
 
 
+def test_what_is_refused_is_asked_again_when_a_person_says_so(office: Office) -> None:
+    office.report(0)
+    told("suspend", "1", "--reason", "floods us")
+    with office.site.store.transaction() as transaction:
+        (action,) = transaction.case_actions(1)
+        transaction.put_action(step(action, Happened.REFUSED, office.site.now, 404))
+    office.act()
+    assert office.progress() == [("impose", "port-25-suspension", Progress.REFUSED)]
+    shown = told("actions")
+    assert "Error-Cause 404" in shown
+    assert "sekisho desk retry 1 --reason" in shown
+    assert ": waiting (0 tries" in told("retry", "1", "--reason", "the NAS is mended")
+    office.act()
+    assert office.in_kernel == SUSPENDED
+    assert office.progress() == [("impose", "port-25-suspension", Progress.VERIFIED)]
+    assert "all asked for case 1 is confirmed" in refused("retry", "1", "--reason", "once more")
+    asked, once_more = office.recorded()[1:]
+    assert asked == ("desk retry", "case 1", f"asked again: {action.key}")
+    assert once_more[2].startswith("refused: ")
+
+
 def test_what_is_asked_for_many_lines_is_told_the_gate_together(office: Office, provider: World) -> None:
     lease = office.lease
     other = next(one for one in provider.leases if one.line != lease.line and is_like(one, lease))
@@ -270,7 +292,7 @@ def test_who_ends_after_the_asking_asks_again(office: Office) -> None:
     assert office.in_kernel == LIMITED
 
 
-@pytest.mark.parametrize("what", ["approve", "suspend", "hold", "release", "restore", "dismiss"])
+@pytest.mark.parametrize("what", ["approve", "suspend", "hold", "release", "restore", "dismiss", "retry"])
 def test_what_cannot_be_decided_is_refused_and_recorded(office: Office, what: str) -> None:
     assert "there is no case 9" in refused(what, "9", "--reason", "why not")
     assert "the text is empty" in refused(what, "9", "--reason", " ")

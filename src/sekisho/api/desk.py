@@ -18,8 +18,8 @@ from sekisho.api.desk_models import (
     DecisionRequest,
     ExportRequest,
     QueueAnswer,
+    ReasonRequest,
     ReportAnswer,
-    SeenRequest,
     TakenAnswer,
 )
 from sekisho.api.line_models import Action
@@ -55,7 +55,7 @@ class DeskOffice(Protocol):
     def queue(self, after: int) -> QueueAnswer:
         """Tell which reports people have to look at."""
 
-    def seen(self, number: int, request: SeenRequest, peer: Peer) -> ReportAnswer:
+    def seen(self, number: int, request: ReasonRequest, peer: Peer) -> ReportAnswer:
         """Take a report out of people's queue."""
 
     def cases(self, after: int) -> CasesAnswer:
@@ -66,6 +66,9 @@ class DeskOffice(Protocol):
 
     def decide(self, action: Action, number: int, request: DecisionRequest, peer: Peer) -> CaseAnswer:
         """Do what a person decides about a case."""
+
+    def retry(self, number: int, request: ReasonRequest, peer: Peer) -> CaseAnswer:
+        """Have asked again what was asked for a case and is not confirmed."""
 
     def export(self, number: int, request: ExportRequest, peer: Peer) -> Iterator[bytes]:
         """Hand out the bundle of a case that is in evidence hold."""
@@ -123,8 +126,12 @@ def _recorded_router(office: DeskOffice) -> APIRouter:
         return office.case(number, peer)
 
     @router.post("/queue/{number}/seen", name=Action.DESK_SEEN)
-    def seen(number: CaseNumber, request: SeenRequest, peer: Asker) -> ReportAnswer:
+    def seen(number: CaseNumber, request: ReasonRequest, peer: Asker) -> ReportAnswer:
         return office.seen(number, request, peer)
+
+    @router.post("/cases/{number}/retry", name=Action.DESK_RETRY)
+    def retry(number: CaseNumber, request: ReasonRequest, peer: Asker) -> CaseAnswer:
+        return office.retry(number, request, peer)
 
     @router.post(
         "/cases/{number}/export", name=Action.DESK_EXPORT, responses=_A_BUNDLE, response_class=_Bundle

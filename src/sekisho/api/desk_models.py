@@ -39,8 +39,8 @@ class ExportRequest(Request):
     reason: Said
 
 
-class SeenRequest(Request):
-    """Say that people have looked at a report."""
+class ReasonRequest(Request):
+    """Say why something is done that needs no more than that."""
 
     reason: Said
 

@@ -39,6 +39,7 @@ class Action(StrEnum):
     DESK_RELEASE = "desk release"
     DESK_RESTORE = "desk restore"
     DESK_DISMISS = "desk dismiss"
+    DESK_RETRY = "desk retry"
     DESK_SEEN = "desk seen"
     DESK_EXPORT = "desk export"
 

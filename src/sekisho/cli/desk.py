@@ -193,6 +193,14 @@ def dismiss(
 
 
 @app.command()
+def retry(
+    number: Number, reason: Reason, as_json: Json = False, name: Name = None, config: NameFrom = None
+) -> None:
+    """Have asked again, at once, what was asked for a case and is refused or not confirmed."""
+    _decide("retry", number, name, config, {"reason": reason}, as_json=as_json)
+
+
+@app.command()
 def export(
     number: Number,
     out: Annotated[Path, typer.Option(metavar="FILE", help="A file that is not there yet.")],

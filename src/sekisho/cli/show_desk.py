@@ -18,6 +18,7 @@ from sekisho.api.desk_models import (
     ReportedValue,
 )
 from sekisho.bundle import Checked
+from sekisho.desk.actions import Progress
 
 _MORE = "and there are more"
 _UNOPENED = "reports that have come in cannot be opened and stay unread"
@@ -81,8 +82,13 @@ def _actions(actions: Iterable[ActionValue]) -> Iterator[str]:
         cause = "" if one.cause is None else f", Error-Cause {one.cause}"
         yield (
             f"{_at(one.asked_for)} for case {one.case}: {one.do} {one.kind}, by {one.by}: {one.progress}"
-            f" ({one.tries} tries, {one.timeouts} unanswered{cause})"
+            f" ({one.tries} tries, {one.timeouts} unanswered{cause}){_way_out(one)}"
         )
+
+
+def _way_out(one: ActionValue) -> str:
+    is_refused = one.progress == Progress.REFUSED
+    return f"; mend what is refused, then: sekisho desk retry {one.case} --reason …" if is_refused else ""
 
 
 def _reported(one: ReportedValue) -> str:

@@ -19,8 +19,8 @@ from sekisho.api.desk_models import (
     DecisionRequest,
     ExportRequest,
     QueueAnswer,
+    ReasonRequest,
     ReportAnswer,
-    SeenRequest,
     TakenAnswer,
 )
 from sekisho.api.line_models import Action
@@ -32,6 +32,7 @@ from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.desk_export import Exporter, Keys
 from sekisho.daemon.desk_showing import case_answer, known_case, report_answer, report_value
 from sekisho.daemon.recording import Act, Recorder, store_answers
+from sekisho.desk.actions import again
 from sekisho.desk.case_values import Event, What
 from sekisho.desk.notices import LETTERS
 from sekisho.desk.trust import UNKNOWN_PARTY, party_of
@@ -44,7 +45,7 @@ log = structlog.get_logger()
 
 
 class RunningDesk:
-    """The desk of a running daemon, as `api.desk.DeskOffice` wants it; `on_change` is told of decisions.
+    """The desk of a running daemon, as `api.desk.DeskOffice` wants it; `on_change` is told of what people do.
 
     `gate`: its name, for what is exported; `unopened`: tells which reports no key opens, and why.
     """
@@ -99,7 +100,7 @@ class RunningDesk:
         shown = tuple(told[number] for number in sorted(told)[:_MOST_SHOWN])
         return QueueAnswer(reports=shown, more=len(told) > _MOST_SHOWN, unopened=len(unopened))
 
-    def seen(self, number: int, request: SeenRequest, peer: Peer) -> ReportAnswer:
+    def seen(self, number: int, request: ReasonRequest, peer: Peer) -> ReportAnswer:
         """Take a report out of people's queue."""
 
         def look(transaction: Transaction, _: Entry) -> tuple[ReportAnswer, str]:
@@ -142,6 +143,25 @@ class RunningDesk:
         act = Act(action, f"case {number}", Purpose.CASE, request.reason)
         answer = self._recorder.carry_out(act, peer, work)
         log.info("decided", case=number, what=what, state=answer.case.state, by_uid=peer.uid)
+        self._on_change()
+        return answer
+
+    def retry(self, number: int, request: ReasonRequest, peer: Peer) -> CaseAnswer:
+        """Have asked again what was asked for a case and is not confirmed."""
+
+        def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer, str]:
+            case = known_case(transaction, number)
+            some = again(transaction.case_actions(number), entry.at)
+            if not some:
+                detail = f"all asked for case {number} is confirmed: `sekisho desk actions` tells what is not"
+                raise RefusalError(409, "confirmed", "There is nothing to ask again", detail)
+            for one in some:
+                transaction.put_action(one)
+            return case_answer(transaction, case), f"asked again: {', '.join(one.key for one in some)}"
+
+        act = Act(Action.DESK_RETRY, f"case {number}", Purpose.CASE, request.reason)
+        answer = self._recorder.carry_out(act, peer, work)
+        log.info("asked again", case=number, by_uid=peer.uid)
         self._on_change()
         return answer
 

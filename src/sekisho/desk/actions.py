@@ -10,7 +10,7 @@ two only asks again.
        │      or a refusal that passes            └──not seen────────────┘
        └──────────────────────────────────────────────────────────────────
 
-What is refused for good waits for a person, who has it tried again. Where nothing shows whether it holds, as
+What is refused for good waits for a person, who has it asked again. Where nothing shows whether it holds, as
 when a NAS has changed a login, it stays acknowledged and is not waited for. Of two actions for the same
 measure of a line the later overtakes the earlier.
 
@@ -79,8 +79,8 @@ class Action:
     """Something to be done to a line for a case, and how far it has come.
 
     `key`: the same for each try. `due`: when it is to be asked, looked at, or no longer waited for; None:
-    never by itself. `tries`: since it last held; `timeouts`: how many of all tries had no answer; `cause`:
-    the Error-Cause of the last refusal.
+    never by itself. `tries`: since it last held, or a person had it asked again; `timeouts`: how many of all
+    tries had no answer; `cause`: the Error-Cause of the last refusal.
     """
 
     key: str
@@ -129,6 +129,11 @@ def overtaken(earlier: Iterable[Action], later: Action, now: datetime) -> tuple[
     )
     changed = ((one, step(one, Happened.OVERTAKEN, now)) for one in idle)
     return tuple(after for before, after in changed if after != before)
+
+
+def again(actions: Iterable[Action], now: datetime) -> tuple[Action, ...]:
+    """Return, of actions, those that are not seen to hold, as they are when a person has them asked again."""
+    return tuple(step(one, Happened.AGAIN, now) for one in unconfirmed(actions))
 
 
 def is_due(action: Action, now: datetime) -> bool:
@@ -183,8 +188,10 @@ def _changed(action: Action, happened: Happened, now: datetime, cause: int | Non
             return replace(action, progress=Progress.VERIFIED, due=None, tries=0, cause=None)
         case Happened.NOT_SHOWN:
             return replace(action, due=None, tries=0)
-        case Happened.NOT_SEEN | Happened.AGAIN:
+        case Happened.NOT_SEEN:
             return replace(_waiting(action, now), due=now)
+        case Happened.AGAIN:  # what kept it is mended, they say: pauses begin anew
+            return replace(_waiting(action, now), due=now, tries=0)
         case Happened.OVERTAKEN:
             return replace(action, progress=Progress.OVERTAKEN, due=None)
 
