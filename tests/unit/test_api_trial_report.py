@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -30,6 +31,7 @@ from sekisho.daemon.report_process import ReportProcess
 from sekisho.measure.line_hours import statistic
 from sekisho.reporting.recorded import Recording
 from sekisho.reporting.request import Request
+from tests.system.waiting import until
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.keeping import TEXT
 from tests.unit.test_api import raw
@@ -118,14 +120,14 @@ def waiting(tmp_path: Path) -> tuple[list[str], Path]:
 
 
 def test_a_report_gives_way_to_the_gate() -> None:
-    text = (
-        "from sekisho.reporting.__main__ import give_way; give_way();"
-        "import os, resource;"
-        "print(os.nice(0), *resource.getrlimit(resource.RLIMIT_DATA));"
-        "print(open('/proc/self/oom_score_adj').read())"
-    )
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["19", str(2 << 30), str(2 << 30), "1000"]
+    """Before it has loaded what makes one, and so while it waits for its request."""
+    with subprocess.Popen([sys.executable, "-P", "-m", "sekisho.reporting"], stdin=subprocess.PIPE) as made:
+        proc = Path(f"/proc/{made.pid}")
+        until(lambda: (proc / "oom_score_adj").read_text().strip() == "1000")
+        assert "numpy" not in (proc / "maps").read_text()
+        assert os.getpriority(os.PRIO_PROCESS, made.pid) == 19
+        assert resource.prlimit(made.pid, resource.RLIMIT_DATA) == (2 << 30, 2 << 30)
+        made.kill()
 
 
 def asked_in_vain() -> None:

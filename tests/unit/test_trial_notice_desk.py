@@ -121,7 +121,7 @@ contact  = "support@example.net"
 def test_who_tells_the_customer_is_as_it_is_done(language: Language) -> None:
     staff, mail = {
         "en": ("a suspension: by our staff", "a suspension: by mail, or by our staff"),
-        "ja": ("予告）：担当者から", "予告）：メールまたは担当者から"),
+        "ja": ("予告）：担当者による", "予告）：メールまたは担当者による"),
     }[language]
     assert staff in told(WITH_DESK, language)
     assert mail not in told(WITH_DESK, language)

@@ -68,7 +68,7 @@ def _identity(table: DeskTable) -> Iterator[Finding]:
             'name yours that write Authentication-Results (docs/desk.md): authserv_ids = ["mx.example.net"]'
         )
         yield Finding((*DESK, "authserv_ids"), what, way_out, Severity.WARNING)
-    if not table.trusted:
+    if not table.trusted and (table.intake is None or table.intake.tokens_file is None):
         what = "no reporter is trusted: reports lead to stop requests, and nothing further without a person"
         way_out = 'name your feedback loops (docs/desk.md): trusted = ["fbl.example.net"]'
         yield Finding((*DESK, "trusted"), what, way_out, Severity.WARNING)

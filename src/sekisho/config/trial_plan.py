@@ -46,7 +46,7 @@ def _desk_of(config: Config) -> Desk | None:
         return None
     return Desk(
         ways=ways(policies_of(config)),
-        names_trusted=bool(desk.trusted),
+        names_trusted=bool(desk.trusted) or (desk.intake is not None and desk.intake.tokens_file is not None),
         mails=desk.notices is not None,
         reports_kept_ms=desk.reports_ms,
         cases_kept_ms=desk.cases_ms,

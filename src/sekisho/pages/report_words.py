@@ -54,7 +54,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "placebo": ("placebo", "プラセボ"),
     "primary": ("{outcome} (primary)", "{outcome}（主要）"),
     "carry_alarm": (
-        "Carry-over shows for {names}: a block reaches into the next; the effect may be beyond its interval.",
+        "Carry-over shows for {names}: blocks reach into the next; the effect may lie outside its interval.",
         "{names} に持ち越しが見られる。実際の効果は信頼区間を超えて大きい可能性が高い。",
     ),
     "placebo_alarm": (
@@ -218,7 +218,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "no_breach": ("The log has no passed guardrail.", "ガードレール超過の記録はない。"),
     "jumps": (
         "Jumps of the clock: {count}; what came twice by them, or belongs to no hour, is left out.",
-        "時計の飛び：{count} 回。そのために重なった時間と、属する時間の分からない計測は除外した。",
+        "時刻の急な変更：{count} 回。そのために重なった時間と、属する時間の分からない計測は除外した。",
     ),
     "followed_late": (
         "Boundaries that the gate followed late: {count}.",
@@ -277,7 +277,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "long": ("beyond its hour", "一時間を超える"),
     "mixed": ("switched within", "切替を含む"),
     "partial": ("in part", "一部のみ"),
-    "clock": ("clock jumped", "時計の飛び"),
+    "clock": ("clock jumped", "時刻の急な変更"),
     "again": ("hours counted twice", "二度数えた時間"),
     # Counts
     "published": ("Counts that may be shown", "公表できる件数"),

@@ -68,6 +68,10 @@ def listen(engine: Engine) -> News:
     pooled = engine.raw_connection()
     driver: Any = pooled.driver_connection
     pooled.detach()  # or the pool would hand it to others, who would hear
-    driver.autocommit = True
-    driver.execute(f"LISTEN {CHANNEL}")
+    try:
+        driver.autocommit = True
+        driver.execute(f"LISTEN {CHANNEL}")
+    except BaseException:
+        driver.close()
+        raise
     return News(driver)
