@@ -320,6 +320,26 @@ def test_files_are_taken_in_again_and_again_with_the_same_outcome(office: Office
 
 
 @pytest.mark.usefixtures("office")
+@pytest.mark.parametrize("content", [b"", b"\n \r\n"])
+def test_a_file_without_a_report_is_told_and_a_directory_without_a_file(
+    tmp_path: Path, content: bytes
+) -> None:
+    for name in ("new", "cur"):
+        (tmp_path / "maildir" / name).mkdir(parents=True)
+    assert told("ingest", str(tmp_path / "maildir")) == "there is no file in it: nothing is taken in\n"
+    empty, full = tmp_path / "maildir/new/1.empty", tmp_path / "maildir/new/2.full"
+    empty.write_bytes(content)
+    full.write_bytes(b"Subject: hello\n\nno report\n")
+    done = sekisho("ingest", str(tmp_path / "maildir"))
+    assert done.exit_code == 1
+    assert f"{empty}: there is no report in it" in done.stdout
+    assert f"{full}:1: report 1: queued" in done.stdout
+    assert json.loads(sekisho("ingest", "--json", str(empty)).stdout) == [
+        {"where": str(empty), "state": "failed", "why": "there is no report in it: it is empty, or blank"}
+    ]
+
+
+@pytest.mark.usefixtures("office")
 def test_what_is_not_understood_waits_for_people_who_look_at_it(tmp_path: Path) -> None:
     file = tmp_path / "one"
     file.write_bytes(b"Subject: hello\n\nno report\n")

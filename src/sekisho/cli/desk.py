@@ -57,8 +57,7 @@ def ingest(
     if as_json:
         print_json(outcomes)
     else:
-        for one in outcomes:
-            typer.echo(told(one))
+        typer.echo("\n".join(map(told, outcomes)) or "there is no file in it: nothing is taken in")
     if any(one["state"] == "failed" for one in outcomes):
         raise typer.Exit(FAILED)
 

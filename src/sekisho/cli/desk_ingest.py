@@ -21,21 +21,24 @@ _PAUSE_SECONDS: Final = 0.1
 def take_files(
     paths: Iterable[Path], reporter: str | None, name: str | None, config: Path | None
 ) -> Iterator[dict[str, Any]]:
-    """Yield what became of each report in files and Maildirs; files that cannot be read are told as failed.
+    """Yield what became of each report in files and Maildirs.
 
-    `reporter`: the domain that all are from, for which whoever asks vouches. Raises typer.Exit where the
-    daemon does not answer.
+    Files that cannot be read, or have none in them, are told as failed. `reporter`: the domain that
+    all are from, for which whoever asks vouches. Raises typer.Exit where the daemon does not answer.
     """
     gate = meant(name, config)
     taken: list[tuple[str, int, bool]] = []
     for path in paths:
         try:
             for place, file in _files(path):
+                before = len(taken)
                 for number, original in enumerate(_read(file), 1):
                     answer = _sent(gate, original, reporter)
                     taken.append((f"{place}:{number}", answer["report"], answer["is_new"]))
+                if len(taken) == before:
+                    yield _failed(place, "there is no report in it: it is empty, or blank")
         except OSError as error:
-            yield {"where": str(path), "state": "failed", "why": f"cannot be read: {error.strerror}"}
+            yield _failed(str(path), f"cannot be read: {error.strerror}")
     until = time.monotonic() + _PATIENCE_SECONDS
     for where, number, is_new in taken:
         yield {"where": where, "is_new": is_new, **_became(gate, number, until)}
@@ -52,6 +55,10 @@ def told(outcome: dict[str, Any]) -> str:
     )
     words = [outcome["state"], *([found] if found else []), *([outcome["why"]] if outcome["why"] else [])]
     return f"{outcome['where']}: report {outcome['report']}{known}: {': '.join(words)}"
+
+
+def _failed(where: str, why: str) -> dict[str, Any]:
+    return {"where": where, "state": "failed", "why": why}
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
