@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from sekisho.api import client
@@ -115,8 +116,8 @@ def sekisho(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["desk", *arguments], prog_name="sekisho")
 
 
-def export(evidence: Evidence) -> Result:
-    return sekisho("export", "1", "--out", str(evidence.file), *ASKED)
+def export(evidence: Evidence, *options: str) -> Result:
+    return sekisho("export", "1", "--out", str(evidence.file), *ASKED, *options)
 
 
 def hold() -> None:
@@ -216,6 +217,13 @@ def test_only_an_evidence_hold_hands_anything_out(evidence: Evidence) -> None:
         in sekisho("export", "1", "--out", str(evidence.file), "--purpose", "x", "--reason", "y").stderr
     )
     assert [outcome.partition(":")[0] for *_, outcome in evidence.recorded()] == ["refused"] * 3
+
+
+def test_what_was_written_is_told_as_json_too(evidence: Evidence) -> None:
+    hold()
+    with capture_logs():
+        shown = json.loads(export(evidence, "--json").stdout)
+    assert shown == {"case": 1, "file": str(evidence.file), "bytes": evidence.file.stat().st_size}
 
 
 def test_a_file_that_is_there_is_left_as_it_is(evidence: Evidence) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 import typer
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
-from sekisho.cli.desk_preview import tell_preview
+from sekisho.cli import app
+from sekisho.cli.desk_preview import made_up_mail
 from sekisho.config import Config, parse
 from sekisho.daemon.desk_notices import Notices
 from sekisho.daemon.desk_templates import check_templates
@@ -225,12 +228,17 @@ def test_a_relief_is_told(site: Site) -> None:
 
 
 @pytest.mark.parametrize("mail", Mail)
-def test_a_preview_is_the_mail_of_nobody(site: Site, mail: Mail, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_preview(site.config(), site.directory / "sekisho.toml", str(mail), "ja")
-    printed = capsys.readouterr().out
+def test_a_preview_is_the_mail_of_nobody(site: Site, mail: Mail) -> None:
+    file = site.directory / "sekisho.toml"
+    file.write_text((WHOLE + site.text).replace("{port}", str(site.server.port)))
+    command = ["desk", "preview", mail, "--config", str(file), "--lang", "ja"]
+    printed = CliRunner().invoke(app, command).stdout
     assert printed.startswith("From: abuse@example.net\nSubject: ")
     assert "サンプル通信" in printed
     assert "Example" not in printed
+    shown = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert list(shown) == ["from", "subject", "text"]
+    assert printed == "From: {from}\nSubject: {subject}\n\n{text}".format(**shown)
 
 
 @pytest.mark.parametrize(
@@ -241,5 +249,5 @@ def test_a_preview_that_cannot_be_says_why(
     site: Site, notice: str, lang: str | None, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit):
-        tell_preview(site.config(), site.directory / "sekisho.toml", notice, lang)
+        made_up_mail(site.config(), site.directory / "sekisho.toml", notice, lang)
     assert re.search(why, capsys.readouterr().err)

@@ -54,10 +54,8 @@ def ingest(
     from sekisho.cli.desk_ingest import take_files, told
 
     outcomes = list(take_files(files, reporter, name, config))
-    if as_json:
-        print_json(outcomes)
-    else:
-        typer.echo("\n".join(map(told, outcomes)) or "there is no file in it: nothing is taken in")
+    nothing = "there is no file in it: nothing is taken in"
+    _show(outcomes, lambda: "\n".join(map(told, outcomes)) or nothing, as_json=as_json)
     if any(one["state"] == "failed" for one in outcomes):
         raise typer.Exit(FAILED)
 
@@ -205,6 +203,7 @@ def export(
     out: Annotated[Path, typer.Option(metavar="FILE", help="A file that is not there yet.")],
     purpose: Annotated[str, typer.Option(help="For what: case or lawful-order. It is recorded, and needed.")],
     reason: Reason,
+    as_json: Json = False,
     name: Name = None,
     config: NameFrom = None,
 ) -> None:
@@ -212,7 +211,10 @@ def export(
     from sekisho.cli.desk_export import fetch_bundle
 
     size = fetch_bundle(number, out, {"purpose": purpose, "reason": reason}, name, config)
-    typer.echo(f"written: {out} ({size:,} bytes)", err=True)
+    if as_json:
+        print_json({"case": number, "file": str(out), "bytes": size})
+    else:
+        typer.echo(f"written: {out} ({size:,} bytes)", err=True)
 
 
 @app.command()
@@ -226,10 +228,8 @@ def verify(
     from sekisho.cli.show_desk import bundle_text
 
     found = verify_bundle(file, key)
-    if as_json:
-        print_json({"sound": not found.problems, "members": found.members, "problems": found.problems})
-    else:
-        typer.echo(bundle_text(found))
+    value = {"sound": not found.problems, "members": found.members, "problems": found.problems}
+    _show(value, lambda: bundle_text(found), as_json=as_json)
     if found.problems:
         raise typer.Exit(FAILED)
 
@@ -284,9 +284,14 @@ def preview(
     ],
     config: File,
     lang: Annotated[str | None, typer.Option("--lang", help="ja or en; else all that there are.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Print a notice as a customer would get it, with made-up values."""
-    from sekisho.cli.desk_preview import tell_preview
+    from sekisho.cli.desk_preview import made_up_mail
     from sekisho.cli.files import usable
 
-    tell_preview(usable(config), config, notice, lang)
+    mail = made_up_mail(usable(config), config, notice, lang)
+    if as_json:
+        print_json(mail)
+    else:
+        typer.echo(f"From: {mail['from']}\nSubject: {mail['subject']}\n\n{mail['text']}", nl=False)

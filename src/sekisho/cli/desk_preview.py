@@ -1,12 +1,10 @@
-"""Notices of the desk on the command line, about nobody: to look at, before a customer gets one."""
+"""Notices of the desk about nobody: to look at, before a customer gets one."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
-
-import typer
 
 from sekisho.cli.common import fail
 from sekisho.config import Config
@@ -18,8 +16,12 @@ from sekisho.pages.desk_notice import TemplateFault, ordered, write
 from sekisho.pages.voice import Language
 
 
-def tell_preview(config: Config, file: Path, notice: str, lang: str | None) -> None:
-    """Print a notice as its mail would be, with made-up values; `lang`: None: all languages there are."""
+def made_up_mail(config: Config, file: Path, notice: str, lang: str | None) -> dict[str, str]:
+    """Return sender, subject and text of a notice, with made-up values.
+
+    `lang`: None: all languages there are. Raises typer.Exit where the configuration, read from `file`, has no
+    such notice.
+    """
     desk = config.desk
     if desk is None or desk.notices is None:
         way_out = "add [desk.notices.ja] or [desk.notices.en] (docs/desk-notices.md)"
@@ -36,4 +38,4 @@ def tell_preview(config: Config, file: Path, notice: str, lang: str | None) -> N
         written = write(told, some, ZoneInfo(desk.notices.zone), read_templates(desk.notices, file.parent))
     except (TemplateFault, OSError, ValueError) as error:
         raise fail(error) from error
-    typer.echo(f"From: {desk.sender}\nSubject: {written.subject}\n\n{written.text}", nl=False)
+    return {"from": desk.sender, "subject": written.subject, "text": written.text}
