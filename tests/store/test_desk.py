@@ -27,6 +27,7 @@ from sekisho.desk.policy import Policy, evidence_of
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format
 from sekisho.desk.trust import Party, Weight, first_seen, folded
+from sekisho.desk.workload import Waiting, Workload
 from sekisho.outbox import Kind as LetterKind
 from sekisho.outbox import mail
 from sekisho.sealing import Sealer, SealError
@@ -120,6 +121,54 @@ def test_what_is_not_understood_waits_for_people(store: Store) -> None:
         assert transaction.report_seen(first)
         assert not transaction.report_seen(first)
         assert [one.number for one in transaction.queued_reports()] == [third]
+
+
+def test_what_waits_is_counted_and_what_is_done_is_not(store: Store) -> None:
+    with store.reading() as transaction:
+        assert transaction.workload(at(0)) == Workload(0, {}, 0, {}, None, {})
+    with store.transaction() as transaction:
+        for number, refusal in enumerate(
+            ("bad-time: no zone", "bad-time: none", "incident 1: ambiguous, zone")
+        ):
+            transaction.add_report(kept(b"%d" % number, -7_200, refusal=refusal, is_queued=True))
+        transaction.add_unread(kept(b"unread", -7_200))
+        seen, _ = transaction.add_report(kept(b"seen", -7_200, refusal="bad-time: it was", is_queued=True))
+        transaction.report_seen(seen)
+        case = opened(transaction)
+        put(transaction, case, b"old", "old.example", seconds=-7_200, weight=Weight.TOO_MANY)
+        for number, party in enumerate(("a.example", "a.example", "b.example")):
+            put(transaction, case, b"many%d" % number, party, seconds=number, weight=Weight.TOO_MANY)
+        put(transaction, case, b"doubted", "c.example", seconds=3, weight=Weight.DOUBTED)
+        put(transaction, case, b"sound", "d.example", seconds=4)
+        proposed, _ = happen(transaction, case, replace(PEOPLE, kind=Kind.LINE), at(5))
+        letters = [mail(one, "a@example.net", "a", "b", at(6)) for one in ("desk-1", "desk-2", "trial-1")]
+        transaction.put_letters("gate", letters)
+        transaction.letter_sent("desk-2", at(7))
+    assert proposed.case.state is State.PROPOSED
+    with store.reading() as transaction:
+        assert transaction.workload(at(10)) == Workload(
+            unread=1,
+            queued={"bad-time": 2, "not-attributed": 1},
+            proposals=1,
+            actions={},
+            notices=Waiting(1, at(6)),
+            ignored={"too-many": 2, "doubted": 1},
+        )
+    with store.transaction() as transaction:
+        _, (first,) = happen(transaction, opened(transaction, LINE + 1), PEOPLE, at(20))
+        _, (second,) = happen(transaction, opened(transaction, LINE + 2), PEOPLE, at(21))
+        _, (third,) = happen(transaction, opened(transaction, LINE + 3), PEOPLE, at(22))
+        _, (fourth,) = happen(transaction, opened(transaction, LINE + 4), PEOPLE, at(23))
+        asked = step(third, Happened.ASKED, at(23))
+        transaction.put_action(step(asked, Happened.REFUSED, at(24), 404))
+        shown = step(step(fourth, Happened.ASKED, at(24)), Happened.ACKNOWLEDGED, at(25))
+        transaction.put_action(step(shown, Happened.NOT_SHOWN, at(26)))
+        assert transaction.workload(at(30)).actions == {
+            (Kind.PORT25, Progress.WAITING): Waiting(2, first.asked_for),
+            (Kind.PORT25, Progress.REFUSED): Waiting(1, third.asked_for),
+        }
+        assert len(transaction.unconfirmed_actions()) == 3
+    assert second.asked_for > first.asked_for
 
 
 def test_the_same_counts_once_and_the_rest_is_folded_by_party_and_hour(store: Store) -> None:

@@ -84,6 +84,7 @@ def test_prometheus_finds_nothing_wrong_with_the_metrics() -> None:
 
 STEADY = "0+60x60"  # a series that grows by so much each minute for an hour
 SOME = "0+57x60"
+ASKED = "sekisho_desk_actions_since_timestamp_seconds"
 FIRING = {
     "SekishoProcessorsBusy": (
         {"sekisho_cpu_seconds_total": STEADY, "sekisho_cpu_busy_seconds_total": SOME},
@@ -132,6 +133,32 @@ FIRING = {
     "SekishoLettersGivenUp": (
         {'sekisho_letters_given_up_total{kind="mail"}': "0x40 1x20"},
         {'sekisho_letters_given_up_total{kind="mail"}': "3x60"},
+    ),
+    "SekishoDeskReportsUnread": (
+        {"sekisho_desk_reports_unread": "5x60"},
+        {"sekisho_desk_reports_unread": "5x40 0x20"},
+    ),
+    "SekishoDeskActionUnconfirmed": (
+        {f'{ASKED}{{kind="line-suspension",progress="waiting"}}': "600x60"},
+        {
+            f'{ASKED}{{kind="line-suspension",progress="waiting"}}': "3000x60",
+            f'{ASKED}{{kind="line-suspension",progress="refused"}}': "600x60",
+        },
+    ),
+    "SekishoDeskActionRefused": (
+        {'sekisho_desk_actions{kind="line-suspension",progress="refused"}': "1x60"},
+        {
+            'sekisho_desk_actions{kind="line-suspension",progress="refused"}': "0x60",
+            'sekisho_desk_actions{kind="line-suspension",progress="waiting"}': "1x60",
+        },
+    ),
+    "SekishoDeskNoticesWaiting": (
+        {"sekisho_desk_notices_since_timestamp_seconds": "-600x60"},
+        {"sekisho_desk_notices_since_timestamp_seconds": "600x60"},
+    ),
+    "SekishoDeskPartiesIgnored": (
+        {'sekisho_desk_parties_ignored{weight="too-many"}': "0x20 2x10 0x30"},
+        {'sekisho_desk_parties_ignored{weight="too-many"}': "0x60"},
     ),
     "SekishoLeasesNotArriving": (
         {'sekisho_lease_events_total{outcome="taken",source="radius"}': "9x90"},

@@ -185,6 +185,9 @@ def test_from_a_report_to_a_limit_to_suspension_to_restoration(office: Office) -
     with office.site.store.transaction() as transaction:
         for letter in ("desk-one-1", "msg_2"):
             transaction.put_letters("gate", [mail(letter, "a@example.net", "a", "b", office.site.now)])
+    assert told("actions") == "1 notices wait to be sent\n"
+    with office.site.store.transaction() as transaction:
+        for letter in ("desk-one-1", "msg_2"):
             transaction.letter_given_up(letter, office.site.now, "the recipient is refused (550)")
     at = office.site.now.isoformat(timespec="seconds")
     why = "nobody is told: the recipient is refused (550)"

@@ -24,6 +24,9 @@ from sekisho.api.metrics import (
     rendered,
 )
 from sekisho.api.models import BlockValue, CountersValue, HoldStatus, TrialBrief
+from sekisho.desk.actions import Progress
+from sekisho.desk.case_values import Kind
+from sekisho.desk.workload import Waiting, Workload
 from sekisho.gate.abi import concurrency_bucket, length_bucket
 from sekisho.measure.equipment import EquipmentCounts
 from sekisho.measure.readings import SUMS
@@ -32,8 +35,30 @@ from sekisho.trial.plan import Arm
 from sekisho.trial.standing import State
 from tests.unit.fake_daemon import NOW, FakeOffice
 
-LABELS = {"gate", "class", "arm", "le", "block", "phase", "source", "outcome", "kind"}
+LABELS = {
+    "gate",
+    "class",
+    "arm",
+    "le",
+    "block",
+    "phase",
+    "source",
+    "outcome",
+    "kind",
+    "why",
+    "progress",
+    "weight",
+}
 DOC = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+WORKLOAD = Workload(
+    unread=3,
+    queued={"bad-time": 2, "not-attributed": 1},
+    proposals=4,
+    actions={(Kind.LINE, Progress.REFUSED): Waiting(5, NOW)},
+    notices=Waiting(6, NOW),
+    ignored={"too-many": 7},
+)
 
 
 def scrape(state: State = State.RUNNING, lines: LinesStatus | None = None) -> Scrape:
@@ -58,6 +83,7 @@ def scrape(state: State = State.RUNNING, lines: LinesStatus | None = None) -> Sc
         4,
         EquipmentCounts(cpu_ms=9_000, busy_ms=4_500, received=70, sent_dropped=3, highest=12),
         {"webhook": 0, "mail": 2},
+        WORKLOAD,
     )
 
 
@@ -89,6 +115,23 @@ def test_values_are_those_of_the_answers() -> None:
     assert found["sekisho_interface_packets_received_total{gate=gate}"] == 70
     assert found["sekisho_interface_drops_sent_total{gate=gate}"] == 3
     assert found["sekisho_hold_waiting_highest{gate=gate}"] == 12
+
+
+def test_what_waits_at_the_desk_is_told_and_what_does_not_is_zero() -> None:
+    found = {key: value for key, value in read(rendered(scrape())).items() if key.startswith("sekisho_desk")}
+    kind = "gate=gate,kind=line-suspension"
+    assert found["sekisho_desk_reports_unread{gate=gate}"] == 3
+    assert found["sekisho_desk_reports_queued{gate=gate,why=bad-time}"] == 2
+    assert found["sekisho_desk_proposals{gate=gate}"] == 4
+    assert found[f"sekisho_desk_actions{{{kind},progress=refused}}"] == 5
+    assert found[f"sekisho_desk_actions{{{kind},progress=waiting}}"] == 0
+    since = "sekisho_desk_actions_since_timestamp_seconds"
+    assert [key for key in found if key.startswith(since)] == [f"{since}{{{kind},progress=refused}}"]
+    assert found[f"{since}{{{kind},progress=refused}}"] == NOW.timestamp()
+    assert found["sekisho_desk_notices_waiting{gate=gate}"] == 6
+    assert found["sekisho_desk_notices_since_timestamp_seconds{gate=gate}"] == NOW.timestamp()
+    assert found["sekisho_desk_parties_ignored{gate=gate,weight=too-many}"] == 7
+    assert found["sekisho_desk_parties_ignored{gate=gate,weight=doubted}"] == 0
 
 
 def test_histograms_are_cumulative_and_have_real_edges() -> None:
@@ -141,9 +184,9 @@ def test_a_store_that_is_away_has_no_sums_and_no_zeros_in_their_place() -> None:
 def test_without_store_trial_and_hold_their_metrics_are_not_there() -> None:
     whole = scrape()
     status = whole.status.model_copy(update={"trial": None, "hold": None})
-    without = whole._replace(status=status, lines=None, minutes_waiting=None, equipment=None)
+    without = whole._replace(status=status, lines=None, minutes_waiting=None, equipment=None, desk=None)
     names = [one.name for one in families(without)]
-    left_out = "sekisho_(trial|hold|store|lines$|lease|readings|journal|cpu|interface_)"
+    left_out = "sekisho_(trial|hold|store|lines$|lease|readings|journal|cpu|interface_|desk)"
     assert not [name for name in names if re.match(left_out, name)]
     assert "sekisho_sessions_attempted" in names
 

@@ -200,9 +200,13 @@ class CaseAnswer(Value):
 
 
 class ActionsAnswer(Value):
-    """What is asked but not seen to hold, the oldest first; `given_up`: notices that reached nobody."""
+    """What is asked but not seen to hold, the oldest first.
+
+    `waiting`: how many notices are not sent yet; `given_up`: those that reached nobody.
+    """
 
     actions: tuple[ActionValue, ...]
+    waiting: int = 0
     given_up: tuple[GivenUpValue, ...] = ()
 
 

@@ -30,6 +30,10 @@ from sekisho.api.metric_names import (
     TOTALS,
 )
 from sekisho.api.models import ClassStatus, CountersValue, Status
+from sekisho.desk.actions import UNCONFIRMED
+from sekisho.desk.case_values import Kind
+from sekisho.desk.trust import Weight
+from sekisho.desk.workload import Waiting, Workload
 from sekisho.durations import parse_ms
 from sekisho.gate.abi import CONCURRENCY_BUCKETS, LENGTH_BUCKETS
 from sekisho.gate.releases import LATENESS_EDGES_MS
@@ -54,6 +58,7 @@ class Scrape(NamedTuple):
 
     `lateness`: packets by `LATENESS_EDGES_MS`. `lines`, `minutes_waiting`, `letters_given_up` (by kind): None
     where there is no store. `equipment`: since the first scrape, None where it could not be read.
+    `desk`: None where there is none, or the store is away.
     """
 
     status: Status
@@ -63,6 +68,7 @@ class Scrape(NamedTuple):
     minutes_waiting: int | None
     equipment: EquipmentCounts | None = None
     letters_given_up: Mapping[str, int] | None = None
+    desk: Workload | None = None
 
 
 def metrics_router(scrape: Callable[[], Scrape]) -> APIRouter:
@@ -105,6 +111,7 @@ def families(scrape: Scrape) -> Iterator[Metric]:
     yield from _of_equipment(make, scrape.equipment)
     yield from _of_trial(make, scrape.status)
     yield from _of_lines(make, scrape)
+    yield from _of_desk(make, scrape.desk)
 
 
 class _Families:
@@ -265,6 +272,37 @@ def _of_lines(make: _Families, scrape: Scrape) -> Iterator[Metric]:
     ]
     said = "What sources said of leases, by what became of it, since the daemon started."
     yield make.counter("lease_events", said, events, ("source", "outcome"))
+
+
+def _of_desk(make: _Families, desk: Workload | None) -> Iterator[Metric]:
+    if desk is None:
+        return
+    yield make.gauge("desk_reports_unread", "Reports that no program has read yet.", _one(desk.unread))
+    queued = [((why,), float(count)) for why, count in desk.queued.items()]
+    yield make.gauge("desk_reports_queued", "Reports that people have to look at, by why.", queued, ("why",))
+    yield make.gauge("desk_proposals", "Suspensions that wait for approval.", _one(desk.proposals))
+    progresses = [(kind, progress) for kind in Kind for progress in sorted(UNCONFIRMED)]
+    counted = [
+        ((str(kind), str(at)), float(_number(desk.actions.get((kind, at))))) for kind, at in progresses
+    ]
+    labels = ("kind", "progress")
+    said = "What is asked of gates and NASes and not seen to hold; what is refused waits for people."
+    yield make.gauge("desk_actions", said, counted, labels)
+    since = [((str(kind), str(at)), one.since.timestamp()) for (kind, at), one in desk.actions.items()]
+    yield make.gauge(
+        "desk_actions_since_timestamp_seconds", "When the oldest of them was asked for.", since, labels
+    )
+    said = "Notices to customers, and thanks to reporters, that are not sent yet."
+    yield make.gauge("desk_notices_waiting", said, _one(_number(desk.notices)))
+    oldest = [] if desk.notices is None else _one(desk.notices.since.timestamp())
+    yield make.gauge("desk_notices_since_timestamp_seconds", "When the oldest of them was written.", oldest)
+    ignored = [((str(one),), float(desk.ignored.get(one, 0))) for one in (Weight.DOUBTED, Weight.TOO_MANY)]
+    said = "Parties of which reports of the last hour counted for nothing: doubted, or too many in an hour."
+    yield make.gauge("desk_parties_ignored", said, ignored, ("weight",))
+
+
+def _number(waiting: Waiting | None) -> int:
+    return 0 if waiting is None else waiting.number
 
 
 def _one(value: float) -> _Samples:

@@ -50,8 +50,9 @@ def case_text(answer: CaseAnswer) -> str:
 
 
 def actions_text(answer: ActionsAnswer) -> str:
-    """Tell actions, and notices that reached nobody, a line each."""
-    lines = list(_actions(answer.actions)) or ["all that was asked is confirmed"]
+    """Tell actions, notices that wait, and those that reached nobody."""
+    waiting = [f"{answer.waiting} notices wait to be sent"] if answer.waiting else []
+    lines = [*_actions(answer.actions), *waiting] or ["all that was asked is confirmed"]
     lines += [
         f"{_at(one.at)} the notice {one.letter} is given up, and nobody is told: {one.why}"
         for one in answer.given_up

@@ -172,12 +172,14 @@ class RunningDesk:
         return chunks
 
     def actions(self) -> ActionsAnswer:
-        """Tell what is asked but not confirmed."""
+        """Tell what is asked but not confirmed, and notices that reached nobody yet."""
         with store_answers(), self._store.reading() as transaction:
             found = transaction.unconfirmed_actions(_MOST_SHOWN)
+            waiting = transaction.letters_waiting(LETTERS)
             given_up = transaction.letters_given_up(_MOST_SHOWN, LETTERS)
         return ActionsAnswer(
             actions=tuple(map(ActionValue.model_validate, found)),
+            waiting=waiting.letters,
             given_up=tuple(GivenUpValue(**one._asdict()) for one in given_up),
         )
 

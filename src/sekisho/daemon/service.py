@@ -241,7 +241,9 @@ class _Service:
         lines = kept_lines(self.lines, self.keeper, utc) if self.lines else None
         trial = running_trial(self.trial, self.keeper, utc) if self.trial else None
         postmen = self.trial.postmen if self.trial else None
-        scrape = scraping(self.keeper, self.office, self.equipment, lines, self.minutes, postmen)
+        scrape = scraping(
+            self.keeper, self.office, self.equipment, lines, self.minutes, postmen, self.desk, utc
+        )
         desk = running_desk(self.desk, utc) if self.desk else None
         app = create_app(self.office, lines, trial, scrape, desk)
         server = Server(app, on_started=self.tell_ready, guests=self.guests)

@@ -49,6 +49,11 @@ _OF_GATE: Final = and_(
     action.c.progress != Progress.OVERTAKEN,
 )
 _OF_LINES: Final = Query(action.c.line, select(action.c.packed).where(_OF_GATE))
+IS_UNCONFIRMED: Final = and_(
+    action.c.progress.in_(tuple(UNCONFIRMED)),
+    or_(action.c.progress != Progress.ACKNOWLEDGED, action.c.due.is_not(None)),
+)
+"""Asked for, but not seen to hold where that can be seen."""
 _OVER: Final = (*CLOSED, State.STOPPED)
 _ADD: Final = adding(desk_case)
 _PUT: Final = (
@@ -189,8 +194,7 @@ class Cases(UnreadReports):
 
     def unconfirmed_actions(self, most: int = _FEW) -> tuple[Action, ...]:
         """Return what is asked but not seen to hold, the oldest first."""
-        is_open = or_(action.c.progress != Progress.ACKNOWLEDGED, action.c.due.is_not(None))
-        some = select(action).where(action.c.progress.in_(tuple(UNCONFIRMED)), is_open)
+        some = select(action).where(IS_UNCONFIRMED)
         return self._actions(some.order_by(action.c.asked_for, action.c.key).limit(most))
 
     def measures_of(self, lines: Iterable[int]) -> tuple[Action, ...]:

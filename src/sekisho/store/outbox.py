@@ -102,9 +102,9 @@ class Outbox(Door):
         is_waiting = and_(outbox.c.id == letter_id, outbox.c.state == _WAITING)
         self._connection.execute(update(outbox).where(is_waiting).values(failed))
 
-    def letters_waiting(self) -> LettersWaiting:
-        """Return what is not sent yet."""
-        waiting = outbox.c.state == _WAITING
+    def letters_waiting(self, of: str = "") -> LettersWaiting:
+        """Return what is not sent yet; `of`: as in `letters_given_up`."""
+        waiting = and_(outbox.c.state == _WAITING, outbox.c.id.startswith(of, autoescape=True))
         count = self._connection.execute(select(func.count()).select_from(outbox).where(waiting)).scalar_one()
         oldest = select(outbox.c.created, outbox.c.why).where(waiting).order_by(outbox.c.number).limit(1)
         row = self._connection.execute(oldest).first()

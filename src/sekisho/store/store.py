@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 
 from sekisho.store.audit_log import AuditLog
 from sekisho.store.blocklist import BlocklistRows
-from sekisho.store.cases import Cases
 from sekisho.store.complaints import ComplaintRows
 from sekisho.store.engine import Engines, make_engines, read_url
 from sekisho.store.errors import told
@@ -20,7 +19,6 @@ from sekisho.store.minutes import Minutes
 from sekisho.store.minutes_asked import AskedMinutes
 from sekisho.store.news import News, listen
 from sekisho.store.obeying import ObeyingRows
-from sekisho.store.outbox import Outbox
 from sekisho.store.peaks import PeakSpans
 from sekisho.store.port_plans import PortPlans
 from sekisho.store.private import PrivateReleases
@@ -30,6 +28,7 @@ from sekisho.store.reported import Reported
 from sekisho.store.retention import Retention
 from sekisho.store.sums import Sums
 from sekisho.store.trials import Trials
+from sekisho.store.workload import Workloads
 
 
 class Transaction(
@@ -47,11 +46,10 @@ class Transaction(
     ComplaintRows,
     BlocklistRows,
     GuardrailRows,
-    Outbox,
     PeakSpans,
     Publishing,
     PrivateReleases,
-    Cases,
+    Workloads,
     Reported,
 ):
     """All that can be asked and written, by theme."""
