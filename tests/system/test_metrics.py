@@ -25,6 +25,11 @@ def scraped(scene: Scene) -> str:
     return answer.text
 
 
+def _without_values(text: str) -> str:
+    # the digits of a duration may be those of any line by chance
+    return "\n".join(row if row.startswith("#") else row.rpartition(" ")[0] for row in text.splitlines())
+
+
 def test_no_metric_names_a_line_an_address_or_a_server(lines_scene: Scene) -> None:
     daemon = lines_scene.up()
     lines_scene.account("Start", USER, LINE, PREFIX)
@@ -35,8 +40,9 @@ def test_no_metric_names_a_line_an_address_or_a_server(lines_scene: Scene) -> No
             lines_scene.connect(LINE)
         text = scraped(lines_scene)
     daemon.end()
+    named = _without_values(text)
     for secret in (USER, "hanako", "100.64.", "2001:db8", SERVER, "198.51.100", "0001", "bng1", "127.0.0.1"):
-        assert secret not in text
+        assert secret not in named
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
     assert {label for one in samples for label in one.labels} <= LABELS
     names = {value for one in samples for label, value in one.labels.items() if label != "le"}

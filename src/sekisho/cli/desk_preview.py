@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sekisho.cli.common import fail
 from sekisho.config import Config
 from sekisho.config.desk_plan import policies_of
-from sekisho.daemon.desk_templates import read_templates, words_of
+from sekisho.daemon.desk_templates import SOME_TIME, read_templates, words_of
 from sekisho.desk.notices import Mail, made_up
 from sekisho.desk.policy import Policy
 from sekisho.pages.desk_notice import TemplateFault, ordered, write
@@ -32,7 +31,7 @@ def made_up_mail(config: Config, file: Path, notice: str, lang: str | None) -> d
     if lang is not None and lang not in words:
         raise fail(f"{file} has no [desk.notices.{lang}]: add it, with `provider` and `contact`")
     policy = next(iter(policies_of(config).values()), Policy())
-    told = next(one for one in made_up(datetime.now(UTC), policy.own_limit) if one.mail == notice)
+    told = next(one for one in made_up(SOME_TIME, policy.own_limit) if one.mail == notice)
     some = {key: words[key] for key in ordered(tuple(words), None if lang is None else Language(lang))}
     try:
         written = write(told, some, ZoneInfo(desk.notices.zone), read_templates(desk.notices, file.parent))

@@ -16,7 +16,7 @@ from sekisho.pages.voice import Language
 
 _LARGEST = 1 << 16  # bytes; a notice is a page or two
 _KEY = ("desk", "notices", "templates")
-_SOME_TIME = datetime(2026, 4, 1, tzinfo=UTC)  # of made-up values
+SOME_TIME = datetime(2026, 4, 1, tzinfo=UTC)  # of made-up values
 
 
 def words_of(notices: NoticesTable) -> Mapping[Language, Words]:
@@ -46,7 +46,7 @@ def check_templates(notices: NoticesTable, directory: Path) -> Iterator[Finding]
         yield Finding(
             _KEY, f"{own[name].file}:1: no notice has this name", f"known: {', '.join(sorted(known))}"
         )
-    for told in made_up(_SOME_TIME, Policy().own_limit):
+    for told in made_up(SOME_TIME, Policy().own_limit):
         for language, words in words_of(notices).items():
             try:
                 write(told, {language: words}, ZoneInfo(notices.zone), own)
