@@ -46,7 +46,8 @@ from tests.unit.test_config_desk import WHOLE
 
 UTC_ZONE = ZoneInfo("UTC")
 MONDAY = datetime(2025, 6, 2, tzinfo=UTC)
-HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 NOW = MONDAY + 3 * WEEK + SETTLED
 SINCE = Since(MONDAY, MONDAY)
 
@@ -75,17 +76,19 @@ def shown(
 
 
 EACH = [
-    *cases(0, 20, 23 * HOUR, 2 * DAY),
-    *cases(100, 30, DAY, 8 * DAY),
-    *cases(200, 40, 27 * DAY, 8 * DAY),
-    *cases(300, 50, SETTLED, None),
+    *cases(0, 20, timedelta(seconds=59), 2 * DAY),
+    *cases(100, 21, MINUTE, 2 * DAY),
+    *cases(200, 22, HOUR, 8 * DAY),
+    *cases(300, 30, DAY, 8 * DAY),
+    *cases(400, 40, 27 * DAY, 8 * DAY),
+    *cases(500, 50, SETTLED, None),
 ]
 
 
 def test_cases_stand_in_the_bin_of_the_time_that_they_took() -> None:
     (week,) = shown(EACH).weeks
-    assert (week.begin, week.class_name, week.cases) == (MONDAY, "dynamic", 140)
-    assert week.until_stop_request == dict(zip(TIMES, (20, 30, 40, 50), strict=True))
+    assert (week.begin, week.class_name, week.cases) == (MONDAY, "dynamic", 183)
+    assert week.until_stop_request == dict(zip(TIMES, (20, 21, 22, 30, 40, 50), strict=True))
 
 
 def test_a_bin_of_few_lines_is_not_shown_and_cannot_be_worked_out() -> None:
@@ -210,7 +213,7 @@ def test_figures_are_read_from_the_store_and_recorded(site: Site) -> None:
     first, second = found.weeks
     assert (first.begin, second.begin) == (MONDAY, MONDAY + WEEK)
     assert (first.reports, second.reports) == (None, 14), "the first report came in the midst of its week"
-    assert (second.cases, second.until_stop_request["under 1 d"]) in [(14, None), (None, 14)]
+    assert (second.cases, second.until_stop_request["1-24 h"]) in [(14, None), (None, 14)]
     assert (second.cases, second.until_suspension["1-7 d"]) in [(14, None), (None, 14)]
     assert site.read() == found
     with closing(sqlite3.connect(site.url.removeprefix("sqlite:///"))) as database:

@@ -14,7 +14,7 @@ from sekisho.trial.report_values import Because, NotKnown
 from tests.unit.planning import START
 from tests.unit.test_trial_report import report, texts
 
-COUNTS = dict(zip(TIMES, (1_200, None, None, 13), strict=True))
+COUNTS = dict(zip(TIMES, (1_200, None, 140, None, None, 13), strict=True))
 WEEK = DeskWeek(START, "dynamic", "phase 2", 4_321, None, COUNTS, dict.fromkeys(TIMES))
 
 
@@ -24,7 +24,7 @@ WEEK = DeskWeek(START, "dynamic", "phase 2", 4_321, None, COUNTS, dict.fromkeys(
 )
 def test_numbers_that_are_not_shown_are_a_dash(language: Language, title: str, period: str) -> None:
     page = report_page(replace(report(), desk=DeskFigures((WEEK,), differing=3)), language)
-    for words in (title, period, "4,321", "1,200 / – / – / 13", "– / – / – / –"):
+    for words in (title, period, "4,321", "1,200 / – / 140 / – / – / 13", "– / – / – / – / – / –"):
         assert words in page
     assert title not in report_page(report(), language), "without a desk"
 

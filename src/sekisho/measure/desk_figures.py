@@ -23,7 +23,9 @@ from sekisho.trial.plan import Plan
 
 SETTLED: Final = timedelta(days=28)
 _EDGES: Final = {
-    "under 1 d": timedelta(days=1),
+    "under 1 min": timedelta(minutes=1),  # what the desk does by itself
+    "1-60 min": timedelta(hours=1),
+    "1-24 h": timedelta(days=1),
     "1-7 d": timedelta(days=7),
     "7-28 d": SETTLED,
 }

@@ -306,8 +306,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "申告は、申告者が確認でき案件に数えたもので、その週の送信についてのもの。",
     ),
     "desk_times": (
-        "Cases by the time from their first report: under a day / 1 to 7 days / 7 to 28 days / not by then.",
-        "案件は最初の申告からの時間で分ける：一日未満／一日から七日／七日から二十八日／それまでになし。",
+        "Cases by the time from the first report: below 1 min / 1 h / 1 day / 7 days / 28 days / not yet.",
+        "案件は最初の申告からの時間（未満）で分ける：一分／一時間／一日／七日／二十八日／それまでになし。",
     ),
     "desk_hidden": (
         "A dash is a number in which a line could be recognised, or one that would give such a number away.",
