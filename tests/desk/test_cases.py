@@ -18,6 +18,7 @@ from sekisho.desk.case_values import (
     Judgement,
     Kind,
     Lift,
+    Mark,
     Notice,
     State,
     Tell,
@@ -168,6 +169,31 @@ def test_what_is_only_claimed_leads_to_nothing_but_what_a_person_approves() -> N
     assert (asked.case.state, kinds(asked)) == (State.STOP_REQUESTED, [Tell])
     later = sent(2, *"abcdefgh", incidents=100, is_claimed=True)
     assert decide(asked.case, REPORT, at(3), POLICY, (*claimed, *later)).case == asked.case
+
+
+def test_where_strangers_have_led_to_enough_the_next_waits_for_a_person() -> None:
+    strangers = sent(0, "a", "b", is_sound=False)
+    waiting = decide(opened(), REPORT, at(0), POLICY, strangers, strangers_may=False)
+    assert (waiting.case.state, waiting.case.marks, waiting.changes) == (
+        State.COLLECTING,
+        (Mark.STRANGERS,),
+        (),
+    )
+    again = decide(waiting.case, REPORT, at(1), POLICY, strangers, strangers_may=False)
+    assert again == Decision(waiting.case), "once"
+    asked = decide(waiting.case, person(What.APPROVE), at(1), POLICY, strangers).case
+    assert (asked.state, asked.marks, asked.strangers_asked) == (State.STOP_REQUESTED, (), None)
+    next_day = decide(waiting.case, REPORT, at(1), POLICY, strangers).case
+    assert (next_day.state, next_day.marks, next_day.strangers_asked) == (State.STOP_REQUESTED, (), at(1))
+    trusted = (*strangers, *sent(0, "c"))
+    heard = decide(waiting.case, REPORT, at(1), POLICY, trusted, strangers_may=False).case
+    assert (heard.state, heard.marks, heard.strangers_asked) == (State.STOP_REQUESTED, (), None)
+
+
+def test_a_case_that_has_stopped_waits_for_a_person_too() -> None:
+    strangers = sent(15, "a", "b", is_sound=False)
+    waiting = decide(in_state(State.STOPPED), REPORT, at(15), POLICY, strangers, strangers_may=False).case
+    assert (waiting.state, waiting.marks) == (State.COLLECTING, (Mark.STRANGERS,))
 
 
 def test_a_person_may_have_a_line_limited_that_strangers_have_reported() -> None:

@@ -49,6 +49,7 @@ class Desk(RuleBasedStateMachine):
         self.counted: list[Counted] = []
         self.in_force: dict[Kind, Measure] = {}
         self.frozen = False
+        self.strangers_may = True
         self.said: dict[Kind, set[str]] = {kind: set() for kind in SUSPENSIONS}
 
     @rule(
@@ -57,8 +58,12 @@ class Desk(RuleBasedStateMachine):
         incidents=st.integers(1, 5),
         is_sound=st.booleans(),
         is_claimed=st.booleans(),
+        strangers_may=st.booleans(),
     )
-    def report(self, party: str, ago: int, incidents: int, is_sound: bool, is_claimed: bool) -> None:
+    def report(
+        self, party: str, ago: int, incidents: int, is_sound: bool, is_claimed: bool, strangers_may: bool
+    ) -> None:
+        self.strangers_may = strangers_may
         self.counted.append(Counted(party, self.now - ago * DAY / 4, incidents, is_sound, is_claimed))
         self.happen(Event(What.REPORT))
 
@@ -88,8 +93,8 @@ class Desk(RuleBasedStateMachine):
 
     def happen(self, event: Event) -> None:
         before = self.case
-        decision = decide(before, event, self.now, self.policy, self.counted)
-        assert decision == decide(before, event, self.now, self.policy, self.counted)
+        decision = self.decided(before, event)
+        assert decision == self.decided(before, event)
         assert decision.case.version == before.version + (decision.case != before)
         assert not decision.changes or decision.case != before
         if decision.refusal is not None:
@@ -99,9 +104,12 @@ class Desk(RuleBasedStateMachine):
         for change in decision.changes:
             self.apply(change)
         self.case = decision.case
-        again = decide(self.case, event, self.now, self.policy, self.counted)
+        again = self.decided(self.case, event)
         imposed = [change for change in again.changes if isinstance(change, Impose)]
         assert not [one for one in imposed if one.measure.kind in SUSPENSIONS]
+
+    def decided(self, case: Case, event: Event) -> Decision:
+        return decide(case, event, self.now, self.policy, self.counted, strangers_may=self.strangers_may)
 
     def never_suspends_by_itself(self, before: Case, event: Event, decision: Decision) -> None:
         if event.what in (What.REPORT, What.TIME):

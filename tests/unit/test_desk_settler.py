@@ -17,7 +17,7 @@ from sekisho.daemon import desk_reading, desk_settler
 from sekisho.daemon.desk_cases import happen
 from sekisho.daemon.desk_doors import MOST_UNREAD
 from sekisho.desk.attribute import Found
-from sekisho.desk.case_values import Event, Kind, State, What
+from sekisho.desk.case_values import Case, Event, Kind, Mark, State, What
 from sekisho.desk.policy import Policy, Step
 from sekisho.desk.report import Report
 from sekisho.desk.trust import Weight
@@ -140,10 +140,15 @@ def test_a_flood_of_one_party_asks_for_a_stop_at_most(tmp_path: Path, provider: 
     assert site.asked == []
 
 
-def _state(site: Site, line: int) -> State | None:
+def _state(site: Site, line: int) -> State:
+    return _case(site, line).state
+
+
+def _case(site: Site, line: int) -> Case:
     with site.store.reading() as transaction:
         case = transaction.last_case(line)
-    return None if case is None else case.state
+    assert case is not None
+    return case
 
 
 def _forged(lease: Lease, number: int, domain: str, message: int | None = None) -> bytes:
@@ -233,10 +238,16 @@ def test_strangers_have_no_more_than_so_many_customers_asked_in_a_day(
         site.take(*(about(lease, number) for lease in (first, second) for number in range(3)))
         site.settle()
         assert [_state(site, one.line) for one in (first, second)] == [State.STOP_REQUESTED, State.COLLECTING]
+        assert _case(site, second.line).marks == (Mark.STRANGERS,)
+        site.take(about(second, 3, 7_200))
+        with capture_logs() as logs:
+            site.settle()
+        assert not [one for one in logs if one["event"] == "a case waits for people"], "it is told once"
         site.trusted = letters.LOOPS
         site.take(*(about(second, number, 3_700) for number in range(3, 5)))
         site.settle()
         assert _state(site, second.line) is State.STOP_REQUESTED, "those who are trusted are heard"
+        assert _case(site, second.line).marks == ()
         third = next(
             one
             for one in provider.leases
@@ -247,6 +258,22 @@ def test_strangers_have_no_more_than_so_many_customers_asked_in_a_day(
         site.take(*(about(third, number) for number in range(3)))
         site.settle()
         assert _state(site, third.line) is State.STOP_REQUESTED
+
+
+def test_what_trusted_loops_have_led_to_leaves_strangers_their_word(
+    tmp_path: Path, provider: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sekisho.daemon.desk_cases.STRANGERS_DAY", 1)
+    first = lease_of(provider)
+    second = next(one for one in provider.leases if one.line != first.line and is_like(one, first))
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now = first.begin + timedelta(hours=2)
+        site.take(*(about(first, number) for number in range(2)))
+        site.settle()
+        site.trusted = frozenset()
+        site.take(*(about(second, number) for number in range(2)))
+        site.settle()
+        assert [_state(site, one.line) for one in (first, second)] == [State.STOP_REQUESTED] * 2
 
 
 def test_an_account_at_the_domain_of_a_loop_does_not_silence_it(tmp_path: Path, provider: World) -> None:

@@ -120,7 +120,10 @@ class ProposalValue(OfValue):
 
 
 class CaseValue(OfValue):
-    """A case, without its line: who wants to know that is recorded."""
+    """A case, without its line: who wants to know that is recorded.
+
+    `marks`: why people have to look at it.
+    """
 
     number: int
     version: int
@@ -132,6 +135,7 @@ class CaseValue(OfValue):
     proposal: ProposalValue | None
     measures: tuple[MeasureValue, ...]
     judgement: str | None
+    marks: tuple[str, ...]
 
 
 class CasesAnswer(Value):

@@ -98,7 +98,9 @@ def _reported(one: ReportedValue) -> str:
 
 
 def _case_line(case: CaseValue) -> str:
-    return f"case {case.number} ({case.class_name or 'no class'}): {case.state} since {_at(case.since)}"
+    waits = "".join(f"; waits for people: {one}" for one in case.marks)
+    name = f"case {case.number} ({case.class_name or 'no class'})"
+    return f"{name}: {case.state} since {_at(case.since)}{waits}"
 
 
 def _measure(one: MeasureValue) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,9 +12,9 @@ from sekisho.config import Config
 from sekisho.config.desk_plan import ours_of, policies_of
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Ours
-from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Counted, Decision, Event, Evidence, What
+from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, Evidence, What
 from sekisho.desk.cases import decide, due, open_case
-from sekisho.desk.policy import Policy, evidence_of, heeded_from, is_of_strangers
+from sekisho.desk.policy import Policy, evidence_of, heeded_from
 from sekisho.desk.report import Answerable
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.model import Address
@@ -26,10 +26,10 @@ LOOK_AGAIN = timedelta(hours=1)
 """Where time was to change a case and changed nothing: nobody looks at it again and again."""
 
 STRANGERS_DAY = 20
-"""How many stop requests a day may be there for others to follow by the word of strangers alone.
+"""How many stop requests a day the word of strangers alone may lead to, whatever becomes of them.
 
 Two accounts that are had for nothing could else have any number of customers accused, by letter. Beyond it
-the cases wait for a person, who may approve the request.
+the cases wait for a person, who may approve the request. Requests that others have led to count for nothing.
 """
 
 Also = Callable[[Transaction, Case, Event, Decision, Evidence, datetime], object]
@@ -91,9 +91,8 @@ def happen(
     policy = desk.policy(case.class_name)
     since = max(case.counted_from, now - _looked_back(policy))
     counted = transaction.counted_reports(case.number, since, heeded_from(case, policy))
-    decision = decide(case, event, now, policy, counted)
-    if _is_too_much(transaction, case, event, decision, counted, now):
-        decision = Decision(case)
+    strangers_may = event.what is not What.REPORT or _strangers_may(transaction, now)
+    decision = decide(case, event, now, policy, counted, strangers_may=strangers_may)
     after, next_due = decision.case, due(decision.case, policy, counted)
     if after.version == case.version:
         is_stuck = event.what is What.TIME and next_due is not None and next_due <= now
@@ -103,6 +102,9 @@ def happen(
     evidence = evidence_of(case, counted)
     actions = transaction.put_decision(case, event, decision, now, evidence=evidence, due=next_due, uid=uid)
     desk.also(transaction, case, event, decision, evidence, now)
+    for mark in after.marks:
+        if mark not in case.marks:
+            log.warning("a case waits for people", case=case.number, why=str(mark))
     return decision, actions
 
 
@@ -127,23 +129,9 @@ def pass_time(transaction: Transaction, desk: Desk, now: datetime) -> tuple[Acti
     return tuple(asked)
 
 
-def _is_too_much(
-    transaction: Transaction,
-    case: Case,
-    event: Event,
-    decision: Decision,
-    counted: Sequence[Counted],
-    now: datetime,
-) -> bool:
-    """Tell whether a stop request would be the word of strangers alone, and one of too many."""
-    is_request = event.what is What.REPORT and decision.case.stop_requested != case.stop_requested
-    if not is_request or not is_of_strangers(case, counted):
-        return False
-    is_too_much = transaction.count_asked(now - timedelta(days=1)) >= STRANGERS_DAY
-    if is_too_much:
-        why = "strangers alone have reported it, and many others today: a person may approve"
-        log.warning("no stop request is sent", case=case.number, why=why)
-    return is_too_much
+def _strangers_may(transaction: Transaction, now: datetime) -> bool:
+    """Tell whether the word of strangers alone may lead to one more stop request today."""
+    return transaction.count_asked_by_strangers(now - timedelta(days=1)) < STRANGERS_DAY
 
 
 def _looked_back(policy: Policy) -> timedelta:

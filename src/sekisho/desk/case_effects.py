@@ -19,6 +19,7 @@ from sekisho.desk.case_values import (
     Judgement,
     Kind,
     Lift,
+    Mark,
     Measure,
     Notice,
     Proposal,
@@ -31,13 +32,17 @@ from sekisho.desk.policy import Policy
 
 @dataclass(slots=True)
 class Following:
-    """A rule that is being followed: the case as far as it is changed, and what it is changed by."""
+    """A rule that is being followed: the case as far as it is changed, and what it is changed by.
+
+    `is_of_strangers`: nobody who is trusted has reported it.
+    """
 
     case: Case
     event: Event
     now: datetime
     policy: Policy
     evidence: Evidence
+    is_of_strangers: bool
 
     @property
     def reason(self) -> str:
@@ -57,7 +62,14 @@ def follow_effects(effects: Iterable[Effect], following: Following) -> list[Chan
 def _ask_to_stop(at: Following) -> Iterator[Change]:
     if at.case.stop_requested is None:
         at.case = replace(at.case, stop_requested=at.now, is_told=True)
+        if at.event.what is What.REPORT and at.is_of_strangers:
+            at.case = replace(at.case, strangers_asked=at.now)
         yield Tell(Notice.STOP_REQUEST, at.reason)
+
+
+def _wait_for_people(at: Following) -> Iterator[Change]:
+    at.case = replace(at.case, marks=(*at.case.marks, Mark.STRANGERS))
+    yield from ()
 
 
 def _limit(at: Following) -> Iterator[Change]:
@@ -143,6 +155,7 @@ def _reject(at: Following) -> Iterator[Change]:
 
 _EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
     Effect.ASK_TO_STOP: _ask_to_stop,
+    Effect.WAIT_FOR_PEOPLE: _wait_for_people,
     Effect.LIMIT: _limit,
     Effect.PROPOSE: _propose,
     Effect.APPROVE: _approve,

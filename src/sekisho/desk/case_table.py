@@ -7,7 +7,8 @@ happens: to a person it is said why.
 
     - Reports alone lead to the stop request, to a limit of the line's own, and to a proposal. No further.
     - Reports of which nothing proves whose they are lead to nothing, and strangers' to a stop request alone:
-      a person may approve the next step, which is the stop request or the limit.
+      a person may approve the next step, which is the stop request or the limit. Where strangers have led to
+      as many stop requests as they may, the next of theirs waits for a person.
     - A suspension is a person's decision: the approval of a proposal, or an immediate one with a reason. What
       is grave needs two persons either way.
     - Everything that is done to a line has an end date, at which time alone undoes it.
@@ -30,6 +31,7 @@ class Guard(StrEnum):
 
     ALWAYS = ""
     STOP_REQUEST = "enough for a stop request"
+    BOUNDED = "enough for a stop request, but of strangers, who may lead to no more today"
     LIMIT = "enough for a limit of its own"
     PROPOSAL = "enough of it sent after the stop request"
     NEW = "sent since it stopped"
@@ -44,6 +46,7 @@ class Effect(StrEnum):
     """What is done when a rule is followed, in words for the drawing."""
 
     ASK_TO_STOP = "send the stop request, unless sent"
+    WAIT_FOR_PEOPLE = "put it before people"
     LIMIT = "limit the line"
     PROPOSE = "note the proposal"
     APPROVE = "note the approval"
@@ -74,11 +77,13 @@ S, W, G, E = State, What, Guard, Effect
 _FROM_REPORTS = (
     Rule(S.COLLECTING, W.REPORT, G.LIMIT, S.LIMITED, (E.ASK_TO_STOP, E.LIMIT)),
     Rule(S.COLLECTING, W.REPORT, G.STOP_REQUEST, S.STOP_REQUESTED, (E.ASK_TO_STOP,)),
+    Rule(S.COLLECTING, W.REPORT, G.BOUNDED, S.COLLECTING, (E.WAIT_FOR_PEOPLE,)),
     Rule(S.STOP_REQUESTED, W.REPORT, G.PROPOSAL, S.PROPOSED, (E.PROPOSE,)),
     Rule(S.STOP_REQUESTED, W.REPORT, G.LIMIT, S.LIMITED, (E.LIMIT,)),
     Rule(S.LIMITED, W.REPORT, G.PROPOSAL, S.PROPOSED, (E.PROPOSE,)),
     Rule(S.STOPPED, W.REPORT, G.LIMIT, S.LIMITED, (E.ASK_TO_STOP, E.LIMIT)),
     Rule(S.STOPPED, W.REPORT, G.STOP_REQUEST, S.STOP_REQUESTED, (E.ASK_TO_STOP,)),
+    Rule(S.STOPPED, W.REPORT, G.BOUNDED, S.COLLECTING, (E.WAIT_FOR_PEOPLE,)),
     Rule(S.STOPPED, W.REPORT, G.NEW, S.COLLECTING),
 )
 _FROM_TIME = (

@@ -41,6 +41,12 @@ class What(StrEnum):
     DISMISS = "dismiss"
 
 
+class Mark(StrEnum):
+    """Why people have to look at a case, in words for them."""
+
+    STRANGERS = "strangers alone have reported it, and many others today: approve or dismiss"
+
+
 class Kind(StrEnum):
     """What may be done to a line."""
 
@@ -137,7 +143,8 @@ class Case:
 
     `counted_from`: incidents before do not count; `version`: how often it was changed; `stop_requested`: when
     the customer was asked to stop, since the case last began; `is_told`: the customer knows of a request or a
-    suspension that was not taken back; `measures`: what is in force, one of a kind.
+    suspension that was not taken back; `measures`: what is in force, one of a kind. `strangers_asked`: when
+    the word of strangers alone had the customer asked, last. `marks`: why people have to look at it.
     """
 
     number: int
@@ -153,6 +160,8 @@ class Case:
     proposal: Proposal | None = None
     measures: tuple[Measure, ...] = ()
     judgement: Judgement | None = None
+    strangers_asked: datetime | None = None
+    marks: tuple[Mark, ...] = ()
 
     def measure(self, kind: Kind) -> Measure | None:
         """Return the measure of a kind that is in force."""

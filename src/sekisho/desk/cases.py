@@ -17,12 +17,14 @@ from sekisho.desk.case_values import (
     Decision,
     Event,
     Kind,
+    Mark,
     State,
     What,
 )
 from sekisho.desk.policy import (
     Policy,
     evidence_of,
+    is_of_strangers,
     is_quiet,
     quiet_at,
     reaches_limit,
@@ -50,14 +52,21 @@ def open_case(number: int, line: int, class_name: str, now: datetime, before: Ca
 
 
 def decide(
-    case: Case, event: Event, now: datetime, policy: Policy, counted: Iterable[Counted] = ()
+    case: Case,
+    event: Event,
+    now: datetime,
+    policy: Policy,
+    counted: Iterable[Counted] = (),
+    *,
+    strangers_may: bool = True,
 ) -> Decision:
     """Decide what comes of an event.
 
-    `counted`: the folded reports of the case, as far back as the policy's steps look. Reports and time never
-    suspend; the same event once more changes nothing.
+    `counted`: the folded reports of the case, as far back as the policy's steps look. `strangers_may`: their
+    word alone may lead to one more stop request. Reports and time never suspend; the same event once more
+    changes nothing.
     """
-    asked = _Asked(case, event, now, policy, tuple(counted))
+    asked = _Asked(case, event, now, policy, tuple(counted), strangers_may)
     refusal = _refusal(asked)
     if refusal is not None:
         return Decision(case, refusal=refusal)
@@ -65,7 +74,7 @@ def decide(
     if rule is None:
         return Decision(case, refusal=None if event.what in _OF_THEMSELVES else _no_rule(asked))
     evidence = evidence_of(case, asked.counted)
-    following = Following(_moved(case, rule, now), event, now, policy, evidence)
+    following = Following(_moved(case, rule, now), event, now, policy, evidence, asked.is_of_strangers)
     changes = follow_effects(rule.effects, following)
     return Decision(_settled(following.case, case, rule, now), tuple(changes))
 
@@ -85,6 +94,12 @@ class _Asked:
     now: datetime
     policy: Policy
     counted: Sequence[Counted]
+    strangers_may: bool
+
+    @property
+    def is_of_strangers(self) -> bool:
+        """Tell whether nobody who is trusted has reported it."""
+        return is_of_strangers(self.case, self.counted)
 
     @property
     def kind(self) -> Kind:
@@ -110,6 +125,14 @@ def _is_new(asked: _Asked) -> bool:
     return any(one.moment >= asked.case.counted_from for one in asked.counted)
 
 
+def _asks_to_stop(asked: _Asked) -> bool:
+    return reaches_stop_request(asked.case, asked.counted, asked.now, asked.policy)
+
+
+def _is_bounded(asked: _Asked) -> bool:
+    return not asked.strangers_may and asked.is_of_strangers
+
+
 def _is_over(asked: _Asked) -> bool:
     return any(one.kind in SUSPENSIONS and one.until <= asked.now for one in asked.case.measures)
 
@@ -130,7 +153,8 @@ def _are_enough(asked: _Asked) -> bool:
 
 _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
     Guard.ALWAYS: lambda _: True,
-    Guard.STOP_REQUEST: lambda a: reaches_stop_request(a.case, a.counted, a.now, a.policy),
+    Guard.STOP_REQUEST: lambda a: _asks_to_stop(a) and not _is_bounded(a),
+    Guard.BOUNDED: lambda a: Mark.STRANGERS not in a.case.marks and _asks_to_stop(a) and _is_bounded(a),
     Guard.LIMIT: lambda a: reaches_limit(a.case, a.counted, a.now, a.policy),
     Guard.PROPOSAL: lambda a: reaches_proposal(a.case, a.counted, a.now, a.policy),
     Guard.NEW: _is_new,
@@ -207,6 +231,8 @@ def _settled(case: Case, before: Case, rule: Rule, now: datetime) -> Case:
     """Return the case after everything is done, without what its new state has no use for."""
     if rule.to is not State.PROPOSED:
         case = replace(case, proposal=None)
+    if rule.to is not State.COLLECTING:
+        case = replace(case, marks=())
     if rule.to is State.STOPPED and before.state is not State.STOPPED:
         case = replace(case, counted_from=now, stop_requested=None)
     return case

@@ -64,6 +64,9 @@ _PUT: Final = (
     )
     .values({one: bindparam(f"new_{one.name}") for one in desk_case.c if one is not desk_case.c.number})
 )
+_COUNT_ASKED: Final = select(func.count(desk_case.c.strangers_asked)).where(
+    desk_case.c.strangers_asked >= bindparam("asked_since", type_=BigInteger)
+)
 _ADD_EVENT: Final = adding(case_event)
 _ADD_ACTION: Final = insert(action).values({one: bindparam(one.name) for one in action.c})
 _PUT_ACTION: Final = (
@@ -106,10 +109,10 @@ class Cases(UnreadReports):
         some = select(desk_case).where(is_set(desk_case.c.is_open), desk_case.c.number > after)
         return self._cases(some.order_by(desk_case.c.number).limit(most))
 
-    def count_asked(self, since: datetime) -> int:
-        """Return how many customers were asked to stop since a moment, and have nothing else done to them."""
-        asked = and_(desk_case.c.state == State.STOP_REQUESTED, desk_case.c.since >= to_us(since))
-        return self._connection.execute(select(func.count()).where(asked)).scalar_one()
+    def count_asked_by_strangers(self, since: datetime) -> int:
+        """Return how many customers the word of strangers alone had asked to stop since a moment."""
+        ((count,),) = self._many.rows(_COUNT_ASKED, asked_since=to_us(since))
+        return int(count)
 
     def due_cases(self, now: datetime, most: int = _FEW) -> tuple[Case, ...]:
         """Return cases that time alone may change by now, the longest due first."""
@@ -268,6 +271,7 @@ def _case_row(one: Case, due: datetime | None) -> dict[str, Any]:
         "line": one.line,
         "since": to_us(one.since),
         "due": to_us(due),
+        "strangers_asked": to_us(one.strangers_asked),
         "version": one.version,
         "is_open": one.state not in CLOSED,
         "state": str(one.state),

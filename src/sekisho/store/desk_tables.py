@@ -56,6 +56,7 @@ desk_case = Table(  # a number is never given again
     Column("number", Integer, primary_key=True),
     *(Column(name, BigInteger, nullable=False) for name in ("line", "since")),
     Column("due", BigInteger),  # when time alone may change it
+    Column("strangers_asked", BigInteger),
     Column("version", Integer, nullable=False),
     Column("is_open", Boolean, nullable=False),
     *(Column(name, Text, nullable=False) for name in ("state", "packed")),
@@ -68,6 +69,7 @@ desk_case = Table(  # a number is never given again
     ),
     Index("desk_case_line", "line", "number"),
     Index("desk_case_due", "due"),
+    Index("desk_case_strangers", "strangers_asked"),
     sqlite_autoincrement=True,
 )
 
