@@ -28,7 +28,7 @@ from sekisho.desk.actions import (
     step,
     unconfirmed,
 )
-from sekisho.desk.case_values import Event, Kind, What
+from sekisho.desk.case_values import Event, Kind, Lift, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.policy import Policy
 
@@ -63,6 +63,25 @@ def test_lifting_is_an_action_of_its_own() -> None:
     (idle,) = overtaken([ACTION, lift], lift, NOW)
     assert (idle.key, idle.progress, idle.due) == (ACTION.key, Progress.OVERTAKEN, None)
     assert overtaken([idle, replace(ACTION, line=18)], lift, NOW) == ()
+
+
+def test_the_suspension_of_a_whole_line_closes_port_25_too_until_no_suspension_is_left() -> None:
+    suspended = decide(
+        CASE, Event(What.SUSPEND, "yamada", "grave", Kind.LINE), NOW, Policy(grave=frozenset())
+    )
+    asked = actions_of(suspended.case, suspended.changes, NOW)
+    assert [one.key for one in asked] == ["7-1-impose-line-suspension", "7-1-impose-port-25-suspension"]
+    assert len({(one.by, one.reason, one.until, one.case) for one in asked}) == 1
+    (whole,) = suspended.case.measures
+    lift = (Lift(whole, "suzuki", "port 25 is enough"),)
+    still = replace(suspended.case, measures=(replace(whole, kind=Kind.PORT25),))
+    assert [one.kind for one in actions_of(still, lift, NOW)] == [Kind.LINE]
+    assert [one.kind for one in actions_of(replace(still, measures=()), lift, NOW)] == [
+        Kind.LINE,
+        Kind.PORT25,
+    ]
+    both = (*lift, Lift(replace(whole, kind=Kind.PORT25), "suzuki", "all"))
+    assert len(actions_of(replace(still, measures=()), both, NOW)) == 2
 
 
 def test_an_action_is_asked_acknowledged_and_seen() -> None:

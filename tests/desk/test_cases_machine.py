@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from sekisho.desk.actions import Action, Do, actions_of
 from sekisho.desk.case_values import (
     CLOSED,
     SUSPENSIONS,
@@ -48,6 +49,7 @@ class Desk(RuleBasedStateMachine):
         self.case = open_case(1, 17, "dynamic", self.now)
         self.counted: list[Counted] = []
         self.in_force: dict[Kind, Measure] = {}
+        self.asked: dict[Kind, Action] = {}
         self.frozen = False
         self.strangers_may = True
         self.said: dict[Kind, set[str]] = {kind: set() for kind in SUSPENSIONS}
@@ -103,6 +105,8 @@ class Desk(RuleBasedStateMachine):
         self.never_suspends_by_itself(before, event, decision)
         for change in decision.changes:
             self.apply(change)
+        for action in actions_of(decision.case, decision.changes, self.now):
+            self.asked[action.kind] = action
         self.case = decision.case
         again = self.decided(self.case, event)
         imposed = [change for change in again.changes if isinstance(change, Impose)]
@@ -148,6 +152,12 @@ class Desk(RuleBasedStateMachine):
     def what_is_in_force_is_what_the_case_says(self) -> None:
         assert set(self.in_force) == {measure.kind for measure in self.case.measures}
         assert max(Counter(one.kind for one in self.case.measures).values(), default=1) == 1
+
+    @invariant()
+    def what_is_asked_last_is_what_is_in_force_and_any_suspension_closes_port_25(self) -> None:
+        imposed = {kind for kind, action in self.asked.items() if action.do is Do.IMPOSE}
+        closed = {Kind.PORT25} if SUSPENSIONS & set(self.in_force) else set()
+        assert imposed == set(self.in_force) | closed
 
     @invariant()
     def each_state_has_what_it_says(self) -> None:

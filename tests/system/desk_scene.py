@@ -51,6 +51,7 @@ from = "{mailbox}"
 authserv_ids = ["{mx}"]
 trusted = {trusted}
 skew = "0s"
+grave = []
 [desk.class.dynamic]
 stop_request = {{ reporters = 1, within = "7d" }}
 limit = {{ reporters = 2, within = "7d" }}

@@ -79,14 +79,24 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
     kinds = ["stop-request", "suspension", "restoration"]
     assert all(f"-{kind}@" in one for one, kind in zip(post.ids(), kinds, strict=True))
     assert {(one["From"], one["To"]) for one in post.got} == {(MAILBOX, "home-4@example.net")}
+    _check_whole_line(desk, line)
     _check_evidence(desk, line)
     assert "home-4@example.net" not in daemon.end()
 
 
-def _check_evidence(desk: DeskScene, line: int) -> None:
-    """Hold the evidence of another case of the line: it is limited, and what is kept is handed out."""
+def _check_whole_line(desk: DeskScene, line: int) -> None:
+    """Suspend the whole line in another case, where no NAS can be asked: port 25 is closed at once."""
     desk.report(arf(LINE, next_second(), 4))
     until(lambda: desk.state(2) != "")
+    whole = ("--kind", "line-suspension", "--reason", "floods us")
+    desk.scene.sekisho("desk", "suspend", "2", *whole)
+    until(lambda: desk.in_kernel(line).limit == SUSPENDED_LIMIT)
+    assert desk.sessions(LINE, 2) == 0
+    until(lambda: [one["kind"] for one in desk.ask("GET", "actions")["actions"]] == ["line-suspension"])
+
+
+def _check_evidence(desk: DeskScene, line: int) -> None:
+    """Hold the evidence of that case instead: the line is limited, and what is kept is handed out."""
     desk.scene.sekisho("desk", "hold", "2", "--reason", "a complaint is prepared")
     until(lambda: desk.in_kernel(line).limit == OWN)
     file = str(desk.scene.directory / "case-2.tar")

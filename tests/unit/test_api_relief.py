@@ -84,7 +84,7 @@ def test_a_line_that_the_desk_restricts_is_not_told_to_be_released(desk: Desk) -
         assert transaction.reliefs(NOW) == ()
 
 
-def test_the_suspension_of_a_whole_line_is_shown_beside_its_limit(desk: Desk) -> None:
+def test_the_suspension_of_a_whole_line_is_shown_beside_port_25_that_it_closes(desk: Desk) -> None:
     desk.hold("home-7", HOME, 0)
     with desk.store.transaction() as transaction:
         line = transaction.line_number("home-7")
@@ -94,11 +94,14 @@ def test_the_suspension_of_a_whole_line_is_shown_beside_its_limit(desk: Desk) ->
         decision = decide(case, event, NOW, Policy(grave=frozenset()))
         transaction.put_decision(case, event, decision, NOW, evidence=Evidence(), due=None)
     told = shown("home-7")
-    assert [(one["case"], one["kind"]) for one in told["measures"]] == [(1, "line-suspension")]
-    assert told["limit_from"] == "class"
+    kinds = ["port-25-suspension", "line-suspension"]
+    assert [(one["case"], one["kind"]) for one in told["measures"]] == [(1, kind) for kind in kinds]
+    assert (told["limit_from"], told["limit"]["cap"]) == ("case", 0)
     text = line_text(LineAnswer.model_validate(told))
     assert "  suspended: by case 1, line-suspension since" in text
-    assert "line-suspension" not in next(line for line in text.splitlines() if "limit:" in line)
+    (limit,) = (line for line in text.splitlines() if "limit:" in line)
+    assert "by case 1, port-25-suspension since" in limit
+    assert "line-suspension" not in limit
 
 
 @pytest.mark.parametrize("until", ["2026-11-24", "2027-11-24", "2026-11-24T14:00:00.001Z"])

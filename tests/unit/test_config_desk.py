@@ -43,6 +43,11 @@ def test_every_class_has_a_policy_the_usual_where_nothing_is_said() -> None:
 
 def test_a_class_has_its_own_policy() -> None:
     text = """
+    [[desk.nas]]
+    name = "bng1"
+    address = "192.0.2.1"
+    secret_file = "coa"
+    pools = ["192.0.2.0/24"]
     [desk.class.fixed]
     stop_request = "never"
     limit    = { reporters = 1, within = "3d" }

@@ -8,12 +8,14 @@ import pytest
 
 from sekisho.config import Severity
 from sekisho.daemon.reading import read_whole
-from tests.unit.configuring import good, problems
+from tests.unit.configuring import good, pool, problems
 from tests.unit.test_config_desk import WHOLE
 
 JA = '[desk.notices.ja]\nprovider = "サンプル通信"\ncontact = "お客様窓口"\n'
 NAS = '[[desk.nas]]\nname = "bng1"\naddress = "192.0.2.1"\nsecret_file = "coa"\npools = ["100.64.0.0/16"]\n'
 COA = 'suspend = { "Filter-Id" = "x" }\nrestore = { "Filter-Id" = "y", "4874.65" = "z" }\n'
+LINES = '[desk.class.dynamic]\nsuspension = "line-suspension"\n'
+ELSEWHERE = NAS.replace("100.64.0.0/16", "2001:db8::/32")
 
 
 def test_what_is_written_is_read() -> None:
@@ -47,12 +49,22 @@ def test_what_is_written_is_read() -> None:
         (NAS + 'suspend = { "Filter-Id" = "x" }\n', "desk.nas[0].restore", "stays set"),
         (NAS + 'restore = { "Filter-Id" = "x" }\n', "desk.nas[0].restore", "nothing to set back"),
         ("[desk.nas]\n", "desk.nas", "list of tables"),
+        (LINES, "desk.class.dynamic.suspension", "nothing would be suspended but port 25"),
+        (LINES + ELSEWHERE, "desk.class.dynamic.suspension", "nothing would be suspended but port 25"),
+        (pool("192.0.2.0/24") + LINES + NAS, "desk.class.dynamic.suspension", "its lines would lose nothing"),
     ],
 )
 def test_a_fault_names_the_key(text: str, key: str, what: str) -> None:
     (problem,) = (one for one in problems(WHOLE + text) if one.key == key)
     assert what in problem.what
     assert problem.way_out
+
+
+def test_whole_lines_are_suspended_where_a_nas_has_them() -> None:
+    good(WHOLE + LINES + NAS)
+    good(WHOLE + NAS + LINES.replace("dynamic", "fixed"))  # whose lines a list tells, pools or none
+    unreadable = NAS.replace("192.0.2.1", "bng1.example.net")
+    assert [one.key for one in problems(WHOLE + LINES + unreadable)] == ["desk.nas[0].address"]
 
 
 def test_files_that_are_named_are_judged_too(tmp_path: Path) -> None:

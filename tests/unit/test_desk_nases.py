@@ -108,7 +108,11 @@ class Site:
 
     def last(self, case: Case) -> Action:
         with self.store.reading() as transaction:
-            return transaction.case_actions(case.number)[-1]
+            return [one for one in transaction.case_actions(case.number) if one.kind is Kind.LINE][-1]
+
+    def unconfirmed(self) -> tuple[Action, ...]:
+        with self.store.reading() as transaction:
+            return tuple(one for one in transaction.unconfirmed_actions() if one.kind is Kind.LINE)
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -200,8 +204,8 @@ def test_a_refusal_says_why_and_is_not_repeated_unless_it_may_pass(site: Site) -
     assert len(site.asked) == 2
     site.answer = Answer(True)
     with site.store.transaction() as transaction:
-        (asked,) = again(transaction.case_actions(case.number), site.now)
-        transaction.put_action(asked)
+        for one in again(transaction.case_actions(case.number), site.now):
+            transaction.put_action(one)
     site.actions().step()
     assert (site.last(case).progress, site.last(case).cause) == (Progress.ACKNOWLEDGED, None)
     assert len(site.asked) == 3
@@ -265,8 +269,7 @@ def test_a_change_of_the_login_is_set_back_when_it_is_restored(site: Site) -> No
         (Code.COA_REQUEST, (*NAMED, (11, b"open"))),
     ]
     assert site.last(case).progress is Progress.ACKNOWLEDGED
-    with site.store.reading() as transaction:
-        assert transaction.unconfirmed_actions() == ()
+    assert site.unconfirmed() == ()
 
 
 def test_what_nothing_sets_back_is_not_said_to_be(site: Site) -> None:
@@ -296,8 +299,7 @@ def test_of_what_was_ended_nothing_is_to_be_set_back(site: Site) -> None:
     site.later(3_600)
     actions.step()
     assert (site.asked, site.last(case).progress) == ([], Progress.ACKNOWLEDGED)
-    with site.store.reading() as transaction:
-        assert transaction.unconfirmed_actions() == ()
+    assert site.unconfirmed() == ()
 
 
 @pytest.mark.parametrize("text", [NAS, NAS + COA, NAS + "user = true\n"])

@@ -222,7 +222,10 @@ def test_what_is_grave_needs_two_persons(office: Office, monkeypatch: pytest.Mon
     assert "at version 2 by now, not 1" in refused("approve", "1", "--reason", "x", "--version", "1", *kind)
     assert "suspended" in told("approve", "1", "--reason", "so it is", "--version", "2", *kind)
     office.act()
-    assert office.progress() == [("impose", "line-suspension", "waiting")]  # for whoever speaks to the NAS
+    assert office.progress() == [
+        ("impose", "line-suspension", "waiting"),  # for whoever speaks to the NAS
+        ("impose", "port-25-suspension", "verified"),
+    ]
     assert office.recorded()[1][2].startswith("refused: sato has said so already")
 
 

@@ -35,6 +35,11 @@ suspended    = "39d"
 [desk.class.fixed]
 cap          = 12
 delay        = "18s"
+[[desk.nas]]
+name         = "bng1"
+address      = "192.0.2.1"
+secret_file  = "coa"
+pools        = ["100.64.0.0/16"]
 """
 WITH_DESK = WHOLE + MAIL + DESK
 

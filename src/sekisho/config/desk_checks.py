@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from sekisho.config.desk import DeskClassTable, DeskTable
 from sekisho.config.desk_draft import CLASSES, DESK, INTAKE, NASES, NOTICES, DeskDraft
 from sekisho.config.desk_intake import check_intake
-from sekisho.config.desk_nas_checks import check_nases
+from sekisho.config.desk_nas_checks import check_nases, check_whole_lines
 from sekisho.config.desk_notices import check_notices
 from sekisho.config.draft import Draft
 from sekisho.config.problems import Finding, Path, Severity, twice
 from sekisho.config.rules import cap_beyond, delay_worry
-from sekisho.desk.case_values import SUSPENSIONS
+from sekisho.desk.case_values import SUSPENSIONS, Kind
 from sekisho.desk.policy import FEWEST_FOR_PROPOSAL, Policy
 from sekisho.durations import format_ms
 
@@ -27,14 +27,15 @@ def check_desk(draft: Draft) -> Iterator[Finding]:
         yield from _mail(draft)
     if draft.desk.intake is not None:
         yield from check_intake(draft.desk.intake, INTAKE)
-    has_told = any(path[:2] == NOTICES for path in draft.told)
-    yield from check_notices(NOTICES, draft.desk.notices, is_told=has_told)
+    yield from check_notices(NOTICES, draft.desk.notices, is_told=_has_told(draft, NOTICES))
     yield from check_nases(NASES, draft.desk.nases)
     for name, table in draft.desk.classes.items():
         path: Path = (*CLASSES, name)
         yield from _kind(path, table)
         yield from _steps(path, table)
         yield from _limits(draft, path, table)
+        if table.suspension is Kind.LINE and not _has_told(draft, NASES):
+            yield from check_whole_lines(path, name, draft.desk.nases.values(), draft.pools.values())
         if draft.desk.table is not None:
             yield from _kept(draft.desk.table, path, table)
 
@@ -44,6 +45,11 @@ def desk_delays_ms(desk: DeskDraft | None) -> set[int]:
     if desk is None:
         return set()
     return {Policy().own_limit.delay_ms, *(table.delay_ms for table in desk.classes.values())}
+
+
+def _has_told(draft: Draft, table: Path) -> bool:
+    """Tell whether something is wrong already in what stands in a table."""
+    return any(path[: len(table)] == table for path in draft.told)
 
 
 def _desk(table: DeskTable) -> Iterator[Finding]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from sekisho.config.desk_nas import NasTable
 from sekisho.config.holdings import Place, overlaps
 from sekisho.config.problems import Finding, Path, Severity, dotted, twice
+from sekisho.config.schema import PoolTable
+from sekisho.desk.case_values import Kind
+from sekisho.model import Network
 
 
 def check_nases(path: Path, nases: Mapping[int, NasTable]) -> Iterator[Finding]:
@@ -31,3 +34,24 @@ def check_nases(path: Path, nases: Mapping[int, NasTable]) -> Iterator[Finding]:
             what = "what `suspend` sets stays set when the suspension is lifted, until the line logs in anew"
             way_out = "write what sets it back"
             yield Finding((*path, index, "restore"), what, way_out, Severity.WARNING)
+
+
+def check_whole_lines(
+    path: Path, class_name: str, nases: Collection[NasTable], pools: Collection[PoolTable]
+) -> Iterator[Finding]:
+    """Tell which lines of a class, all of whose suspensions are of whole lines, no NAS could suspend."""
+    reached = [prefix for nas in nases for prefix in nas.pools]
+    prefixes = [pool.prefix for pool in pools if pool.class_name == class_name]
+    missed = [prefix for prefix in prefixes if not any(_overlap(prefix, one) for one in reached)]
+    key = (*path, "suspension")
+    if not reached or (missed and missed == prefixes):
+        what = "no [[desk.nas]] has the logins of these lines: nothing would be suspended but port 25"
+        yield Finding(key, what, f'add their NAS (docs/desk-actions.md), or write "{Kind.PORT25}"')
+        return
+    for prefix in missed:
+        what = f'no [[desk.nas]] has "{prefix}" in its pools: its lines would lose nothing but port 25'
+        yield Finding(key, what, "add it to the pools of its NAS", Severity.WARNING)
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)

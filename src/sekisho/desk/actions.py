@@ -14,6 +14,9 @@ What is refused for good waits for a person, who has it asked again. Where nothi
 when a NAS has changed a login, it stays acknowledged and is not waited for. Of two actions for the same
 measure of a line the later overtakes the earlier.
 
+The suspension of a whole line closes port 25 at the gate too, by an action of its own: the gate does it at
+once and at each next login, whatever a NAS does.
+
 Sources: RFC 5176 §3.5 (Error-Cause).
 """
 
@@ -24,13 +27,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sekisho.desk.case_values import Case, Change, Evidence, Impose, Kind, Lift
+from sekisho.desk.case_values import SUSPENSIONS, Case, Change, Evidence, Impose, Kind, Lift
 
 ANSWER = timedelta(seconds=10)  # to wait for one
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
 LOOK = timedelta(minutes=1)  # after which what was acknowledged and not seen yet is looked at again
 _MOST_DOUBLINGS = 20
+_KINDS = {Kind.LINE: (Kind.LINE, Kind.PORT25)}
 
 SESSION_GONE = 503
 """There was nothing to disconnect: that login is no more, which is what was wanted."""
@@ -102,9 +106,19 @@ class Action:
 
 
 def actions_of(case: Case, changes: Iterable[Change], now: datetime) -> tuple[Action, ...]:
-    """Return the actions that changes of a case ask for; `case`: after them."""
-    asked = (change for change in changes if isinstance(change, Impose | Lift))
-    return tuple(_action(case, change, now) for change in asked)
+    """Return the actions that changes of a case ask for; `case`: after them.
+
+    Port 25 stays closed as long as any suspension is in force.
+    """
+    is_suspended = any(measure.kind in SUSPENSIONS for measure in case.measures)
+    asked = [
+        _action(case, change, kind, now)
+        for change in changes
+        if isinstance(change, Impose | Lift)
+        for kind in _KINDS.get(change.measure.kind, (change.measure.kind,))
+    ]
+    wanted = (one for one in asked if (one.do, one.kind) != (Do.LIFT, Kind.PORT25) or not is_suspended)
+    return tuple({one.key: one for one in wanted}.values())
 
 
 def step(
@@ -212,17 +226,17 @@ def _waiting(action: Action, now: datetime) -> Action:
     return replace(action, progress=Progress.WAITING, due=now + pause(action.tries))
 
 
-def _action(case: Case, change: Impose | Lift, now: datetime) -> Action:
+def _action(case: Case, change: Impose | Lift, kind: Kind, now: datetime) -> Action:
     measure = change.measure
     is_imposed = isinstance(change, Impose)
     do = Do.IMPOSE if is_imposed else Do.LIFT
     by, reason = (measure.by, measure.reason) if isinstance(change, Impose) else (change.by, change.reason)
     return Action(
-        key=f"{case.number}-{case.version}-{do}-{measure.kind}",
+        key=f"{case.number}-{case.version}-{do}-{kind}",
         case=case.number,
         line=case.line,
         do=do,
-        kind=measure.kind,
+        kind=kind,
         until=measure.until,
         by=by,
         reason=reason,
