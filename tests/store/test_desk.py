@@ -431,6 +431,18 @@ def test_what_came_in_is_unread_until_it_is_read_and_in_nobodys_queue(store: Sto
         assert transaction.count_unread(5) == 0
 
 
+def test_the_suspension_of_a_whole_line_is_found_by_its_line(store: Store) -> None:
+    grave = Policy(grave=frozenset(), suspension=Kind.LINE)
+    with store.transaction() as transaction:
+        for line in (LINE, LINE + 1):
+            case = opened(transaction, line)
+            decision = decide(case, PEOPLE, at(1), grave)
+            transaction.put_decision(case, PEOPLE, decision, at(1), evidence=Evidence(), due=None)
+        assert [one.line for one in transaction.line_suspensions()] == [LINE, LINE + 1]
+        assert [one.line for one in transaction.line_suspensions(LINE)] == [LINE]
+        assert transaction.line_suspensions(9) == ()
+
+
 def test_the_measures_of_the_gate_are_those_not_taken_back(store: Store) -> None:
     with store.transaction() as transaction:
         case = opened(transaction)

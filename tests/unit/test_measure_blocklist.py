@@ -105,3 +105,12 @@ def test_whole_weeks_are_shown_and_few_entries_are_not() -> None:
     ):
         none, _ = publish_blocklist(part, weeks, ["dynamic"], Ledger(), ZONE)
         assert (none.weeks, none.because) == ((), why_none)
+
+
+def test_where_no_week_has_whole_hours_none_is_told_of_by_hours() -> None:
+    zone = "Asia/Kolkata"
+    counts = entered(HOUR, 3 * 7 * 24, lambda _: 1)
+    weeks = whole_weeks(replace(PLAN, zone=zone), END)
+    assert len(weeks) > 1
+    found, _ = publish_blocklist(counts, weeks, ["dynamic"], Ledger(), ZoneInfo(zone))
+    assert (found.weeks, found.because) == ((), Because.NO_WHOLE_WEEK)

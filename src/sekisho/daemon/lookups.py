@@ -55,7 +55,7 @@ def describe_line(
     held = sorted(transaction.holdings_of([line.number]).get(line.number, ()), key=_order)
     relief = transaction.relief(line.number, now)
     measures = transaction.measures_of([line.number])
-    suspended = [one for one in transaction.line_suspensions() if one.line == line.number]
+    suspended = transaction.line_suspensions(line.number)
     restriction = restrictions(measures).get(line.number)
     known = known_line(treatment, held, line.class_name, relieved=relief is not None, restriction=restriction)
     answer = LineAnswer(

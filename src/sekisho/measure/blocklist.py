@@ -106,11 +106,16 @@ def _cell(addresses: int) -> Cell:
 
 
 def _whole(counts: Counts, zone: ZoneInfo) -> dict[Of, int]:
-    """Add up the weeks of which every hour was entered."""
+    """Add up the weeks of which every hour was entered.
+
+    Where the zone's offset has half an hour, no week has whole hours, and none is told of by hours.
+    """
     sums: Counter[Of] = Counter()
     missing: dict[Of, timedelta] = {}
     for (name, span), count in counts.items():
         week = window_at(Size.WEEK, span.begin, zone)
+        if span.end > week.end:
+            continue
         of = Of(week.begin, name)
         sums[of] += count
         missing[of] = missing.get(of, week.end - week.begin) - (span.end - span.begin)

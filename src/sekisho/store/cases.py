@@ -208,10 +208,11 @@ class Cases(UnreadReports):
         """Return all that has been asked of the gate and not taken back."""
         return _in_force(self._connection.scalars(select(action.c.packed).where(_OF_GATE)))
 
-    def line_suspensions(self) -> tuple[Action, ...]:
-        """Return the suspensions of whole lines that were asked of NASes and not taken back."""
+    def line_suspensions(self, line: int | None = None) -> tuple[Action, ...]:
+        """Return the suspensions of whole lines, or of one, asked of NASes and not taken back."""
         of_nases = and_(action.c.kind == Kind.LINE, action.c.progress != Progress.OVERTAKEN)
-        return _in_force(self._connection.scalars(select(action.c.packed).where(of_nases)))
+        of_line = () if line is None else (action.c.line == line,)
+        return _in_force(self._connection.scalars(select(action.c.packed).where(of_nases, *of_line)))
 
     def forget_cases(self, before: datetime, most: int = _FEW) -> int:
         """Forget cases that have been over since before a moment, and of which no report is kept."""
