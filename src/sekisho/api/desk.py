@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
-from fastapi import APIRouter, Header, Query, Request
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
 from sekisho.api.asker import Asker, Peer
@@ -17,14 +16,12 @@ from sekisho.api.desk_models import (
     CasesAnswer,
     DecisionRequest,
     ExportRequest,
-    QueueAnswer,
     ReasonRequest,
-    ReportAnswer,
-    TakenAnswer,
 )
+from sekisho.api.desk_reports import After, ReportsOffice, add_recorded_reports, add_reports
 from sekisho.api.line_models import Action
 from sekisho.api.problems import RefusalError
-from sekisho.api.recorded import recorded_route, without_values
+from sekisho.api.recorded import not_to_be_kept, recorded_route, without_values
 
 NO_DESK = (
     409,
@@ -32,31 +29,14 @@ NO_DESK = (
     "There is no desk",
     "the daemon was started with a configuration that has no [desk]: docs/desk.md tells how one is written",
 )
-MOST_BYTES = 10_000_001
-"""Of one report: what is larger by a byte than parsers read is kept as far as that, and told."""
-
-After = Annotated[int, Query(ge=0, lt=1 << 31)]
-Domain = Annotated[str | None, Query(max_length=253)]
-Key = Annotated[str | None, Header(max_length=255)]
 
 
 class DeskOffice(Protocol):
     """What the daemon can do at the desk for whoever asks. Each raises RefusalError."""
 
-    def take(self, original: bytes, domain: str | None, peer: Peer) -> TakenAnswer:
-        """Take a report; the same once more is the same.
-
-        `domain`: the reporter's, where the peer vouches that it is from there.
-        """
-
-    def report(self, number: int) -> ReportAnswer:
-        """Tell what became of a report."""
-
-    def queue(self, after: int) -> QueueAnswer:
-        """Tell which reports people have to look at."""
-
-    def seen(self, number: int, request: ReasonRequest, peer: Peer) -> ReportAnswer:
-        """Take a report out of people's queue."""
+    @property
+    def reports(self) -> ReportsOffice:
+        """Return what can be done about reports."""
 
     def cases(self, after: int) -> CasesAnswer:
         """Tell the open cases."""
@@ -82,17 +62,9 @@ class DeskOffice(Protocol):
 
 def desk_router(office: DeskOffice) -> APIRouter:
     """Return the paths of an office that has a desk."""
-    router = APIRouter(prefix="/v1/desk")
+    router = APIRouter(prefix="/v1/desk", dependencies=[Depends(not_to_be_kept)])
 
     # Plain functions: they run in worker threads, since the store may take a moment.
-    @router.get("/reports/{number}")
-    def report(number: CaseNumber) -> ReportAnswer:
-        return office.report(number)
-
-    @router.get("/queue")
-    def queue(after: After = 0) -> QueueAnswer:
-        return office.queue(after)
-
     @router.get("/cases")
     def cases(after: After = 0) -> CasesAnswer:
         return office.cases(after)
@@ -101,6 +73,7 @@ def desk_router(office: DeskOffice) -> APIRouter:
     def actions() -> ActionsAnswer:
         return office.actions()
 
+    add_reports(router, office.reports)
     router.include_router(_recorded_router(office))
     return router
 
@@ -113,21 +86,11 @@ def _recorded_router(office: DeskOffice) -> APIRouter:
 
     router = APIRouter(route_class=recorded_route(record, without_values))
 
-    @router.post("/reports", name=Action.DESK_INGEST, openapi_extra=_A_REPORT)
-    async def take(
-        request: Request, peer: Asker, reporter: Domain = None, idempotency_key: Key = None
-    ) -> TakenAnswer:
-        # The report is its own key, by its digest: with the header or without, it is one report.
-        del idempotency_key
-        return await run_in_threadpool(office.take, await report_body(request), reporter, peer)
-
     @router.get("/cases/{number}", name=Action.DESK_CASE)
     def case(number: CaseNumber, peer: Asker) -> CaseAnswer:
         return office.case(number, peer)
 
-    @router.post("/queue/{number}/seen", name=Action.DESK_SEEN)
-    def seen(number: CaseNumber, request: ReasonRequest, peer: Asker) -> ReportAnswer:
-        return office.seen(number, request, peer)
+    add_recorded_reports(router, office.reports)
 
     @router.post("/cases/{number}/retry", name=Action.DESK_RETRY)
     def retry(number: CaseNumber, request: ReasonRequest, peer: Asker) -> CaseAnswer:
@@ -154,14 +117,6 @@ DECISIONS = {
 }
 """What people may decide about a case, and the last part of its path."""
 
-_A_REPORT = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {}, "message/rfc822": {}, "application/octet-stream": {}},
-    }
-}
-
-
 _A_BUNDLE: dict[int | str, dict[str, Any]] = {200: {"description": "A bundle (docs/desk-evidence.md)"}}
 
 
@@ -173,19 +128,6 @@ def _add_decision(router: APIRouter, office: DeskOffice, action: Action) -> None
     @router.post(f"/cases/{{number}}/{DECISIONS[action]}", name=action)
     def decide(number: CaseNumber, request: DecisionRequest, peer: Asker) -> CaseAnswer:
         return office.decide(action, number, request, peer)
-
-
-async def report_body(request: Request) -> bytes:
-    """Read the report that a request has, and no more than it may have."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            detail = f"a report has {MOST_BYTES - 1} bytes at most: send its headers alone"
-            raise RefusalError(413, "too-large", "The report is too large", detail)
-    if not body:
-        raise RefusalError(422, "invalid", "There is no report", "send the report as the body")
-    return bytes(body)
 
 
 def no_desk_router() -> APIRouter:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from sekisho.api.line_models import Request
+from sekisho.api.line_models import HolderAnswer, Request
 from sekisho.api.models import GivenUpValue, Value
 from sekisho.api.reading import Said, Until
 from sekisho.desk.case_values import Kind
@@ -53,8 +53,9 @@ class TakenAnswer(Value):
 
 
 class IncidentValue(OfValue):
-    """What came of an incident; `case`: which it counts for, if any."""
+    """What came of an incident, the `place`-th of its report; `case`: which it counts for, if any."""
 
+    place: int
     found: str
     because: str | None
     weight: str | None
@@ -77,6 +78,43 @@ class ReportAnswer(Value):
     vouched: str | None
     why: str | None
     incidents: tuple[IncidentValue, ...] = ()
+
+
+class TimeValue(OfValue):
+    """A time as somebody wrote it; `at`: null where it cannot be told for certain."""
+
+    source: str
+    at: datetime | None
+    written: str
+
+
+class IncidentLook(Value):
+    """What a report says of an incident, and who held, then, each address of ours that it names.
+
+    `addresses`: those; what stands below a stranger's server may be made up.
+    """
+
+    place: int
+    addresses: tuple[str, ...]
+    times: tuple[TimeValue, ...]
+    holders: tuple[HolderAnswer, ...]
+
+
+class ReportLook(Value):
+    """A report as it is read now; `refused`: why it is not understood, and then there is no more of it.
+
+    `reporter`: the domain that it says it is from; `authenticated`: that of which our mail server says so.
+    `incidents_more`: how many are left out.
+    """
+
+    report: ReportAnswer
+    refused: str | None = None
+    feedback: str | None = None
+    trust: str | None = None
+    reporter: str | None = None
+    authenticated: str | None = None
+    incidents: tuple[IncidentLook, ...] = ()
+    incidents_more: int = 0
 
 
 class QueueAnswer(Value):
@@ -192,13 +230,15 @@ class ReportedValue(OfValue):
 class CaseAnswer(Value):
     """A case with its line, who reported it, what happened to it, and what was asked for it.
 
-    `reported`: since it began, or stopped by itself; of these `reported_more` are left out.
+    `reported`: since it began, or stopped by itself; of these `reported_more` are left out. `reports`: the
+    numbers of those that count for it, the last 1,000.
     """
 
     line: str
     case: CaseValue
     reported: tuple[ReportedValue, ...]
     reported_more: int
+    reports: tuple[int, ...]
     events: tuple[EventValue, ...]
     actions: tuple[ActionValue, ...]
 

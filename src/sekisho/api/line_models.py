@@ -40,6 +40,8 @@ class Action(StrEnum):
     DESK_RESTORE = "desk restore"
     DESK_DISMISS = "desk dismiss"
     DESK_RETRY = "desk retry"
+    DESK_REPORT = "desk report"
+    DESK_ORIGINAL = "desk original"
     DESK_SEEN = "desk seen"
     DESK_EXPORT = "desk export"
 

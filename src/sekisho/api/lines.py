@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
@@ -32,7 +32,7 @@ from sekisho.api.line_models import (
 )
 from sekisho.api.problems import RefusalError
 from sekisho.api.reading import Head, Moment
-from sekisho.api.recorded import UnreadError, recorded_route, with_values
+from sekisho.api.recorded import UnreadError, not_to_be_kept, recorded_route, with_values
 from sekisho.lines.static_list import ListKind
 
 EVENTS_PATH = "/v1/leases/events"
@@ -80,7 +80,7 @@ class LinesOffice(Protocol):
 
 def lines_router(office: LinesOffice) -> APIRouter:
     """Return the paths of an office that keeps lines."""
-    router = APIRouter(dependencies=[Depends(_not_to_be_kept)])
+    router = APIRouter(dependencies=[Depends(not_to_be_kept)])
 
     # Plain functions: they run in worker threads, since the store may take a moment.
     @router.get("/v1/lines/status")
@@ -148,10 +148,6 @@ def no_lines_router() -> APIRouter:
         )
 
     return router
-
-
-def _not_to_be_kept(response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"
 
 
 def _kind(request: Request) -> ListKind:

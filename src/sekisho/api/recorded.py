@@ -35,6 +35,11 @@ def without_values(error: RequestValidationError) -> str:
     return f"the request cannot be read: {', '.join(kinds)}"
 
 
+def not_to_be_kept(response: Response) -> None:
+    """Say of an answer that nobody may keep it on the way: it may name a line."""
+    response.headers["Cache-Control"] = "no-store"
+
+
 def recorded_route(record: _Record, told: Callable[[RequestValidationError], str]) -> type[APIRoute]:
     """Return routes that have a try recorded which could not be read, before that is told.
 

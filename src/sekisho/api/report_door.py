@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from sekisho.api.desk import report_body
+from sekisho.api.desk_reports import report_body
 from sekisho.api.problems import Fault, RefusalError, install, refusal
 
 PATH: Final = "/v1/desk/reports"

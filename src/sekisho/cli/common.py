@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,15 @@ NameFrom = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Take the gate's name from this configuration."),
 ]
+Purpose = Annotated[
+    str | None,
+    typer.Option(
+        help="Why: case, report, customer-request, fault or lawful-order. It is recorded, and needed."
+    ),
+]
+Reference = Annotated[
+    str | None, typer.Option(help="For what, as the number of a case, a ticket, an order. It is recorded.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/api.md describes it.")]
 
 
@@ -35,6 +45,19 @@ def print_json(value: Any) -> None:
     import json
 
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show(answer: Any, text: Callable[[], str], *, as_json: bool) -> None:
+    """Print an answer as it is, or in words."""
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(text())
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what was not given: the daemon says what is needed."""
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def meant(name: str | None, config: Path | None) -> str:

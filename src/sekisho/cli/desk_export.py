@@ -1,8 +1,9 @@
-"""Fetches the bundle of a case into a file, and verifies one."""
+"""Fetches what is no JSON, a case's bundle or a report's original, and verifies a bundle."""
 
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,15 @@ from sekisho.cli.common import fail, meant
 from sekisho.signing import SignError, Verifier
 
 
-def fetch_bundle(
-    number: int, file: Path, question: dict[str, Any], name: str | None, config: Path | None
-) -> int:
-    """Fetch the bundle of a case into a new file; return how many bytes it has. Raises typer.Exit."""
+def fetch_file(path: str, file: Path, question: dict[str, Any], name: str | None, config: Path | None) -> int:
+    """Fetch what is answered into a new file; return how many bytes it has. Raises typer.Exit."""
     gate = meant(name, config)
     try:
         # Nobody else may read it, and what is there already is not written over.
         made = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(made, "wb") as into:
             try:
-                fetch(gate, f"/v1/desk/cases/{number}/export", question, into)
+                fetch(gate, path, question, into)
             except BaseException:
                 file.unlink()
                 raise
@@ -31,6 +30,16 @@ def fetch_bundle(
         raise fail(f"{file} cannot be written: {error.strerror}") from error
     except (AnswerError, AwayError) as error:
         raise fail(error) from error
+
+
+def fetch_bytes(path: str, question: dict[str, Any], name: str | None, config: Path | None) -> bytes:
+    """Return what is answered. Raises typer.Exit."""
+    into = BytesIO()
+    try:
+        fetch(meant(name, config), path, question, into)
+    except (AnswerError, AwayError) as error:
+        raise fail(error) from error
+    return into.getvalue()
 
 
 def verify_bundle(file: Path, key: Path) -> Checked:

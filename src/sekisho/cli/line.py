@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sekisho.cli.common import Json, Name, NameFrom, asked, fail, print_json
+from sekisho.cli.common import Json, Name, NameFrom, Purpose, Reference, asked, fail, given, print_json
 
 app = typer.Typer(
     help="Lines: who held an address, what is known of one, lists, reliefs. Each look is recorded.",
@@ -19,15 +19,6 @@ app = typer.Typer(
 )
 
 LineName = Annotated[str, typer.Argument(metavar="LINE", help="The line's name.")]
-Purpose = Annotated[
-    str | None,
-    typer.Option(
-        help="Why: case, report, customer-request, fault or lawful-order. It is recorded, and needed."
-    ),
-]
-Reference = Annotated[
-    str | None, typer.Option(help="For what, as the number of a case, a ticket, an order. It is recorded.")
-]
 Reason = Annotated[str | None, typer.Option(help="Why. It is recorded, and needed.")]
 _KEEPS_NONE = ("no-store", "http")  # "http": a daemon of an older version
 _MANY_DIGITS = 20  # what has so many is no number of a port, and Python reads no number of thousands
@@ -55,7 +46,7 @@ def holder(
     """
     number = int(port) if port is not None and port.isdecimal() and len(port) < _MANY_DIGITS else port
     question = {"address": address, "port": number, "at": at, "purpose": purpose, "reference": reference}
-    answer = asked(name, config, "POST", "/v1/lines/holder", _given(question))
+    answer = asked(name, config, "POST", "/v1/lines/holder", given(question))
     if as_json:
         print_json(answer)
         return
@@ -79,7 +70,7 @@ def show(
 ) -> None:
     """Tell a line's class and limit, and why it has them, and its leases."""
     question = {"line": line, "purpose": purpose, "reference": reference, "since": since}
-    answer = asked(name, config, "POST", "/v1/lines/show", _given(question))
+    answer = asked(name, config, "POST", "/v1/lines/show", given(question))
     if as_json:
         print_json(answer)
         return
@@ -108,7 +99,7 @@ def relief(
     if end and until is not None:
         raise typer.BadParameter("--end ends a relief now: leave --until out")
     path = "/v1/lines/relief/end" if end else "/v1/lines/relief"
-    answer = asked(name, config, "POST", path, _given({"line": line, "until": until, "reason": reason}))
+    answer = asked(name, config, "POST", path, given({"line": line, "until": until, "reason": reason}))
     if as_json:
         print_json(answer)
         return
@@ -168,8 +159,3 @@ def print_lines(gate: str) -> None:
             return
         raise fail(error) from error
     typer.echo(lines_text(LinesStatus.model_validate(answer)))
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what was not given: the daemon says what is needed."""
-    return {key: value for key, value in values.items() if value is not None}

@@ -13,21 +13,18 @@ from sekisho.api.desk_models import (
     CaseValue,
     EvidenceValue,
     MeasureValue,
-    QueueAnswer,
-    ReportAnswer,
     ReportedValue,
 )
 from sekisho.bundle import Checked
 from sekisho.desk.actions import Progress
 
-_MORE = "and there are more"
-_UNOPENED = "reports that have come in cannot be opened and stay unread"
+MORE = "and there are more"
 
 
 def cases_text(answer: CasesAnswer) -> str:
     """Tell the open cases, a line each."""
     lines = [_case_line(one) for one in answer.cases] or ["no case is open"]
-    return "\n".join([*lines, *([_MORE] if answer.more else [])])
+    return "\n".join([*lines, *([MORE] if answer.more else [])])
 
 
 def case_text(answer: CaseAnswer) -> str:
@@ -36,12 +33,13 @@ def case_text(answer: CaseAnswer) -> str:
     told = [f"{_case_line(case)}, version {case.version}", f"line {answer.line or 'whose name is forgotten'}"]
     told += map(_reported, answer.reported)
     told += [f"and by {answer.reported_more} more"] if answer.reported_more else []
+    told += [f"reports {_numbers(answer.reports)}"] if answer.reports else []
     told += [f"in force: {_measure(one)}" for one in case.measures]
     if case.proposal is not None:
         by = ", ".join(case.proposal.approvals) or "nobody yet"
         told.append(f"proposed: {case.proposal.kind} ({case.proposal.reason}); approved by {by}")
     told += [
-        f"{_at(one.at)} {one.what}: {one.before} to {one.after}, by {one.by}"
+        f"{at(one.at)} {one.what}: {one.before} to {one.after}, by {one.by}"
         + (f": {one.reason}" if one.reason else "")
         + f" ({_evidence(one.evidence)})"
         for one in answer.events
@@ -54,7 +52,7 @@ def actions_text(answer: ActionsAnswer) -> str:
     waiting = [f"{answer.waiting} notices wait to be sent"] if answer.waiting else []
     lines = [*_actions(answer.actions), *waiting] or ["all that was asked is confirmed"]
     lines += [
-        f"{_at(one.at)} the notice {one.letter} is given up, and nobody is told: {one.why}"
+        f"{at(one.at)} the notice {one.letter} is given up, and nobody is told: {one.why}"
         for one in answer.given_up
     ]
     return "\n".join(lines)
@@ -65,24 +63,11 @@ def bundle_text(found: Checked) -> str:
     return "\n".join(found.problems) or f"as it was signed: {len(found.members)} members"
 
 
-def queue_text(answer: QueueAnswer) -> str:
-    """Tell people's queue, a line each."""
-    lines = [report_text(one) for one in answer.reports] or ["the queue is empty"]
-    unopened = [f"{answer.unopened} {_UNOPENED}"] if answer.unopened else []
-    return "\n".join([*lines, *([_MORE] if answer.more else []), *unopened])
-
-
-def report_text(report: ReportAnswer) -> str:
-    """Tell what became of a report."""
-    why = f": {report.why}" if report.why else ""
-    return f"report {report.report} of {_at(report.received)} from {report.party or '?'}: {report.state}{why}"
-
-
 def _actions(actions: Iterable[ActionValue]) -> Iterator[str]:
     for one in actions:
         cause = "" if one.cause is None else f", Error-Cause {one.cause}"
         yield (
-            f"{_at(one.asked_for)} for case {one.case}: {one.do} {one.kind}, by {one.by}: {one.progress}"
+            f"{at(one.asked_for)} for case {one.case}: {one.do} {one.kind}, by {one.by}: {one.progress}"
             f" ({one.tries} tries, {one.timeouts} unanswered{cause}){_way_out(one)}"
         )
 
@@ -94,22 +79,34 @@ def _way_out(one: ActionValue) -> str:
 
 def _reported(one: ReportedValue) -> str:
     how = ", only claimed" if one.is_claimed else "" if one.is_sound else ", for the stop request alone"
-    return f"reported by {one.party}: {one.incidents} incidents since {_at(one.moment)}{how}"
+    return f"reported by {one.party}: {one.incidents} incidents since {at(one.moment)}{how}"
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    """Tell numbers that follow each other as a span."""
+    spans: list[list[int]] = []
+    for one in numbers:
+        if spans and spans[-1][-1] == one - 1:
+            spans[-1][1:] = [one]
+        else:
+            spans.append([one])
+    return ", ".join("-".join(map(str, span)) for span in spans)
 
 
 def _case_line(case: CaseValue) -> str:
     waits = "".join(f"; waits for people: {one}" for one in case.marks)
     name = f"case {case.number} ({case.class_name or 'no class'})"
-    return f"{name}: {case.state} since {_at(case.since)}{waits}"
+    return f"{name}: {case.state} since {at(case.since)}{waits}"
 
 
 def _measure(one: MeasureValue) -> str:
-    return f"{one.kind} until {_at(one.until)}, by {one.by}: {one.reason}"
+    return f"{one.kind} until {at(one.until)}, by {one.by}: {one.reason}"
 
 
 def _evidence(one: EvidenceValue) -> str:
     return f"{one.parties} parties, {one.incidents} incidents"
 
 
-def _at(moment: datetime) -> str:
+def at(moment: datetime) -> str:
+    """Tell a moment, to the second."""
     return moment.isoformat(timespec="seconds")

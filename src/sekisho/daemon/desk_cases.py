@@ -45,7 +45,7 @@ class Desk:
     """What the desk goes by, as a configuration has it.
 
     `servers`: authserv-ids that are believed; `trusted`: domains and mail addresses whose reports count for
-    all steps.
+    all steps; `leases_kept`: for how long leases of the past are known.
     """
 
     our: Ours
@@ -57,6 +57,7 @@ class Desk:
     trusted: frozenset[str] = frozenset()
     also: Also = lambda *_: None
     thank: Thank = lambda *_: None
+    leases_kept: timedelta = timedelta(days=183)
 
     def policy(self, class_name: str) -> Policy:
         """Return the policy of a class; the usual one where the configuration has no such class any more."""
@@ -78,6 +79,7 @@ def desk_of(config: Config, treatment: Treatment, also: Also, thank: Thank) -> D
         frozenset(config.desk.trusted),
         also,
         thank,
+        timedelta(milliseconds=config.kept.leases_ms),
     )
 
 

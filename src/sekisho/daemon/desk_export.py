@@ -20,6 +20,7 @@ from sekisho.api.line_models import Action
 from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
 from sekisho.bundle import SIGNATURE, SUMS, archive, write_sums
+from sekisho.daemon.desk_originals import opened_original
 from sekisho.daemon.desk_showing import known_case, report_answer
 from sekisho.daemon.lookups import lease_values
 from sekisho.daemon.recording import Act, Recorder
@@ -27,7 +28,7 @@ from sekisho.daemon.showing import audit_record
 from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import Case, State
 from sekisho.desk.records import KeptIncident
-from sekisho.sealing import Sealer, SealError
+from sekisho.sealing import Sealer
 from sekisho.signing import Signer
 from sekisho.store import Store, StoreError, Transaction
 
@@ -96,12 +97,7 @@ class Exporter:
     def _opened(self, report: int) -> bytes | None:
         with self._store.reading() as transaction:
             kept = transaction.report(report)
-        if kept is None or kept.original is None:
-            return None
-        try:
-            return self._keys.sealer().open(kept.original, kept.digest)
-        except SealError as error:
-            raise RefusalError(409, "sealed", "Nothing is exported", f"report {report}: {error}") from error
+        return opened_original(report, kept, self._keys.sealer(), "Nothing is exported")
 
     def _members(
         self,

@@ -18,10 +18,7 @@ from sekisho.api.desk_models import (
     CaseValue,
     DecisionRequest,
     ExportRequest,
-    QueueAnswer,
     ReasonRequest,
-    ReportAnswer,
-    TakenAnswer,
 )
 from sekisho.api.line_models import Action
 from sekisho.api.models import GivenUpValue
@@ -30,16 +27,14 @@ from sekisho.audit import Entry
 from sekisho.daemon.desk_cases import Desk, happen
 from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.desk_export import Exporter, Keys
-from sekisho.daemon.desk_showing import case_answer, known_case, report_answer, report_value
+from sekisho.daemon.desk_reports import MOST_SHOWN, Reports
+from sekisho.daemon.desk_showing import case_answer, known_case
 from sekisho.daemon.recording import Act, Recorder, store_answers
 from sekisho.desk.actions import again
 from sekisho.desk.case_values import Event, What
 from sekisho.desk.notices import LETTERS
-from sekisho.desk.trust import UNKNOWN_PARTY, party_of
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Store, Transaction
-
-_MOST_SHOWN = 1_000
 
 log = structlog.get_logger()
 
@@ -62,62 +57,19 @@ class RunningDesk:
         on_change: Callable[[], object],
         unopened: Callable[[], Mapping[int, str]],
     ) -> None:
-        self._store, self._desk, self._inbox, self._utc = store, desk, inbox, utc
-        self._on_change, self._unopened = on_change, unopened
+        self._store, self._desk, self._on_change = store, desk, on_change
         self._recorder = Recorder(store, utc)
+        self.reports = Reports(
+            store, self._recorder, desk=desk, inbox=inbox, sealer=keys.sealer, unopened=unopened
+        )
         self._exporter = Exporter(store, keys, self._recorder, gate)
-
-    def take(self, original: bytes, domain: str | None, peer: Peer) -> TakenAnswer:
-        """Take a report; the same once more is the same."""
-        vouched = None if domain is None else _vouched(domain)
-
-        def put(transaction: Transaction, _: Entry) -> tuple[TakenAnswer, str]:
-            number, is_new = self._inbox.put(transaction, original, vouched)
-            outcome = f"report {number}" + ("" if is_new else ", known already")
-            return TakenAnswer(report=number, is_new=is_new), outcome
-
-        act = Act(Action.DESK_INGEST, "a report" if vouched is None else f"a report from {vouched}")
-        answer = self._recorder.carry_out(act, peer, put)
-        self._inbox.ring()
-        return answer
-
-    def report(self, number: int) -> ReportAnswer:
-        """Tell what became of a report."""
-        with store_answers(), self._store.reading() as transaction:
-            return report_answer(transaction, number)
-
-    def queue(self, after: int) -> QueueAnswer:
-        """Tell which reports people have to look at."""
-        with store_answers(), self._store.reading() as transaction:
-            queued = transaction.queued_reports(after, _MOST_SHOWN + 1)
-            unopened = self._unopened()
-            shut = sorted(number for number in unopened if number > after)[: _MOST_SHOWN + 1]
-            told = {number: report_value(number, kept, "queued") for number, kept in queued}
-            for number in shut:
-                if transaction.is_unread(number):
-                    unread = report_answer(transaction, number)
-                    told[number] = unread.model_copy(update={"why": unopened[number]})
-        shown = tuple(told[number] for number in sorted(told)[:_MOST_SHOWN])
-        return QueueAnswer(reports=shown, more=len(told) > _MOST_SHOWN, unopened=len(unopened))
-
-    def seen(self, number: int, request: ReasonRequest, peer: Peer) -> ReportAnswer:
-        """Take a report out of people's queue."""
-
-        def look(transaction: Transaction, _: Entry) -> tuple[ReportAnswer, str]:
-            if transaction.is_unread(number) or not transaction.report_seen(number):
-                detail = f"report {number} is not in the queue: `sekisho desk queue` shows which are"
-                raise RefusalError(409, "not-queued", "Nobody has to look at it", detail)
-            return report_answer(transaction, number), "seen"
-
-        act = Act(Action.DESK_SEEN, f"report {number}", reference=request.reason)
-        return self._recorder.carry_out(act, peer, look)
 
     def cases(self, after: int) -> CasesAnswer:
         """Tell the open cases."""
         with store_answers(), self._store.reading() as transaction:
-            found = transaction.open_cases(after, _MOST_SHOWN + 1)
-        shown = tuple(CaseValue.model_validate(one) for one in found[:_MOST_SHOWN])
-        return CasesAnswer(cases=shown, more=len(found) > _MOST_SHOWN)
+            found = transaction.open_cases(after, MOST_SHOWN + 1)
+        shown = tuple(CaseValue.model_validate(one) for one in found[:MOST_SHOWN])
+        return CasesAnswer(cases=shown, more=len(found) > MOST_SHOWN)
 
     def case(self, number: int, peer: Peer) -> CaseAnswer:
         """Tell all of a case."""
@@ -174,9 +126,9 @@ class RunningDesk:
     def actions(self) -> ActionsAnswer:
         """Tell what is asked but not confirmed, and notices that reached nobody yet."""
         with store_answers(), self._store.reading() as transaction:
-            found = transaction.unconfirmed_actions(_MOST_SHOWN)
+            found = transaction.unconfirmed_actions(MOST_SHOWN)
             waiting = transaction.letters_waiting(LETTERS)
-            given_up = transaction.letters_given_up(_MOST_SHOWN, LETTERS)
+            given_up = transaction.letters_given_up(MOST_SHOWN, LETTERS)
         return ActionsAnswer(
             actions=tuple(map(ActionValue.model_validate, found)),
             waiting=waiting.letters,
@@ -187,11 +139,3 @@ class RunningDesk:
         """Record a request that could not be read, if that can be; nothing of its body."""
         with suppress(RefusalError):  # the store is away: what was asked changes nothing
             self._recorder.refuse(Act(action, ""), peer, why)
-
-
-def _vouched(domain: str) -> str:
-    party = party_of(domain)
-    if party == UNKNOWN_PARTY:
-        detail = f"{domain!r} is no domain: name that of the reporter, as in example.net"
-        raise RefusalError(422, "invalid", "There is no such reporter", detail)
-    return party

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,13 +18,12 @@ import structlog
 
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.desk_cases import Desk, pass_time
+from sekisho.daemon.desk_originals import read_original
 from sekisho.daemon.desk_reading import Looked, look_up, write_outcome
 from sekisho.daemon.threads import require_thread
 from sekisho.desk.actions import Action
-from sekisho.desk.parse import parse
-from sekisho.desk.records import KeptReport
 from sekisho.desk.report import Parsed
-from sekisho.sealing import NoKeyError, Sealer, SealError
+from sekisho.sealing import NoKeyError, Sealer
 from sekisho.store import NumberedReport, Store, StoreError, Transaction, UnfitError
 
 LOOK_SECONDS: Final = 1.0
@@ -125,7 +124,7 @@ class DeskSettler:
         sealer, servers = self._sealer(), self._desk().servers
         for one in waiting:
             try:
-                yield one, _parsed(one.report, sealer, servers)
+                yield one, read_original(one.report, sealer, servers)
             except NoKeyError as error:
                 self._pass_over(one.number, sealer, error)
 
@@ -198,19 +197,6 @@ class DeskSettler:
             if not more:
                 self._bell.wait(LOOK_SECONDS)
                 self._bell.clear()
-
-
-def _parsed(kept: KeptReport, sealer: Sealer, servers: Collection[str]) -> Parsed | str:
-    """Return what a report says, or why that cannot be told. Raises NoKeyError."""
-    if kept.original is None:
-        return "its original is not kept"
-    try:
-        original = sealer.open(kept.original, kept.digest)
-    except NoKeyError:
-        raise
-    except SealError as error:
-        return str(error)
-    return parse(original, servers=servers)
 
 
 def _is_away(error: Exception) -> bool:

@@ -37,17 +37,24 @@ def case_answer(transaction: Transaction, case: Case) -> CaseAnswer:
         case=CaseValue.model_validate(case),
         reported=tuple(map(ReportedValue.model_validate, reported[:_MOST_PARTIES])),
         reported_more=len(reported[_MOST_PARTIES:]),
+        reports=transaction.counting_reports(case.number),
         events=tuple(map(EventValue.model_validate, transaction.case_events(case.number))),
         actions=tuple(map(ActionValue.model_validate, transaction.case_actions(case.number))),
     )
 
 
-def report_answer(transaction: Transaction, number: int) -> ReportAnswer:
-    """Show what became of a report, or refuse."""
+def known_report(transaction: Transaction, number: int) -> KeptReport:
+    """Return a report, or refuse."""
     kept = transaction.report(number)
     if kept is None:
         detail = f"there is no report {number}, or it has been forgotten in its time"
         raise RefusalError(404, "unknown-report", "There is no such report", detail)
+    return kept
+
+
+def report_answer(transaction: Transaction, number: int) -> ReportAnswer:
+    """Show what became of a report, or refuse."""
+    kept = known_report(transaction, number)
     state = "unread" if transaction.is_unread(number) else "queued" if kept.is_queued else "read"
     value = report_value(number, kept, state)
     incidents = tuple(map(IncidentValue.model_validate, transaction.incidents_of(number)))

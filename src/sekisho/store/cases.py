@@ -176,6 +176,12 @@ class Cases(UnreadReports):
         found = select(incident.c.report).where(speaks).distinct().order_by(incident.c.report)
         return tuple(self._connection.scalars(found))
 
+    def counting_reports(self, case: int, most: int = _FEW) -> tuple[int, ...]:
+        """Return the numbers of the last reports that count for a case, in order."""
+        counts = select(incident.c.report).where(incident.c.case == case).distinct()
+        found = self._connection.scalars(counts.order_by(incident.c.report.desc()).limit(most))
+        return tuple(found)[::-1]
+
     def put_action(self, one: Action) -> None:
         """Write how far an action has come."""
         self._many.change(_PUT_ACTION, of_key=one.key, **_new(_action_row(one)))

@@ -1,0 +1,100 @@
+"""Commands about reports: in, looked at, and out of the queue for people."""
+
+# Every command imports what it needs itself, so that the others start at once.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sekisho.cli.common import FAILED, Json, Name, NameFrom, Purpose, Reference, asked, given, show
+from sekisho.cli.desk_options import Report
+
+app = typer.Typer()
+
+
+@app.command()
+def ingest(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="Messages, mbox files, Maildirs, XARF reports in JSON."),
+    ],
+    reporter: Annotated[
+        str | None,
+        typer.Option(metavar="DOMAIN", help="You vouch that all of them are from this reporter; recorded."),
+    ] = None,
+    as_json: Json = False,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Take reports in from files, and tell what became of each.
+
+    What was taken before is known again: whoever is interrupted runs the same command once more. Whose a
+    report is, is believed as of any mail (docs/desk.md), unless you vouch for it.
+    """
+    from sekisho.cli.desk_ingest import take_files, told
+
+    outcomes = list(take_files(files, reporter, name, config))
+    nothing = "there is no file in it: nothing is taken in"
+    show(outcomes, lambda: "\n".join(map(told, outcomes)) or nothing, as_json=as_json)
+    if any(one["state"] == "failed" for one in outcomes):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def report(
+    number: Report,
+    purpose: Purpose = None,
+    reference: Reference = None,
+    original: Annotated[
+        bool, typer.Option("--original", help="Its original instead, as it came; on a terminal, as text.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The original into a file that is not there yet.")
+    ] = None,
+    as_json: Json = False,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Tell what a report says, and who held each address of ours in it, then. It is recorded."""
+    from sekisho.api.desk_models import ReportLook
+    from sekisho.cli.desk_export import fetch_file
+    from sekisho.cli.show_desk_reports import look_text, tell_original
+
+    question = given({"purpose": purpose, "reference": reference})
+    if output is not None:
+        size = fetch_file(f"/v1/desk/reports/{number}/original", output, question, name, config)
+        told = {"report": number, "file": str(output), "bytes": size}
+        show(told, lambda: f"written: {output} ({size:,} bytes)", as_json=as_json)
+    elif original:
+        tell_original(number, question, name, config, as_json=as_json)
+    else:
+        answer = asked(name, config, "POST", f"/v1/desk/reports/{number}/look", question)
+        show(answer, lambda: look_text(ReportLook.model_validate(answer)), as_json=as_json)
+
+
+@app.command("queue")
+def show_queue(
+    seen: Annotated[
+        int | None, typer.Option("--seen", metavar="N", help="Take report N out of the queue instead.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why it is seen; recorded, and needed with --seen.")
+    ] = None,
+    as_json: Json = False,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Tell which reports people have to look at, and why."""
+    from sekisho.api.desk_models import QueueAnswer, ReportAnswer
+    from sekisho.cli.show_desk_reports import queue_text, report_text
+
+    if seen is not None:
+        answer = asked(name, config, "POST", f"/v1/desk/queue/{seen}/seen", given({"reason": reason}))
+        show(answer, lambda: report_text(ReportAnswer.model_validate(answer)), as_json=as_json)
+        return
+    answer = asked(name, config, "GET", "/v1/desk/queue")
+    show(answer, lambda: queue_text(QueueAnswer.model_validate(answer)), as_json=as_json)

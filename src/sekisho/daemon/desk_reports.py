@@ -1,0 +1,135 @@
+"""What the daemon answers about reports, and what people do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from sekisho.api.asker import Peer
+from sekisho.api.desk_models import QueueAnswer, ReasonRequest, ReportAnswer, ReportLook, TakenAnswer
+from sekisho.api.line_models import Action, Question
+from sekisho.api.problems import RefusalError
+from sekisho.audit import Entry
+from sekisho.daemon.desk_cases import Desk
+from sekisho.daemon.desk_doors import Inbox
+from sekisho.daemon.desk_looking import report_look
+from sekisho.daemon.desk_originals import NOT_KEPT, opened_original, read_original
+from sekisho.daemon.desk_showing import known_report, report_answer, report_value
+from sekisho.daemon.recording import Act, Recorder, store_answers
+from sekisho.desk.records import KeptReport
+from sekisho.desk.report import Parsed
+from sekisho.desk.trust import UNKNOWN_PARTY, party_of
+from sekisho.sealing import NoKeyError, Sealer
+from sekisho.store import Store, Transaction
+
+MOST_SHOWN: Final = 1_000
+
+
+class Reports:
+    """Reports at the desk of a running daemon, as `api.desk_reports.ReportsOffice` wants them.
+
+    `unopened`: tells which reports no key opens, and why.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        *,
+        desk: Callable[[], Desk],
+        inbox: Inbox,
+        sealer: Callable[[], Sealer],
+        unopened: Callable[[], Mapping[int, str]],
+    ) -> None:
+        self._store, self._recorder, self._desk = store, recorder, desk
+        self._inbox, self._sealer, self._unopened = inbox, sealer, unopened
+
+    def take(self, original: bytes, domain: str | None, peer: Peer) -> TakenAnswer:
+        """Take a report; the same once more is the same."""
+        vouched = None if domain is None else _vouched(domain)
+
+        def put(transaction: Transaction, _: Entry) -> tuple[TakenAnswer, str]:
+            number, is_new = self._inbox.put(transaction, original, vouched)
+            outcome = f"report {number}" + ("" if is_new else ", known already")
+            return TakenAnswer(report=number, is_new=is_new), outcome
+
+        act = Act(Action.DESK_INGEST, "a report" if vouched is None else f"a report from {vouched}")
+        answer = self._recorder.carry_out(act, peer, put)
+        self._inbox.ring()
+        return answer
+
+    def report(self, number: int) -> ReportAnswer:
+        """Tell what became of a report."""
+        with store_answers(), self._store.reading() as transaction:
+            return report_answer(transaction, number)
+
+    def look(self, number: int, question: Question, peer: Peer) -> ReportLook:
+        """Tell what a report says, and which lines it may mean."""
+        act = Act.asking(Action.DESK_REPORT, f"report {number}", question)
+        with self._recorder.attempt(act, peer) as entry:
+            desk = self._desk()
+            with self._store.reading() as transaction:
+                kept = known_report(transaction, number)
+                parsed = self._read(kept, desk)
+                answer = report_answer(transaction, number)
+                look = report_look(transaction, desk, answer, parsed, question, entry.at)
+            self._record(entry, "shown")
+        return look
+
+    def original(self, number: int, question: Question, peer: Peer) -> bytes:
+        """Hand out the original of a report."""
+        title = "Nothing is shown"
+        act = Act.asking(Action.DESK_ORIGINAL, f"report {number}", question)
+        with self._recorder.attempt(act, peer) as entry:
+            with self._store.reading() as transaction:
+                kept = known_report(transaction, number)
+            original = opened_original(number, kept, self._sealer(), title)
+            if original is None:
+                raise RefusalError(409, "not-kept", title, f"report {number}: {NOT_KEPT}")
+            self._record(entry, "its original is shown")
+        return original
+
+    def queue(self, after: int) -> QueueAnswer:
+        """Tell which reports people have to look at."""
+        with store_answers(), self._store.reading() as transaction:
+            queued = transaction.queued_reports(after, MOST_SHOWN + 1)
+            unopened = self._unopened()
+            shut = sorted(number for number in unopened if number > after)[: MOST_SHOWN + 1]
+            told = {number: report_value(number, kept, "queued") for number, kept in queued}
+            for number in shut:
+                if transaction.is_unread(number):
+                    unread = report_answer(transaction, number)
+                    told[number] = unread.model_copy(update={"why": unopened[number]})
+        shown = tuple(told[number] for number in sorted(told)[:MOST_SHOWN])
+        return QueueAnswer(reports=shown, more=len(told) > MOST_SHOWN, unopened=len(unopened))
+
+    def seen(self, number: int, request: ReasonRequest, peer: Peer) -> ReportAnswer:
+        """Take a report out of people's queue."""
+
+        def look(transaction: Transaction, _: Entry) -> tuple[ReportAnswer, str]:
+            if transaction.is_unread(number) or not transaction.report_seen(number):
+                detail = f"report {number} is not in the queue: `sekisho desk queue` shows which are"
+                raise RefusalError(409, "not-queued", "Nobody has to look at it", detail)
+            return report_answer(transaction, number), "seen"
+
+        act = Act(Action.DESK_SEEN, f"report {number}", reference=request.reason)
+        return self._recorder.carry_out(act, peer, look)
+
+    def _read(self, kept: KeptReport, desk: Desk) -> Parsed | str:
+        try:
+            return read_original(kept, self._sealer(), desk.servers)
+        except NoKeyError as error:
+            return str(error)
+
+    def _record(self, entry: Entry, outcome: str) -> None:
+        with self._store.transaction() as transaction:
+            transaction.record(replace(entry, outcome=outcome))
+
+
+def _vouched(domain: str) -> str:
+    party = party_of(domain)
+    if party == UNKNOWN_PARTY:
+        detail = f"{domain!r} is no domain: name that of the reporter, as in example.net"
+        raise RefusalError(422, "invalid", "There is no such reporter", detail)
+    return party
