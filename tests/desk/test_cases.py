@@ -46,8 +46,12 @@ def sent(
     return tuple(Counted(party, at(days), incidents, is_sound, is_claimed) for party in parties)
 
 
+LOGINS = {"yamada": 1001, "suzuki": 1002, "sato": 1003}
+
+
 def person(what: What, by: str = "yamada", **more: object) -> Event:
-    return replace(Event(what, by, "seen in the logs of three providers"), **more)  # type: ignore[arg-type]
+    event = Event(what, by, "seen in the logs of three providers", login=LOGINS[by])
+    return replace(event, **more)  # type: ignore[arg-type]
 
 
 def opened() -> Case:
@@ -245,12 +249,32 @@ def test_a_grave_suspension_needs_two_different_persons() -> None:
         "yamada has said so already, and a line-suspension needs two: another person has to approve"
     )
     assert same.case == proposed
-    assert decide(proposed, person(What.APPROVE, "Yamada"), at(1), POLICY).refusal is not None
-    other = decide(proposed, person(What.APPROVE, "suzuki", kind=Kind.LINE), at(1), POLICY)
+    as_root = replace(person(What.APPROVE, kind=Kind.LINE), by="root (logged in as yamada)")
+    assert decide(proposed, as_root, at(1), POLICY).refusal is not None
+    agreed = person(What.APPROVE, "suzuki", kind=Kind.LINE, reason="a flood, and no answer")
+    other = decide(proposed, agreed, at(1), POLICY)
     assert other.case.state is State.SUSPENDED
     measure = other.case.measure(Kind.LINE)
     assert measure is not None
     assert measure.by == "yamada, suzuki"
+    assert measure.reason == "seen in the logs of three providers; a flood, and no answer"
+
+
+def test_what_is_grave_is_of_whoever_has_logged_in_and_what_is_not_of_anybody() -> None:
+    unknown = person(What.SUSPEND, kind=Kind.LINE, login=None)
+    refused = decide(opened(), unknown, at(1), POLICY)
+    assert (refused.case, refused.changes) == (opened(), ())
+    assert "needs a person who has logged in, which yamada has not: log in as a user of your own" in (
+        refused.refusal or ""
+    )
+    proposed = in_state(State.PROPOSED)
+    second = person(What.APPROVE, "suzuki", kind=Kind.LINE, login=None)
+    assert decide(proposed, second, at(1), POLICY).case == proposed
+    for event in (replace(unknown, kind=Kind.PORT25), person(What.HOLD, login=None)):
+        assert decide(opened(), event, at(1), POLICY).refusal is None
+    by_line = replace(POLICY, suspension=Kind.LINE)
+    request = decide(opened(), person(What.APPROVE, login=None), at(1), by_line, sent(0, "a"))
+    assert request.case.state is State.STOP_REQUESTED
 
 
 def test_nobody_approves_what_another_has_changed_meanwhile() -> None:
@@ -297,7 +321,7 @@ def test_what_one_has_approved_is_not_taken_for_another_kind() -> None:
     port25 = decide(line, person(What.SUSPEND, "suzuki", kind=Kind.PORT25), at(0), grave).case
     assert port25.state is State.PROPOSED
     assert port25.proposal is not None
-    assert port25.proposal.approvals == ("suzuki",)
+    assert [one.by for one in port25.proposal.approved] == ["suzuki"]
 
 
 @pytest.mark.parametrize(

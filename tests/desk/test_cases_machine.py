@@ -36,7 +36,7 @@ POLICIES = (
     Policy(limit=Step(1, 1, 7 * DAY), grave=frozenset(SUSPENSIONS), quiet=3 * DAY, limited=2 * DAY),
     Policy(stop_request=Step(1, 1, 7 * DAY), limit=None, proposal=Step(2, 2, 7 * DAY), suspended=5 * DAY),
 )
-PEOPLE = ("yamada", "suzuki", "sato")
+PEOPLE = {"yamada": 1001, "suzuki": 1002, "sato": 1003, "root": None}  # as whom they have logged in
 DECIDED = (What.APPROVE, What.SUSPEND, What.HOLD, What.RELEASE, What.RESTORE, What.DISMISS)
 
 
@@ -79,13 +79,13 @@ class Desk(RuleBasedStateMachine):
 
     @rule(
         what=st.sampled_from(DECIDED),
-        by=st.sampled_from(PEOPLE),
+        by=st.sampled_from(sorted(PEOPLE)),
         kind=st.sampled_from((None, Kind.PORT25, Kind.LINE)),
         days=st.sampled_from((None, 1, 30)),
     )
     def decide(self, what: What, by: str, kind: Kind | None, days: int | None) -> None:
         until = None if days is None else self.now + days * DAY
-        self.happen(Event(what, by, "because", kind, until))
+        self.happen(Event(what, by, f"because of {by}", kind, until, login=PEOPLE[by]))
 
     @rule()
     def open_anew(self) -> None:
@@ -126,8 +126,10 @@ class Desk(RuleBasedStateMachine):
                 assert event.what in (What.APPROVE, What.SUSPEND)
                 persons = set(change.measure.by.split(", "))
                 assert persons <= set(PEOPLE)
-                assert len(persons) >= self.policy.persons(change.measure.kind)
-                assert change.measure.reason
+                needed = self.policy.persons(change.measure.kind)
+                assert len(persons) >= needed
+                assert needed == 1 or "root" not in persons
+                assert all(f"because of {one}" in change.measure.reason for one in persons)
 
     @staticmethod
     def suspends(change: object) -> bool:

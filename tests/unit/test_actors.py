@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import sys
 
 import pytest
 
 from sekisho.api.asker import Peer
 from sekisho.daemon import actors
-from sekisho.daemon.actors import actor_name
+from sekisho.daemon.actors import actor_name, login_uid_of, person_uid
 
 ROOT = pwd.getpwuid(0).pw_name
 NOBODY = pwd.getpwnam("nobody").pw_uid
 NO_USER = 4_000_000_123
+NO_LOGIN = 2**32 - 1
+# Logs in, as the kernel's audit sees it, where that is not fixed already; tells as whom, and waits.
+LOG_IN = """
+import contextlib, sys
+with contextlib.suppress(OSError), open("/proc/self/loginuid", "w") as file:
+    file.write(sys.argv[1])
+told = ""
+with contextlib.suppress(OSError), open("/proc/self/loginuid") as file:
+    told = file.read()
+print(told, flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.mark.parametrize(
     ("login_uid", "name"),
     [
         (0, ROOT),
-        (2**32 - 1, ROOT),
+        (NO_LOGIN, ROOT),
         (NOBODY, f"{ROOT} (logged in as nobody)"),
         (NO_USER, f"{ROOT} (logged in as uid {NO_USER})"),
     ],
@@ -28,8 +42,27 @@ NO_USER = 4_000_000_123
 def test_who_had_logged_in_is_named_behind_the_user(
     monkeypatch: pytest.MonkeyPatch, login_uid: int, name: str
 ) -> None:
-    monkeypatch.setattr(actors, "_login_uid", lambda _: login_uid)
+    monkeypatch.setattr(actors, "login_uid_of", lambda _: login_uid)
     assert actor_name(Peer(0, 1)) == name
+
+
+@pytest.mark.parametrize(("login_uid", "person"), [(0, None), (NO_LOGIN, None), (NOBODY, NOBODY)])
+@pytest.mark.parametrize("uid", [0, NOBODY, NO_USER])
+def test_a_person_is_who_has_logged_in_whatever_user_that_is_now(
+    monkeypatch: pytest.MonkeyPatch, uid: int, login_uid: int, person: int | None
+) -> None:
+    monkeypatch.setattr(actors, "login_uid_of", lambda _: login_uid)
+    assert person_uid(Peer(uid, 1)) == person
+
+
+def test_a_login_is_what_the_kernel_says_of_the_process() -> None:
+    command = [sys.executable, "-c", LOG_IN, str(NOBODY)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        told = process.stdout.readline().strip()
+        assert login_uid_of(Peer(0, process.pid)) == (int(told) if told else NO_LOGIN)
+        process.stdin.close()
 
 
 def test_a_process_of_this_machine_is_named_by_its_user() -> None:

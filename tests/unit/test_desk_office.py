@@ -96,10 +96,20 @@ def test_a_suspension_ends_by_itself_at_its_date(office: Office) -> None:
 def test_what_is_grave_needs_two_persons(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.report(0)
     kind = ("--kind", "line-suspension")
-    monkeypatch.setattr("sekisho.daemon.recording.actor_name", lambda _: "sato")
+
+    def log_in(uid: int) -> None:
+        monkeypatch.setattr("sekisho.daemon.actors.login_uid_of", lambda _: uid)
+
+    for nobody in (0, 2**32 - 1):
+        log_in(nobody)
+        assert "needs a person who has logged in" in refused("suspend", "1", "--reason", "grave", *kind)
+    log_in(4_000_000_001)
     assert "suspension-proposed" in told("suspend", "1", "--reason", "grave", *kind)
-    assert "has said so already" in refused("approve", "1", "--reason", "grave")
-    monkeypatch.setattr("sekisho.daemon.recording.actor_name", lambda _: "suzuki")
+    assert "has said so already" in refused("approve", "1", "--reason", "grave", *kind)
+    for nobody in (0, 2**32 - 1):  # the same person, perhaps, by cron or by ssh as root
+        log_in(nobody)
+        assert "needs a person who has logged in" in refused("approve", "1", "--reason", "grave", *kind)
+    log_in(4_000_000_002)
     assert "name it as the kind that you approve" in refused("approve", "1", "--reason", "so it is")
     assert "version 2\n" in told("case", "1")
     assert "at version 2 by now, not 1" in refused("approve", "1", "--reason", "x", "--version", "1", *kind)
@@ -109,7 +119,9 @@ def test_what_is_grave_needs_two_persons(office: Office, monkeypatch: pytest.Mon
         ("impose", "line-suspension", "waiting"),  # for whoever speaks to the NAS
         ("impose", "port-25-suspension", "verified"),
     ]
-    assert office.recorded()[1][2].startswith("refused: sato has said so already")
+    first, second = (f"root (logged in as uid {uid})" for uid in (4_000_000_001, 4_000_000_002))
+    assert office.recorded()[3][2].startswith(f"refused: {first} has said so already")
+    assert f"by {first}, {second}: grave; so it is" in told("case", "1")
 
 
 def test_what_is_not_in_the_kernel_is_asked_again_and_told(office: Office) -> None:

@@ -148,13 +148,20 @@ class MeasureValue(OfValue):
     evidence: EvidenceValue
 
 
+class ApprovalValue(OfValue):
+    """Who wants a suspension too, and why."""
+
+    by: str
+    reason: str
+
+
 class ProposalValue(OfValue):
     """A suspension that waits for approval."""
 
     kind: str
     reason: str
     until: datetime | None
-    approvals: tuple[str, ...]
+    approved: tuple[ApprovalValue, ...]
 
 
 class CaseValue(OfValue):

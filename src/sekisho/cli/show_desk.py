@@ -36,7 +36,7 @@ def case_text(answer: CaseAnswer) -> str:
     told += [f"reports {_numbers(answer.reports)}"] if answer.reports else []
     told += [f"in force: {_measure(one)}" for one in case.measures]
     if case.proposal is not None:
-        by = ", ".join(case.proposal.approvals) or "nobody yet"
+        by = "; ".join(f"{one.by} ({one.reason})" for one in case.proposal.approved) or "nobody yet"
         told.append(f"proposed: {case.proposal.kind} ({case.proposal.reason}); approved by {by}")
     told += [
         f"{at(one.at)} {one.what}: {one.before} to {one.after}, by {one.by}"

@@ -24,6 +24,7 @@ from sekisho.api.line_models import Action
 from sekisho.api.models import GivenUpValue
 from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
+from sekisho.daemon.actors import person_uid
 from sekisho.daemon.desk_cases import Desk, happen
 from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.desk_export import Exporter, Keys
@@ -86,7 +87,8 @@ class RunningDesk:
 
         def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer, str]:
             case = known_case(transaction, number)
-            event = Event(what, entry.user, request.reason, request.kind, request.until, request.version)
+            chosen = (request.kind, request.until, request.version)
+            event = Event(what, entry.user, request.reason, *chosen, person_uid(peer))
             decision, _ = happen(transaction, self._desk(), case, event, entry.at, entry.uid)
             if decision.refusal is not None:
                 raise RefusalError(409, "not-decided", "Nothing is changed", decision.refusal)

@@ -9,6 +9,7 @@ from datetime import datetime
 from sekisho.desk.case_table import Effect
 from sekisho.desk.case_values import (
     SUSPENSIONS,
+    Approval,
     Case,
     Change,
     Event,
@@ -91,32 +92,41 @@ def _propose(at: Following) -> Iterator[Change]:
     person = at.event.what is What.SUSPEND
     kind = at.event.kind or at.policy.suspension
     before = at.case.proposal
-    earlier = before.approvals if before is not None and before.kind is kind else ()
-    approvals = (*earlier, at.event.by) if person else earlier
-    at.case = replace(at.case, proposal=Proposal(kind, at.reason, at.event.until, approvals))
+    earlier = before.approved if before is not None and before.kind is kind else ()
+    approved = (*earlier, _approval(at.event)) if person else earlier
+    at.case = replace(at.case, proposal=Proposal(kind, at.reason, at.event.until, approved))
     yield from ()
 
 
 def _approve(at: Following) -> Iterator[Change]:
     if at.case.proposal is not None:
-        approvals = (*at.case.proposal.approvals, at.event.by)
+        approved = (*at.case.proposal.approved, _approval(at.event))
         until = at.event.until or at.case.proposal.until
-        at.case = replace(at.case, proposal=replace(at.case.proposal, approvals=approvals, until=until))
+        at.case = replace(at.case, proposal=replace(at.case.proposal, approved=approved, until=until))
     yield from ()
 
 
 def _suspend(at: Following) -> Iterator[Change]:
     proposal = at.case.proposal
     kind, until = at.event.kind or at.policy.suspension, at.event.until
-    by: tuple[str, ...] = (at.event.by,)
+    approved: tuple[Approval, ...] = (_approval(at.event),)
     if proposal is not None and (at.event.what is What.APPROVE or proposal.kind is kind):
         kind, until = proposal.kind, until or proposal.until
-        by = tuple(dict.fromkeys((*proposal.approvals, at.event.by)))
+        approved = (*proposal.approved, *approved)
     until = until if until is not None and until > at.now else at.now + at.policy.suspended
-    measure = Measure(kind, at.now, until, ", ".join(by), at.reason, at.evidence)
-    yield _impose(at, measure)
+    by, reason = _joined(", ", (one.by for one in approved)), _joined("; ", (one.reason for one in approved))
+    yield _impose(at, Measure(kind, at.now, until, by, reason, at.evidence))
     at.case = replace(at.case, is_told=True)
     yield Tell(Notice.SUSPENSION, at.reason, until)
+
+
+def _approval(event: Event) -> Approval:
+    return Approval(event.by, event.reason, event.login)
+
+
+def _joined(between: str, texts: Iterable[str]) -> str:
+    """Join texts, each once."""
+    return between.join(dict.fromkeys(texts))
 
 
 def _lift_all(at: Following) -> Iterator[Change]:

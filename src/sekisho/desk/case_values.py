@@ -104,7 +104,8 @@ class Event:
 
     `by`: a person, or `BY_ITSELF`; `reason`: a person's words; `kind`, `until`: what a person chose of a
     suspension or of a hold's limit; None: as the policy says. `version`: which of the case the person has
-    seen; None: that is not said.
+    seen; None: that is not said. `login`: the uid under which the person has logged in, whatever user that
+    person is now; None: nobody has, or as root, which many may be.
     """
 
     what: What
@@ -113,6 +114,7 @@ class Event:
     kind: Kind | None = None
     until: datetime | None = None
     version: int | None = None
+    login: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,22 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """That a person wants a suspension too: by whom, why, and under which uid that person has logged in."""
+
+    by: str
+    reason: str
+    login: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
-    """A suspension that waits for approval; `until`: None: as the policy says; `approvals`: by whom."""
+    """A suspension that waits for approval; `until`: None: as the policy says; `approved`: by whom."""
 
     kind: Kind
     reason: str
     until: datetime | None = None
-    approvals: tuple[str, ...] = ()
+    approved: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,11 +109,18 @@ class _Asked:
         return self.event.kind or self.policy.suspension
 
     @property
-    def agreed(self) -> frozenset[str]:
-        """Return who has said so before, of this kind of suspension, without capitals."""
+    def agreed(self) -> frozenset[int | None]:
+        """Return as whom those have logged in who have said so before, of this kind of suspension."""
         proposal = self.case.proposal
-        names = proposal.approvals if proposal and proposal.kind is self.kind else ()
-        return frozenset(name.casefold() for name in names)
+        approved = proposal.approved if proposal and proposal.kind is self.kind else ()
+        return frozenset(one.login for one in approved)
+
+    @property
+    def is_grave(self) -> bool:
+        """Tell whether it is a suspension that one person cannot decide on."""
+        is_proposed = self.event.what is What.APPROVE and self.case.proposal is not None
+        suspends = self.event.what is What.SUSPEND or is_proposed
+        return suspends and self.policy.persons(self.kind) > 1
 
 
 def _rule(asked: _Asked) -> Rule | None:
@@ -148,7 +155,7 @@ def _is_limited(asked: _Asked) -> bool:
 
 
 def _are_enough(asked: _Asked) -> bool:
-    return len(asked.agreed | {asked.event.by.casefold()}) >= asked.policy.persons(asked.kind)
+    return len(asked.agreed | {asked.event.login}) >= asked.policy.persons(asked.kind)
 
 
 _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
@@ -185,8 +192,9 @@ def _refusal(asked: _Asked) -> str | None:
     if event.what is What.SUSPEND and event.kind is not None and event.kind not in SUSPENSIONS:
         kinds = ", ".join(sorted(SUSPENSIONS))
         return f"{event.kind} is no suspension: name one of {kinds}"
-    has_agreed = event.by.casefold() in asked.agreed
-    if event.what in (What.APPROVE, What.SUSPEND) and has_agreed and not _are_enough(asked):
+    if asked.is_grave and event.login is None:
+        return f"a grave action needs a person who has logged in, which {event.by} has not: {_LOG_IN}"
+    if asked.is_grave and event.login in asked.agreed:
         return f"{event.by} has said so already, and a {asked.kind} needs two: another person has to approve"
     return _unlike(asked) if event.what is What.APPROVE else None
 
@@ -205,6 +213,9 @@ def _unlike(asked: _Asked) -> str | None:
     if event.until is None and proposal.until is not None and proposal.until <= asked.now:
         return f"its end, {proposal.until.isoformat(timespec='seconds')}, is over: name another"
     return None
+
+
+_LOG_IN = "log in as a user of your own, not as root, who may be anybody, and ask with sudo"
 
 
 def _is_person(name: str) -> bool:
