@@ -334,9 +334,7 @@ def test_what_is_forged_in_a_name_counts_against_whoever_claims_it_alone(store: 
         assert [transaction.reporter(party) is None for party in (proved, claimed)] == [False, True]
 
 
-def test_reports_are_forgotten_in_their_time_but_not_those_of_a_held_line_or_of_the_queue(
-    store: Store,
-) -> None:
+def test_reports_are_forgotten_in_their_time_but_not_those_of_a_held_line(store: Store) -> None:
     with store.transaction() as transaction:
         case, other = opened(transaction), opened(transaction, line=2)
         put(transaction, case, b"held")
@@ -345,19 +343,44 @@ def test_reports_are_forgotten_in_their_time_but_not_those_of_a_held_line_or_of_
         put(transaction, other, b"young", seconds=LATER)
         held, _ = happen(transaction, case, Event(What.HOLD, "yamada", "a complaint"), at(1))
         transaction.change_leases([], [lease(0, 10, LINE), lease(20, line=2)])
-        assert transaction.forget_reports(at(LATER - 1)) == 1
-        assert transaction.forget_reports(at(LATER - 1)) == 0
+        assert transaction.forget_reports(at(LATER - 1)) == (2, 1)
+        assert transaction.forget_reports(at(LATER - 1)) == (0, 0)
         assert len(transaction.counted_reports(case.number, at(-1))) == 1
         assert len(transaction.counted_reports(other.number, at(-1))) == 1
         transaction.forget_leases(at(LATER))
         assert transaction.keeps_evidence()
         assert len(list(transaction.leases_of(LINE, at(-1)))) == 1  # as an order for the line would have it
         happen(transaction, held.case, Event(What.RELEASE, "yamada", "it is over"), at(2))
-        assert transaction.forget_reports(at(LATER - 1)) == 1
+        assert transaction.forget_reports(at(LATER - 1)) == (1, 0)
         transaction.forget_leases(at(LATER))
         assert list(transaction.leases_of(LINE, at(-1))) == []
         assert HOME in transaction.latest([HOME])
         assert not transaction.keeps_evidence()
+
+
+def test_what_is_forgotten_unseen_or_unread_is_counted(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.add_unread(kept(b"unread"))
+        transaction.add_report(kept(b"queued", refusal="malformed: it is", is_queued=True))
+        transaction.add_report(kept(b"settled"))
+    told: list[int] = []
+    assert sum(forget_desk(store, at(LATER), at(0), told.append)) == 3
+    assert sum(forget_desk(store, at(LATER), at(0), told.append)) == 0
+    assert told == [2]
+    with store.reading() as transaction:
+        assert transaction.last_report() == 0
+
+
+def test_a_queue_is_emptied_up_to_a_moment_and_of_what_is_read_alone(store: Store) -> None:
+    with store.transaction() as transaction:
+        transaction.add_unread(kept(b"unread"))
+        old, _ = transaction.add_report(kept(b"old", refusal="malformed: 100%", is_queued=True))
+        young, _ = transaction.add_report(kept(b"young", LATER, refusal="empty: it is empty", is_queued=True))
+        asked = [transaction.queued_reports(why=one) for one in ("malformed", "empty", "00%", "0_%")]
+        assert [[one.number for one in some] for some in asked] == [[old], [young], [old], []]
+        assert transaction.reports_seen(at(LATER)) == 1
+        assert [one.number for one in transaction.queued_reports()] == [young]
+        assert transaction.count_unread(5) == 1
 
 
 def test_a_case_is_kept_as_long_as_a_report_of_it(store: Store) -> None:
@@ -424,7 +447,6 @@ def test_what_came_in_is_unread_until_it_is_read_and_in_nobodys_queue(store: Sto
         assert (found, unread.vouched, unread.party) == (number, "a.net", None)
         assert transaction.unread_reports(number, 5) == ()
         assert transaction.queued_reports() == ()
-        assert transaction.forget_reports(at(LATER)) == 0
         assert transaction.put_read(number, kept())
         assert not transaction.put_read(number, kept(refusal="again"))
         assert transaction.report(number) == kept(vouched="a.net")

@@ -247,7 +247,7 @@ def test_what_is_not_understood_waits_for_people_who_look_at_it(tmp_path: Path) 
     told("ingest", str(file))
     assert "report 1 of" in told("queue")
     assert "say why: it is recorded" in refused("queue", "--seen", "1")
-    assert ": read" in told("queue", "--seen", "1", "--reason", "not for us")
+    assert told("queue", "--seen", "1", "--reason", "not for us") == "1 reports are taken out of the queue\n"
     assert told("queue") == "the queue is empty\n"
     assert "is not in the queue" in refused("queue", "--seen", "1", "--reason", "not for us")
 

@@ -130,6 +130,28 @@ def test_what_a_terminal_obeys_is_not_shown_on_one() -> None:
     assert printable("x\u202ey".encode()) == "x�y\n"
 
 
+def test_many_are_taken_out_of_the_queue_at_once_or_none(office: Office) -> None:
+    read(office, *(b"Subject: %d\r\n\r\nspam\r\n" % number for number in range(4)))
+    assert "report 1 " in told("queue", "--why", "unknown-format")
+    assert told("queue", "--why", "no such words") == "the queue is empty\n"
+    assert told("queue", "--after", "3").startswith("report 4 ")
+    why = ("--reason", "spam to abuse@")
+    assert "report 9 is not in the queue" in refused("queue", "--seen", "1", "--seen", "9", *why)
+    assert told("queue", "--seen", "1", "--seen", "2", *why) == "2 reports are taken out of the queue\n"
+    assert "name reports, or a moment" in refused("queue", "--seen", "3", "--before", "2026-11-01", *why)
+    assert told("queue", "--before", "2026-11-01", *why) == "0 reports are taken out of the queue\n"
+    assert json.loads(told("queue", "--before", "2036-11-01", *why, "--json")) == {"seen": 2}
+    assert told("queue") == "the queue is empty\n"
+    outcomes = [(one[1], one[-1].partition(":")[0]) for one in recorded(office)]
+    assert outcomes == [
+        ("reports 1, 9", "refused"),
+        ("reports 1, 2", "seen"),
+        ("", "refused"),
+        ("reports that came before 2026-11-01T00:00:00+00:00", "0 seen"),
+        ("reports that came before 2036-11-01T00:00:00+00:00", "2 seen"),
+    ]
+
+
 def test_an_original_that_no_key_opens_is_refused_with_the_way_out(office: Office) -> None:
     read(office, about(office.lease, 0))
     office.site.key = Fernet.generate_key()

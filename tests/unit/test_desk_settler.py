@@ -434,6 +434,24 @@ def test_what_we_cannot_take_goes_to_people_and_keeps_nothing_back(
             assert [one.party for one in transaction.incidents_of(queued.number + 1)] == ["mail.example.com"]
 
 
+def test_what_comes_when_all_before_is_forgotten_is_read_although_numbers_begin_anew(
+    tmp_path: Path, provider: World
+) -> None:
+    lease = lease_of(provider)
+    with site_of(tmp_path / "a.db", provider) as site:
+        settler = site.settler()
+        site.take(*(about(lease, number) for number in range(3)))
+        while settler.step():
+            pass
+        with site.store.transaction() as transaction:
+            assert transaction.forget_reports(site.now + SECOND) == (3, 0)
+        site.take(about(lease, 7))
+        while settler.step():
+            pass
+        with site.store.reading() as transaction:
+            assert transaction.count_unread(1) == 0
+
+
 def test_with_another_key_nothing_is_lost_and_all_is_read_when_the_right_one_is_back(
     tmp_path: Path, provider: World
 ) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from sekisho.api.line_models import HolderAnswer, Request
 from sekisho.api.models import GivenUpValue, Value
-from sekisho.api.reading import Said, Until
+from sekisho.api.reading import Before, Said, Until
+from sekisho.config.values import fault
 from sekisho.desk.case_values import Kind
 from sekisho.lines.purposes import Purpose
+
+CaseNumber = Annotated[int, Field(ge=1, lt=1 << 31)]
 
 
 class OfValue(Value):
@@ -43,6 +46,26 @@ class ReasonRequest(Request):
     """Say why something is done that needs no more than that."""
 
     reason: Said
+
+
+class SeenRequest(Request):
+    """Take reports out of people's queue: those of some numbers, or all that came before a moment."""
+
+    reason: Said
+    reports: Annotated[tuple[CaseNumber, ...], Field(min_length=1, max_length=50)] | None = None
+    before: Before | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.reports is None) == (self.before is None):
+            raise fault("it is not said which", "name reports, or a moment before which they came")
+        return self
+
+
+class SeenAnswer(Value):
+    """How many reports were taken out of people's queue."""
+
+    seen: int
 
 
 class TakenAnswer(Value):
@@ -259,6 +282,3 @@ class ActionsAnswer(Value):
     actions: tuple[ActionValue, ...]
     waiting: int = 0
     given_up: tuple[GivenUpValue, ...] = ()
-
-
-CaseNumber = Annotated[int, Field(ge=1, lt=1 << 31)]

@@ -11,9 +11,10 @@ from sekisho.api.asker import Asker, Peer
 from sekisho.api.desk_models import (
     CaseNumber,
     QueueAnswer,
-    ReasonRequest,
     ReportAnswer,
     ReportLook,
+    SeenAnswer,
+    SeenRequest,
     TakenAnswer,
 )
 from sekisho.api.line_models import Action, Question
@@ -23,6 +24,7 @@ MOST_BYTES = 10_000_001
 """Of one report: what is larger by a byte than parsers read is kept as far as that, and told."""
 
 After = Annotated[int, Query(ge=0, lt=1 << 31)]
+Words = Annotated[str | None, Query(max_length=100)]
 Domain = Annotated[str | None, Query(max_length=253)]
 Key = Annotated[str | None, Header(max_length=255)]
 
@@ -52,11 +54,11 @@ class ReportsOffice(Protocol):
     def original(self, number: int, question: Question, peer: Peer) -> bytes:
         """Hand out the original of a report."""
 
-    def queue(self, after: int) -> QueueAnswer:
-        """Tell which reports people have to look at."""
+    def queue(self, after: int, why: str | None) -> QueueAnswer:
+        """Tell which reports people have to look at; `why`: words that the reason has to have."""
 
-    def seen(self, number: int, request: ReasonRequest, peer: Peer) -> ReportAnswer:
-        """Take a report out of people's queue."""
+    def seen(self, request: SeenRequest, peer: Peer) -> SeenAnswer:
+        """Take reports out of people's queue: all of those that are asked for, or none."""
 
 
 def add_reports(router: APIRouter, office: ReportsOffice) -> None:
@@ -68,8 +70,8 @@ def add_reports(router: APIRouter, office: ReportsOffice) -> None:
         return office.report(number)
 
     @router.get("/queue")
-    def queue(after: After = 0) -> QueueAnswer:
-        return office.queue(after)
+    def queue(after: After = 0, why: Words = None) -> QueueAnswer:
+        return office.queue(after, why)
 
 
 def add_recorded_reports(router: APIRouter, office: ReportsOffice) -> None:
@@ -92,9 +94,9 @@ def add_recorded_reports(router: APIRouter, office: ReportsOffice) -> None:
         content = office.original(number, question, peer)
         return Response(content, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
-    @router.post("/queue/{number}/seen", name=Action.DESK_SEEN)
-    def seen(number: CaseNumber, request: ReasonRequest, peer: Asker) -> ReportAnswer:
-        return office.seen(number, request, peer)
+    @router.post("/queue/seen", name=Action.DESK_SEEN)
+    def seen(request: SeenRequest, peer: Asker) -> SeenAnswer:
+        return office.seen(request, peer)
 
 
 async def report_body(request: Request) -> bytes:

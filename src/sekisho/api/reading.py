@@ -25,6 +25,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 9000  # no lease is from elsewhere, and further 
 _MOMENT_EXAMPLE = "2026-11-24T21:30:00+09:00"
 _MOMENT_WAY_OUT = f'write date, time and zone as RFC 3339 has them: "{_MOMENT_EXAMPLE}", or "Z" for UTC'
 _UNTIL_WAY_OUT = f'write the last day as in "2026-12-31", or a time as in "{_MOMENT_EXAMPLE}"'
+_BEFORE_WAY_OUT = f'write a day as in "2026-12-31", or a time as in "{_MOMENT_EXAMPLE}"'
 
 # What to write where a key is missing.
 NEEDED = {
@@ -59,15 +60,25 @@ def read_moment(value: object) -> datetime:
 
 def read_until(value: object) -> datetime:
     """Read an end: a moment, or a day, whose end in UTC is meant; raise a fault that tells the way out."""
+    return _read_moment_or_day(value, timedelta(days=1), _UNTIL_WAY_OUT)
+
+
+def read_before(value: object) -> datetime:
+    """Read a moment, or a day, whose beginning in UTC is meant; raise a fault that tells the way out."""
+    return _read_moment_or_day(value, timedelta(), _BEFORE_WAY_OUT)
+
+
+def _read_moment_or_day(value: object, later: timedelta, way_out: str) -> datetime:
+    """Read a moment, or a day, of which that is meant which is so much later than its beginning."""
     text = value if isinstance(value, str) else ""
     if _MOMENT.match(text):
         return read_moment(text)
     if not _DAY.fullmatch(text):
-        raise fault(f"{toml(value)} is no date", _UNTIL_WAY_OUT)
+        raise fault(f"{toml(value)} is no date", way_out)
     try:
-        return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=1)
+        return datetime.combine(date.fromisoformat(text), time(), UTC) + later
     except (ValueError, OverflowError):
-        raise fault(f"{toml(value)} is no day there is", _UNTIL_WAY_OUT) from None
+        raise fault(f"{toml(value)} is no day there is", way_out) from None
 
 
 def read_day(value: object) -> date:
@@ -138,6 +149,11 @@ Head = Annotated[
 Until = Annotated[
     datetime,
     PlainValidator(read_until),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-31", _MOMENT_EXAMPLE]}, mode="validation"),
+]
+Before = Annotated[
+    datetime,
+    PlainValidator(read_before),
     WithJsonSchema({"type": "string", "examples": ["2026-12-31", _MOMENT_EXAMPLE]}, mode="validation"),
 ]
 Day = Annotated[

@@ -60,6 +60,14 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+def with_query(path: str, **values: Any) -> str:
+    """Return a path with what was given of a query."""
+    from urllib.parse import urlencode
+
+    some = given(values)
+    return f"{path}?{urlencode(some)}" if some else path
+
+
 def meant(name: str | None, config: Path | None) -> str:
     """Return which gate is meant."""
     from sekisho.cli.files import BadNameError, gate_name, good_name

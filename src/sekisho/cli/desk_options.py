@@ -13,6 +13,9 @@ from sekisho.cli.common import show
 
 Number = Annotated[int, typer.Argument(metavar="N", min=1, help="The number of the case.")]
 Report = Annotated[int, typer.Argument(metavar="N", min=1, help="The number of the report.")]
+After = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Go on after this number, where there are more than are told.")
+]
 Reason = Annotated[str, typer.Option(help="Why. It is recorded, and needed.")]
 
 

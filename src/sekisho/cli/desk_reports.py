@@ -10,8 +10,19 @@ from typing import Annotated
 
 import typer
 
-from sekisho.cli.common import FAILED, Json, Name, NameFrom, Purpose, Reference, asked, given, show
-from sekisho.cli.desk_options import Report
+from sekisho.cli.common import (
+    FAILED,
+    Json,
+    Name,
+    NameFrom,
+    Purpose,
+    Reference,
+    asked,
+    given,
+    show,
+    with_query,
+)
+from sekisho.cli.desk_options import After, Report
 
 app = typer.Typer()
 
@@ -78,23 +89,35 @@ def report(
 
 @app.command("queue")
 def show_queue(
+    after: After = 0,
+    why: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="Only those whose reason has these words.")
+    ] = None,
     seen: Annotated[
-        int | None, typer.Option("--seen", metavar="N", help="Take report N out of the queue instead.")
+        list[int] | None,
+        typer.Option("--seen", metavar="N", help="Take report N out of the queue instead; again for others."),
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="Take out what came before a day (UTC), or before a time with its zone."
+        ),
     ] = None,
     reason: Annotated[
-        str | None, typer.Option(help="Why it is seen; recorded, and needed with --seen.")
+        str | None, typer.Option(help="Why it is seen; recorded, and needed with --seen and --before.")
     ] = None,
     as_json: Json = False,
     name: Name = None,
     config: NameFrom = None,
 ) -> None:
-    """Tell which reports people have to look at, and why."""
-    from sekisho.api.desk_models import QueueAnswer, ReportAnswer
-    from sekisho.cli.show_desk_reports import queue_text, report_text
+    """Tell which reports people have to look at, and why; or take some out of their queue."""
+    from sekisho.api.desk_models import QueueAnswer, SeenAnswer
+    from sekisho.cli.show_desk_reports import queue_text, seen_text
 
-    if seen is not None:
-        answer = asked(name, config, "POST", f"/v1/desk/queue/{seen}/seen", given({"reason": reason}))
-        show(answer, lambda: report_text(ReportAnswer.model_validate(answer)), as_json=as_json)
+    if seen or before is not None:
+        body = given({"reports": seen or None, "before": before, "reason": reason})
+        answer = asked(name, config, "POST", "/v1/desk/queue/seen", body)
+        show(answer, lambda: seen_text(SeenAnswer.model_validate(answer)), as_json=as_json)
         return
-    answer = asked(name, config, "GET", "/v1/desk/queue")
+    answer = asked(name, config, "GET", with_query("/v1/desk/queue", after=after or None, why=why))
     show(answer, lambda: queue_text(QueueAnswer.model_validate(answer)), as_json=as_json)

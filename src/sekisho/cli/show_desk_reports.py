@@ -9,7 +9,14 @@ from typing import Any
 
 import typer
 
-from sekisho.api.desk_models import IncidentLook, IncidentValue, QueueAnswer, ReportAnswer, ReportLook
+from sekisho.api.desk_models import (
+    IncidentLook,
+    IncidentValue,
+    QueueAnswer,
+    ReportAnswer,
+    ReportLook,
+    SeenAnswer,
+)
 from sekisho.cli.common import print_json
 from sekisho.cli.desk_export import fetch_bytes
 from sekisho.cli.show_desk import MORE, at
@@ -22,7 +29,13 @@ def queue_text(answer: QueueAnswer) -> str:
     """Tell people's queue, a line each."""
     lines = [report_text(one) for one in answer.reports] or ["the queue is empty"]
     unopened = [f"{answer.unopened} {_UNOPENED}"] if answer.unopened else []
-    return "\n".join([*lines, *([MORE] if answer.more else []), *unopened])
+    more = [f"{MORE}: --after {answer.reports[-1].report}"] if answer.more else []
+    return "\n".join([*lines, *more, *unopened])
+
+
+def seen_text(answer: SeenAnswer) -> str:
+    """Tell how many reports were taken out of the queue."""
+    return f"{answer.seen} reports are taken out of the queue"
 
 
 def report_text(report: ReportAnswer) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from sekisho.api.asker import Peer
-from sekisho.api.desk_models import QueueAnswer, ReasonRequest, ReportAnswer, ReportLook, TakenAnswer
+from sekisho.api.desk_models import (
+    QueueAnswer,
+    ReportAnswer,
+    ReportLook,
+    SeenAnswer,
+    SeenRequest,
+    TakenAnswer,
+)
 from sekisho.api.line_models import Action, Question
 from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
@@ -90,12 +98,13 @@ class Reports:
             self._record(entry, "its original is shown")
         return original
 
-    def queue(self, after: int) -> QueueAnswer:
-        """Tell which reports people have to look at."""
+    def queue(self, after: int, why: str | None) -> QueueAnswer:
+        """Tell which reports people have to look at; `why`: words that the reason has to have."""
+        unopened = self._unopened()
+        is_meant = (number for number in unopened if number > after and (why or "") in unopened[number])
+        shut = sorted(is_meant)[: MOST_SHOWN + 1]
         with store_answers(), self._store.reading() as transaction:
-            queued = transaction.queued_reports(after, MOST_SHOWN + 1)
-            unopened = self._unopened()
-            shut = sorted(number for number in unopened if number > after)[: MOST_SHOWN + 1]
+            queued = transaction.queued_reports(after, MOST_SHOWN + 1, why)
             told = {number: report_value(number, kept, "queued") for number, kept in queued}
             for number in shut:
                 if transaction.is_unread(number):
@@ -104,16 +113,21 @@ class Reports:
         shown = tuple(told[number] for number in sorted(told)[:MOST_SHOWN])
         return QueueAnswer(reports=shown, more=len(told) > MOST_SHOWN, unopened=len(unopened))
 
-    def seen(self, number: int, request: ReasonRequest, peer: Peer) -> ReportAnswer:
-        """Take a report out of people's queue."""
+    def seen(self, request: SeenRequest, peer: Peer) -> SeenAnswer:
+        """Take reports out of people's queue: all of those that are asked for, or none."""
+        numbers, before = request.reports or (), request.before
 
-        def look(transaction: Transaction, _: Entry) -> tuple[ReportAnswer, str]:
-            if transaction.is_unread(number) or not transaction.report_seen(number):
-                detail = f"report {number} is not in the queue: `sekisho desk queue` shows which are"
-                raise RefusalError(409, "not-queued", "Nobody has to look at it", detail)
-            return report_answer(transaction, number), "seen"
+        def look(transaction: Transaction, _: Entry) -> tuple[SeenAnswer, str]:
+            if before is not None:
+                seen = transaction.reports_seen(before)
+                return SeenAnswer(seen=seen), f"{seen} seen"
+            for number in dict.fromkeys(numbers):
+                if not transaction.report_seen(number):
+                    detail = f"report {number} is not in the queue: `sekisho desk queue` shows which are"
+                    raise RefusalError(409, "not-queued", "Nothing is taken out", detail)
+            return SeenAnswer(seen=len(set(numbers))), "seen"
 
-        act = Act(Action.DESK_SEEN, f"report {number}", reference=request.reason)
+        act = Act(Action.DESK_SEEN, _named(numbers, before), reference=request.reason)
         return self._recorder.carry_out(act, peer, look)
 
     def _read(self, kept: KeptReport, desk: Desk) -> Parsed | str:
@@ -125,6 +139,12 @@ class Reports:
     def _record(self, entry: Entry, outcome: str) -> None:
         with self._store.transaction() as transaction:
             transaction.record(replace(entry, outcome=outcome))
+
+
+def _named(numbers: Sequence[int], before: datetime | None) -> str:
+    if before is not None:
+        return f"reports that came before {before.isoformat()}"
+    return f"report{'s' if numbers[1:] else ''} {', '.join(map(str, numbers))}"
 
 
 def _vouched(domain: str) -> str:

@@ -92,8 +92,11 @@ class DeskSettler:
             self._unopened.clear()
         with self._store.reading() as transaction:
             waiting = transaction.unread_reports(self._after, _BATCH)
+            is_anew = not waiting and transaction.last_report() < self._after
+        if is_anew:  # all before were forgotten, and numbers begin at 1 again
+            self._after = 0
         if not waiting:
-            return False
+            return is_anew
         self._settle_lines()
         read = list(self._opened(waiting))
         while read:

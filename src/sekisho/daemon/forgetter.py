@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 
+import structlog
+
 from sekisho.config import Config
 from sekisho.store.forgetting import forget, forget_desk, forget_minutes
 from sekisho.store.late import LateStore
 
 EVERY = timedelta(hours=1)
 MINUTES_KEPT = timedelta(weeks=2)  # to look closely; hours are kept
+
+log = structlog.get_logger()
 
 
 class Forgetter:
@@ -41,9 +45,13 @@ class Forgetter:
         of_desk: Iterable[int] = ()
         if desk is not None:
             reports, cases = timedelta(milliseconds=desk.reports_ms), timedelta(milliseconds=desk.cases_ms)
-            of_desk = forget_desk(self._store, now - reports, now - cases)
+            of_desk = forget_desk(self._store, now - reports, now - cases, _tell_unseen)
         return chain(
             of_desk,
             forget_minutes(self._store, now - MINUTES_KEPT),
             forget(self._store, self._store.journal, leases_before, audit_before, now),
         )
+
+
+def _tell_unseen(reports: int) -> None:
+    log.warning("reports are forgotten in their time that people had not looked at", reports=reports)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from sekisho.store.journal import Journal
@@ -62,18 +62,28 @@ def forget_minutes(store: Store, before: datetime) -> Iterator[int]:
         yield forgotten
 
 
-def forget_desk(store: Store, reports_before: datetime, cases_before: datetime) -> Iterator[int]:
+def forget_desk(
+    store: Store,
+    reports_before: datetime,
+    cases_before: datetime,
+    on_unseen: Callable[[int], object] = lambda _: None,
+) -> Iterator[int]:
     """Forget reports that came before a moment, and cases that have been over since before another.
 
     With the reports go the names that were only claimed since then: there are as many as somebody makes up.
+    `on_unseen`: is told, at the end, how many of the reports nobody had looked at who had to.
 
     Yields after each transaction, and raises, as `forget` does.
     """
+    unseen = 0
     forgotten = 1
     while forgotten:
         with store.transaction() as transaction:
-            forgotten = transaction.forget_reports(reports_before)
+            forgotten, of_queue = transaction.forget_reports(reports_before)
+        unseen += of_queue
         yield forgotten
+    if unseen:
+        on_unseen(unseen)
     with store.transaction() as transaction:
         forgotten = transaction.forget_claims(reports_before)
     yield forgotten

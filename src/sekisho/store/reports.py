@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Integer,
     Row,
     and_,
@@ -42,6 +43,7 @@ _BY_DIGEST: Final = Query(report.c.digest, select(report.c.number), most=1)
 _BY_FOLDED: Final = Query(incident.c.folded, select(incident.c.report), most=1)
 _BY_PARTY: Final = Query(reporter.c.party, select(*reporter.c), most=2)  # proved, and claimed
 _ADD: Final = adding(report)
+_LAST: Final = select(func.coalesce(func.max(report.c.number), 0))
 _COUNTED: Final = (
     select(
         incident.c.party,
@@ -71,6 +73,13 @@ class NumberedReport(NamedTuple):
     report: KeptReport
 
 
+class Forgotten(NamedTuple):
+    """How many reports were forgotten, and how many of them nobody had looked at who had to."""
+
+    reports: int
+    unseen: int
+
+
 class Reports(Door):
     """Reports in a transaction."""
 
@@ -96,8 +105,13 @@ class Reports(Door):
         row = self._connection.execute(select(report).where(report.c.number == number)).one_or_none()
         return None if row is None else read_report(row)
 
-    def queued_reports(self, after: int = 0, most: int = _FEW) -> tuple[NumberedReport, ...]:
-        """Return the next reports that people have to look at, the oldest first, without their originals."""
+    def queued_reports(
+        self, after: int = 0, most: int = _FEW, why: str | None = None
+    ) -> tuple[NumberedReport, ...]:
+        """Return the next reports that people have to look at, the oldest first, without their originals.
+
+        `why`: words that the reason has to have.
+        """
         columns = (column for column in report.c if column is not report.c.original)
         found = (
             select(*columns)
@@ -105,13 +119,22 @@ class Reports(Door):
             .order_by(report.c.number)
             .limit(most)
         )
+        if why is not None:
+            found = found.where(report.c.refusal.contains(why, autoescape=True))
         rows = self._connection.execute(found)
         return tuple(NumberedReport(row.number, read_report(row, with_original=False)) for row in rows)
 
     def report_seen(self, number: int) -> bool:
         """Write that people have looked at a report; tell whether it was in their queue."""
-        seen = update(report).where(report.c.number == number, report.c.is_queued).values(is_queued=False)
-        return self._connection.execute(seen).rowcount > 0
+        return self._take_out(report.c.number == number) > 0
+
+    def reports_seen(self, before: datetime) -> int:
+        """Write that people have looked at all in their queue that came before a moment; return how many."""
+        return self._take_out(report.c.received < to_us(before))
+
+    def last_report(self) -> int:
+        """Return the highest number of a report, 0 where none is kept: numbers begin anew then."""
+        return int(self._connection.execute(_LAST).scalar_one())
 
     def is_folded(self, key: bytes) -> bool:
         """Tell whether the same was reported before by the same party."""
@@ -166,10 +189,10 @@ class Reports(Door):
         self._connection.execute(update(incident).where(mine).values(judgement=judgement))
         self._count_judged(mine, judgement, 1)
 
-    def forget_reports(self, before: datetime, most: int = _FEW) -> int:
-        """Forget reports that came before a moment, and what came of them; return how many.
+    def forget_reports(self, before: datetime, most: int = _FEW) -> Forgotten:
+        """Forget reports that came before a moment, and what came of them.
 
-        What is in people's queue stays, and what speaks of a line whose evidence is held.
+        What speaks of a line whose evidence is held stays.
         """
         is_held = (
             select(incident.c.report)
@@ -178,20 +201,25 @@ class Reports(Door):
             .exists()
         )
         old = (
-            select(report.c.number)
-            .where(report.c.received < to_us(before), ~report.c.is_queued, ~is_held)
+            select(report.c.number, report.c.is_queued)
+            .where(report.c.received < to_us(before), ~is_held)
             .order_by(report.c.received)
             .limit(most)
         )
-        numbers = self._connection.scalars(old).all()
+        found = self._connection.execute(old).all()
+        numbers = [one.number for one in found]
         self._connection.execute(delete(incident).where(incident.c.report.in_(numbers)))
         self._connection.execute(delete(report).where(report.c.number.in_(numbers)))
-        return len(numbers)
+        return Forgotten(len(found), sum(bool(one.is_queued) for one in found))
 
     def forget_claims(self, before: datetime) -> int:
         """Forget parties in whose name nothing was reported since a moment, and never by themselves."""
         old = and_(~reporter.c.is_authenticated, reporter.c.at < to_us(before))
         return self._connection.execute(delete(reporter).where(old)).rowcount
+
+    def _take_out(self, which: ColumnElement[bool]) -> int:
+        seen = update(report).where(is_set(report.c.is_queued), _IS_READ, which).values(is_queued=False)
+        return self._connection.execute(seen).rowcount
 
     def _count_judged(self, which: Any, judgement: Judgement, by: int) -> None:
         column = reporter.c.confirmed if judgement is Judgement.CONFIRMED else reporter.c.dismissed
