@@ -105,12 +105,16 @@ def test_what_a_filter_of_forged_fields_may_overlook_is_not_believed(field: str)
 
 def test_only_what_stands_at_the_top_is_ours() -> None:
     own = f"{MX}; dkim=none"
-    assert is_believed(f"{MX}; spf=none", TRUE)  # one field for each of several programs
+    assert is_believed(TRUE, f"{MX}; spf=none", own)  # one field for each of several programs
+    assert is_believed(f"{MX}; arc=none", TRUE)  # which says nothing of whom it is from
+    for above in (f"{MX}; spf=none", f"{MX}; none", MX, f"{own}; spf=pass smtp.mailfrom=evil.example"):
+        assert not is_believed(above, TRUE)  # what stands beneath may be the sender's
     assert is_believed("filter.other.example; dkim=fail", TRUE)  # of a host that has handed it on to us
     others = ["filter.other.example; dkim=fail"] * MOST_FIELDS
     assert (is_believed(*others[1:], TRUE), is_believed(*others, TRUE)) == (True, False)
     assert not is_believed(own, f"{MX}; dkim=pass header.d=example.net")
     assert not is_believed(f"{MX}; dmarc=fail", TRUE)
+    assert not is_believed(f"{MX}; dkim=pass header.d=example.net", f"{MX}; dmarc=fail")
     assert not is_believed(f"{MX}; spf=none (", TRUE)  # who makes ours unreadable gains nothing
     assert not is_believed(f"{MX}; spf=none", "other.example; dkim=pass", TRUE)
     fields = (

@@ -2,13 +2,14 @@
 
 Theory of operation. Anybody can write a `From:`, and anybody can write an `Authentication-Results`. What our
 own server has written stands above all that came with the mail. So the first fields in the name of one of
-ours are read, as long as no other field stands between them, and of these for each method only the first that
-speaks of it. Where there are more in their name further down, somebody has forged these or those at the top:
-then none is believed. Where a server writes nothing, what others have written in its name would be the first:
-it has to take that away (RFC 8601 §5). It may know its name only as it writes it: with quotes, a comment or a
-foreign blank before it, it is not believed.
+ours are read, as long as no other field stands between them. Of these the first that speaks of a method
+below, or says that nothing was tried, is believed alone: the next may be what the sender has written. Where
+there are more in their name further down, somebody has forged these or those at the top: then none is
+believed. Where a server writes nothing, what others have written in its name would be the first: it has to
+take that away (RFC 8601 §5). It may know its name only as it writes it: with quotes, a comment or a foreign
+blank before it, it is not believed.
 
-    dmarc=pass header.from     the domain of the `From:` itself; dmarc=fail speaks against all else
+    dmarc=pass header.from     the domain of the `From:` itself; dmarc=fail in any of them goes before all
     dkim=pass header.d, .i     a domain of the same organisation
     spf=pass smtp.mailfrom     the same
 """
@@ -16,7 +17,7 @@ foreign blank before it, it is not believed.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sekisho.desk.header import Header, text
@@ -55,24 +56,21 @@ def is_authentic(header: Header, domain: str, servers: Collection[str]) -> bool:
 
     `domain`, `servers` (authserv-ids): in lower case.
     """
-    results = list(_believed(header, servers))
-    if any((one.method, one.verdict) == ("dmarc", "fail") for one in results):
+    ours = _ours(header, servers)
+    if any((one.method, one.verdict) == ("dmarc", "fail") for field in ours for one in field.results):
         return False
-    return any(one.verdict == "pass" and _is_about(one, domain) for one in results)
+    believed = next((field.results for field in ours if _speaks(field)), ())
+    return any(one.verdict == "pass" and _is_about(one, domain) for one in believed)
+
+
+def _speaks(field: _Field) -> bool:
+    return not field.results or any(one.method in _PROPERTIES for one in field.results)
 
 
 def _is_about(result: _Result, domain: str) -> bool:
     if result.method == "dmarc":
         return result.domain == domain
     return result.domain is not None and is_aligned(result.domain, domain)
-
-
-def _believed(header: Header, servers: Collection[str]) -> Iterator[_Result]:
-    """Yield what our own servers have found: of each method what stands in the first field that has it."""
-    told: set[str] = set()
-    for field in _ours(header, servers):
-        yield from (one for one in field.results if one.method not in told)
-        told.update(one.method for one in field.results)
 
 
 def _ours(header: Header, servers: Collection[str]) -> list[_Field]:
