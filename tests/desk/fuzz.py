@@ -116,6 +116,7 @@ _TOKENS: Final = (
         b"Incidents: 7\n",
         b"Source-Port: 70000\n",
         b"X-XARF: PLAIN\n",
+        b"In-Reply-To: <desk-gate-1-1-1-stop-request@isp.example>\n",
         b"Authentication-Results: mx.isp.example; ",
         b"dkim=pass header.d=",
     ),

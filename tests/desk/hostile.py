@@ -73,15 +73,8 @@ def _hops() -> bytes:
     return b"Content-Type: message/rfc822\n\n" + field * 3_000
 
 
-def _evidence() -> bytes:
-    content = b"z" * _LARGEST_EVIDENCE
+def _xarf(more: str) -> bytes:
     who = {"org": "a", "contact": "a@b.example", "domain": "b.example"}
-    piece = {
-        "content_type": "message/rfc822",
-        "payload": base64.b64encode(content).decode(),
-        "hash": f"sha512:{hashlib.sha512(content).hexdigest()}",
-        "size": len(content),
-    }
     report = {
         "xarf_version": "4.2.0",
         "report_id": "x",
@@ -91,9 +84,30 @@ def _evidence() -> bytes:
         "source_identifier": "192.0.2.1",
         "category": "messaging",
         "type": "spam",
-        "evidence": [piece],
     }
-    return json.dumps(report).encode()
+    return f"{json.dumps(report)[:-1]}, {more}}}".encode()
+
+
+def _evidence() -> bytes:
+    content = b"z" * _LARGEST_EVIDENCE
+    piece = {
+        "content_type": "message/rfc822",
+        "payload": base64.b64encode(content).decode(),
+        "hash": f"sha512:{hashlib.sha512(content).hexdigest()}",
+        "size": len(content),
+    }
+    return _xarf(f'"evidence": [{json.dumps(piece)}]')
+
+
+def _numbers() -> bytes:
+    """A report with numbers as long as JSON may have them, which nobody asks for."""
+    return _xarf(f'"more": [{",".join(["1" * 4_200] * (_MOST // 4_201))}]')
+
+
+def _answers() -> bytes:
+    """A forward that names as many letters as a header may, each nearly the desk's."""
+    field = b"References: " + b"<desk-1-1-1-1-1@> " * 1_700 + b"\n"
+    return field * 8 + b"From: a@b.example\n\nReceived: from a ([192.0.2.1]) by b; x\n"
 
 
 def _enclosed(header: bytes, more: bytes) -> bytes:
@@ -122,6 +136,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "parts within parts": _within,
     "many hops": _hops,
     "large evidence": _evidence,
+    "long numbers": _numbers,
+    "answers": _answers,
     "others' results": _results,
     "enclosed headers": partial(_enclosed, b"", b"some words\n"),
     "enclosed fields": partial(_enclosed, b"", b"a: b\n"),

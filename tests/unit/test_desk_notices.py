@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,9 @@ from sekisho.daemon.postman import Postman, carriers
 from sekisho.desk.case_values import Case, Event, Evidence, Kind, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.notices import Mail
+from sekisho.desk.parse import parse as parse_report
 from sekisho.desk.policy import Policy
-from sekisho.desk.report import Answerable
+from sekisho.desk.report import Answerable, Refusal, Why
 from sekisho.lines.records import ListedLine
 from sekisho.outbox import Kind as LetterKind
 from sekisho.outbox import Letter
@@ -101,6 +103,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(tmp_path, server)
 
 
+def is_answer_to(sent: EmailMessage) -> bool:
+    """Tell whether the desk knows an answer to what it has sent."""
+    answer = parse_report(f"From: a@example.net\nIn-Reply-To: {sent['Message-ID']}\n\nWhy?\n".encode())
+    return isinstance(answer, Refusal) and answer.why is Why.ANSWER
+
+
 def test_a_suspension_reaches_the_customer_once(site: Site) -> None:
     with site.store() as store:
         site.suspend(store, site.open(store))
@@ -110,6 +118,7 @@ def test_a_suspension_reaches_the_customer_once(site: Site) -> None:
     assert (got["From"], got["To"]) == ("abuse@example.net", "a@example.net")
     assert got["Auto-Submitted"] == "auto-generated"
     assert got["Message-ID"] == f"<{site.taken[0]}@example.net>"
+    assert is_answer_to(got)
     assert not any(name.lower().startswith("list-") for name in got)
     assert got.get_content_charset() == "utf-8"
     text = got.get_content()
@@ -214,6 +223,7 @@ def test_a_reporter_is_thanked_by_nobody_in_particular_where_that_is_wanted(site
     assert (first["Auto-Submitted"], first["In-Reply-To"]) == ("auto-replied", "<1@example.org>")
     assert second["In-Reply-To"] is None
     assert site.server.senders == ["<>", "<>"]  # so that nothing answers it
+    assert is_answer_to(first)
 
 
 def test_a_relief_is_told(site: Site) -> None:
@@ -225,6 +235,7 @@ def test_a_relief_is_told(site: Site) -> None:
             site.notices().relieved(transaction, line, NOW + timedelta(days=90), NOW)
         site.postman(store).deliver()
     assert "2026年6月30日" in site.server.got[0].get_content()
+    assert is_answer_to(site.server.got[0])
 
 
 @pytest.mark.parametrize("mail", Mail)

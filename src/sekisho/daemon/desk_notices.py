@@ -14,7 +14,7 @@ from sekisho.config.desk_notices import NoticesTable
 from sekisho.config.desk_plan import policies_of
 from sekisho.daemon.desk_templates import read_templates, words_of
 from sekisho.desk.case_values import Case, Decision, Event, Evidence
-from sekisho.desk.notices import LETTERS, Mail, Told, letter_id, told
+from sekisho.desk.notices import LETTERS, Mail, Told, acknowledgement_id, letter_id, relief_id, told
 from sekisho.desk.policy import Policy
 from sekisho.desk.report import Answerable
 from sekisho.lines.records import ListedLine
@@ -54,8 +54,7 @@ class Notices:
     def relieved(self, transaction: Transaction, line: ListedLine, until: datetime, now: datetime) -> None:
         """Put into the outbox that a line is released from its limit, where there is somebody to be told."""
         one = Told(Mail.RELIEF, now, line.name, until=until)
-        at_us, gate = int(now.timestamp() * 1_000_000), self._config().gate.name
-        letter = f"{LETTERS}{gate}-relief-{line.number}-{at_us}"
+        letter = relief_id(self._config().gate.name, line.number, now)
         self._put(transaction, line.number, letter, one, now)
 
     def received(self, transaction: Transaction, number: int, one: Answerable, now: datetime) -> None:
@@ -65,7 +64,7 @@ class Notices:
             return
         told_ = Told(Mail.ACKNOWLEDGEMENT, now, number=number)
         written = self._written(config.desk.notices, told_, None)
-        letter = f"{LETTERS}{config.gate.name}-report-{number}-{int(now.timestamp() * 1_000_000)}"
+        letter = acknowledgement_id(config.gate.name, number, now)
         sender = config.desk.sender
         sent = mail(letter, one.to, *_parts(written), now, sender=sender, answers=one.message_id)
         transaction.put_letters(config.gate.name, [sent])

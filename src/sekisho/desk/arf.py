@@ -24,8 +24,8 @@ from sekisho.desk.report import (
     Why,
 )
 from sekisho.desk.spamcop import email_from, is_spamcop
-from sekisho.desk.when import UnreadableTimeError, moment
-from sekisho.desk.words import clean, message_id
+from sekisho.desk.when import moment_of
+from sekisho.desk.words import message_id
 from sekisho.desk.writer import writer
 
 _TYPES = {
@@ -111,7 +111,7 @@ def _source(fields: Header) -> tuple[HostAddress | None, int | None]:
         return None, port
     found = address_and_port(written)
     if found is None:
-        raise RefusedError(Why.BAD_ADDRESS, f"its Source-IP is no address: {clean(written, 80)}")
+        raise RefusedError(Why.BAD_ADDRESS, "its Source-IP is no address")
     address, other = found
     if None not in (port, other) and port != other:
         raise RefusedError(Why.MALFORMED, "its Source-IP has another port than its Source-Port")
@@ -127,19 +127,12 @@ def _only(fields: Header, name: bytes) -> str | None:
 
 
 def _times(fields: Header) -> tuple[Moment, ...]:
-    found = []
-    for name, source in _TIMES:
-        written = _only(fields, name)
-        if written is None:
-            continue
-        try:
-            found.append(moment(source, written))
-        except UnreadableTimeError as error:
-            label = name.decode().title()
-            raise RefusedError(
-                Why.BAD_TIME, f"its {label} cannot be read, {error}: {clean(written, 80)}"
-            ) from None
-    return tuple(found)
+    said = ((name, source, _only(fields, name)) for name, source in _TIMES)
+    return tuple(
+        moment_of(name.decode().title(), source, written)
+        for name, source, written in said
+        if written is not None
+    )
 
 
 def _feedback(fields: Header) -> Feedback:
@@ -148,7 +141,7 @@ def _feedback(fields: Header) -> Feedback:
         raise RefusedError(Why.MALFORMED, "it has no Feedback-Type")
     found = _TYPES.get(written.lower())
     if found is None:
-        raise RefusedError(Why.UNKNOWN_TYPE, f"its Feedback-Type means nothing to us: {clean(written, 80)}")
+        raise RefusedError(Why.UNKNOWN_TYPE, f"its Feedback-Type is none of {', '.join(_TYPES)}")
     return found
 
 
@@ -156,7 +149,7 @@ def _count(written: str | None) -> int:
     if written is None:
         return 1
     if not (written.isascii() and written.isdigit() and len(written) <= _MOST_DIGITS and int(written)):
-        raise RefusedError(Why.MALFORMED, f"its number of incidents is none: {clean(written, 80)}")
+        raise RefusedError(Why.MALFORMED, f"its Incidents is no number of up to {_MOST_DIGITS} digits")
     return int(written)
 
 

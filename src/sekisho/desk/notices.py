@@ -6,6 +6,7 @@ whoever decided stay inside as well: they are written for the desk, and may spea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +30,10 @@ from sekisho.desk.policy import Policy
 from sekisho.model import Limit
 
 LETTERS = "desk-"
-"""How the ids of the desk's letters begin."""
+"""How the ids of the desk's letters begin, which stand before the @ of their Message-ID."""
+
+_NAMED = re.compile(rf"<{LETTERS}([^<>@\s]{{1,200}})@")
+_LETTER = re.compile(r"[^@]+-(?:\d+-\d+-\d+-[a-z-]+|(?:relief|report)-\d+-\d+)", re.ASCII)
 
 _NONE_SEEN = Evidence()
 
@@ -82,6 +86,21 @@ class Told:
 def letter_id(gate: str, case: Case, mail: Mail) -> str:
     """Return the id of a notice: the same however often the decision is written, and no other store's."""
     return f"{LETTERS}{gate}-{case.number}-{int(case.opened.timestamp())}-{case.version}-{mail}"
+
+
+def relief_id(gate: str, line: int, at: datetime) -> str:
+    """Return the id of the notice of a relief."""
+    return f"{LETTERS}{gate}-relief-{line}-{_microseconds(at)}"
+
+
+def acknowledgement_id(gate: str, report: int, at: datetime) -> str:
+    """Return the id of a report's acknowledgement."""
+    return f"{LETTERS}{gate}-report-{report}-{_microseconds(at)}"
+
+
+def names_letter(text: str) -> bool:
+    """Tell whether an `In-Reply-To:` or `References:` names a letter of a desk, of whatever gate."""
+    return any(_LETTER.fullmatch(one) for one in _NAMED.findall(text))
 
 
 def told(
@@ -171,3 +190,7 @@ def made_up(now: datetime, limit: Limit) -> Iterable[Told]:
     )
     yield Told(Mail.RELIEF, now, line, until=now + timedelta(days=90))
     yield Told(Mail.ACKNOWLEDGEMENT, now, number=20481)
+
+
+def _microseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1_000_000)

@@ -1,7 +1,8 @@
 """From bytes to a report or a typed refusal, in whatever form it came.
 
     {…                                      XARF 4, or 3
-    mail with a feedback report             ARF, also SpamCop's and anonymised ones
+    mail that answers one of the desk's     refused: people read what customers answer
+         with a feedback report             ARF, also SpamCop's and anonymised ones
          with XARF in a part                the same
          with X-XARF                        X-ARF 0.2
          from SpamCop                       its words, summaries, alerts
@@ -22,10 +23,13 @@ from sekisho.desk.authentication import is_authentic
 from sekisho.desk.limits import Limits, RefusedError
 from sekisho.desk.mime import Mail
 from sekisho.desk.nested import is_nested
+from sekisho.desk.notices import names_letter
 from sekisho.desk.report import Parsed, Refusal, Report, Trust, Why
 from sekisho.desk.writer import writer
 
 LIMITS = Limits()
+
+_ANSWERED = (b"in-reply-to", b"references")
 
 _START = 4_096  # bytes that may be blank
 
@@ -70,6 +74,8 @@ def _authenticated(mail: Mail, servers: Collection[str]) -> str | None:
 
 
 def _of_mail(mail: Mail, limits: Limits) -> Report:
+    if any(names_letter(value) for name in _ANSWERED for value in mail.header.all(name)):
+        raise RefusedError(Why.ANSWER, "it answers a notice or an acknowledgement of ours")
     if arf.is_arf(mail):
         return arf.parse(mail, limits)
     json = _json(mail, limits)

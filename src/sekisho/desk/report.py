@@ -160,6 +160,7 @@ class Why(StrEnum):
     UNKNOWN_FORMAT = "unknown-format"
     UNKNOWN_TYPE = "unknown-type"
     REPORT_WITHIN = "report-within"
+    ANSWER = "answer"
     NO_SOURCE = "no-source"
     BAD_ADDRESS = "bad-address"
     BAD_TIME = "bad-time"

@@ -14,7 +14,7 @@ from sekisho.desk.enclosed import NOTHING, read
 from sekisho.desk.limits import Limits, RefusedError
 from sekisho.desk.mime import Mail, first_text
 from sekisho.desk.report import Feedback, Format, Incident, Moment, Report, TimeSource, Trust, Why
-from sekisho.desk.when import UnreadableTimeError, moment
+from sekisho.desk.when import moment_of
 from sekisho.desk.words import clean, message_id
 from sekisho.desk.writer import writer
 
@@ -64,11 +64,8 @@ def _single(words: str, limits: Limits) -> Incident:
         raise RefusedError(Why.NO_SOURCE, "SpamCop's words name no address, or more than one")
     address = host_address(found[0])
     if address is None:
-        raise RefusedError(Why.BAD_ADDRESS, f"SpamCop's words name no address: {clean(found[0], 80)}")
-    try:
-        when = moment(TimeSource.BODY, found[1].strip())
-    except UnreadableTimeError as error:
-        raise RefusedError(Why.BAD_TIME, f"its date cannot be read, {error}: {clean(found[1], 80)}") from None
+        raise RefusedError(Why.BAD_ADDRESS, "what SpamCop's words name is no address")
+    when = moment_of("date", TimeSource.BODY, found[1].strip())
     message = read(after.encode("utf-8", "replace"), limits) if mark else NOTHING
     return Incident(address, None, (when,), message.chain, message.is_cut, message.message_id)
 

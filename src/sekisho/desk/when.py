@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from sekisho.desk.report import Moment, TimeSource
+from sekisho.desk.limits import RefusedError
+from sekisho.desk.report import Moment, TimeSource, Why
 from sekisho.desk.words import clean
 
 LONGEST = 200  # characters
@@ -64,6 +65,14 @@ class UnreadableTimeError(ValueError):
 def moment(source: TimeSource, written: str) -> Moment:
     """Return the time that is written; raise UnreadableTimeError where none is."""
     return Moment(source, instant(written), clean(written, LONGEST))
+
+
+def moment_of(field: str, source: TimeSource, written: str) -> Moment:
+    """Return the time that a report's field says; raise RefusedError, which names the field."""
+    try:
+        return moment(source, written)
+    except UnreadableTimeError as error:
+        raise RefusedError(Why.BAD_TIME, f"its {field} cannot be read: {error}") from None
 
 
 def instant(written: str) -> datetime | None:

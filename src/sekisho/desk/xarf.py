@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import hmac
+import json
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,14 +23,13 @@ from sekisho.desk.report import (
     Format,
     HostAddress,
     Incident,
-    Moment,
     Report,
     Reporter,
     TimeSource,
     Trust,
     Why,
 )
-from sekisho.desk.when import UnreadableTimeError, moment
+from sekisho.desk.when import moment_of
 from sekisho.desk.words import clean, mail_address, message_id
 
 _MARKS = (b'"xarf_version"', b'"ReporterInfo"')  # of XARF 4, and of 3
@@ -102,19 +102,22 @@ def parse(data: bytes, limits: Limits) -> Report:
 
 
 def read_json(data: bytes, form: type[_Form]) -> _Form:
-    """Read JSON of a form; raise RefusedError where it is none."""
+    """Read JSON of a form; raise RefusedError where it is none, or names one thing twice."""
     if sum(map(data.count, (b",", b":", b"[", b"{"))) > _MOST_MARKS:
         raise RefusedError(Why.MALFORMED, "it is no XARF report: it has too many values in it")
     try:
-        return form.model_validate_json(data)
+        found = form.model_validate_json(data)
     except ValidationError as error:
         raise RefusedError(Why.MALFORMED, _words(error)) from None
+    json.loads(data, object_pairs_hook=_refuse_twice, parse_int=str)  # long numbers take time
+    return found
 
 
 def judged(written: Written, limits: Limits) -> Report:
     """Return the report that is written; raise RefusedError where it is not about mail, or not sound."""
     _refuse_other_matters(written)
-    address, when = _address(written), _moment(written)
+    address = _address(written)
+    when = moment_of("timestamp", TimeSource.ARRIVAL_DATE, written.timestamp)
     evidence = _evidence(written, limits)
     incident = Incident(
         address,
@@ -134,6 +137,12 @@ def judged(written: Written, limits: Limits) -> Report:
     )
 
 
+def _refuse_twice(pairs: list[tuple[str, object]]) -> None:
+    """Refuse an object that has a name twice: whoever looked at it before may have believed the other."""
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise RefusedError(Why.MALFORMED, "it is no XARF report: a name stands twice in one of its objects")
+
+
 def _words(error: ValidationError) -> str:
     """Return what is wrong without what was written."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
@@ -143,27 +152,14 @@ def _words(error: ValidationError) -> str:
 
 def _refuse_other_matters(written: Written) -> None:
     if written.category != "messaging" or written.type not in _MAIL or written.protocol not in {None, "smtp"}:
-        matter = ", ".join(clean(word) for word in (written.category, written.type, written.protocol or ""))
-        raise RefusedError(Why.NOT_MAIL, f"it is about {matter}, not about mail")
+        raise RefusedError(Why.NOT_MAIL, "its category, type and protocol are not those of spam by mail")
 
 
 def _address(written: Written) -> HostAddress:
     address = host_address(written.source_identifier)
     if address is None:
-        raise RefusedError(
-            Why.BAD_ADDRESS,
-            f"its source_identifier is no address: {clean(written.source_identifier, 80)}",
-        )
+        raise RefusedError(Why.BAD_ADDRESS, "its source_identifier is no address")
     return address
-
-
-def _moment(written: Written) -> Moment:
-    try:
-        return moment(TimeSource.ARRIVAL_DATE, written.timestamp)
-    except UnreadableTimeError as error:
-        raise RefusedError(
-            Why.BAD_TIME, f"its timestamp cannot be read, {error}: {clean(written.timestamp, 80)}"
-        ) from None
 
 
 def _evidence(written: Written, limits: Limits) -> Enclosed:
