@@ -102,7 +102,7 @@ def test_an_action_is_asked_acknowledged_and_seen() -> None:
         (506, Progress.WAITING),
         (501, Progress.REFUSED),
         (404, Progress.REFUSED),
-        (503, Progress.ACKNOWLEDGED),
+        (507, Progress.WAITING),
     ],
 )
 def test_a_refusal_is_obeyed_waited_out_or_told_by_its_cause(cause: int | None, progress: Progress) -> None:

@@ -99,7 +99,7 @@ def test_answers_are_read(code: int, first: int, signed: bool) -> None:
     refused = decode(reply(sent, first + 1, 506, signed=signed), sent, SECRET)
     assert refused == Answer(False, 506)
     assert refused.words() == "refused: the NAS has no resources for it now (506)"
-    assert decode(reply(sent, first + 1), sent, SECRET).words() == "refused, and it is not said why"
+    assert decode(reply(sent, first + 1), sent, SECRET).words() == "refused: it is not said why"
 
 
 def test_what_is_no_answer() -> None:

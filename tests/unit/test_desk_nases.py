@@ -12,8 +12,10 @@ from structlog.testing import capture_logs
 
 from sekisho.coa_client import AskError, Nas
 from sekisho.config import Config, parse
-from sekisho.daemon.desk_nases import NO_RESTORE, NasActions
+from sekisho.daemon.desk_nases import NasActions
 from sekisho.desk.actions import Action, Progress, again
+from sekisho.desk.asked import Became, Part
+from sekisho.desk.asking import NO_NAS, NO_RESTORE
 from sekisho.desk.case_values import Case, Event, Evidence, Kind, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.coa import Answer, Code, Request
@@ -67,9 +69,9 @@ class Site:
     def actions(self) -> NasActions:
         return NasActions(self.store, self.config, self.directory, lambda: self.now, self.ask)
 
-    def suspended(self) -> Case:
+    def suspended(self, name: str = "alice") -> Case:
         with self.store.transaction() as transaction:
-            line = transaction.number_lines(["alice"])["alice"]
+            line = transaction.number_lines([name])[name]
             case = transaction.add_case(open_case(0, line, "dynamic", NOW, None), None)
             policy = Policy(grave=frozenset())
             return self.decide(transaction, case, SUSPEND, policy)
@@ -193,20 +195,21 @@ def test_a_refusal_says_why_and_is_not_repeated_unless_it_may_pass(site: Site) -
     case = site.suspended()
     site.log_in(case, NOW - timedelta(hours=1))
     site.answer = Answer(False, 506)
-    site.actions().step()
+    actions = site.actions()
+    actions.step()
     assert (site.last(case).progress, site.last(case).cause) == (Progress.WAITING, 506)
     site.later(60)
     site.answer = Answer(False, 501)
-    site.actions().step()
+    actions.step()
     site.later(3_600)
-    site.actions().step()
+    actions.step()
     assert (site.last(case).progress, site.last(case).cause) == (Progress.REFUSED, 501)
     assert len(site.asked) == 2
     site.answer = Answer(True)
     with site.store.transaction() as transaction:
         for one in again(transaction.case_actions(case.number), site.now):
             transaction.put_action(one)
-    site.actions().step()
+    actions.step()
     assert (site.last(case).progress, site.last(case).cause) == (Progress.ACKNOWLEDGED, None)
     assert len(site.asked) == 3
 
@@ -298,7 +301,7 @@ def test_of_what_was_ended_nothing_is_to_be_set_back(site: Site) -> None:
     actions.step()
     site.later(3_600)
     actions.step()
-    assert (site.asked, site.last(case).progress) == ([], Progress.ACKNOWLEDGED)
+    assert (site.asked, site.last(case).progress) == ([], Progress.VERIFIED)
     assert site.unconfirmed() == ()
 
 
@@ -358,11 +361,11 @@ def test_each_login_of_a_line_is_ended_and_one_that_is_gone_hides_no_other(site:
     assert (nas.met, site.last(case).progress) == ([true], Progress.ACKNOWLEDGED)
     site.later(60)
     actions.step()  # no Stop has come
-    actions.step()  # the NAS is asked again, and knows neither
-    assert (len(site.asked), site.last(case).progress) == (4, Progress.VERIFIED)
+    actions.step()  # the NAS is asked again, and knows it no more
+    assert (len(site.asked), site.last(case).progress) == (3, Progress.VERIFIED)
     site.later(3_600)
     actions.step()
-    assert len(site.asked) == 4
+    assert len(site.asked) == 3
 
 
 def test_a_login_of_which_accounting_goes_on_to_tell_is_not_gone(site: Site) -> None:
@@ -381,22 +384,144 @@ def test_a_login_of_which_accounting_goes_on_to_tell_is_not_gone(site: Site) -> 
     assert (len(site.asked), site.last(case).progress) == (2, Progress.ACKNOWLEDGED)
 
 
-def test_one_nas_that_is_away_keeps_no_other_from_being_asked(site: Site) -> None:
-    site.text = NAS.replace('"100.64.0.0/16"', '"100.64.0.0/29"') + NAS.replace("bng1", "bng2").replace(
-        '"100.64.0.0/16"', '"100.64.0.8/29"'
-    )
+TWO = NAS.replace("/16", "/29") + NAS.replace("bng1", "bng2").replace("0.0/16", "0.8/29")
+AT_BNG2 = (8, OTHER.network)
 
+
+def at_two(site: Site, text: str = TWO) -> Case:
+    """Suspend a line that has a login at each of two NASes."""
+    site.text = text
+    case = site.suspended()
+    site.log_in(case, NOW - timedelta(hours=1))
+    site.log_in(case, NOW - timedelta(hours=1), OTHER, ALICE, b"y" * 16)
+    return case
+
+
+def test_one_nas_that_is_away_keeps_no_other_from_being_asked(site: Site) -> None:
     def answers(request: Request) -> Answer:
-        if (8, HOME.network) in request.attributes:
+        if AT_BNG2 not in request.attributes:
             raise AskError("no answer")
         return Answer(True)
 
     site.answers = answers
-    case = site.suspended()
-    site.log_in(case, NOW - timedelta(hours=1))
-    site.log_in(case, NOW - timedelta(hours=1), OTHER, ALICE, b"y" * 16)
+    case = at_two(site)
     site.actions().step()
     assert (len(site.asked), site.last(case).progress) == (2, Progress.WAITING)
+
+
+def test_one_nas_that_refuses_does_not_end_the_asking_of_another_that_is_away(site: Site) -> None:
+    is_away = True
+
+    def answers(request: Request) -> Answer:
+        if AT_BNG2 not in request.attributes:
+            return Answer(False, 404)
+        if is_away:
+            raise AskError("no answer")
+        return Answer(True)
+
+    site.answers = answers
+    case = at_two(site, TWO + COA)
+    actions = site.actions()
+    refused = Part(Became.REFUSED, "bng1", 404, "the request is invalid")
+    for tries in (1, 2):
+        actions.step()
+        told = site.last(case)
+        assert (told.progress, told.cause, told.timeouts) == (Progress.WAITING, 404, tries)
+        assert set(told.parts) == {refused, Part(Became.SILENT, "bng2", why="no answer")}
+        site.later(3_600)
+    is_away = False
+    actions.step()
+    told = site.last(case)
+    assert (told.progress, told.cause) == (Progress.REFUSED, 404)
+    assert set(told.parts) == {refused, Part(Became.ACKNOWLEDGED, "bng2")}
+    assert [AT_BNG2 in one.attributes for one in site.asked].count(False) == 1, "it waits for a person"
+    site.log_out(case, NOW - timedelta(hours=1))
+    site.later(60)
+    actions.step()
+    assert site.last(case).progress is Progress.ACKNOWLEDGED, "the login that was refused is over"
+    site.log_in(case, site.now)
+    site.later(60)
+    actions.step()
+    actions.step()
+    assert (len(site.asked), site.last(case).progress) == (5, Progress.REFUSED), "the next one is asked for"
+
+
+def test_many_lines_of_a_nas_that_is_away_keep_no_other_nas_waiting(site: Site) -> None:
+    def answers(request: Request) -> Answer:
+        if AT_BNG2 not in request.attributes:
+            raise AskError("no answer")
+        return Answer(True)
+
+    site.answers, site.text = answers, TWO
+    some = [site.suspended(name) for name in ("alice", "bob", "carol")]
+    for case, last in zip(some, (1, 2, 9), strict=True):
+        address = Address(bytes((100, 64, 0, last)), 32)
+        site.log_in(case, NOW - timedelta(hours=1), address, ALICE, bytes((last,)) * 16)
+    actions = site.actions()
+    actions.step()
+    assert [site.last(case).tries for case in some] == [1, 0, 1], "it is waited for once"
+    actions.step()
+    assert [site.last(case).tries for case in some] == [1, 1, 1]
+    assert len(site.asked) == 3
+
+
+def test_what_nobody_is_asked_for_is_not_counted_but_told_with_the_reason_once(site: Site) -> None:
+    case = site.suspended()
+    site.log_in(case, NOW - timedelta(hours=1), said=Said())
+    actions = site.actions()
+    with capture_logs() as logs:
+        for _ in range(5):
+            actions.step()
+            site.later(60)
+    told = site.last(case)
+    assert (site.asked, told.tries, told.timeouts, told.progress) == ([], 0, 0, Progress.WAITING)
+    (part,) = told.parts
+    assert part.became is Became.NOT_ASKED
+    assert "accounting tells no Acct-Session-Id" in part.why
+    assert [one["why"] for one in logs] == [part.why]
+    (site.directory / "coa").chmod(0o644)
+    site.text = NAS + "user = true\n"
+    actions.step()
+    told = site.last(case)
+    assert (site.asked, told.tries, told.parts[0].nas) == ([], 0, "bng1")
+    assert "is open to everyone" in told.parts[0].why
+    (site.directory / "coa").chmod(0o600)
+    site.later(60)
+    actions.step()
+    assert (len(site.asked), site.last(case).parts) == (1, (Part(Became.ACKNOWLEDGED, "bng1"),))
+
+
+def test_a_lift_leaves_alone_what_was_never_changed(site: Site) -> None:
+    """A login that nothing names, at a NAS that ends logins, beside one that changes them."""
+    case = at_two(site, TWO + COA)
+    site.answers = lambda request: Answer(AT_BNG2 in request.attributes)
+    actions = site.actions()
+    actions.step()
+    site.log_in(case, NOW - timedelta(hours=1), said=Said())
+    site.restore(case)
+    with capture_logs() as logs:
+        actions.step()
+    assert [one for one in logs if one["log_level"] == "error"] == []
+    assert site.last(case).parts == (Part(Became.ACKNOWLEDGED, "bng2"),)
+    assert site.unconfirmed() == ()
+
+
+def test_a_lift_where_nothing_sets_back_is_confirmed_by_the_next_login(site: Site) -> None:
+    site.text = NAS + 'suspend = { "Filter-Id" = "closed" }\n'
+    case = site.suspended()
+    site.log_in(case, NOW - timedelta(hours=1))
+    actions = site.actions()
+    actions.step()
+    site.restore(case)
+    actions.step()
+    assert site.last(case).parts == (Part(Became.NOT_ASKED, why=NO_RESTORE),)
+    site.log_out(case, NOW - timedelta(hours=1))
+    site.log_in(case, site.now + timedelta(seconds=1))  # before anybody has looked
+    site.later(60)
+    actions.step()
+    told = site.last(case)
+    assert (told.progress, told.tries, told.parts) == (Progress.VERIFIED, 0, ())
+    assert len(site.asked) == 1
 
 
 def test_a_line_that_no_nas_has_stays_unconfirmed(site: Site) -> None:
@@ -406,5 +531,5 @@ def test_a_line_that_no_nas_has_stays_unconfirmed(site: Site) -> None:
     with capture_logs() as logs:
         site.actions().step()
     assert site.last(case).progress is Progress.WAITING
-    assert any(one.get("why") == "no [[desk.nas]] has what the line holds: add it" for one in logs)
+    assert any(one.get("why") == NO_NAS for one in logs)
     assert "100.64" not in repr(logs)

@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 
 from sekisho.api import client
 from sekisho.desk.actions import Happened, Progress, step
+from sekisho.desk.asked import Became, Part
 from sekisho.outbox import mail
 from tests.desk.world import World, world
 from tests.unit.desk_office import (
@@ -142,11 +143,16 @@ def test_what_is_refused_is_asked_again_when_a_person_says_so(office: Office) ->
     told("suspend", "1", "--reason", "floods us")
     with office.site.store.transaction() as transaction:
         (action,) = transaction.case_actions(1)
-        transaction.put_action(step(action, Happened.REFUSED, office.site.now, 404))
+        parts = (
+            Part(Became.REFUSED, "bng1", 404, "the request is invalid"),
+            Part(Became.NOT_ASKED, why="nothing names it"),
+        )
+        transaction.put_action(step(action, Happened.REFUSED, office.site.now, 404, parts))
     office.act()
     assert office.progress() == [("impose", "port-25-suspension", Progress.REFUSED)]
     shown = told("actions")
     assert "Error-Cause 404" in shown
+    assert "  bng1: refused: the request is invalid (404)\n  not asked: nothing names it" in shown
     assert "sekisho desk retry 1 --reason" in shown
     assert ": waiting (0 tries" in told("retry", "1", "--reason", "the NAS is mended")
     office.act()

@@ -226,8 +226,20 @@ class EventValue(OfValue):
     done: tuple[str, ...]
 
 
+class PartValue(OfValue):
+    """What became of a login of the line; `nas`: its name in the configuration, null where none has it."""
+
+    became: str
+    nas: str | None
+    cause: int | None
+    why: str
+
+
 class ActionValue(OfValue):
-    """What was asked for a case, and how far it has come; `cause`: RFC 5176's Error-Cause."""
+    """What was asked for a case, and how far it has come.
+
+    `cause`: RFC 5176's Error-Cause; `parts`: what became of each login of the line, of NASes alone.
+    """
 
     key: str
     case: int
@@ -242,6 +254,7 @@ class ActionValue(OfValue):
     tries: int
     timeouts: int
     cause: int | None
+    parts: tuple[PartValue, ...]
 
 
 class ReportedValue(OfValue):

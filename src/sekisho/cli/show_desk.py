@@ -13,6 +13,7 @@ from sekisho.api.desk_models import (
     CaseValue,
     EvidenceValue,
     MeasureValue,
+    PartValue,
     ReportedValue,
 )
 from sekisho.bundle import Checked
@@ -70,6 +71,13 @@ def _actions(actions: Iterable[ActionValue]) -> Iterator[str]:
             f"{at(one.asked_for)} for case {one.case}: {one.do} {one.kind}, by {one.by}: {one.progress}"
             f" ({one.tries} tries, {one.timeouts} unanswered{cause}){_way_out(one)}"
         )
+        yield from map(_part, one.parts)
+
+
+def _part(one: PartValue) -> str:
+    where = "" if one.nas is None else f" {one.nas}:"
+    cause = "" if one.cause is None else f" ({one.cause})"
+    return f" {where} {one.became.replace('-', ' ')}{one.why and f': {one.why}'}{cause}"
 
 
 def _way_out(one: ActionValue) -> str:

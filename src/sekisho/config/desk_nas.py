@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated
 
@@ -9,7 +10,8 @@ from pydantic import Field, PlainSerializer, PlainValidator
 
 from sekisho.config.table import Table
 from sekisho.config.values import Name, NetworkField, fault, read_text, toml
-from sekisho.desk.coa import PORT, attribute
+from sekisho.desk.coa import PORT, Attributes, attribute
+from sekisho.desk.logins import Nas
 
 Server = tuple[str, int]
 
@@ -49,7 +51,7 @@ def _attributes(value: object) -> dict[str, str | int]:
     return value
 
 
-Attributes = Annotated[dict[str, str | int], PlainValidator(_attributes)]
+Written = Annotated[dict[str, str | int], PlainValidator(_attributes)]
 
 
 class NasTable(Table):
@@ -68,5 +70,13 @@ class NasTable(Table):
     pools: tuple[NetworkField, ...] = Field(examples=['["100.64.0.0/16"]'])
     nas: Annotated[str, Field(strict=True, min_length=1, max_length=253)] | None = None
     user: Annotated[bool, Field(strict=True)] = False
-    suspend: Attributes = Field({})
-    restore: Attributes = Field({})
+    suspend: Written = Field({})
+    restore: Written = Field({})
+
+    def value(self) -> Nas:
+        """Return it as a value."""
+        return Nas(self.name, self.pools, self.nas, self.user, _packed(self.suspend), _packed(self.restore))
+
+
+def _packed(written: Mapping[str, str | int]) -> Attributes:
+    return tuple(attribute(name, value) for name, value in written.items())

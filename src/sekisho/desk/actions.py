@@ -7,10 +7,11 @@ two only asks again.
     waiting ──asked──► asked ──acknowledged──► acknowledged ──seen──► verified
        ▲  ▲              │  │                     │   ▲                  │
        │  └──no answer───┘  └─refused─► refused   │   └───(looked at)────┤
-       │      or a refusal that passes            └──not seen────────────┘
-       └──────────────────────────────────────────────────────────────────
+       │      or a refusal that passes     │      │                      │
+       └───────────────────────────────────┴──────┴──────not seen────────┘
 
-What is refused for good waits for a person, who has it asked again. Where nothing shows whether it holds, as
+What is refused for good waits for a person, who has it asked again, or until another login is seen. What
+nobody can be asked for waits too, and is not counted as asked. Where nothing shows whether it holds, as
 when a NAS has changed a login, it stays acknowledged and is not waited for. Of two actions for the same
 measure of a line the later overtakes the earlier.
 
@@ -27,6 +28,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from sekisho.desk.asked import HELD, Part
 from sekisho.desk.case_values import SUSPENSIONS, Case, Change, Evidence, Impose, Kind, Lift
 
 ANSWER = timedelta(seconds=10)  # to wait for one
@@ -36,11 +38,9 @@ LOOK = timedelta(minutes=1)  # after which what was acknowledged and not seen ye
 _MOST_DOUBLINGS = 20
 _KINDS = {Kind.LINE: (Kind.LINE, Kind.PORT25)}
 
-SESSION_GONE = 503
-"""There was nothing to disconnect: that login is no more, which is what was wanted."""
-
-PASSING = frozenset({None, 502, 504, 505, 506})
-"""Causes that may pass: none given, no route, a session that cannot be removed, a proxy's, no resources."""
+PASSING = frozenset({None, 502, 504, 505, 506, 507})
+"""Causes that may pass: none given, no route, a session that cannot be removed, a proxy's, no resources, and
+what the NAS has begun itself."""
 
 
 class Do(StrEnum):
@@ -68,6 +68,7 @@ class Happened(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     REFUSED = "refused"
     NO_ANSWER = "no-answer"
+    NOT_ASKED = "not-asked"  # nobody can be asked for a part of it
     SEEN = "seen"
     NOT_SEEN = "not-seen"
     NOT_SHOWN = "not-shown"  # it is acknowledged, and nothing will show whether it holds
@@ -84,7 +85,8 @@ class Action:
 
     `key`: the same for each try. `due`: when it is to be asked, looked at, or no longer waited for; None:
     never by itself. `tries`: since it last held, or a person had it asked again; `timeouts`: how many of all
-    tries had no answer; `cause`: the Error-Cause of the last refusal.
+    tries had no answer; `cause`: the Error-Cause of the last refusal; `parts`: what became of each login,
+    when its NAS was to be asked last.
     """
 
     key: str
@@ -103,6 +105,7 @@ class Action:
     timeouts: int = 0
     cause: int | None = None
     changed: datetime | None = None
+    parts: tuple[Part, ...] = ()
 
 
 def actions_of(case: Case, changes: Iterable[Change], now: datetime) -> tuple[Action, ...]:
@@ -126,14 +129,17 @@ def step(
     happened: Happened,
     now: datetime,
     cause: int | None = None,
+    parts: tuple[Part, ...] | None = None,
 ) -> Action:
     """Return an action after something has happened to it; what comes too late changes nothing.
 
-    `cause`: the Error-Cause of a refusal, if it came with one.
+    `cause`: the Error-Cause of a refusal, if it came with one; `parts`: what became of each login; None: as
+    before.
     """
     if action.progress not in _WHEN[happened]:
         return action
-    return _changed(action, happened, now, cause)
+    after = _changed(action, happened, now, cause)
+    return after if parts is None else replace(after, parts=parts)
 
 
 def overtaken(earlier: Iterable[Action], later: Action, now: datetime) -> tuple[Action, ...]:
@@ -178,9 +184,10 @@ _WHEN = {
     Happened.ACKNOWLEDGED: {Progress.WAITING, Progress.ASKED},  # an answer may come after we gave up waiting
     Happened.REFUSED: {Progress.WAITING, Progress.ASKED},
     Happened.NO_ANSWER: {Progress.ASKED},
+    Happened.NOT_ASKED: {Progress.WAITING, Progress.ASKED},
     Happened.SEEN: UNCONFIRMED,
-    Happened.NOT_SEEN: {Progress.ACKNOWLEDGED, Progress.VERIFIED},
-    Happened.NOT_SHOWN: {Progress.ACKNOWLEDGED},
+    Happened.NOT_SEEN: {Progress.ACKNOWLEDGED, Progress.VERIFIED, Progress.REFUSED},  # there is another login
+    Happened.NOT_SHOWN: {Progress.ACKNOWLEDGED, Progress.REFUSED},
     Happened.AGAIN: UNCONFIRMED,
     Happened.OVERTAKEN: UNCONFIRMED | {Progress.VERIFIED},
 }
@@ -197,15 +204,17 @@ def _changed(action: Action, happened: Happened, now: datetime, cause: int | Non
         case Happened.REFUSED:
             return _refused(action, now, cause)
         case Happened.NO_ANSWER:
-            return replace(_waiting(action, now), timeouts=action.timeouts + 1)
+            return replace(_waiting(action, now), timeouts=action.timeouts + 1, cause=cause)
+        case Happened.NOT_ASKED:
+            return replace(_waiting(action, now), due=now + max(LOOK, pause(action.tries)), cause=cause)
         case Happened.SEEN:
-            return replace(action, progress=Progress.VERIFIED, due=None, tries=0, cause=None)
+            parts = tuple(one for one in action.parts if one.became in HELD)  # the others are over
+            return replace(action, progress=Progress.VERIFIED, due=None, tries=0, cause=None, parts=parts)
         case Happened.NOT_SHOWN:
-            return replace(action, due=None, tries=0)
-        case Happened.NOT_SEEN:
-            return replace(_waiting(action, now), due=now)
-        case Happened.AGAIN:  # what kept it is mended, they say: pauses begin anew
-            return replace(_waiting(action, now), due=now, tries=0)
+            return replace(_acknowledged(action, now), due=None, tries=0)
+        case Happened.NOT_SEEN | Happened.AGAIN:  # what kept it is mended, people say: pauses begin anew
+            tries = 0 if happened is Happened.AGAIN else action.tries
+            return replace(_waiting(action, now), due=now, tries=tries)
         case Happened.OVERTAKEN:
             return replace(action, progress=Progress.OVERTAKEN, due=None)
 
@@ -215,8 +224,6 @@ def _acknowledged(action: Action, now: datetime) -> Action:
 
 
 def _refused(action: Action, now: datetime, cause: int | None) -> Action:
-    if cause == SESSION_GONE:
-        return replace(_acknowledged(action, now), cause=cause)
     if cause in PASSING:
         return replace(_waiting(action, now), cause=cause)
     return replace(action, progress=Progress.REFUSED, due=None, cause=cause)

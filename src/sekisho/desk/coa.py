@@ -11,7 +11,7 @@ RFC 4818 §3, RFC 6911 §3.1.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -100,6 +100,9 @@ NUMBERS: Final = frozenset({"Session-Timeout", "Idle-Timeout"})
 Key = int | tuple[int, int]
 """The type of an attribute, or its vendor and the type there."""
 
+Attributes = tuple[tuple[Key, bytes], ...]
+"""As they go on the wire, in their order."""
+
 
 class NoAnswerError(Exception):
     """What came is no answer to this request; whoever waits for one goes on waiting."""
@@ -107,10 +110,10 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a NAS: attributes by their types, in their order, as they go on the wire."""
+    """What is asked of a NAS."""
 
     code: Code
-    attributes: tuple[tuple[Key, bytes], ...]
+    attributes: Attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,28 +131,32 @@ class Answer:
     is_acknowledged: bool
     cause: int | None = None
 
+    def why(self) -> str:
+        """Tell the cause of a refusal."""
+        if self.cause is None:
+            return "it is not said why"
+        return ERROR_CAUSES.get(self.cause, "no cause that is known here")
+
     def words(self) -> str:
         """Tell it in words."""
         if self.is_acknowledged:
             return "acknowledged"
-        if self.cause is None:
-            return "refused, and it is not said why"
-        return f"refused: {ERROR_CAUSES.get(self.cause, 'no cause that is known here')} ({self.cause})"
+        return f"refused: {self.why()}" + ("" if self.cause is None else f" ({self.cause})")
 
 
-def disconnect(login: Sequence[tuple[Key, bytes]]) -> Request:
+def disconnect(login: Attributes) -> Request:
     """Ask to end a login; `login`: by what it is found (`of_login`)."""
-    return Request(Code.DISCONNECT_REQUEST, tuple(login))
+    return Request(Code.DISCONNECT_REQUEST, login)
 
 
-def change(login: Sequence[tuple[Key, bytes]], attributes: Sequence[tuple[Key, bytes]]) -> Request:
+def change(login: Attributes, attributes: Iterable[tuple[Key, bytes]]) -> Request:
     """Ask to change a login; `attributes`: what it is to have (`attribute`)."""
     return Request(Code.COA_REQUEST, (*login, *attributes))
 
 
 def of_login(
     addresses: Sequence[Address], *, session: str = "", user: str = "", nas: str | None = None
-) -> tuple[tuple[Key, bytes], ...]:
+) -> Attributes:
     """Return the attributes by which a NAS finds a login: what it holds, its ids, and the NAS itself.
 
     All have to fit (RFC 5176 §3): whoever has the address by now has another `session` (Acct-Session-Id).
