@@ -361,10 +361,80 @@ def test_an_evidence_hold_limits_instead_of_suspending_and_only_people_end_it() 
     anew = decide(ended.case, person(What.HOLD), at(11), POLICY)
     assert kinds(anew) == [Impose]
     longer = decide(anew.case, person(What.HOLD, until=at(200)), at(12), POLICY)
-    assert longer.changes == ()
-    assert longer.case.measures[0].until == at(200)
+    (change,) = longer.changes
+    assert change == Impose(longer.case.measures[0])
+    assert (change.measure.since, change.measure.until) == (at(11), at(200))
+    for days in (200, None):
+        until = None if days is None else at(days)
+        refused = decide(longer.case, person(What.HOLD, until=until), at(13), POLICY)
+        assert refused.case == longer.case
+        assert refused.refusal == (
+            "its individual-limit lasts until 2027-10-18T00:00:00+00:00 already: name another end"
+        )
+    shorter = decide(longer.case, person(What.HOLD, "sato", until=at(20)), at(13), POLICY)
+    assert [(one.by, one.since, one.until) for one in shorter.case.measures] == [("sato", at(11), at(20))]
+    assert kinds(shorter) == [Impose]
     released = decide(longer.case, person(What.RELEASE), at(13), POLICY)
     assert (released.case.state, kinds(released)) == (State.LIMITED, [Thaw, Tell])
+
+
+def test_a_hold_keeps_the_end_of_the_limit_that_there_is_unless_another_is_named() -> None:
+    limited = in_state(State.LIMITED)
+    (limit,) = limited.measures
+    brief = replace(POLICY, limited=DAY)
+    assert decide(limited, person(What.HOLD), at(1), brief).case.measures == (limit,)
+    (named,) = decide(limited, person(What.HOLD, until=at(3)), at(1), brief).case.measures
+    assert (named.since, named.until) == (limit.since, at(3))
+
+
+@pytest.mark.parametrize(("days", "kind"), [(60, Kind.PORT25), (2, Kind.PORT25)])
+def test_a_suspension_gets_another_end_and_goes_on(days: int, kind: Kind) -> None:
+    suspended = in_state(State.SUSPENDED)
+    changed = decide(suspended, person(What.SUSPEND, "sato", kind=kind, until=at(days)), at(1), POLICY)
+    (measure,) = changed.case.measures
+    assert (changed.case.state, changed.case.since) == (State.SUSPENDED, suspended.since)
+    assert (measure.kind, measure.since, measure.until, measure.by) == (kind, BEGIN, at(days), "sato")
+    assert changed.changes == (Impose(measure), Tell(Notice.SUSPENSION, measure.reason, measure.until))
+    same = decide(changed.case, person(What.SUSPEND, until=at(days)), at(1), POLICY)
+    assert "already: name another end" in (same.refusal or "")
+
+
+def test_a_suspension_is_made_graver_by_two_persons_and_milder_by_one() -> None:
+    suspended = in_state(State.SUSPENDED)
+    nothing = decide(suspended, person(What.APPROVE), at(1), POLICY)
+    assert nothing.refusal == "no change of the suspension of case 7 is proposed: suspend to change it"
+    proposed = decide(suspended, person(What.SUSPEND, kind=Kind.LINE, until=at(50)), at(1), POLICY)
+    assert (proposed.case.state, proposed.case.measures) == (State.SUSPENDED, suspended.measures)
+    assert proposed.changes == ()
+    assert decide(proposed.case, person(What.APPROVE, kind=Kind.LINE), at(1), POLICY).refusal is not None
+    graver = decide(proposed.case, person(What.APPROVE, "sato", kind=Kind.LINE), at(2), POLICY)
+    assert [(one.kind, one.since, one.until) for one in graver.case.measures] == [(Kind.LINE, at(2), at(50))]
+    assert kinds(graver) == [Impose, Lift, Tell]
+    assert graver.case.proposal is None
+    milder = decide(graver.case, person(What.SUSPEND, kind=Kind.PORT25), at(3), POLICY)
+    assert [one.kind for one in milder.case.measures] == [Kind.PORT25]
+    longer = decide(graver.case, person(What.SUSPEND, kind=Kind.LINE, until=at(99)), at(3), POLICY)
+    assert (longer.case.measures, longer.case.proposal is None) == (graver.case.measures, False)
+    over = decide(longer.case, TIME, at(50), POLICY)
+    assert (over.case.state, over.case.proposal) == (State.RESTORED, None)
+
+
+def test_whoever_suspends_by_a_proposal_whose_end_is_over_names_another() -> None:
+    proposed = decide(opened(), person(What.SUSPEND, kind=Kind.LINE, until=at(5)), at(0), POLICY).case
+    late = decide(proposed, person(What.SUSPEND, "sato", kind=Kind.LINE), at(6), POLICY)
+    assert (late.case, late.refusal) == (
+        proposed,
+        "its end, 2027-04-06T00:00:00+00:00, is over: name another",
+    )
+    meant = person(What.SUSPEND, "sato", kind=Kind.LINE, until=at(9))
+    assert decide(proposed, meant, at(6), POLICY).case.measures[0].until == at(9)
+
+
+def test_all_that_is_decided_has_a_reason() -> None:
+    asked = decide(opened(), REPORT, at(0), POLICY, sent(0, "a", "b"))
+    assert asked.reason == "2 parties, 2 incidents"
+    assert decide(asked.case, TIME, at(14), POLICY, sent(0, "a", "b")).reason == "its time has come"
+    assert decide(asked.case, person(What.HOLD), at(1), POLICY).reason == person(What.HOLD).reason
 
 
 def test_a_hold_is_released_without_a_trace_of_a_limit_that_has_ended() -> None:

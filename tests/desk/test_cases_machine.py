@@ -99,6 +99,7 @@ class Desk(RuleBasedStateMachine):
         assert decision == self.decided(before, event)
         assert decision.case.version == before.version + (decision.case != before)
         assert not decision.changes or decision.case != before
+        assert bool(decision.reason) == (decision.case != before)
         if decision.refusal is not None:
             assert event.what in DECIDED
             assert decision == Decision(before, refusal=decision.refusal)
@@ -138,7 +139,9 @@ class Desk(RuleBasedStateMachine):
     def apply(self, change: object) -> None:
         match change:
             case Impose(measure):
-                assert measure.kind not in self.in_force
+                known = self.in_force.get(measure.kind)
+                assert measure.since == (self.now if known is None else known.since)
+                assert known is None or measure.until != known.until
                 assert self.now < measure.until
                 self.in_force[measure.kind] = measure
             case Lift(measure):
@@ -152,7 +155,7 @@ class Desk(RuleBasedStateMachine):
 
     @invariant()
     def what_is_in_force_is_what_the_case_says(self) -> None:
-        assert set(self.in_force) == {measure.kind for measure in self.case.measures}
+        assert self.in_force == {measure.kind: measure for measure in self.case.measures}
         assert max(Counter(one.kind for one in self.case.measures).values(), default=1) == 1
 
     @invariant()
@@ -164,13 +167,14 @@ class Desk(RuleBasedStateMachine):
     @invariant()
     def each_state_has_what_it_says(self) -> None:
         suspended = SUSPENSIONS & set(self.in_force)
-        assert bool(suspended) == (self.case.state is State.SUSPENDED)
+        assert len(suspended) == (self.case.state is State.SUSPENDED)
         assert self.frozen == (self.case.state is State.HELD)
         if self.case.state in CLOSED or self.case.state in (State.STOPPED, State.COLLECTING):
             assert not self.in_force
         if self.case.state is State.LIMITED:
             assert Kind.LIMIT in self.in_force
-        assert (self.case.proposal is not None) == (self.case.state is State.PROPOSED)
+        if self.case.state is not State.SUSPENDED:
+            assert (self.case.proposal is not None) == (self.case.state is State.PROPOSED)
 
     @invariant()
     def whoever_restores_undoes_all(self) -> None:

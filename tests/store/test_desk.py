@@ -39,7 +39,7 @@ from tests.store.values import HOME, at, lease
 POLICY = Policy()
 LINE = 1
 LATER = 40 * 86_400.0  # s
-PEOPLE = Event(What.SUSPEND, "yamada", "grave")
+PEOPLE = Event(What.SUSPEND, "yamada", "grave", login=1001)
 
 
 def kept(original: bytes = b"one", received: float = 0, **more: object) -> KeptReport:

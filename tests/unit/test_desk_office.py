@@ -94,6 +94,24 @@ def test_a_suspension_ends_by_itself_at_its_date(office: Office) -> None:
     assert office.in_kernel == FREE
 
 
+def test_another_end_of_a_hold_is_what_the_gate_and_whoever_asks_of_the_line_have(office: Office) -> None:
+    office.report(0)
+    for last in ("2026-12-31", "2027-02-01"):
+        told("hold", "1", "--reason", "the police asks", "--until", last)
+        office.act()
+    assert "already: name another end" in refused("hold", "1", "--reason", "so", "--until", "2027-02-01")
+    with office.site.store.reading() as transaction:
+        case = transaction.case(1)
+        (measure,) = transaction.measures_of([office.lease.line])
+        reasons = [one.reason for one in transaction.case_events(1)]
+    assert case is not None
+    assert (measure.since, measure.until) == (case.measures[0].since, case.measures[0].until)
+    assert measure.until.date().isoformat() == "2027-02-02"  # the last day's end
+    assert office.progress()[-1] == ("impose", "individual-limit", "verified")
+    assert office.in_kernel == LIMITED
+    assert reasons == ["1 parties, 1 incidents", "the police asks", "the police asks"]
+
+
 def test_what_is_grave_needs_two_persons(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.report(0)
     kind = ("--kind", "line-suspension")

@@ -60,7 +60,7 @@ def suspend(
     name: Name = None,
     config: NameFrom = None,
 ) -> None:
-    """Suspend at once; what is grave needs two persons."""
+    """Suspend at once, or give a suspension another end or kind; what is grave needs two persons."""
     body = {"reason": reason, "kind": kind, "until": until}
     _decide("suspend", number, name, config, body, as_json=as_json)
 
@@ -74,7 +74,10 @@ def hold(
     name: Name = None,
     config: NameFrom = None,
 ) -> None:
-    """Keep the evidence: limit the line instead of suspending it, and forget nothing of the case."""
+    """Keep the evidence: limit the line instead of suspending it, and forget nothing of the case.
+
+    Once more, it gives the limit another end.
+    """
     _decide("hold", number, name, config, {"reason": reason, "until": until}, as_json=as_json)
 
 

@@ -18,6 +18,7 @@ from sekisho.api.desk_models import (
 )
 from sekisho.bundle import Checked
 from sekisho.desk.actions import Progress
+from sekisho.desk.case_values import State
 
 MORE = "and there are more"
 
@@ -104,7 +105,9 @@ def _numbers(numbers: Iterable[int]) -> str:
 def _case_line(case: CaseValue) -> str:
     waits = "".join(f"; waits for people: {one}" for one in case.marks)
     name = f"case {case.number} ({case.class_name or 'no class'})"
-    return f"{name}: {case.state} since {at(case.since)}{waits}"
+    is_changed = case.proposal is not None and case.state == State.SUSPENDED
+    change = "; another suspension is proposed" if is_changed else ""
+    return f"{name}: {case.state} since {at(case.since)}{change}{waits}"
 
 
 def _measure(one: MeasureValue) -> str:

@@ -53,7 +53,9 @@ def relief_value(relief: Relief) -> ReliefValue:
 
 def restriction_value(asked: Action) -> RestrictionValue:
     """Show what a case has done to a line."""
-    return RestrictionValue(case=asked.case, kind=asked.kind, since=asked.asked_for, until=asked.until)
+    return RestrictionValue(
+        case=asked.case, kind=asked.kind, since=asked.since or asked.asked_for, until=asked.until
+    )
 
 
 def ending_of(lease: Lease) -> str | None:

@@ -86,7 +86,8 @@ class Action:
     `key`: the same for each try. `due`: when it is to be asked, looked at, or no longer waited for; None:
     never by itself. `tries`: since it last held, or a person had it asked again; `timeouts`: how many of all
     tries had no answer; `cause`: the Error-Cause of the last refusal; `parts`: what became of each login,
-    when its NAS was to be asked last.
+    when its NAS was to be asked last; `since`: when the measure began, also where it has another end by now,
+    None: of an action from before that was kept.
     """
 
     key: str
@@ -106,6 +107,7 @@ class Action:
     cause: int | None = None
     changed: datetime | None = None
     parts: tuple[Part, ...] = ()
+    since: datetime | None = None
 
 
 def actions_of(case: Case, changes: Iterable[Change], now: datetime) -> tuple[Action, ...]:
@@ -251,4 +253,5 @@ def _action(case: Case, change: Impose | Lift, kind: Kind, now: datetime) -> Act
         asked_for=now,
         due=now,
         changed=now,
+        since=measure.since,
     )

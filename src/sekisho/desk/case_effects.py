@@ -73,18 +73,19 @@ def _wait_for_people(at: Following) -> Iterator[Change]:
     yield from ()
 
 
+def limited_until(case: Case, event: Event, now: datetime, policy: Policy) -> datetime:
+    """Return until when to limit a line: as a person says; else by the policy, and no shorter than it is."""
+    known = case.measure(Kind.LIMIT)
+    usual = now + policy.limited
+    return event.until or (usual if known is None else max(usual, known.until))
+
+
 def _limit(at: Following) -> Iterator[Change]:
-    """Limit the line, or let the limit that it has last longer: that is nothing to be done."""
-    until = at.event.until or at.now + at.policy.limited
+    """Limit the line, or give the limit that it has another end."""
+    until = limited_until(at.case, at.event, at.now, at.policy)
     known = at.case.measure(Kind.LIMIT)
-    if known is not None and known.until > at.now:
-        longer = replace(known, until=max(known.until, until))
-        at.case = replace(at.case, measures=_with(at.case, longer))
-        return
-    measure = Measure(Kind.LIMIT, at.now, until, at.event.by, at.reason, at.evidence)
-    if known is not None:
-        yield from _lift(at, [known])
-    yield _impose(at, measure)
+    if known is None or known.until != until:
+        yield from _put(at, Kind.LIMIT, until, at.event.by, at.reason)
 
 
 def _propose(at: Following) -> Iterator[Change]:
@@ -113,10 +114,11 @@ def _suspend(at: Following) -> Iterator[Change]:
     if proposal is not None and (at.event.what is What.APPROVE or proposal.kind is kind):
         kind, until = proposal.kind, until or proposal.until
         approved = (*proposal.approved, *approved)
-    until = until if until is not None and until > at.now else at.now + at.policy.suspended
+    until = until or at.now + at.policy.suspended
     by, reason = _joined(", ", (one.by for one in approved)), _joined("; ", (one.reason for one in approved))
-    yield _impose(at, Measure(kind, at.now, until, by, reason, at.evidence))
-    at.case = replace(at.case, is_told=True)
+    yield from _put(at, kind, until, by, reason)
+    yield from _lift(at, (one for one in at.case.measures if one.kind in SUSPENSIONS - {kind}))
+    at.case = replace(at.case, is_told=True, proposal=None)
     yield Tell(Notice.SUSPENSION, at.reason, until)
 
 
@@ -186,9 +188,17 @@ def _judge(at: Following, judgement: Judgement) -> Change:
     return Judge(judgement)
 
 
-def _impose(at: Following, measure: Measure) -> Change:
-    at.case = replace(at.case, measures=_with(at.case, measure))
-    return Impose(measure)
+def _put(at: Following, kind: Kind, until: datetime, by: str, reason: str) -> Iterator[Change]:
+    """Impose a measure, or change the one of its kind that is in force, which then goes on."""
+    known = at.case.measure(kind)
+    if known is not None and known.until <= at.now:
+        yield from _lift(at, [known])
+        known = None
+    since = at.now if known is None else known.since
+    measure = Measure(kind, since, until, by, reason, at.evidence)
+    others = (one for one in at.case.measures if one.kind is not kind)
+    at.case = replace(at.case, measures=(*others, measure))
+    yield Impose(measure)
 
 
 def _lift(at: Following, measures: Iterable[Measure]) -> Iterator[Change]:
@@ -196,7 +206,3 @@ def _lift(at: Following, measures: Iterable[Measure]) -> Iterator[Change]:
     at.case = replace(at.case, measures=tuple(one for one in at.case.measures if one not in gone))
     for measure in gone:
         yield Lift(measure, at.event.by, at.reason)
-
-
-def _with(case: Case, measure: Measure) -> tuple[Measure, ...]:
-    return (*(one for one in case.measures if one.kind is not measure.kind), measure)

@@ -11,7 +11,8 @@ happens: to a person it is said why.
       as many stop requests as they may, the next of theirs waits for a person.
     - A suspension is a person's decision: the approval of a proposal, or an immediate one with a reason. What
       is grave needs two persons either way.
-    - Everything that is done to a line has an end date, at which time alone undoes it.
+    - Everything that is done to a line has an end date, at which time alone undoes it. A person may name
+      another, earlier or later, and another kind of suspension: by two persons where that is grave.
     - An evidence hold limits instead of suspending. Time undoes its limit, but leaves the hold to people.
     - Who restores or dismisses undoes all that is in force; nothing of a case is ever deleted by this.
 
@@ -40,6 +41,7 @@ class Guard(StrEnum):
     ENDED = "the limit's end date"
     LIMITED = "the limit is in force"
     ENOUGH = "enough persons"
+    CHANGE = "enough persons for the change proposed"
 
 
 class Effect(StrEnum):
@@ -106,6 +108,9 @@ _FROM_PEOPLE = (
     Rule(S.PROPOSED, W.APPROVE, G.ALWAYS, S.PROPOSED, (E.APPROVE,)),
     *(Rule(state, W.SUSPEND, G.ENOUGH, S.SUSPENDED, _SUSPENDING) for state in _OPEN),
     *(Rule(state, W.SUSPEND, G.ALWAYS, S.PROPOSED, (E.PROPOSE,)) for state in _OPEN),
+    Rule(S.SUSPENDED, W.SUSPEND, G.ENOUGH, S.SUSPENDED, (E.SUSPEND,)),
+    Rule(S.SUSPENDED, W.SUSPEND, G.ALWAYS, S.SUSPENDED, (E.PROPOSE,)),
+    Rule(S.SUSPENDED, W.APPROVE, G.CHANGE, S.SUSPENDED, (E.SUSPEND,)),
     *(Rule(state, W.HOLD, G.ALWAYS, S.HELD, (E.FREEZE, E.LIMIT)) for state in _OPEN),
     Rule(S.SUSPENDED, W.HOLD, G.ALWAYS, S.HELD, (E.FREEZE, E.LIMIT, E.LIFT_SUSPENSION)),
     Rule(S.HELD, W.HOLD, G.ALWAYS, S.HELD, (E.LIMIT,)),

@@ -232,8 +232,12 @@ Change = Impose | Lift | Tell | Freeze | Thaw | Judge
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What comes of an event: the case after it, what is to be done, and why not, where it is refused."""
+    """What comes of an event: the case after it, what is to be done, and why not, where it is refused.
+
+    `reason`: why it is done, in a person's words or, where it comes by itself, in ours.
+    """
 
     case: Case
     changes: tuple[Change, ...] = ()
     refusal: str | None = None
+    reason: str = ""

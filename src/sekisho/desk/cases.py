@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from sekisho.desk.case_effects import Following, follow_effects
+from sekisho.desk.case_effects import Following, follow_effects, limited_until
 from sekisho.desk.case_table import TABLE, Guard, Rule
 from sekisho.desk.case_values import (
     BY_ITSELF,
@@ -76,7 +76,7 @@ def decide(
     evidence = evidence_of(case, asked.counted)
     following = Following(_moved(case, rule, now), event, now, policy, evidence, asked.is_of_strangers)
     changes = follow_effects(rule.effects, following)
-    return Decision(_settled(following.case, case, rule, now), tuple(changes))
+    return Decision(_settled(following.case, case, rule, now), tuple(changes), reason=following.reason)
 
 
 def due(case: Case, policy: Policy, counted: Iterable[Counted] = ()) -> datetime | None:
@@ -158,6 +158,10 @@ def _are_enough(asked: _Asked) -> bool:
     return len(asked.agreed | {asked.event.login}) >= asked.policy.persons(asked.kind)
 
 
+def _agree_on_a_change(asked: _Asked) -> bool:
+    return asked.case.proposal is not None and _are_enough(asked)
+
+
 _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
     Guard.ALWAYS: lambda _: True,
     Guard.STOP_REQUEST: lambda a: _asks_to_stop(a) and not _is_bounded(a),
@@ -170,6 +174,7 @@ _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
     Guard.ENDED: _has_ended,
     Guard.LIMITED: _is_limited,
     Guard.ENOUGH: _are_enough,
+    Guard.CHANGE: _agree_on_a_change,
 }
 
 
@@ -196,7 +201,9 @@ def _refusal(asked: _Asked) -> str | None:
         return f"a grave action needs a person who has logged in, which {event.by} has not: {_LOG_IN}"
     if asked.is_grave and event.login in asked.agreed:
         return f"{event.by} has said so already, and a {asked.kind} needs two: another person has to approve"
-    return _unlike(asked) if event.what is What.APPROVE else None
+    if event.what is What.APPROVE and (unlike := _unlike(asked)) is not None:
+        return unlike
+    return _past(asked) or _unchanged(asked)
 
 
 def _unlike(asked: _Asked) -> str | None:
@@ -205,14 +212,40 @@ def _unlike(asked: _Asked) -> str | None:
     if proposal is None:
         next_is_limit = asked.case.state is State.STOP_REQUESTED
         meant = (None, Kind.LIMIT) if next_is_limit else (None,)
+        if asked.case.state is State.SUSPENDED:
+            return (
+                f"no change of the suspension of case {asked.case.number} is proposed: suspend to change it"
+            )
         return None if event.kind in meant else f"no {event.kind} is proposed: name none, or suspend"
     if event.kind not in (None, proposal.kind):
         return f"what is proposed is a {proposal.kind}, and no {event.kind}: approve that, or suspend anew"
     if event.kind is None and asked.policy.persons(proposal.kind) > 1:
         return f"what is proposed, a {proposal.kind}, needs two persons: name it as the kind that you approve"
-    if event.until is None and proposal.until is not None and proposal.until <= asked.now:
-        return f"its end, {proposal.until.isoformat(timespec='seconds')}, is over: name another"
     return None
+
+
+def _past(asked: _Asked) -> str | None:
+    """Say that a person would have something proposed done whose end is over, naming no other."""
+    proposal, event = asked.case.proposal, asked.event
+    is_meant = event.what in (What.APPROVE, What.SUSPEND) and event.until is None
+    if not is_meant or proposal is None or proposal.kind is not asked.kind or proposal.until is None:
+        return None
+    end = proposal.until.isoformat(timespec="seconds")
+    return f"its end, {end}, is over: name another" if proposal.until <= asked.now else None
+
+
+def _unchanged(asked: _Asked) -> str | None:
+    """Say that what a person wants is so already."""
+    case, event = asked.case, asked.event
+    if (case.state, event.what) == (State.HELD, What.HOLD):
+        known, until = case.measure(Kind.LIMIT), limited_until(case, event, asked.now, asked.policy)
+    elif (case.state, event.what) == (State.SUSPENDED, What.SUSPEND):
+        known, until = case.measure(asked.kind), event.until or asked.now + asked.policy.suspended
+    else:
+        return None
+    if known is None or known.until != until:
+        return None
+    return f"its {known.kind} lasts until {until.isoformat(timespec='seconds')} already: name another end"
 
 
 _LOG_IN = "log in as a user of your own, not as root, who may be anybody, and ask with sudo"
@@ -240,7 +273,7 @@ def _moved(case: Case, rule: Rule, now: datetime) -> Case:
 
 def _settled(case: Case, before: Case, rule: Rule, now: datetime) -> Case:
     """Return the case after everything is done, without what its new state has no use for."""
-    if rule.to is not State.PROPOSED:
+    if rule.to not in (State.PROPOSED, State.SUSPENDED):
         case = replace(case, proposal=None)
     if rule.to is not State.COLLECTING:
         case = replace(case, marks=())

@@ -151,7 +151,7 @@ class Cases(UnreadReports):
             before=before.state,
             after=after.state,
             by=event.by,
-            reason=event.reason,
+            reason=decision.reason,
             evidence=evidence,
             uid=uid,
             done=tuple(type(change).__name__.lower() for change in decision.changes),
