@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from sekisho.api.line_models import HolderAnswer, Request
 from sekisho.api.models import GivenUpValue, Value
-from sekisho.api.reading import Before, Said, Until
+from sekisho.api.reading import AddressField, Before, LineName, Moment, Port, Said, Until
 from sekisho.config.values import fault
 from sekisho.desk.case_values import Kind
 from sekisho.lines.purposes import Purpose
@@ -66,6 +66,20 @@ class SeenAnswer(Value):
     """How many reports were taken out of people's queue."""
 
     seen: int
+
+
+class AttributeRequest(Request):
+    """Say that a report is about a line, and why; `place`: which of its incidents, where several wait.
+
+    `address`, `port`, `at`: what a person has read in it, where it names nothing that a program can read.
+    """
+
+    line: LineName
+    reason: Said
+    place: Annotated[int, Field(strict=True, ge=0, lt=1_000)] | None = None
+    address: AddressField | None = None
+    port: Port | None = None
+    at: Moment | None = None
 
 
 class TakenAnswer(Value):

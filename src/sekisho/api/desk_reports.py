@@ -9,6 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from sekisho.api.asker import Asker, Peer
 from sekisho.api.desk_models import (
+    AttributeRequest,
+    CaseAnswer,
     CaseNumber,
     QueueAnswer,
     ReportAnswer,
@@ -54,6 +56,9 @@ class ReportsOffice(Protocol):
     def original(self, number: int, question: Question, peer: Peer) -> bytes:
         """Hand out the original of a report."""
 
+    def attribute(self, number: int, request: AttributeRequest, peer: Peer) -> CaseAnswer:
+        """Count a report for the line that a person names; return the case."""
+
     def queue(self, after: int, why: str | None) -> QueueAnswer:
         """Tell which reports people have to look at; `why`: words that the reason has to have."""
 
@@ -93,6 +98,10 @@ def add_recorded_reports(router: APIRouter, office: ReportsOffice) -> None:
     def original(number: CaseNumber, question: Question, peer: Asker) -> Response:
         content = office.original(number, question, peer)
         return Response(content, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+    @router.post("/reports/{number}/attribute", name=Action.DESK_ATTRIBUTE)
+    def attribute(number: CaseNumber, request: AttributeRequest, peer: Asker) -> CaseAnswer:
+        return office.attribute(number, request, peer)
 
     @router.post("/queue/seen", name=Action.DESK_SEEN)
     def seen(request: SeenRequest, peer: Asker) -> SeenAnswer:

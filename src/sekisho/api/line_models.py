@@ -42,6 +42,7 @@ class Action(StrEnum):
     DESK_RETRY = "desk retry"
     DESK_REPORT = "desk report"
     DESK_ORIGINAL = "desk original"
+    DESK_ATTRIBUTE = "desk attribute"
     DESK_SEEN = "desk seen"
     DESK_EXPORT = "desk export"
 

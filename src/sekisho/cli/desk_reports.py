@@ -22,7 +22,7 @@ from sekisho.cli.common import (
     show,
     with_query,
 )
-from sekisho.cli.desk_options import After, Report
+from sekisho.cli.desk_options import After, Reason, Report, show_case
 
 app = typer.Typer()
 
@@ -85,6 +85,36 @@ def report(
     else:
         answer = asked(name, config, "POST", f"/v1/desk/reports/{number}/look", question)
         show(answer, lambda: look_text(ReportLook.model_validate(answer)), as_json=as_json)
+
+
+@app.command()
+def attribute(
+    number: Report,
+    line: Annotated[str, typer.Option(metavar="LINE", help="The line that it is about.")],
+    reason: Reason,
+    incident: Annotated[
+        int | None,
+        typer.Option(metavar="K", min=1, help="Which of its incidents, where several wait for people."),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Our address, as you have read it in the original.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Its source port, where lines share the address.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The moment, with its zone, as you have read it.")
+    ] = None,
+    as_json: Json = False,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Say about which line a report is that no program could attribute. It counts as its reporter's word.
+
+    The line has to have held, at the moment, an address that the report names.
+    """
+    place = None if incident is None else incident - 1
+    body = {"line": line, "reason": reason, "place": place, "address": address, "port": port, "at": at}
+    answer = asked(name, config, "POST", f"/v1/desk/reports/{number}/attribute", given(body))
+    show_case(answer, as_json=as_json)
 
 
 @app.command("queue")

@@ -61,7 +61,13 @@ class RunningDesk:
         self._store, self._desk, self._on_change = store, desk, on_change
         self._recorder = Recorder(store, utc)
         self.reports = Reports(
-            store, self._recorder, desk=desk, inbox=inbox, sealer=keys.sealer, unopened=unopened
+            store,
+            self._recorder,
+            desk=desk,
+            inbox=inbox,
+            sealer=keys.sealer,
+            unopened=unopened,
+            on_change=on_change,
         )
         self._exporter = Exporter(store, keys, self._recorder, gate)
 

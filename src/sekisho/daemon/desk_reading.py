@@ -8,7 +8,7 @@ A report that is read already is left as it is: whoever ends in between loses no
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
@@ -21,7 +21,7 @@ from sekisho.daemon.lookups import find_holder
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Asked, Found, Outcome, prepare, settle
 from sekisho.desk.case_values import BY_ITSELF, Event, What
-from sekisho.desk.records import KeptIncident
+from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format, Incident, Parsed, Refusal, Report, Trust
 from sekisho.desk.trust import (
     COUNT,
@@ -81,15 +81,13 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
     if isinstance(parsed, Refusal):
         transaction.put_read(number, replace(kept, refusal=f"{parsed.why}: {parsed.reason}", is_queued=True))
         return ()
-    named = None if kept.vouched else trusted_as(parsed.author or "", desk.trusted)
-    party = party_of_report(parsed.reporter.domain, kept.vouched or parsed.authenticated, named)
+    party, is_trusted = author_of(kept, parsed, desk.trusted)
     doubts = "; ".join(_doubts(looked.outcomes)) or None
     read = replace(
         kept, format=Format(parsed.format), party=party.name, refusal=doubts, is_queued=doubts is not None
     )
     if not transaction.put_read(number, read):
         return ()  # somebody has read it meanwhile
-    is_trusted = kept.vouched is not None or named is not None
     writing = _Writing(transaction, desk, now, number, parsed, party, is_trusted)
     actions: list[Action] = []
     for place, (incident, (asked, outcome)) in enumerate(zip(parsed.incidents, looked.outcomes, strict=True)):
@@ -100,6 +98,32 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
     if parsed.answerable is not None and writing.weight in COUNT:
         desk.thank(transaction, number, parsed.answerable, now)
     return tuple(actions)
+
+
+def author_of(kept: KeptReport, report: Report | None, trusted: Collection[str]) -> tuple[Party, bool]:
+    """Return whose word a report is, and whether it is trusted; `report`: None where it is not understood."""
+    if report is None:
+        return party_of_report(None, kept.vouched), kept.vouched is not None
+    named = None if kept.vouched else trusted_as(report.author or "", trusted)
+    party = party_of_report(report.reporter.domain, kept.vouched or report.authenticated, named)
+    return party, kept.vouched is not None or named is not None
+
+
+def weigh_report(
+    transaction: Transaction,
+    desk: Desk,
+    party: Party,
+    now: datetime,
+    *,
+    is_trusted: bool,
+    is_structured: bool,
+) -> Weight:
+    """Return what a report of a party counts for now, and write that the party has reported."""
+    rate = desk.rate if is_trusted else stranger_rate(desk.rate)
+    known = transaction.reporter(party) or first_seen(party, now, rate)
+    after, weight = weigh(known, now, rate, is_trusted=is_trusted, is_structured=is_structured)
+    transaction.put_reporter(after)
+    return weight
 
 
 def _answered(transaction: Transaction, asked: Asked | Outcome) -> tuple[Asked | None, Outcome]:
@@ -153,14 +177,14 @@ def _write_incident(
 def _weight(writing: _Writing) -> Weight:
     """Return what the report counts for; its party is weighed once, however many incidents it names."""
     if writing.weight is None:
-        transaction, is_trusted = writing.transaction, writing.is_trusted
-        rate = writing.desk.rate if is_trusted else stranger_rate(writing.desk.rate)
-        known = transaction.reporter(writing.party) or first_seen(writing.party, writing.now, rate)
-        is_structured = writing.report.trust is Trust.STRUCTURED
-        after, writing.weight = weigh(
-            known, writing.now, rate, is_trusted=is_trusted, is_structured=is_structured
+        writing.weight = weigh_report(
+            writing.transaction,
+            writing.desk,
+            writing.party,
+            writing.now,
+            is_trusted=writing.is_trusted,
+            is_structured=writing.report.trust is Trust.STRUCTURED,
         )
-        transaction.put_reporter(after)
     return writing.weight
 
 

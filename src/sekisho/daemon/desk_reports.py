@@ -7,8 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+import structlog
+
 from sekisho.api.asker import Peer
 from sekisho.api.desk_models import (
+    AttributeRequest,
+    CaseAnswer,
     QueueAnswer,
     ReportAnswer,
     ReportLook,
@@ -19,25 +23,30 @@ from sekisho.api.desk_models import (
 from sekisho.api.line_models import Action, Question
 from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
+from sekisho.daemon.actors import person_uid
+from sekisho.daemon.desk_attributing import ByHand, attribute
 from sekisho.daemon.desk_cases import Desk
 from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.desk_looking import report_look
 from sekisho.daemon.desk_originals import NOT_KEPT, opened_original, read_original
-from sekisho.daemon.desk_showing import known_report, report_answer, report_value
+from sekisho.daemon.desk_showing import case_answer, known_report, report_answer, report_value
 from sekisho.daemon.recording import Act, Recorder, store_answers
 from sekisho.desk.records import KeptReport
-from sekisho.desk.report import Parsed
+from sekisho.desk.report import Parsed, Report
 from sekisho.desk.trust import UNKNOWN_PARTY, party_of
+from sekisho.lines.purposes import Purpose
 from sekisho.sealing import NoKeyError, Sealer
 from sekisho.store import Store, Transaction
 
 MOST_SHOWN: Final = 1_000
 
+log = structlog.get_logger()
+
 
 class Reports:
     """Reports at the desk of a running daemon, as `api.desk_reports.ReportsOffice` wants them.
 
-    `unopened`: tells which reports no key opens, and why.
+    `unopened`: tells which reports no key opens, and why; `on_change` is told of what people do.
     """
 
     def __init__(
@@ -49,9 +58,11 @@ class Reports:
         inbox: Inbox,
         sealer: Callable[[], Sealer],
         unopened: Callable[[], Mapping[int, str]],
+        on_change: Callable[[], object],
     ) -> None:
         self._store, self._recorder, self._desk = store, recorder, desk
         self._inbox, self._sealer, self._unopened = inbox, sealer, unopened
+        self._on_change = on_change
 
     def take(self, original: bytes, domain: str | None, peer: Peer) -> TakenAnswer:
         """Take a report; the same once more is the same."""
@@ -97,6 +108,27 @@ class Reports:
                 raise RefusalError(409, "not-kept", title, f"report {number}: {NOT_KEPT}")
             self._record(entry, "its original is shown")
         return original
+
+    def attribute(self, number: int, request: AttributeRequest, peer: Peer) -> CaseAnswer:
+        """Count a report for the line that a person names; return the case."""
+        desk = self._desk()
+        with store_answers(), self._store.reading() as transaction:
+            kept = transaction.report(number)
+        # Read beforehand: it takes a moment for what is large, and no original is ever changed.
+        parsed = None if kept is None else self._read(kept, desk)
+        report = parsed if isinstance(parsed, Report) else None
+
+        def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer, str]:
+            known = known_report(transaction, number)
+            said = ByHand(number, known, report, request, entry, person_uid(peer))
+            case = attribute(transaction, desk, said)
+            return case_answer(transaction, case), f"to case {case.number}"
+
+        act = Act(Action.DESK_ATTRIBUTE, f"report {number}", Purpose.REPORT, request.reason)
+        answer = self._recorder.carry_out(act, peer, work)
+        log.info("attributed by hand", report=number, case=answer.case.number, by_uid=peer.uid)
+        self._on_change()
+        return answer
 
     def queue(self, after: int, why: str | None) -> QueueAnswer:
         """Tell which reports people have to look at; `why`: words that the reason has to have."""

@@ -9,6 +9,8 @@ happens: to a person it is said why.
     - Reports of which nothing proves whose they are lead to nothing, and strangers' to a stop request alone:
       a person may approve the next step, which is the stop request or the limit. Where strangers have led to
       as many stop requests as they may, the next of theirs waits for a person.
+    - A report that a person attributes counts as any other, and what follows of it has that person as its
+      author; the bound on strangers' stop requests is not for it.
     - A suspension is a person's decision: the approval of a proposal, or an immediate one with a reason. What
       is grave needs two persons either way.
     - Everything that is done to a line has an end date, at which time alone undoes it. A person may name
@@ -21,7 +23,7 @@ docs/desk-cases.md is drawn from this table (`sekisho.desk.drawing`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sekisho.desk.case_values import State, What
@@ -128,5 +130,9 @@ _FROM_PEOPLE = (
     ),
     Rule(S.RESTORED, W.DISMISS, G.ALWAYS, S.DISMISSED, (E.REJECT,)),
 )
+_BY_HAND = (  # as a report, with a person as the author of what follows, which is noted in any case
+    *(replace(rule, event=W.ATTRIBUTE) for rule in _FROM_REPORTS if rule.guard is not G.BOUNDED),
+    *(Rule(state, W.ATTRIBUTE, G.ALWAYS, state) for state in (*_OPEN, S.SUSPENDED, S.HELD)),
+)
 
-TABLE: tuple[Rule, ...] = (*_FROM_REPORTS, *_FROM_TIME, *_FROM_PEOPLE)
+TABLE: tuple[Rule, ...] = (*_FROM_REPORTS, *_FROM_TIME, *_FROM_PEOPLE, *_BY_HAND)

@@ -39,6 +39,7 @@ class What(StrEnum):
     RELEASE = "release"
     RESTORE = "restore"
     DISMISS = "dismiss"
+    ATTRIBUTE = "attribute"
 
 
 class Mark(StrEnum):

@@ -37,6 +37,7 @@ LONGEST = timedelta(days=366)
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_THEMSELVES = frozenset({What.REPORT, What.TIME})
+_OF_REPORTS = _OF_THEMSELVES | {What.ATTRIBUTE}
 _QUIET_COUNTS = frozenset({State.COLLECTING, State.STOP_REQUESTED, State.LIMITED, State.PROPOSED})
 
 
@@ -259,7 +260,7 @@ def _is_person(name: str) -> bool:
 
 def _no_rule(asked: _Asked) -> str:
     case = asked.case
-    rules = {rule.event for rule in TABLE if rule.state is case.state} - _OF_THEMSELVES
+    rules = {rule.event for rule in TABLE if rule.state is case.state} - _OF_REPORTS
     allowed = ", ".join(sorted(rules)) or "nothing"
     since = case.since.isoformat(timespec="seconds")
     return f"case {case.number} is {case.state} since {since}: what can be done is {allowed}"
