@@ -58,8 +58,8 @@ def _ask(door: socket.socket, nas: Nas, sent: Sent, waits_seconds: Sequence[floa
         try:
             door.send(sent.data)
             answer, told = _answer(door, nas, sent, monotonic() + wait)
-        except ConnectionRefusedError:
-            told, answer = "nothing listens on its port", None
+        except ConnectionRefusedError as error:
+            raise AskError("nothing listens on its port") from error
         if answer is not None:
             return answer
         why = told or why

@@ -136,6 +136,22 @@ def test_a_login_at_no_nas_or_that_nothing_names_is_told_of() -> None:
     assert by_name.asks[0].request.attributes == of_login([network(1)], user="alice")
 
 
+def test_a_login_is_asked_for_at_the_nas_that_accounting_names() -> None:
+    """Though its address is of another's pools; by an address that lines share it is not named."""
+    by_name = replace(nas(2), identifier="bng")
+    (ask,) = plan(IMPOSE, line(login(1)), [nas(1), by_name], {}).asks
+    assert (ask.nas, ask.request.attributes[0]) == ("bng2", (32, b"bng"))
+    shared = login(1)._replace(addresses=(network(1)._replace(port_set=3),))
+    (ask,) = plan(IMPOSE, line(shared), [by_name], {}).asks
+    assert ask.request.attributes == of_login([], session="8100001f", user="alice", nas="bng")
+    assert plan(IMPOSE, line(shared), [nas(1)], {}).parts == (Part(Became.NOT_ASKED, why=NO_NAS),)
+
+
+def test_what_is_no_user_name_names_no_login() -> None:
+    long = Line("x" * 254, (login(1, session=""),), ())
+    assert plan(IMPOSE, long, [nas(1, user=True)], {}).asks == ()
+
+
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_login_is_asked_for_no_more_when_nothing_is_to_be_done_with_it(cause: int | None) -> None:
     (ask,) = plan(IMPOSE, line(login(1)), [nas(1)], {}).asks

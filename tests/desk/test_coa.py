@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import md5
 
 import pytest
 from hypothesis import given
@@ -54,6 +55,23 @@ def test_a_request_is_signed_and_names_the_login() -> None:
     assert (packet["User-Name"], packet["NAS-Identifier"]) == (["alice"], ["bng1"])
     assert packet["Framed-IP-Address"] == ["100.64.0.1"]
     assert packet[123] == [bytes((0, 56)) + PREFIX.network[:7]]
+    assert sent.data[20] == 80, "the Message-Authenticator goes first"
+
+
+@pytest.mark.parametrize(
+    ("nas", "attribute_of_it"),
+    [
+        ("bng1", (32, b"bng1")),
+        ("192.0.2.1", (4, bytes((192, 0, 2, 1)))),
+        ("2001:db8::1", (95, bytes.fromhex("20010db8") + bytes(11) + b"\1")),
+    ],
+)
+def test_a_nas_is_named_by_what_it_calls_itself(nas: str, attribute_of_it: tuple[int, bytes]) -> None:
+    login = of_login([ONE], nas=nas)
+    assert login[0] == attribute_of_it
+    kind, value = attribute_of_it
+    packet = CoAPacket(packet=encode(disconnect(login), 0, SECRET, NOW).data, secret=SECRET)
+    assert packet[kind] == [value]
 
 
 def test_a_change_has_attributes_of_its_own_and_of_vendors() -> None:
@@ -62,6 +80,7 @@ def test_a_change_has_attributes_of_its_own_and_of_vendors() -> None:
     assert packet.code == 43
     assert packet["Session-Timeout"] == [60]
     assert packet[(4874, 65)] == [b"closed", b"twice"]
+    assert attribute("2011.29", 7) == ((2011, 29), bytes((0, 0, 0, 7)))
 
 
 def test_only_what_names_one_login_is_told() -> None:
@@ -115,6 +134,20 @@ def test_what_is_no_answer() -> None:
     ):
         with pytest.raises(NoAnswerError):
             decode(data, sent, SECRET)
+
+
+def test_an_answer_whose_message_authenticator_does_not_fit_is_none() -> None:
+    """As whoever forges one by BlastRADIUS leaves it: the authenticator of the packet fits."""
+    sent = encode(disconnect(of_login([ONE])), 3, SECRET, NOW)
+
+    def signed(attributes: bytes) -> bytes:
+        head = bytes((41, 3, 0, 20 + len(attributes)))
+        hidden = md5(head + sent.data[4:20] + attributes + SECRET, usedforsecurity=False)
+        return head + hidden.digest() + attributes
+
+    assert decode(signed(b""), sent, SECRET) == Answer(True)
+    with pytest.raises(NoAnswerError):
+        decode(signed(bytes((80, 18)) + bytes(16)), sent, SECRET)
 
 
 def test_a_cause_of_another_size_is_none() -> None:

@@ -128,7 +128,7 @@ def test_each_login_is_ended_though_one_nas_refuses_and_one_is_away(desk: DeskSc
     assert whole(desk)["parts"] == {"bng1": ("refused", 403), "bng2": ("acknowledged", None)}
 
     text = scene.file.read_text()
-    scene.file.write_text(text.replace(NASES, NASES.replace('"bng1"', '"bng1"\nnas = "bng1"')))
+    scene.file.write_text(text.replace(NASES, NASES.replace('"bng1"', '"bng1"\nnas = "bng1.example.net"')))
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait_for("RELOADING=1")
     daemon.wait_for("READY=1")

@@ -88,6 +88,14 @@ def test_silence_is_told() -> None:
         asked(there, 0.01, 0.01)
 
 
+def test_where_nothing_listens_it_is_told_at_once() -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
+        taken.bind(("::1", 0))
+        port = taken.getsockname()[1]
+    with pytest.raises(AskError, match="nothing listens on its port"):
+        asked(Nas("::1", port, SECRET), 60)
+
+
 def test_no_way_there_is_told() -> None:
     with pytest.raises(AskError, match="cannot be reached"):
         asked(Nas("255.255.255.255", 3_799, SECRET), 0.01)

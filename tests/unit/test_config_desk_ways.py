@@ -26,6 +26,10 @@ def test_what_is_written_is_read() -> None:
     (nas,) = desk.nases
     assert nas.address == ("192.0.2.1", 3799)
     assert nas.restore == {"Filter-Id": "y", "4874.65": "z"}
+    value = nas.value()
+    assert (value.suspend, value.identifier) == (((11, b"x"),), None)
+    (six,) = good(WHOLE + NAS + 'nas = "2001:DB8::1"\n').desk.nases  # type: ignore[union-attr]
+    assert six.value().identifier == "2001:db8::1"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,8 @@ def test_what_is_written_is_read() -> None:
         (NAS + 'suspend = { "Session-Timeout" = "60" }\n', "desk.nas[0].suspend", "a number"),
         (NAS + 'suspend = { "Filter-Id" = true }\n', "desk.nas[0].suspend", "no text"),
         (NAS + 'suspend = "closed"\n', "desk.nas[0].suspend", "no table"),
+        (NAS + f'nas = "{"é" * 127}"\n', "desk.nas[0].nas", "this one 254"),
+        (NAS + "nas = 1\n", "desk.nas[0].nas", "not a text"),
         (NAS + 'suspend = { "Filter-Id" = "x" }\n', "desk.nas[0].restore", "stays set"),
         (NAS + 'restore = { "Filter-Id" = "x" }\n', "desk.nas[0].restore", "nothing to set back"),
         ("[desk.nas]\n", "desk.nas", "list of tables"),

@@ -12,6 +12,7 @@ from sekisho.config.table import Table
 from sekisho.config.values import Name, NetworkField, fault, read_text, toml
 from sekisho.desk.coa import PORT, Attributes, attribute
 from sekisho.desk.logins import Nas
+from sekisho.lines.events import MOST_ATTRIBUTE_BYTES
 
 Server = tuple[str, int]
 
@@ -29,6 +30,17 @@ def _server(value: object) -> Server:
         way_out = f'write it as in "192.0.2.1:{PORT}" or "[2001:db8::1]:{PORT}"'
         raise fault(f'"{text}" is no address and port of a NAS', way_out)
     return str(address), int(number)
+
+
+def _identity(value: object) -> str:
+    text = read_text(value, "bng1")
+    if not 1 <= len(text.encode()) <= MOST_ATTRIBUTE_BYTES:
+        what = f"a NAS-Identifier has 1 to {MOST_ATTRIBUTE_BYTES} bytes, this one {len(text.encode())}"
+        raise fault(what, 'write what the NAS calls itself, or an address of its own: "192.0.2.1"')
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text
 
 
 def _shown(server: Server) -> str:
@@ -57,9 +69,9 @@ Written = Annotated[dict[str, str | int], PlainValidator(_attributes)]
 class NasTable(Table):
     """[[desk.nas]]: a NAS, the file with the secret shared with it, and of which addresses it has the logins.
 
-    `nas`: its NAS-Identifier; `user`: where accounting tells no Acct-Session-Id, the line's name is its
-    User-Name there. `suspend`: what a CoA-Request sets; without it a Disconnect-Request ends the login.
-    `restore`: what sets it back.
+    `nas`: what it calls itself, as accounting tells: its NAS-Identifier or an address of its own; `user`:
+    where accounting tells no Acct-Session-Id, the line's name is its User-Name there. `suspend`: what a
+    CoA-Request sets; without it a Disconnect-Request ends the login. `restore`: what sets it back.
     """
 
     name: Name = Field(examples=['"bng1"'])
@@ -68,7 +80,7 @@ class NasTable(Table):
     )
     secret_file: Annotated[str, Field(strict=True, min_length=1)] = Field(examples=['"secrets/bng1-coa"'])
     pools: tuple[NetworkField, ...] = Field(examples=['["100.64.0.0/16"]'])
-    nas: Annotated[str, Field(strict=True, min_length=1, max_length=253)] | None = None
+    nas: Annotated[str, PlainValidator(_identity)] | None = None
     user: Annotated[bool, Field(strict=True)] = False
     suspend: Written = Field({})
     restore: Written = Field({})

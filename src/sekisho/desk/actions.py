@@ -38,9 +38,9 @@ LOOK = timedelta(minutes=1)  # after which what was acknowledged and not seen ye
 _MOST_DOUBLINGS = 20
 _KINDS = {Kind.LINE: (Kind.LINE, Kind.PORT25)}
 
-PASSING = frozenset({None, 502, 504, 505, 506, 507})
-"""Causes that may pass: none given, no route, a session that cannot be removed, a proxy's, no resources, and
-what the NAS has begun itself."""
+PASSING = frozenset({None, 406, 502, 504, 505, 506, 507})
+"""Causes that may pass: none given, a NAS or a route that a proxy does not reach, a session that cannot be
+removed, a proxy's, no resources, and what the NAS has begun itself."""
 
 
 class Do(StrEnum):

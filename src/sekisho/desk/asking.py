@@ -152,7 +152,7 @@ def _ask(
     one: Action, line: Line, nases: Sequence[Nas], login: OpenLogin | None, addresses: Sequence[Address]
 ) -> Ask | None:
     """Return what is asked for a login; None: nothing is to be done with it. Raises UnnamedError."""
-    place = place_of(nases, addresses)
+    place = place_of(nases, login, addresses)
     if one.do is Do.LIFT:
         if place is None or not _may_be_changed(one, place[0], login):
             return None

@@ -1,11 +1,12 @@
 """Asks a NAS to end a line's login or to change it, as packets, and reads what it answers. Pure.
 
 A Disconnect-Request ends a login, a CoA-Request changes what it may do. Every request carries an
-Event-Timestamp and a Message-Authenticator; an answer counts only if it was made with our secret for this
-very request.
+Event-Timestamp and, first of all, a Message-Authenticator; an answer counts only if it was made with our
+secret for this very request, and its Message-Authenticator, if it has one, fits. BlastRADIUS has to put into
+a request what the answer repeats: nobody without the secret can, since the request's authenticator covers it.
 
-Sources: RFC 5176 §2, §3.3 (identifier, authenticators), §3.5 (Error-Cause), RFC 2869 §5.14, RFC 3162 §2.3,
-RFC 4818 §3, RFC 6911 §3.1.
+Sources: RFC 5176 §2, §3 (what identifies NAS and login), §3.3 (identifier, authenticators), §3.5
+(Error-Cause), RFC 2869 §5.14, RFC 3162 §2, RFC 4818 §3, RFC 6911 §3.1, CVE-2024-3596.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import datetime
 from enum import IntEnum
 from functools import lru_cache
 from io import StringIO
+from ipaddress import ip_address
 from typing import Final
 
 from pyrad.dictionary import Dictionary
@@ -35,7 +37,7 @@ ERROR_CAUSES: Final[Mapping[int, str]] = {
     403: "the NAS is another than the request names",
     404: "the request is invalid",
     405: "the NAS does not support this service",
-    406: "the NAS does not support this extension",
+    406: "the NAS takes no such requests, or a proxy did not reach it",
     407: "an attribute of the request has a value that the NAS does not take",
     501: "the NAS prohibits it for this sender",
     502: "the request cannot be routed to the NAS",
@@ -48,6 +50,7 @@ ERROR_CAUSES: Final[Mapping[int, str]] = {
 }
 """What each Error-Cause says (RFC 5176 §3.5)."""
 
+_IPV4: Final = 4
 _IPV4_BITS: Final = 32
 _IPV4_BYTES: Final = 4
 _NAMES: Final = """
@@ -67,6 +70,7 @@ ATTRIBUTE Message-Authenticator 80 octets
 ATTRIBUTE Framed-Pool 88 string
 ATTRIBUTE NAS-Filter-Rule 92 string
 ATTRIBUTE Framed-IPv6-Prefix 97 octets
+ATTRIBUTE NAS-IPv6-Address 95 ipv6addr
 ATTRIBUTE Error-Cause 101 integer
 ATTRIBUTE Delegated-IPv6-Prefix 123 octets
 """
@@ -160,7 +164,8 @@ def of_login(
     """Return the attributes by which a NAS finds a login: what it holds, its ids, and the NAS itself.
 
     All have to fit (RFC 5176 §3): whoever has the address by now has another `session` (Acct-Session-Id).
-    Of IPv4 only a whole address names a login. ValueError where nothing names one.
+    Of IPv4 only a whole address names a login; `nas`: a NAS-Identifier, or an address that the NAS calls its
+    own. ValueError where nothing names a login.
     """
     ids = ((1, user), (44, session))
     found: list[tuple[Key, bytes]] = [(kind, text.encode()) for kind, text in ids if text]
@@ -172,7 +177,16 @@ def of_login(
             found.append(_ipv6(address))
     if not found:
         raise ValueError("nothing names the login")
-    return tuple(found if nas is None else [(32, nas.encode()), *found])
+    return tuple(found if nas is None else [_identity(nas), *found])
+
+
+def _identity(nas: str) -> tuple[Key, bytes]:
+    """Return NAS-IP-Address, NAS-IPv6-Address or NAS-Identifier."""
+    try:
+        address = ip_address(nas)
+    except ValueError:
+        return 32, nas.encode()
+    return 4 if address.version == _IPV4 else 95, address.packed
 
 
 def _ipv6(address: Address) -> tuple[Key, bytes]:
@@ -186,7 +200,7 @@ def _ipv6(address: Address) -> tuple[Key, bytes]:
 def attribute(name: str, value: str | int) -> tuple[Key, bytes]:
     """Return an attribute for `change`; ValueError says what cannot be of its name or value."""
     key = _key(name)
-    if isinstance(value, int) != (name in NUMBERS):
+    if isinstance(key, int) and isinstance(value, int) != (name in NUMBERS):
         raise ValueError(f"the value of {name} is {'a number' if name in NUMBERS else 'a text'}")
     if isinstance(value, int):
         if not 0 <= value < 1 << 32:

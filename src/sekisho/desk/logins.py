@@ -14,7 +14,7 @@ from datetime import datetime
 from ipaddress import ip_network
 
 from sekisho.desk.coa import Attributes, of_login
-from sekisho.lines.events import NOTHING_SAID, OpenLogin
+from sekisho.lines.events import MOST_ATTRIBUTE_BYTES, NOTHING_SAID, OpenLogin
 from sekisho.model import Address, Network
 
 Mark = tuple[bytes, datetime]
@@ -23,10 +23,11 @@ Mark = tuple[bytes, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Nas:
-    """A NAS that has the logins of `pools`; `identifier`: what it is called in a request.
+    """A NAS that has the logins of `pools`.
 
-    `user`: the line's name is its User-Name there. `suspend`: what a CoA-Request sets; empty: a login is
-    ended. `restore`: what sets it back.
+    `identifier`: what it calls itself, a NAS-Identifier or an address. `user`: the line's name is its
+    User-Name there. `suspend`: what a CoA-Request sets; empty: a login is ended.
+    `restore`: what sets it back.
     """
 
     name: str
@@ -55,31 +56,45 @@ def mark_of(login: OpenLogin) -> Mark:
     return login.key, login.begin
 
 
-def place_of(nases: Iterable[Nas], addresses: Iterable[Address]) -> tuple[Nas, Address] | None:
-    """Return the NAS of a login, and the address that names it: several of a kind might name none."""
-    some = sorted(addresses, key=lambda address: (len(address.network), address))
+def place_of(
+    nases: Iterable[Nas], login: OpenLogin | None, addresses: Iterable[Address]
+) -> tuple[Nas, Address | None] | None:
+    """Return the NAS of a login, and the one address that names it: several of a kind might name none.
+
+    It is the NAS that accounting names, else the one that has an address in its pools. By an address that
+    lines share no login is known.
+    """
+    whole = [address for address in addresses if address.port_set is None]
+    some = sorted(whole, key=lambda address: (len(address.network), address))
+    told = None if login is None or login.login is None else login.login.nas
+    by_name = next((nas for nas in nases if nas.identifier == told), None) if told else None
+    if by_name is not None:
+        return by_name, next(iter(some), None)
     return next(((nas, address) for address in some for nas in nases if _has(nas, address)), None)
 
 
-def named(nas: Nas, address: Address, login: OpenLogin | None, line: Line) -> Attributes:
+def named(nas: Nas, address: Address | None, login: OpenLogin | None, line: Line) -> Attributes:
     """Return what names a login at its NAS; None: what a list alone tells of. Raises UnnamedError."""
-    by_name = line.name if nas.user and line.name else ""
+    some = [] if address is None else [address]
+    by_name = line.name if nas.user and line.name and _is_attribute(line.name) else ""
     if login is None:
-        return of_login([address], user=by_name, nas=nas.identifier)
+        return of_login(some, user=by_name, nas=nas.identifier)
     said = NOTHING_SAID if login.login is None else login.login.said
     if said.session:
-        return of_login([address], session=said.session, user=said.user, nas=nas.identifier)
-    if by_name:
-        return of_login([address], user=by_name, nas=nas.identifier)
+        return of_login(some, session=said.session, user=said.user, nas=nas.identifier)
+    if by_name and some:
+        return of_login(some, user=by_name, nas=nas.identifier)
     raise UnnamedError(
         f'accounting tells no Acct-Session-Id of a login at "{nas.name}", and its address may be another'
         " line's by now: write user = true there if the line's name is its User-Name"
     )
 
 
+def _is_attribute(name: str) -> bool:
+    return len(name.encode()) <= MOST_ATTRIBUTE_BYTES
+
+
 def _has(nas: Nas, address: Address) -> bool:
-    """Tell whether a NAS has the login that holds an address; of a shared one none is known by it."""
-    if address.port_set is not None:
-        return False
+    """Tell whether a NAS has the login that holds an address."""
     network = ip_network((address.network, address.length))
     return any(pool.version == network.version and network.subnet_of(pool) for pool in nas.pools)  # type: ignore[arg-type]
