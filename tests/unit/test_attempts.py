@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from sekisho.daemon.attempts import LONGEST_REST_SECONDS, Attempts
 from sekisho.lines.radacct_poll import RadacctError
+from sekisho.lines.radius_secrets import SecretError
 from sekisho.store import StoreError, UnfitError
 
 
@@ -62,6 +63,7 @@ def test_what_costs_little_is_tried_each_time(scene: Scene) -> None:
         (StoreError("its disk is full"), "the store is away"),
         (UnfitError("a value is too large"), "the store cannot take this in as it is"),
         (RadacctError("its database is down"), "radacct cannot be read"),
+        (SecretError("its file is gone", "write it"), "what is secret cannot be read"),
         (ValueError("never thought of"), "this cannot be seen to"),
     ],
 )

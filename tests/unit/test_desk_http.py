@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from sekisho.config import Config
+from sekisho.config.listen import Listen
 from sekisho.daemon.desk_doors import Inbox
-from sekisho.daemon.desk_http import http_open
-from sekisho.daemon.desk_tokens import read_tokens
+from sekisho.daemon.desk_http import HttpDoor, http_open
+from sekisho.daemon.desk_http_patience import PATIENCE
+from sekisho.daemon.desk_tokens import digest_of, read_tokens
 from sekisho.desk.parse import LIMITS
 from sekisho.gate import GateError
 from sekisho.lines.radius_secrets import SecretError
@@ -37,9 +42,15 @@ class Taker(Inbox):
         return self.is_willing
 
 
-def config(port: int) -> Config:
-    intake = f'[desk.intake]\nhttp = "127.0.0.1:{port}"\ntokens_file = "reporters"\n'
-    return good(f'{WHOLE}{intake}recipients = ["abuse@example.net"]\n')
+def config(port: int = 0) -> Config:
+    """Return a configuration with a door at a port, 0: at any that is free, as no file can say."""
+    intake = '[desk.intake]\nhttp = "127.0.0.1:8025"\ntokens_file = "reporters"\n'
+    read = good(f'{WHOLE}{intake}recipients = ["abuse@example.net"]\n')
+    assert read.desk is not None
+    assert read.desk.intake is not None
+    at = Listen(ip_address("127.0.0.1"), port)
+    changed = read.desk.intake.model_copy(update={"http": at})
+    return read.model_copy(update={"desk": read.desk.model_copy(update={"intake": changed})})
 
 
 def write(directory: Path, *lines: str) -> Path:
@@ -49,34 +60,24 @@ def write(directory: Path, *lines: str) -> Path:
     return file
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 @contextmanager
-def open_door(directory: Path, inbox: Taker, port: int) -> Iterator[httpx.Client]:
-    now = config(port)
-    with (
-        http_open(now, inbox, lambda: now, directory) as door,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer(TOKEN)) as client,
-    ):
+def open_door(directory: Path, inbox: Taker) -> Iterator[httpx.Client]:
+    now = config()
+    with http_open(now, inbox, lambda: now, directory) as door:
         assert door is not None
         door.check()
-        yield client
+        with httpx.Client(base_url=f"http://127.0.0.1:{door.port}", headers=bearer(TOKEN)) as client:
+            yield client
 
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_a_report_is_taken_as_of_whoever_has_the_token(tmp_path: Path, free_port: int) -> None:
+def test_a_report_is_taken_as_of_whoever_has_the_token(tmp_path: Path) -> None:
     write(tmp_path, f"fbl.example.org {TOKEN}", f"example.com {OTHER}")
     inbox = Taker()
-    with open_door(tmp_path, inbox, free_port) as client:
+    with open_door(tmp_path, inbox) as client:
         assert client.post(PATH, content=REPORT).status_code == 202
         assert client.post(PATH, content=b"From: a", headers=bearer(OTHER)).status_code == 202
         assert inbox.taken == [(REPORT, "example.org"), (b"From: a", "example.com")]
@@ -85,10 +86,10 @@ def test_a_report_is_taken_as_of_whoever_has_the_token(tmp_path: Path, free_port
     assert len(inbox.taken) == 2
 
 
-def test_what_is_not_taken_says_why(tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_taken_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, f"example.org {TOKEN}")
     inbox = Taker()
-    with open_door(tmp_path, inbox, free_port) as client:
+    with open_door(tmp_path, inbox) as client:
         for sent in ("", f"Basic {TOKEN}", "Bearer", "Bearer " + "é" * 40):
             headers = {b"Authorization": sent.encode()}
             stranger = client.post(PATH, content=REPORT, headers=headers)
@@ -106,14 +107,103 @@ def test_what_is_not_taken_says_why(tmp_path: Path, free_port: int, monkeypatch:
     assert inbox.taken == []
 
 
-def test_a_port_that_another_has_is_told(tmp_path: Path, free_port: int) -> None:
+def test_without_a_token_no_file_is_read_and_one_that_cannot_be_is_told_once(tmp_path: Path) -> None:
+    with open_door(tmp_path, Taker()) as client, capture_logs() as logs:
+        assert client.post(PATH, content=REPORT, headers={"Authorization": "Bearer"}).status_code == 401
+        assert logs == []
+        assert [client.post(PATH, content=REPORT).status_code for _ in range(3)] == [401] * 3
+        write(tmp_path, f"example.org {TOKEN}")
+        assert client.post(PATH, content=REPORT).status_code == 202
+    lost, found = logs
+    assert (lost["log_level"], found["log_level"]) == ("error", "info")
+    assert "reporters cannot be read (No such file or directory): write the secret" in lost["why"]
+
+
+@contextmanager
+def impatient(inbox: Taker, **bounds: float) -> Iterator[HttpDoor]:
+    """A door that waits as long, and lets as many in, as is said; of its own port."""
+    patience = replace(PATIENCE, **bounds)  # type: ignore[arg-type]
+    tokens = {digest_of(TOKEN): "example.org"}
+    door = HttpDoor(Listen(ip_address("127.0.0.1"), 0), inbox, lambda: tokens, patience)
+    door.start()
+    try:
+        yield door
+    finally:
+        door.stop()
+
+
+def begun(door: HttpDoor, token: str = "", length: int = 100) -> socket.socket:
+    """Connect and send the header of a report, or the half of one without a token."""
+    peer = socket.create_connection(("127.0.0.1", door.port), timeout=30)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
+    peer.sendall(f"{head}Authorization: Bearer {token}\r\n\r\n".encode() if token else head.encode())
+    return peer
+
+
+def is_closed(peer: socket.socket) -> bool:
+    """Wait until a connection is closed, or says something."""
+    try:
+        return peer.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("token", ["", TOKEN])
+def test_whoever_is_slow_is_closed(token: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With a header that never ends, and with a body."""
+    inbox = Taker()
+    with impatient(inbox, header_seconds=0.2, request_seconds=0.2) as door, begun(door, token) as peer:
+        assert is_closed(peer)
+    assert inbox.taken == []
+    assert caplog.records == []
+
+
+def test_whoever_is_refused_does_not_stay_by_what_he_still_sends() -> None:
+    with impatient(Taker(), header_seconds=0.2) as door, begun(door, OTHER, 1 << 40) as peer:
+        assert peer.recv(12) == b"HTTP/1.1 401"
+        with suppress(ConnectionError):
+            while peer.send(b"x"):
+                pass
+        door.check()
+
+
+def test_whoever_sends_nothing_keeps_nobody_out() -> None:
+    inbox = Taker()
+    with impatient(inbox, connections=3) as door, ExitStack() as stack:
+        silent = [stack.enter_context(begun(door)) for _ in range(5)]
+        assert [is_closed(one) for one in silent[:2]] == [True, True], "the oldest first"
+        whole = stack.enter_context(begun(door, TOKEN, len(REPORT)))
+        assert is_closed(silent[2])
+        more = [stack.enter_context(begun(door)) for _ in range(3)]
+        assert all(is_closed(one) for one in (*silent[3:], more[0]))
+        whole.sendall(REPORT)
+        assert whole.recv(12) == b"HTTP/1.1 202"
+    assert [one for one, _ in inbox.taken] == [REPORT]
+
+
+def test_whoever_comes_when_all_places_are_taken_is_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sekisho.daemon.desk_http.MOST_SESSIONS", 1)
+    inbox = Taker()
+    with impatient(inbox) as door, httpx.Client(base_url=f"http://127.0.0.1:{door.port}") as client:
+        with begun(door, TOKEN, len(REPORT)) as first:
+            answers = (client.post(PATH, content=REPORT, headers=bearer(TOKEN)) for _ in range(1_000))
+            busy = next(one for one in answers if one.status_code != 202)  # when the first has been read
+            assert (busy.status_code, busy.json()["type"]) == (503, "urn:sekisho:problem:busy")
+            assert busy.headers["content-type"] == "application/problem+json"
+            first.sendall(REPORT)
+            assert first.recv(12) == b"HTTP/1.1 202"
+        assert client.post(PATH, content=REPORT, headers=bearer(TOKEN)).status_code == 202
+
+
+def test_a_port_that_another_has_is_told(tmp_path: Path) -> None:
     write(tmp_path, f"example.org {TOKEN}")
-    with (
-        open_door(tmp_path, Taker(), free_port),
-        pytest.raises(GateError, match=r"Address already in use: name another place in \[desk.intake\]"),
-        open_door(tmp_path, Taker(), free_port),
-    ):
-        pass
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        now = config(other.getsockname()[1])
+        told = r"Address already in use: name another place in \[desk.intake\]"
+        with pytest.raises(GateError, match=told), http_open(now, Taker(), lambda: now, tmp_path):
+            pass
 
 
 @pytest.mark.parametrize(

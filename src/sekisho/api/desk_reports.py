@@ -6,6 +6,7 @@ from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from sekisho.api.asker import Asker, Peer
 from sekisho.api.desk_models import (
@@ -111,11 +112,14 @@ def add_recorded_reports(router: APIRouter, office: ReportsOffice) -> None:
 async def report_body(request: Request) -> bytes:
     """Read the report that a request has, and no more than it may have."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            detail = f"a report has {MOST_BYTES - 1} bytes at most: send its headers alone"
-            raise RefusalError(413, "too-large", "The report is too large", detail)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                detail = f"a report has {MOST_BYTES - 1} bytes at most: send its headers alone"
+                raise RefusalError(413, "too-large", "The report is too large", detail)
+    except ClientDisconnect:
+        raise RefusalError(400, "cut-off", "The report is not whole", "send it again") from None
     if not body:
         raise RefusalError(422, "invalid", "There is no report", "send the report as the body")
     return bytes(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -13,32 +14,38 @@ from sekisho.api.problems import Fault, RefusalError, install, refusal
 
 PATH: Final = "/v1/desk/reports"
 _SCHEME: Final = "bearer "
+_LATER: Final = "nothing of it is kept: try again later"
 
 
 def report_door(
     reporter_of: Callable[[str], str | None],
     take: Callable[[bytes, str], bool],
     is_too_fast: Callable[[str], bool],
+    most: int,
 ) -> FastAPI:
-    """Return an app that takes reports.
+    """Return an app that takes reports, up to `most` at a time.
 
     `reporter_of`: tells by a token whose it is; `take`: makes a report of a reporter durable, tells whether
     it is, and raises nothing; `is_too_fast`: counts a report of a reporter, in the loop's thread.
     """
     app = FastAPI(openapi_url=None)
     install(app)
+    places = asyncio.Semaphore(most)
 
     @app.post(PATH)
     async def report(request: Request) -> Response:
-        reporter = await run_in_threadpool(reporter_of, _token(request))
+        token = _token(request)
+        reporter = await run_in_threadpool(reporter_of, token) if token else None
         if reporter is None:
             return _stranger()
         if is_too_fast(reporter):
-            raise RefusalError(429, "too-fast", "Too many reports at a time", "try again later")
-        original = await report_body(request)
-        if not await run_in_threadpool(take, original, reporter):
-            detail = "nothing of it is kept: try again later"
-            raise RefusalError(503, "not-taken", "The report is not taken now", detail, fault=Fault.US)
+            raise RefusalError(429, "too-fast", "Too many reports at a time", _LATER)
+        if places.locked():
+            raise RefusalError(503, "busy", "Too many reports are being taken", _LATER, fault=Fault.US)
+        async with places:
+            original = await report_body(request)
+            if not await run_in_threadpool(take, original, reporter):
+                raise RefusalError(503, "not-taken", "The report is not taken now", _LATER, fault=Fault.US)
         return Response(status_code=202)
 
     return app

@@ -11,6 +11,7 @@ import structlog
 
 from sekisho.gate import GateError
 from sekisho.lines.radacct_poll import RadacctError
+from sekisho.lines.radius_secrets import SecretError
 from sekisho.store import StoreError, UnfitError
 
 REST_SECONDS = 1.0  # after the first failure of what costs much; twice as long after each one more
@@ -21,6 +22,7 @@ _FORESEEN: Final[dict[type[Exception], str]] = {
     StoreError: "the store is away",
     GateError: "the gate cannot do it; trying again",
     RadacctError: "radacct cannot be read; trying again",
+    SecretError: "what is secret cannot be read; trying again",
 }
 _OURS = "this cannot be seen to, which is our fault: please report it; trying again"
 _T = TypeVar("_T")

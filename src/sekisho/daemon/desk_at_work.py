@@ -56,7 +56,7 @@ class Basis:
         try:
             return Sealer(read_secret(self._directory / desk.key_file, is_one=False))
         except SecretError as error:
-            raise StoreError(": ".join(error.args)) from error
+            raise StoreError(str(error)) from error
         except SealError as error:
             raise StoreError(f"{desk.key_file}: {error}") from error
 
@@ -68,7 +68,7 @@ class Basis:
         try:
             return Signer(read_secret(self._directory / desk.evidence_key_file, is_one=False))
         except SecretError as error:
-            raise _nothing_signs(": ".join(error.args)) from error
+            raise _nothing_signs(str(error)) from error
         except SignError as error:
             raise _nothing_signs(f"{desk.evidence_key_file}: {error}: {SIGNING_WAY_OUT}") from error
 

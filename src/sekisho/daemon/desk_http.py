@@ -13,46 +13,51 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-import structlog
 import uvicorn
 
 from sekisho.api.report_door import report_door
 from sekisho.config import Config
 from sekisho.config.listen import Listen
+from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.desk_doors import Inbox
+from sekisho.daemon.desk_http_patience import PATIENCE, Patience, patient
 from sekisho.daemon.desk_tokens import digest_of, read_tokens
 from sekisho.daemon.threads import require_thread
 from sekisho.gate import GateError
-from sekisho.lines.radius_secrets import SecretError
 from sekisho.receiving import MOST_SESSIONS, DoorError, Pace, listen_tcp
 
 _GRACE_SECONDS: Final = 5  # for what is being taken when the door closes
-
-log = structlog.get_logger()
 
 
 class HttpDoor:
     """Takes reports over HTTP, in a thread with a loop of its own."""
 
-    def __init__(self, listen: Listen, inbox: Inbox, tokens: Callable[[], Mapping[bytes, str]]) -> None:
+    def __init__(
+        self,
+        listen: Listen,
+        inbox: Inbox,
+        tokens: Callable[[], Mapping[bytes, str]],
+        patience: Patience = PATIENCE,
+    ) -> None:
         self._tokens, self._pace = tokens, Pace()
+        self._attempts, self._lock = Attempts(), threading.Lock()
         app = report_door(
             self._reporter_of,
             lambda original, reporter: inbox.take([original], reporter),
             lambda reporter: self._pace.is_too_fast(reporter, monotonic()),
+            MOST_SESSIONS,
         )
         self._socket = listen_tcp(str(listen.address), listen.port)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=patient(patience),
                 ws="none",
                 proxy_headers=False,
                 server_header=False,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                limit_concurrency=MOST_SESSIONS,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
@@ -80,11 +85,9 @@ class HttpDoor:
         require_thread("takes reports in over HTTP", self._thread.is_alive())
 
     def _reporter_of(self, token: str) -> str | None:
-        try:
-            return self._tokens().get(digest_of(token))
-        except SecretError as error:
-            log.error("no report is taken in over HTTP", why=": ".join(error.args))  # noqa: TRY400
-            return None
+        with self._lock:  # requests are in threads of their own
+            known = self._attempts.attempt("taking reports in over HTTP", self._tokens)
+        return None if known is None else known.get(digest_of(token))
 
 
 @contextmanager

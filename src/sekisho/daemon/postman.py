@@ -197,7 +197,7 @@ def carriers(
         try:
             secret = read_webhook_secret(read_secret(directory / alerts.webhook.secret_file))
         except SecretError as error:
-            raise SendError(": ".join(error.args)) from error
+            raise SendError(str(error)) from error
         except ValueError as error:
             raise SendError(f"{alerts.webhook.secret_file}: {error}") from error
         post_webhook(letter, alerts.webhook.url, secret, utc())

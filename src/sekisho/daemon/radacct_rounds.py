@@ -100,6 +100,6 @@ def _url(table: RadacctTable, directory: Path) -> str:
     try:
         return read_secret(directory / table.url_file).decode()
     except SecretError as error:
-        raise RadacctError(f"radacct: {': '.join(error.args)}") from error
+        raise RadacctError(f"radacct: {error}") from error
     except UnicodeDecodeError:
         raise RadacctError(f"radacct: {table.url_file} is no text: write the url into it") from None

@@ -16,6 +16,9 @@ SAFE_LENGTH = 16  # RFC 2865 §3 asks for at least that
 class SecretError(Exception):
     """What is wrong with a secret's file, and the way out."""
 
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
 
 def read_clients(
     tables: Sequence[RadiusClientTable], directory: Path
