@@ -18,6 +18,7 @@ from sekisho.desk.actions import Action
 from sekisho.desk.attribute import SKEW
 from sekisho.desk.policy import Policy, Step
 from sekisho.desk.report import Answerable
+from sekisho.desk.trust import Weight
 from sekisho.lines.events import Lease
 from sekisho.lines.roster import Treatment
 from sekisho.model import Limit, Mode
@@ -79,6 +80,7 @@ class Site:
     trusted: frozenset[str] = letters.LOOPS
     asked: list[Action] = field(default_factory=list)
     thanked: list[tuple[int, Answerable]] = field(default_factory=list)
+    ignored: list[tuple[str, Weight]] = field(default_factory=list)
     settled_lines: int = 0
 
     def desk(self) -> Desk:
@@ -91,6 +93,7 @@ class Site:
             frozenset({letters.MX}),
             self.trusted,
             thank=self._thank,
+            ignored=lambda party, weight, _: self.ignored.append((party, weight)),
         )
 
     def inbox(self, store: Store | Mortal | None = None) -> Inbox:

@@ -20,7 +20,7 @@ from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import Case, Event, Kind, Mark, State, What
 from sekisho.desk.policy import Policy, Step
 from sekisho.desk.report import Report
-from sekisho.desk.trust import Weight
+from sekisho.desk.trust import ALL_CLAIMED, Weight
 from sekisho.lines.events import Lease
 from sekisho.sealing import Sealer
 from sekisho.store import StoreError
@@ -187,6 +187,34 @@ def test_no_flood_of_forged_reports_does_anything_to_a_line_or_to_a_real_reporte
             states.append(_state(site, lease.line))
         assert states == [State.COLLECTING, State.STOP_REQUESTED, State.LIMITED]
         assert [one.kind for one in site.asked] == [Kind.LIMIT]
+
+
+def test_what_is_only_claimed_opens_no_more_than_so_many_cases_in_an_hour(
+    tmp_path: Path, provider: World
+) -> None:
+    first = lease_of(provider)
+    some = [one for one in provider.leases if is_like(one, first)]
+    lines = {one.line: one for one in (first, *some)}
+    with site_of(tmp_path / "a.db", provider) as site:
+        site.now, site.rate = first.begin + timedelta(hours=2), 2
+        leases = list(lines.values())[:4]
+        site.take(*(_forged(one, number, f"made-up-{number}.example") for number, one in enumerate(leases)))
+        site.take(_forged(first, 9, "another.example"))  # has a case already
+        site.settle()
+        with site.store.reading() as transaction:
+            incidents = [transaction.incidents_of(number)[0] for number in range(1, 6)]
+        assert [(one.weight, one.case) for one in incidents] == [
+            (Weight.CLAIMED, 1),
+            (Weight.CLAIMED, 2),
+            (Weight.TOO_MANY, None),
+            (Weight.TOO_MANY, None),
+            (Weight.CLAIMED, 1),
+        ]
+        assert site.ignored == [(ALL_CLAIMED, Weight.TOO_MANY)] * 2
+        site.now += timedelta(hours=1)
+        site.take(_forged(leases[2], 12, "made-up-12.example"))
+        site.settle()
+        assert _state(site, leases[2].line) is State.COLLECTING
 
 
 def _decide(site: Site, what: What) -> None:

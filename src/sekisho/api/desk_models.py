@@ -271,6 +271,37 @@ class ActionValue(OfValue):
     parts: tuple[PartValue, ...]
 
 
+class ReporterValue(Value):
+    """How a party that is proved stands: new, trusted or doubted, by what people found of its reports.
+
+    `is_named`: `trusted` of [desk] names it; `too_many`: it has reported so much that nothing counts now.
+    `incidents`: how many of its incidents count, as far as they are kept. `last`: when it last reported.
+    """
+
+    party: str
+    standing: str
+    is_named: bool
+    too_many: bool
+    incidents: int
+    confirmed: int
+    dismissed: int
+    last: datetime
+
+
+class ReportersAnswer(Value):
+    """Parties that are proved, in the order of their names; `more`: there are others after these."""
+
+    reporters: tuple[ReporterValue, ...]
+    more: bool
+
+
+class ForgetRequest(Request):
+    """Forget what was found of a party's reports, and why."""
+
+    party: Annotated[str, Field(strict=True, min_length=1, max_length=320)]
+    reason: Said
+
+
 class ReportedValue(OfValue):
     """How many incidents a party has reported, the first of when, and what its word counts for.
 

@@ -13,8 +13,11 @@ from sekisho.api.desk_models import (
     AttributeRequest,
     CaseAnswer,
     CaseNumber,
+    ForgetRequest,
     QueueAnswer,
     ReportAnswer,
+    ReportersAnswer,
+    ReporterValue,
     ReportLook,
     SeenAnswer,
     SeenRequest,
@@ -29,6 +32,7 @@ MOST_BYTES = 10_000_001
 After = Annotated[int, Query(ge=0, lt=1 << 31)]
 Words = Annotated[str | None, Query(max_length=100)]
 Domain = Annotated[str | None, Query(max_length=253)]
+Party = Annotated[str, Query(max_length=320)]
 Key = Annotated[str | None, Header(max_length=255)]
 
 _A_REPORT = {
@@ -66,6 +70,12 @@ class ReportsOffice(Protocol):
     def seen(self, request: SeenRequest, peer: Peer) -> SeenAnswer:
         """Take reports out of people's queue: all of those that are asked for, or none."""
 
+    def reporters(self, after: str) -> ReportersAnswer:
+        """Tell how the parties stand that are proved."""
+
+    def forget(self, request: ForgetRequest, peer: Peer) -> ReporterValue:
+        """Forget what was found of a party's reports; return how it stands then."""
+
 
 def add_reports(router: APIRouter, office: ReportsOffice) -> None:
     """Add the paths that are not recorded."""
@@ -78,6 +88,10 @@ def add_reports(router: APIRouter, office: ReportsOffice) -> None:
     @router.get("/queue")
     def queue(after: After = 0, why: Words = None) -> QueueAnswer:
         return office.queue(after, why)
+
+    @router.get("/reporters")
+    def reporters(after: Party = "") -> ReportersAnswer:
+        return office.reporters(after)
 
 
 def add_recorded_reports(router: APIRouter, office: ReportsOffice) -> None:
@@ -107,6 +121,10 @@ def add_recorded_reports(router: APIRouter, office: ReportsOffice) -> None:
     @router.post("/queue/seen", name=Action.DESK_SEEN)
     def seen(request: SeenRequest, peer: Asker) -> SeenAnswer:
         return office.seen(request, peer)
+
+    @router.post("/reporters/forget", name=Action.DESK_FORGET)
+    def forget(request: ForgetRequest, peer: Asker) -> ReporterValue:
+        return office.forget(request, peer)
 
 
 async def report_body(request: Request) -> bytes:

@@ -44,6 +44,7 @@ class Action(StrEnum):
     DESK_ORIGINAL = "desk original"
     DESK_ATTRIBUTE = "desk attribute"
     DESK_SEEN = "desk seen"
+    DESK_FORGET = "desk forget reporter"
     DESK_EXPORT = "desk export"
 
 

@@ -117,6 +117,35 @@ def attribute(
     show_case(answer, as_json=as_json)
 
 
+@app.command("reporters")
+def show_reporters(
+    after: Annotated[
+        str | None, typer.Option(metavar="PARTY", help="Go on after this party, where there are more.")
+    ] = None,
+    forget: Annotated[
+        str | None,
+        typer.Option(metavar="PARTY", help="Forget what was found of this party's reports instead."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why it is forgotten; recorded, and needed with --forget.")
+    ] = None,
+    as_json: Json = False,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Tell how the reporters stand that are proved, by what came of their reports."""
+    from sekisho.api.desk_models import ReportersAnswer, ReporterValue
+    from sekisho.cli.show_desk_reports import reporter_text, reporters_text
+
+    if forget is not None:
+        body = given({"party": forget, "reason": reason})
+        answer = asked(name, config, "POST", "/v1/desk/reporters/forget", body)
+        show(answer, lambda: reporter_text(ReporterValue.model_validate(answer)), as_json=as_json)
+        return
+    answer = asked(name, config, "GET", with_query("/v1/desk/reporters", after=after))
+    show(answer, lambda: reporters_text(ReportersAnswer.model_validate(answer)), as_json=as_json)
+
+
 @app.command("queue")
 def show_queue(
     after: After = 0,

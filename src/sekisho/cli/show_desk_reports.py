@@ -14,6 +14,8 @@ from sekisho.api.desk_models import (
     IncidentValue,
     QueueAnswer,
     ReportAnswer,
+    ReportersAnswer,
+    ReporterValue,
     ReportLook,
     SeenAnswer,
 )
@@ -42,6 +44,22 @@ def report_text(report: ReportAnswer) -> str:
     """Tell what became of a report."""
     why = f": {report.why}" if report.why else ""
     return f"report {report.report} of {at(report.received)} from {report.party or '?'}: {report.state}{why}"
+
+
+def reporters_text(answer: ReportersAnswer) -> str:
+    """Tell how reporters stand, a line each."""
+    lines = [reporter_text(one) for one in answer.reporters] or ["no reporter is proved"]
+    more = [f"{MORE}: --after {answer.reporters[-1].party}"] if answer.more else []
+    return "\n".join([*lines, *more])
+
+
+def reporter_text(one: ReporterValue) -> str:
+    """Tell how a reporter stands."""
+    named = ", named in `trusted`" if one.is_named else ""
+    too_many = ", too many reports now" if one.too_many else ""
+    found = f"{one.confirmed} cases confirmed, {one.dismissed} dismissed"
+    counted = f"{one.incidents} incidents count; {found}; last {at(one.last)}"
+    return f"{one.party}: {one.standing}{named}{too_many}; {counted}"
 
 
 def look_text(look: ReportLook) -> str:

@@ -14,6 +14,7 @@ from sekisho.daemon.desk_cases import Desk, desk_of
 from sekisho.daemon.desk_doors import Inbox, doors_open
 from sekisho.daemon.desk_export import Keys
 from sekisho.daemon.desk_http import HttpDoor, http_open
+from sekisho.daemon.desk_ignored import IgnoredParties
 from sekisho.daemon.desk_measures import GateActions
 from sekisho.daemon.desk_nases import NasActions, asking_nases
 from sekisho.daemon.desk_notices import Notices
@@ -35,6 +36,7 @@ class Basis:
     def __init__(self, lines: LineKeeper, directory: Path) -> None:
         self._lines, self._directory = lines, directory
         self._notices = Notices(lines.config, directory)
+        self._ignored = IgnoredParties()
         self._made: tuple[Config, Desk] | None = None
 
     def desk(self) -> Desk:
@@ -45,7 +47,8 @@ class Basis:
             if config.desk is None:
                 raise StoreError("the configuration in force has no [desk]: add it again")
             treatment, notices = self._lines.treatment(), self._notices
-            made = self._made = config, desk_of(config, treatment, notices.decided, notices.received)
+            desk = desk_of(config, treatment, notices.decided, notices.received, self._ignored.tell)
+            made = self._made = config, desk
         return made[1]
 
     def sealer(self) -> Sealer:

@@ -16,6 +16,7 @@ from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, E
 from sekisho.desk.cases import decide, due, open_case
 from sekisho.desk.policy import Policy, evidence_of, heeded_from
 from sekisho.desk.report import Answerable
+from sekisho.desk.trust import Weight
 from sekisho.lines.roster import Treatment, known_line
 from sekisho.model import Address
 from sekisho.store import Transaction
@@ -40,6 +41,10 @@ Thank = Callable[[Transaction, int, Answerable, datetime], object]
 """What is written beside a report that counts, by its number: the thanks to whoever has sent it."""
 
 
+Ignored = Callable[[str, Weight, datetime], object]
+"""What is told of a party whose reports count for nothing now."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """What the desk goes by, as a configuration has it.
@@ -58,13 +63,14 @@ class Desk:
     also: Also = lambda *_: None
     thank: Thank = lambda *_: None
     leases_kept: timedelta = timedelta(days=183)
+    ignored: Ignored = lambda *_: None
 
     def policy(self, class_name: str) -> Policy:
         """Return the policy of a class; the usual one where the configuration has no such class any more."""
         return self.policies.get(class_name, Policy())
 
 
-def desk_of(config: Config, treatment: Treatment, also: Also, thank: Thank) -> Desk:
+def desk_of(config: Config, treatment: Treatment, also: Also, thank: Thank, ignored: Ignored) -> Desk:
     """Return what the desk goes by; ValueError where the configuration has none."""
     if config.desk is None:
         raise ValueError("there is no [desk]")
@@ -80,6 +86,7 @@ def desk_of(config: Config, treatment: Treatment, also: Also, thank: Thank) -> D
         also,
         thank,
         timedelta(milliseconds=config.kept.leases_ms),
+        ignored,
     )
 
 

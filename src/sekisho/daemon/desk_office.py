@@ -63,6 +63,7 @@ class RunningDesk:
         self.reports = Reports(
             store,
             self._recorder,
+            utc,
             desk=desk,
             inbox=inbox,
             sealer=keys.sealer,

@@ -20,10 +20,11 @@ from sekisho.daemon.desk_cases import Desk, case_for, happen
 from sekisho.daemon.lookups import find_holder
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Asked, Found, Outcome, prepare, settle
-from sekisho.desk.case_values import BY_ITSELF, Event, What
+from sekisho.desk.case_values import BY_ITSELF, CLOSED, Event, What
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format, Incident, Parsed, Refusal, Report, Trust
 from sekisho.desk.trust import (
+    ALL_CLAIMED,
     COUNT,
     Party,
     Weight,
@@ -31,6 +32,7 @@ from sekisho.desk.trust import (
     first_seen,
     folded,
     party_of_report,
+    spend,
     stranger_rate,
     trusted_as,
     weigh,
@@ -123,6 +125,8 @@ def weigh_report(
     known = transaction.reporter(party) or first_seen(party, now, rate)
     after, weight = weigh(known, now, rate, is_trusted=is_trusted, is_structured=is_structured)
     transaction.put_reporter(after)
+    if weight not in COUNT and party.is_authenticated:
+        desk.ignored(party.name, weight, now)
     return weight
 
 
@@ -164,6 +168,8 @@ def _write_incident(
     weight = _weight(writing)
     if weight is Weight.SOUND and outcome.basis is not None and outcome.basis.is_forgeable:
         weight = Weight.WEAK
+    if weight is Weight.CLAIMED and not _may_claim(writing, outcome.line):
+        weight = Weight.TOO_MANY
     if weight not in COUNT:  # without the key: the same may come again, and then count
         writing.transaction.add_incident(replace(kept, weight=weight))
         return None
@@ -172,6 +178,20 @@ def _write_incident(
     _, asked = happen(writing.transaction, writing.desk, case, Event(What.REPORT, BY_ITSELF), writing.now)
     actions += asked
     return case.number
+
+
+def _may_claim(writing: _Writing, line: int) -> bool:
+    """Tell whether what is only claimed may belong to a case; it opens no more than a rate in an hour."""
+    transaction, now, rate = writing.transaction, writing.now, writing.desk.rate
+    before = transaction.last_case(line)
+    if before is not None and before.state not in CLOSED:
+        return True
+    claimed = Party(ALL_CLAIMED, is_authenticated=False)
+    after, may_open = spend(transaction.reporter(claimed) or first_seen(claimed, now, rate), now, rate)
+    transaction.put_reporter(after)
+    if not may_open:
+        writing.desk.ignored(ALL_CLAIMED, Weight.TOO_MANY, now)
+    return may_open
 
 
 def _weight(writing: _Writing) -> Weight:

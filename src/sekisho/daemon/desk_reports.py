@@ -13,8 +13,11 @@ from sekisho.api.asker import Peer
 from sekisho.api.desk_models import (
     AttributeRequest,
     CaseAnswer,
+    ForgetRequest,
     QueueAnswer,
     ReportAnswer,
+    ReportersAnswer,
+    ReporterValue,
     ReportLook,
     SeenAnswer,
     SeenRequest,
@@ -29,7 +32,7 @@ from sekisho.daemon.desk_cases import Desk
 from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.desk_looking import report_look
 from sekisho.daemon.desk_originals import NOT_KEPT, opened_original, read_original
-from sekisho.daemon.desk_showing import case_answer, known_report, report_answer, report_value
+from sekisho.daemon.desk_showing import case_answer, known_report, report_answer, report_value, reporter_value
 from sekisho.daemon.recording import Act, Recorder, store_answers
 from sekisho.desk.records import KeptReport
 from sekisho.desk.report import Parsed, Report
@@ -53,6 +56,7 @@ class Reports:
         self,
         store: Store,
         recorder: Recorder,
+        utc: Callable[[], datetime],
         *,
         desk: Callable[[], Desk],
         inbox: Inbox,
@@ -60,7 +64,7 @@ class Reports:
         unopened: Callable[[], Mapping[int, str]],
         on_change: Callable[[], object],
     ) -> None:
-        self._store, self._recorder, self._desk = store, recorder, desk
+        self._store, self._recorder, self._utc, self._desk = store, recorder, utc, desk
         self._inbox, self._sealer, self._unopened = inbox, sealer, unopened
         self._on_change = on_change
 
@@ -161,6 +165,27 @@ class Reports:
 
         act = Act(Action.DESK_SEEN, _named(numbers, before), reference=request.reason)
         return self._recorder.carry_out(act, peer, look)
+
+    def reporters(self, after: str) -> ReportersAnswer:
+        """Tell how the parties stand that are proved."""
+        desk, now = self._desk(), self._utc()
+        with store_answers(), self._store.reading() as transaction:
+            found = transaction.proved_reporters(after, MOST_SHOWN + 1)
+        shown = tuple(reporter_value(one, desk, now) for one in found[:MOST_SHOWN])
+        return ReportersAnswer(reporters=shown, more=len(found) > MOST_SHOWN)
+
+    def forget(self, request: ForgetRequest, peer: Peer) -> ReporterValue:
+        """Forget what was found of a party's reports; return how it stands then."""
+
+        def work(transaction: Transaction, entry: Entry) -> tuple[ReporterValue, str]:
+            known = transaction.forget_history(request.party)
+            if known is None:
+                detail = f"no party {request.party!r} is proved: `sekisho desk reporters` tells which are"
+                raise RefusalError(404, "unknown-reporter", "There is no such reporter", detail)
+            return reporter_value(known, self._desk(), entry.at), "forgotten"
+
+        act = Act(Action.DESK_FORGET, f"reporter {request.party}", reference=request.reason)
+        return self._recorder.carry_out(act, peer, work)
 
     def _read(self, kept: KeptReport, desk: Desk) -> Parsed | str:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sekisho.api.desk_models import (
     ActionValue,
     CaseAnswer,
@@ -10,12 +12,15 @@ from sekisho.api.desk_models import (
     IncidentValue,
     ReportAnswer,
     ReportedValue,
+    ReporterValue,
 )
 from sekisho.api.problems import RefusalError
+from sekisho.daemon.desk_cases import Desk
 from sekisho.desk.case_values import Case
 from sekisho.desk.policy import by_party
 from sekisho.desk.records import KeptReport
-from sekisho.store import Transaction
+from sekisho.desk.trust import refilled, standing, stranger_rate
+from sekisho.store import CountedReporter, Transaction
 
 _MOST_PARTIES = 50  # that are shown: names can be made up
 
@@ -59,6 +64,23 @@ def report_answer(transaction: Transaction, number: int) -> ReportAnswer:
     value = report_value(number, kept, state)
     incidents = tuple(map(IncidentValue.model_validate, transaction.incidents_of(number)))
     return value.model_copy(update={"incidents": incidents})
+
+
+def reporter_value(known: CountedReporter, desk: Desk, now: datetime) -> ReporterValue:
+    """Show how a party stands that is proved."""
+    one = known.reporter
+    is_named = one.party.name in desk.trusted
+    rate = desk.rate if is_named else stranger_rate(desk.rate)
+    return ReporterValue(
+        party=one.party.name,
+        standing=standing(one),
+        is_named=is_named,
+        too_many=refilled(one, now, rate).left < 1,
+        incidents=known.incidents,
+        confirmed=one.confirmed,
+        dismissed=one.dismissed,
+        last=one.at,
+    )
 
 
 def report_value(number: int, kept: KeptReport, state: str) -> ReportAnswer:

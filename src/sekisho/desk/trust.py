@@ -24,6 +24,9 @@ UNKNOWN_PARTY = "unknown"
 MOST_INCIDENTS = 1_000
 """That one report counts for, whatever it claims."""
 
+ALL_CLAIMED = "all that is only claimed"
+"""The party, which no domain can be, of all reports together of which nothing proves whose they are."""
+
 FOLDED_BYTES = 16
 _HOUR = timedelta(hours=1)
 _TRUSTED = 0.6  # a share that one confirmed case reaches (2 of 3)
@@ -138,11 +141,9 @@ def weigh(
     `rate`: how many reports of a party count in an hour; more are kept, and count for nothing. A clock that
     was set back gives nothing.
     """
-    filled = reporter.left + rate * max(timedelta(), now - reporter.at) / _HOUR
-    left = min(float(rate), filled)
-    if left < 1:
-        return replace(reporter, at=max(now, reporter.at), left=left), Weight.TOO_MANY
-    after = replace(reporter, at=max(now, reporter.at), left=left - 1)
+    after, is_spent = spend(reporter, now, rate)
+    if not is_spent:
+        return after, Weight.TOO_MANY
     stands = standing(reporter)
     if stands is Standing.DOUBTED and not is_trusted:
         return after, Weight.DOUBTED
@@ -150,6 +151,20 @@ def weigh(
         return after, Weight.CLAIMED
     is_believed = stands is Standing.TRUSTED or (is_structured and stands is not Standing.DOUBTED)
     return after, Weight.SOUND if is_trusted and is_believed else Weight.WEAK
+
+
+def spend(reporter: Reporter, now: datetime, rate: int) -> tuple[Reporter, bool]:
+    """Return a party after one more of its reports, and whether that was still among those that count."""
+    filled = refilled(reporter, now, rate)
+    if filled.left < 1:
+        return filled, False
+    return replace(filled, left=filled.left - 1), True
+
+
+def refilled(reporter: Reporter, now: datetime, rate: int) -> Reporter:
+    """Return a party with as many reports as count now."""
+    filled = reporter.left + rate * max(timedelta(), now - reporter.at) / _HOUR
+    return replace(reporter, at=max(now, reporter.at), left=min(float(rate), filled))
 
 
 def stranger_rate(rate: int) -> int:

@@ -18,10 +18,12 @@ from sekisho.store.errors import StoreError, UnfitError
 from sekisho.store.forgetting import forget
 from sekisho.store.journal import Journal, open_journal
 from sekisho.store.logins import PendingBoot
+from sekisho.store.reporters import CountedReporter
 from sekisho.store.reports import NumberedReport
 from sekisho.store.store import Store, Transaction, open_store
 
 __all__ = [
+    "CountedReporter",
     "Journal",
     "NumberedReport",
     "PendingBoot",

@@ -1,4 +1,4 @@
-"""Reports, what came of them, and how their reporters stand."""
+"""Reports, and what came of them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Row,
-    and_,
     bindparam,
     delete,
     func,
     or_,
     select,
-    tuple_,
     update,
 )
 
-from sekisho.desk.case_values import Counted, Judgement
+from sekisho.desk.case_values import Counted
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format
-from sekisho.desk.trust import COUNT, Party, Reporter, Weight
-from sekisho.store.desk_tables import incident, report, reporter
-from sekisho.store.door import Door
+from sekisho.desk.trust import COUNT, Weight
+from sekisho.store.desk_tables import incident, report
 from sekisho.store.flags import is_set
 from sekisho.store.held_lines import HELD_LINES
 from sekisho.store.many import Query, adding
 from sekisho.store.moments import from_us, to_us
+from sekisho.store.reporters import Reporters
 
 FOLDED: Final = "folded"
 """The weight of what one party has reported before."""
@@ -41,7 +39,6 @@ _IS_READ: Final = or_(report.c.format.is_not(None), report.c.refusal.is_not(None
 # What each report asks is one statement made once: to make it anew would cost more than to ask it.
 _BY_DIGEST: Final = Query(report.c.digest, select(report.c.number), most=1)
 _BY_FOLDED: Final = Query(incident.c.folded, select(incident.c.report), most=1)
-_BY_PARTY: Final = Query(reporter.c.party, select(*reporter.c), most=2)  # proved, and claimed
 _ADD: Final = adding(report)
 _LAST: Final = select(func.coalesce(func.max(report.c.number), 0))
 _COUNTED: Final = (
@@ -80,7 +77,7 @@ class Forgotten(NamedTuple):
     unseen: int
 
 
-class Reports(Door):
+class Reports(Reporters):
     """Reports in a transaction."""
 
     def add_report(self, one: KeptReport) -> tuple[int, bool]:
@@ -169,26 +166,6 @@ class Reports(Door):
             for party, weight, first, incidents in found
         )
 
-    def reporter(self, party: Party) -> Reporter | None:
-        """Return what is known of a party."""
-        for at, left, confirmed, dismissed, is_authenticated, _ in self._many.find(_BY_PARTY, [party.name]):
-            if bool(is_authenticated) is party.is_authenticated:
-                return Reporter(party, from_us(at), left, confirmed, dismissed)
-        return None
-
-    def put_reporter(self, one: Reporter) -> None:
-        """Write what is known of a party."""
-        history = (to_us(one.at), one.left, one.confirmed, one.dismissed)
-        self._many.put(reporter, [(*history, one.party.is_authenticated, one.party.name)])
-
-    def judge_reports(self, case: int, judgement: Judgement) -> None:
-        """Let what people found of a case count for its reporters, instead of what they found before."""
-        mine = and_(incident.c.case == case, incident.c.weight.in_(COUNT))
-        for old in Judgement:
-            self._count_judged(and_(mine, incident.c.judgement == old), old, -1)
-        self._connection.execute(update(incident).where(mine).values(judgement=judgement))
-        self._count_judged(mine, judgement, 1)
-
     def forget_reports(self, before: datetime, most: int = _FEW) -> Forgotten:
         """Forget reports that came before a moment, and what came of them.
 
@@ -212,21 +189,9 @@ class Reports(Door):
         self._connection.execute(delete(report).where(report.c.number.in_(numbers)))
         return Forgotten(len(found), sum(bool(one.is_queued) for one in found))
 
-    def forget_claims(self, before: datetime) -> int:
-        """Forget parties in whose name nothing was reported since a moment, and never by themselves."""
-        old = and_(~reporter.c.is_authenticated, reporter.c.at < to_us(before))
-        return self._connection.execute(delete(reporter).where(old)).rowcount
-
     def _take_out(self, which: ColumnElement[bool]) -> int:
         seen = update(report).where(is_set(report.c.is_queued), _IS_READ, which).values(is_queued=False)
         return self._connection.execute(seen).rowcount
-
-    def _count_judged(self, which: Any, judgement: Judgement, by: int) -> None:
-        column = reporter.c.confirmed if judgement is Judgement.CONFIRMED else reporter.c.dismissed
-        is_authenticated = incident.c.weight != Weight.CLAIMED
-        parties = select(incident.c.party, is_authenticated).where(which).distinct()
-        is_judged = tuple_(reporter.c.party, reporter.c.is_authenticated).in_(parties)
-        self._connection.execute(update(reporter).where(is_judged).values({column: column + by}))
 
 
 def read_report(row: Row[Any], *, with_original: bool = True) -> KeptReport:
