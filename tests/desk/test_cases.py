@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sekisho.desk.case_values import (
+    CLOSED,
     Case,
     Counted,
     Decision,
@@ -469,3 +470,72 @@ def test_a_new_case_counts_nothing_from_before_the_last_was_closed() -> None:
     assert decide(case, REPORT, at(6), POLICY, sent(5.5, "a", "b")).case.state is State.STOP_REQUESTED
     with pytest.raises(ValueError, match="case 8 is not closed"):
         open_case(9, 17, "dynamic", at(7), case)
+
+
+OFF, DOUBTED = (
+    Event(What.LINE_GONE, reason="it is off the list"),
+    Event(What.LINE_DOUBTED, reason="by a list"),
+)
+OPEN = [state for state in State if state not in CLOSED]
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_a_line_that_is_gone_takes_all_that_is_done_along_and_nobody_is_told(state: State) -> None:
+    case = in_state(state)
+    gone = decide(case, OFF, at(2), POLICY)
+    assert gone.case.state is (State.KEPT if state is State.HELD else State.GONE)
+    assert gone.case.measures == ()
+    assert kinds(gone) == [Lift] * len(case.measures)
+    assert decide(gone.case, OFF, at(3), POLICY) == Decision(gone.case)
+    assert due(gone.case, POLICY) is None
+    assert open_case(8, 17, "dynamic", at(3), gone.case).counted_from == at(2)
+
+
+def test_the_evidence_of_a_line_that_is_gone_is_kept_until_a_person_decides() -> None:
+    kept = decide(in_state(State.HELD), OFF, at(2), POLICY).case
+    refused = decide(kept, person(What.HOLD), at(3), POLICY)
+    assert refused.refusal is not None
+    assert refused.refusal.endswith("what can be done is dismiss, release")
+    released = decide(kept, person(What.RELEASE), at(3), POLICY)
+    assert (released.case.state, kinds(released)) == (State.GONE, [Thaw])
+    dismissed = decide(kept, person(What.DISMISS), at(3), POLICY)
+    assert (dismissed.case.state, kinds(dismissed)) == (State.DISMISSED, [Thaw, Judge])
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_where_it_is_doubtful_whose_the_line_is_what_is_in_force_stays(state: State) -> None:
+    case = in_state(state)
+    doubted = decide(case, DOUBTED, at(2), POLICY)
+    assert (doubted.case.state, doubted.case.measures) == (case.state, case.measures)
+    assert (doubted.case.marks, doubted.changes) == ((Mark.DOUBTED,), ())
+    assert decide(doubted.case, DOUBTED, at(3), POLICY) == Decision(doubted.case), "it is counted anew once"
+    for what in (What.APPROVE, What.SUSPEND):
+        refused = decide(doubted.case, person(what), at(3), POLICY)
+        assert refused.refusal is not None
+        assert "may be another customer's by now: if it is not, `sekisho desk confirm 7" in refused.refusal
+    sure = decide(doubted.case, person(What.CONFIRM), at(3), POLICY)
+    assert sure.changes == ()
+    assert replace(sure.case, version=case.version) == case
+    assert decide(case, person(What.CONFIRM), at(3), POLICY).refusal is not None, "there is no doubt"
+
+
+def test_in_doubt_only_what_is_sent_since_counts_and_no_proposal_comes_of_it() -> None:
+    before = sent(0, *"abc")
+    limited = decide(opened(), REPORT, at(0), POLICY, before).case
+    doubted = decide(limited, DOUBTED, at(1), POLICY, before).case
+    on = (*before, *sent(3, *"abc", incidents=5))
+    assert decide(doubted, REPORT, at(3), POLICY, on) == Decision(doubted), "who was asked may be another"
+    sure = decide(doubted, person(What.CONFIRM), at(3), POLICY, on).case
+    assert decide(sure, REPORT, at(3), POLICY, on).case.state is State.PROPOSED
+
+
+def test_who_changes_the_mail_address_and_goes_on_is_limited_all_the_same() -> None:
+    before = sent(0, "a", "b")
+    asked = decide(opened(), REPORT, at(0), POLICY, before).case
+    doubted = decide(asked, DOUBTED, at(1), POLICY, before).case
+    one_more = (*before, *sent(1.5, "c"))
+    assert decide(doubted, REPORT, at(2), POLICY, one_more) == Decision(doubted), (
+        "two of before are another's"
+    )
+    on = (*before, *sent(1.5, "a", "b", "c"))
+    assert decide(doubted, REPORT, at(2), POLICY, on).case.state is State.LIMITED

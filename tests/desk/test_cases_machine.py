@@ -37,7 +37,7 @@ POLICIES = (
     Policy(stop_request=Step(1, 1, 7 * DAY), limit=None, proposal=Step(2, 2, 7 * DAY), suspended=5 * DAY),
 )
 PEOPLE = {"yamada": 1001, "suzuki": 1002, "sato": 1003, "root": None}  # as whom they have logged in
-DECIDED = (What.APPROVE, What.SUSPEND, What.HOLD, What.RELEASE, What.RESTORE, What.DISMISS)
+DECIDED = (What.APPROVE, What.SUSPEND, What.HOLD, What.RELEASE, What.RESTORE, What.DISMISS, What.CONFIRM)
 
 
 class Desk(RuleBasedStateMachine):
@@ -87,9 +87,19 @@ class Desk(RuleBasedStateMachine):
         until = None if days is None else self.now + days * DAY
         self.happen(Event(what, by, f"because of {by}", kind, until, login=PEOPLE[by]))
 
+    @rule(what=st.sampled_from((What.LINE_GONE, What.LINE_DOUBTED)))
+    def list_lines(self, what: What) -> None:
+        self.happen(Event(what, reason="by a list"))
+        assert self.case.state in CLOSED or what is What.LINE_DOUBTED
+        if self.case.is_doubted:
+            before = [one for one in self.counted if one.moment < self.case.counted_from]
+            what_was = decide(self.case, Event(What.REPORT), self.now, self.policy, before)
+            assert what_was == Decision(self.case), "another customer may have sent it"
+
     @rule()
     def open_anew(self) -> None:
         if self.case.state in CLOSED:
+            self.frozen = False  # what is kept of another case is not of this
             self.case = open_case(self.case.number + 1, 17, "dynamic", self.now, self.case)
             self.counted.clear()
 
@@ -168,7 +178,7 @@ class Desk(RuleBasedStateMachine):
     def each_state_has_what_it_says(self) -> None:
         suspended = SUSPENSIONS & set(self.in_force)
         assert len(suspended) == (self.case.state is State.SUSPENDED)
-        assert self.frozen == (self.case.state is State.HELD)
+        assert self.frozen == (self.case.state in (State.HELD, State.KEPT))
         if self.case.state in CLOSED or self.case.state in (State.STOPPED, State.COLLECTING):
             assert not self.in_force
         if self.case.state is State.LIMITED:

@@ -115,10 +115,10 @@ class Desk:
         assert config == self.config
         with self.store.transaction() as transaction:
             change = compare(transaction, lines, LIST, StaticList())
+            record(transaction, change)
             if not dry_run:
                 write_lines(transaction, change)
                 write_leases(transaction, change, LIST, self.now)
-            record(transaction, change)
         return change
 
 

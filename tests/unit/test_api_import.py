@@ -21,6 +21,7 @@ def test_a_list_is_imported_and_recorded(desk: Desk) -> None:
         "lines_dropped": 0,
         "leases_begun": 2,
         "leases_ended": 0,
+        "at_desk": [],
         "warnings": [],
     }
     assert desk.recorded() == ("line import", "a list in csv", "", "", "1 lines, 2 leases begin, 0 end")

@@ -16,6 +16,7 @@ from sekisho.cli import app
 from sekisho.desk.case_values import Event, Evidence, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.policy import Policy
+from sekisho.lines.records import Relief
 from sekisho.model import Address, PortPlan
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.kept_lines import HOME, SHARED, Desk, listed
@@ -206,6 +207,49 @@ def test_a_list_is_tried_and_imported(desk: Desk, tmp_path: Path) -> None:
     assert json.loads(told("line", "import", str(other), "--format", "toml", "--json"))["lines"] == 1
     assert sekisho("line", "import", str(other)).exit_code == 2
     assert [record.entry.action for record in desk.records()] == ["line import"] * 3
+
+
+def test_a_list_names_the_lines_about_which_something_is_open(desk: Desk, tmp_path: Path) -> None:
+    file, other = tmp_path / "lines.csv", tmp_path / "other.csv"
+    file.write_text("line,class,addresses,contact\nhome-7,dynamic,100.64.0.7,a@example.net\nL-42,dynamic,,\n")
+    other.write_text("line,class,addresses,contact\nhome-7,dynamic,100.64.0.7,b@example.net\n")
+    told("line", "import", str(file))
+    with desk.store.transaction() as transaction:
+        numbers = transaction.number_lines(["home-7", "L-42"])
+        case = transaction.add_case(open_case(0, numbers["home-7"], "dynamic", desk.now), None)
+        suspend = Event(What.SUSPEND, "sato", "spam")
+        decision = decide(case, suspend, desk.now, Policy())
+        transaction.put_decision(case, suspend, decision, desk.now, evidence=Evidence(), due=None)
+        end = desk.now + timedelta(days=30)
+        transaction.add_relief(Relief(numbers["L-42"], desk.now, end, "root", "an own server"))
+    rows = (
+        ("line  ", "by the list           ", "open at the desk                      ", "what comes of it"),
+        (
+            "L-42  ",
+            "it is off the list    ",
+            "relief until 2026-12-24 14:00:00 UTC  ",
+            "all is lifted, nobody told",
+        ),
+        (
+            "home-7",
+            "its contact is another",
+            "case 1 (suspended, port-25-suspension)",
+            "desk confirm 1, or restore",
+        ),
+    )
+    names = ["at the desk:", *(f"  {'  '.join(row)}" for row in rows)]
+    assert told("line", "import", str(other), "--dry-run").splitlines()[1:] == names
+    assert desk.records()[-1].entry.outcome.endswith("2 at the desk")
+    assert json.loads(told("line", "import", str(other), "--json"))["at_desk"][0] == {
+        "line": "L-42",
+        "gone": True,
+        "why": "it is off the list",
+        "case": None,
+        "state": None,
+        "measures": [],
+        "relief_until": end.isoformat().replace("+00:00", "Z"),
+        "letters": 0,
+    }
 
 
 def test_the_errors_of_a_list_are_told_with_their_places(desk: Desk, tmp_path: Path) -> None:

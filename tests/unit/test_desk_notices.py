@@ -209,6 +209,22 @@ def test_without_a_contact_it_is_told_that_nobody_is_told_and_nothing_of_the_lin
     assert "alice" not in repr(logs)
 
 
+def test_where_the_line_may_be_another_customers_nobody_is_told_and_that_is_told(site: Site) -> None:
+    restore = Event(What.RESTORE, "yamada", "not theirs")
+    with site.store() as store, capture_logs() as logs:
+        suspended = decide(site.open(store), SUSPEND, NOW, Policy()).case
+        doubted = decide(suspended, Event(What.LINE_DOUBTED), NOW, Policy()).case
+        sure = decide(doubted, Event(What.CONFIRM, "yamada", "the same"), NOW, Policy()).case
+        for case in (doubted, sure):
+            decision = decide(case, restore, NOW, Policy())
+            with store.transaction() as transaction:
+                site.notices().decided(transaction, case, restore, decision, SEEN, NOW)
+            site.postman(store).deliver()
+            assert len(site.server.got) == (case is sure)
+    (told,) = (one for one in logs if one["event"] == "nobody is told")
+    assert (told["notice"], "another customer's" in told["why"]) == ("restoration", True)
+
+
 def test_a_reporter_is_thanked_by_nobody_in_particular_where_that_is_wanted(site: Site) -> None:
     site.text = NOTICES.replace("notices]", "notices]\nacknowledge = true", 1)
     with site.store() as store:

@@ -11,8 +11,11 @@ import pytest
 from cryptography.fernet import Fernet
 
 from sekisho.api import client
+from sekisho.daemon.desk_cases import befall
 from sekisho.desk.actions import Happened, Progress, step
 from sekisho.desk.asked import Became, Part
+from sekisho.desk.case_values import Event, What
+from sekisho.desk.policy import Policy
 from sekisho.outbox import mail
 from tests.desk.world import World, world
 from tests.unit.desk_office import (
@@ -141,6 +144,19 @@ def test_what_is_grave_needs_two_persons(office: Office, monkeypatch: pytest.Mon
     first, second = (f"root (logged in as uid {uid})" for uid in (4_000_000_001, 4_000_000_002))
     assert office.recorded()[3][2].startswith(f"refused: {first} has said so already")
     assert f"by {first}, {second}: grave; so it is" in told("case", "1")
+
+
+def test_whose_line_it_is_is_confirmed_by_a_person(office: Office) -> None:
+    office.report(0)
+    assert "what can be done is approve, dismiss" in refused("confirm", "1", "--reason", "asked them")
+    with office.site.store.transaction() as transaction:
+        case = transaction.case(1)
+        assert case is not None
+        befall(transaction, Policy(), case, Event(What.LINE_DOUBTED), office.site.now)
+    assert "; waits for people: its line may be another customer's: confirm" in told("cases")
+    assert "confirm 1" in refused("suspend", "1", "--reason", "floods us")
+    assert "waits for people" not in told("confirm", "1", "--reason", "asked them")
+    told("suspend", "1", "--reason", "floods us")
 
 
 def test_what_is_not_in_the_kernel_is_asked_again_and_told(office: Office) -> None:

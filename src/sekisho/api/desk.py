@@ -110,6 +110,7 @@ def _recorded_router(office: DeskOffice) -> APIRouter:
 DECISIONS = {
     Action.DESK_APPROVE: "approve",
     Action.DESK_SUSPEND: "suspend",
+    Action.DESK_CONFIRM: "confirm",
     Action.DESK_HOLD: "hold",
     Action.DESK_RELEASE: "release",
     Action.DESK_RESTORE: "restore",

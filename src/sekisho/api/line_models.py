@@ -35,6 +35,7 @@ class Action(StrEnum):
     DESK_CASE = "desk case"
     DESK_APPROVE = "desk approve"
     DESK_SUSPEND = "desk suspend"
+    DESK_CONFIRM = "desk confirm"
     DESK_HOLD = "desk hold"
     DESK_RELEASE = "desk release"
     DESK_RESTORE = "desk restore"
@@ -196,10 +197,28 @@ class ReliefAnswer(Value):
     relief: ReliefValue | None
 
 
+class AtDeskValue(Value):
+    """A line about which something is open at the desk, and which may be another customer's by a new list.
+
+    `gone`: it is another's, or nobody's; else that is in doubt, and `why`. `case`, `state`, `measures`: of
+    its open case, if it has one. `letters`: how many wait to be sent; they are not, where its contact goes.
+    """
+
+    line: str
+    gone: bool
+    why: str
+    case: int | None
+    state: str | None
+    measures: tuple[str, ...]
+    relief_until: datetime | None
+    letters: int
+
+
 class ImportAnswer(Value):
     """What a list changes, or would where `dry_run`.
 
     `lines` it names; `lines_set` are new or have another class; `lines_dropped` are no longer on it.
+    `at_desk`: those about which something is open at the desk, and which may be another customer's by it.
     """
 
     dry_run: bool
@@ -208,6 +227,7 @@ class ImportAnswer(Value):
     lines_dropped: int
     leases_begun: int
     leases_ended: int
+    at_desk: tuple[AtDeskValue, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -66,6 +66,14 @@ def suspend(
 
 
 @app.command()
+def confirm(
+    number: Number, reason: Reason, as_json: Json = False, name: Name = None, config: NameFrom = None
+) -> None:
+    """Confirm that the line is the same customer's still, after a list has made that doubtful."""
+    _decide("confirm", number, name, config, {"reason": reason}, as_json=as_json)
+
+
+@app.command()
 def hold(
     number: Number,
     reason: Reason,

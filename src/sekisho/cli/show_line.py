@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sekisho.api.line_models import (
+    AtDeskValue,
     Found,
     HeldValue,
     HolderAnswer,
@@ -58,7 +59,34 @@ def import_text(answer: ImportAnswer) -> str:
         f"{answer.lines_set} new or of another class, {answer.lines_dropped} no longer listed; "
         f"{answer.leases_begun} leases begin, {answer.leases_ended} end"
     )
-    return f"{answer.lines} lines: {changes}" + ("; nothing is imported yet" if answer.dry_run else "")
+    told = f"{answer.lines} lines: {changes}" + ("; nothing is imported yet" if answer.dry_run else "")
+    return "\n".join([told, *_at_desk(answer.at_desk)])
+
+
+def _at_desk(lines: Sequence[AtDeskValue]) -> Iterator[str]:
+    """Tell, as a table, of which lines something at the desk is changed by a list, and how."""
+    if not lines:
+        return
+    rows = [("line", "by the list", "open at the desk", "what comes of it")]
+    rows += [(one.line, one.why, _open(one), _comes(one)) for one in lines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield "at the desk:"
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _open(one: AtDeskValue) -> str:
+    case = () if one.case is None else (f"case {one.case} ({', '.join((one.state or '', *one.measures))})",)
+    relief = () if one.relief_until is None else (f"relief until {_moment(one.relief_until)}",)
+    letters = (f"{one.letters} letters wait",) if one.letters else ()
+    return ", ".join((*case, *relief, *letters))
+
+
+def _comes(one: AtDeskValue) -> str:
+    if one.gone:
+        return "all is lifted, nobody told"
+    return "it stays" if one.case is None else f"desk confirm {one.case}, or restore"
 
 
 def lines_text(status: LinesStatus) -> str:

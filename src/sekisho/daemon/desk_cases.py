@@ -93,11 +93,24 @@ def desk_of(config: Config, treatment: Treatment, also: Also, thank: Thank, igno
 def happen(
     transaction: Transaction, desk: Desk, case: Case, event: Event, now: datetime, uid: int | None = None
 ) -> tuple[Decision, tuple[Action, ...]]:
-    """Decide what comes of an event and write it; return the decision and what it asks for.
+    """Decide what comes of an event and write it with what it has told; return the decision, and its actions.
 
     `uid`: of the person on this machine who is its author.
     """
-    policy = desk.policy(case.class_name)
+    return befall(transaction, desk.policy(case.class_name), case, event, now, uid=uid, also=desk.also)
+
+
+def befall(
+    transaction: Transaction,
+    policy: Policy,
+    case: Case,
+    event: Event,
+    now: datetime,
+    *,
+    uid: int | None = None,
+    also: Also = lambda *_: None,
+) -> tuple[Decision, tuple[Action, ...]]:
+    """Do the same where there may be no desk to go by: `also` writes what is told, usually nothing."""
     since = max(case.counted_from, now - _looked_back(policy))
     counted = transaction.counted_reports(case.number, since, heeded_from(case, policy))
     strangers_may = event.what is not What.REPORT or _strangers_may(transaction, now)
@@ -110,7 +123,7 @@ def happen(
         return decision, ()
     evidence = evidence_of(case, counted)
     actions = transaction.put_decision(case, event, decision, now, evidence=evidence, due=next_due, uid=uid)
-    desk.also(transaction, case, event, decision, evidence, now)
+    also(transaction, case, event, decision, evidence, now)
     for mark in after.marks:
         if mark not in case.marks:
             log.warning("a case waits for people", case=case.number, why=str(mark))

@@ -148,7 +148,7 @@ class Exporter:
 
 def _held(transaction: Transaction, number: int) -> Case:
     case = known_case(transaction, number)
-    if case.state is not State.HELD:
+    if case.state not in (State.HELD, State.KEPT):
         detail = (
             f"case {number} is {case.state}, and only what an evidence hold keeps is exported: "
             f"`sekisho desk hold {number} --reason …` begins one"

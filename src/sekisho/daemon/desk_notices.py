@@ -14,7 +14,15 @@ from sekisho.config.desk_notices import NoticesTable
 from sekisho.config.desk_plan import policies_of
 from sekisho.daemon.desk_templates import read_templates, words_of
 from sekisho.desk.case_values import Case, Decision, Event, Evidence
-from sekisho.desk.notices import LETTERS, Mail, Told, acknowledgement_id, letter_id, relief_id, told
+from sekisho.desk.notices import (
+    OF_LINES,
+    Mail,
+    Told,
+    acknowledgement_id,
+    letter_id,
+    relief_id,
+    told,
+)
 from sekisho.desk.policy import Policy
 from sekisho.desk.report import Answerable
 from sekisho.lines.records import ListedLine
@@ -48,8 +56,9 @@ class Notices:
         name = names.get(before.line, "")
         for one in told(before, event, decision, now, policy, line=name, evidence=evidence):
             letter = letter_id(config.gate.name, decision.case, one.mail)
-            if not self._put(transaction, before.line, letter, one, now):
-                log.warning("nobody is told", case=before.number, notice=str(one.mail), why=_WHY_NOBODY)
+            why = _WHY_DOUBTED if before.is_doubted else _WHY_NOBODY
+            if before.is_doubted or not self._put(transaction, before.line, letter, one, now):
+                log.warning("nobody is told", case=before.number, notice=str(one.mail), why=why)
 
     def relieved(self, transaction: Transaction, line: ListedLine, until: datetime, now: datetime) -> None:
         """Put into the outbox that a line is released from its limit, where there is somebody to be told."""
@@ -78,7 +87,7 @@ class Notices:
             return False
         language = Language(listed.language) if listed.language else None
         written = self._written(desk.notices, one, language)
-        thread = f"{LETTERS}line-{line}"
+        thread = f"{OF_LINES}{line}"
         sent = mail(letter, listed.contact, *_parts(written), now, sender=desk.sender, thread=thread)
         transaction.put_letters(config.gate.name, [sent])
         return True
@@ -102,6 +111,7 @@ class Notices:
             return {}
 
 
+_WHY_DOUBTED = "its line may be another customer's, which nobody has confirmed: tell the customer yourself"
 _WHY_NOBODY = "the list of lines has no contact, or there is no [desk.notices]: tell the customer yourself"
 
 

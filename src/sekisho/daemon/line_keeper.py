@@ -22,6 +22,7 @@ from sekisho.config.desk_plan import policies_of
 from sekisho.config.schema import share_rules
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.bell import Bell
+from sekisho.daemon.desk_lists import see_off
 from sekisho.daemon.desk_measures import restrictions
 from sekisho.daemon.forgetter import Forgetter
 from sekisho.daemon.inbox import Inbox
@@ -79,6 +80,9 @@ class LineKeeper:
             rules=lambda: share_rules(self._config),
             tell=self._tell,
             utc=utc,
+            see_off=lambda transaction, change, now: see_off(
+                transaction, change, policies_of(self._config), now
+            ),
         )
         self.bell = Bell()  # of the settler
         self._settler: Settler | None = None

@@ -31,6 +31,7 @@ from sekisho.api.models import GivenBy
 from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry, verify
 from sekisho.config import Config, errors
+from sekisho.daemon.desk_lists import AtDesk, lines_at_desk
 from sekisho.daemon.lookups import describe_line, find_holder
 from sekisho.daemon.recording import Act, Recorder, store_answers
 from sekisho.daemon.showing import (
@@ -188,16 +189,15 @@ class KeptLines:
             if checked.lines is None:
                 detail = f"nothing is imported: {len(errors(checked.problems))} errors are in the list"
                 raise RefusalError(422, "refused-list", "The list has errors", detail, problems)
-            change = self._around.put_list(
-                checked.lines,
-                lambda done, found: done.record(
-                    replace(entry, outcome=import_outcome(found, dry_run=dry_run))
-                ),
-                config=config,
-                dry_run=dry_run,
-            )
+            at_desk: list[AtDesk] = []
+
+            def record(transaction: Transaction, found: ListChange) -> None:
+                at_desk.extend(lines_at_desk(transaction, found, entry.at))
+                transaction.record(replace(entry, outcome=import_outcome(found, at_desk, dry_run=dry_run)))
+
+            change = self._around.put_list(checked.lines, record, config=config, dry_run=dry_run)
         log.info("list read", dry_run=dry_run, by_uid=peer.uid, by_pid=peer.pid)
-        return import_answer(checked.lines, change, problems, dry_run=dry_run)
+        return import_answer(checked.lines, change, at_desk, problems, dry_run=dry_run)
 
     def take_events(self, calls: Sequence[KeaCall]) -> EventsAnswer:
         """Make durable what Kea's hook tells of leases."""

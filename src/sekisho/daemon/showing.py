@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
 from sekisho.api.line_models import (
+    AtDeskValue,
     AuditRecordValue,
     AuditVerification,
     CandidateValue,
@@ -18,6 +19,7 @@ from sekisho.api.line_models import (
     RestrictionValue,
 )
 from sekisho.audit import Record, Verdict
+from sekisho.daemon.desk_lists import AtDesk
 from sekisho.desk.actions import Action
 from sekisho.lines.events import Lease
 from sekisho.lines.holder import Answer, Close
@@ -64,9 +66,14 @@ def ending_of(lease: Lease) -> str | None:
 
 
 def import_answer(
-    lines: StaticList, change: ListChange, warnings: Sequence[str], *, dry_run: bool
+    lines: StaticList,
+    change: ListChange,
+    at_desk: Iterable[AtDesk],
+    warnings: Sequence[str],
+    *,
+    dry_run: bool,
 ) -> ImportAnswer:
-    """Count what a list changes."""
+    """Count what a list changes, and name the lines of which something at the desk is changed by it."""
     dropped = sum(line is None for line in change.lines.values())
     return ImportAnswer(
         dry_run=dry_run,
@@ -75,14 +82,30 @@ def import_answer(
         lines_dropped=dropped,
         leases_begun=len(change.begun),
         leases_ended=len(change.ended),
+        at_desk=tuple(map(_at_desk, at_desk)),
         warnings=tuple(warnings),
     )
 
 
-def import_outcome(change: ListChange, *, dry_run: bool) -> str:
+def import_outcome(change: ListChange, at_desk: Sequence[AtDesk], *, dry_run: bool) -> str:
     """Say in the audit log what a list changes."""
     done = "tried only: " if dry_run else ""
-    return f"{done}{len(change.lines)} lines, {len(change.begun)} leases begin, {len(change.ended)} end"
+    desk = f", {len(at_desk)} at the desk" if at_desk else ""
+    return f"{done}{len(change.lines)} lines, {len(change.begun)} leases begin, {len(change.ended)} end{desk}"
+
+
+def _at_desk(one: AtDesk) -> AtDeskValue:
+    case, relief = one.case, one.relief
+    return AtDeskValue(
+        line=one.name,
+        gone=one.became.is_gone,
+        why=one.became,
+        case=None if case is None else case.number,
+        state=None if case is None else case.state,
+        measures=() if case is None else tuple(measure.kind for measure in case.measures),
+        relief_until=None if relief is None else relief.until,
+        letters=one.letters,
+    )
 
 
 def audit_record(record: Record) -> AuditRecordValue:

@@ -157,6 +157,19 @@ def _thaw(at: Following) -> Iterator[Change]:
     yield Thaw(at.event.by, at.reason)
 
 
+def _doubt(at: Following) -> Iterator[Change]:
+    marks = (*at.case.marks, Mark.DOUBTED)
+    at.case = replace(at.case, marks=marks, counted_from=at.now, counted_once=at.case.counted_from)
+    yield from ()
+
+
+def _trust(at: Following) -> Iterator[Change]:
+    marks = tuple(one for one in at.case.marks if one is not Mark.DOUBTED)
+    counted_from = at.case.counted_once or at.case.counted_from
+    at.case = replace(at.case, marks=marks, counted_from=counted_from, counted_once=None)
+    yield from ()
+
+
 def _confirm(at: Following) -> Iterator[Change]:
     yield _judge(at, Judgement.CONFIRMED)
 
@@ -178,6 +191,8 @@ _EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
     Effect.TELL_RESTORED: _tell_restored,
     Effect.FREEZE: _freeze,
     Effect.THAW: _thaw,
+    Effect.DOUBT: _doubt,
+    Effect.TRUST: _trust,
     Effect.CONFIRM: _confirm,
     Effect.REJECT: _reject,
 }

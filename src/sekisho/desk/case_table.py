@@ -16,6 +16,9 @@ happens: to a person it is said why.
     - Everything that is done to a line has an end date, at which time alone undoes it. A person may name
       another, earlier or later, and another kind of suspension: by two persons where that is grave.
     - An evidence hold limits instead of suspending. Time undoes its limit, but leaves the hold to people.
+    - A line that is off the list takes all that is done to it along, and nobody is told. Where a list makes
+      doubtful whose it is, what is in force stays, nobody is told, and only what is sent later counts,
+      until a person confirms that it is the same customer's.
     - Who restores or dismisses undoes all that is in force; nothing of a case is ever deleted by this.
 
 docs/desk-cases.md is drawn from this table (`sekisho.desk.drawing`).
@@ -44,6 +47,8 @@ class Guard(StrEnum):
     LIMITED = "the limit is in force"
     ENOUGH = "enough persons"
     CHANGE = "enough persons for the change proposed"
+    SURE = "unless it is doubted already"
+    DOUBTED = "it is doubted"
 
 
 class Effect(StrEnum):
@@ -61,6 +66,8 @@ class Effect(StrEnum):
     TELL_RESTORED = "tell a customer who was told before"
     FREEZE = "freeze"
     THAW = "unfreeze"
+    DOUBT = "put it before people; count anew; tell nobody until then"
+    TRUST = "count what was before again"
     CONFIRM = "confirm the reporters"
     REJECT = "count against the reporters"
 
@@ -102,6 +109,13 @@ _FROM_TIME = (
     Rule(S.HELD, W.TIME, G.ENDED, S.HELD, (E.LIFT_ENDED,)),
 )
 _OPEN = (S.COLLECTING, S.STOP_REQUESTED, S.STOPPED, S.LIMITED, S.PROPOSED)
+_OF_A_LINE = (*_OPEN, S.SUSPENDED, S.HELD)
+_FROM_LISTS = (
+    *(Rule(state, W.LINE_GONE, G.ALWAYS, S.GONE, (E.LIFT,)) for state in (*_OPEN, S.SUSPENDED)),
+    Rule(S.HELD, W.LINE_GONE, G.ALWAYS, S.KEPT, (E.LIFT,)),
+    *(Rule(state, W.LINE_DOUBTED, G.SURE, state, (E.DOUBT,)) for state in _OF_A_LINE),
+    *(Rule(state, W.CONFIRM, G.DOUBTED, state, (E.TRUST,)) for state in _OF_A_LINE),
+)
 _SUSPENDING = (E.SUSPEND, E.CONFIRM)
 _FROM_PEOPLE = (
     Rule(S.COLLECTING, W.APPROVE, G.ALWAYS, S.STOP_REQUESTED, (E.ASK_TO_STOP,)),
@@ -128,11 +142,13 @@ _FROM_PEOPLE = (
         Rule(state, W.DISMISS, G.ALWAYS, S.DISMISSED, (E.LIFT, E.TELL_RESTORED, E.REJECT))
         for state in (*_OPEN, S.SUSPENDED)
     ),
-    Rule(S.RESTORED, W.DISMISS, G.ALWAYS, S.DISMISSED, (E.REJECT,)),
+    *(Rule(state, W.DISMISS, G.ALWAYS, S.DISMISSED, (E.REJECT,)) for state in (S.RESTORED, S.GONE)),
+    Rule(S.KEPT, W.RELEASE, G.ALWAYS, S.GONE, (E.THAW,)),
+    Rule(S.KEPT, W.DISMISS, G.ALWAYS, S.DISMISSED, (E.THAW, E.REJECT)),
 )
 _BY_HAND = (  # as a report, with a person as the author of what follows, which is noted in any case
     *(replace(rule, event=W.ATTRIBUTE) for rule in _FROM_REPORTS if rule.guard is not G.BOUNDED),
     *(Rule(state, W.ATTRIBUTE, G.ALWAYS, state) for state in (*_OPEN, S.SUSPENDED, S.HELD)),
 )
 
-TABLE: tuple[Rule, ...] = (*_FROM_REPORTS, *_FROM_TIME, *_FROM_PEOPLE, *_BY_HAND)
+TABLE: tuple[Rule, ...] = (*_FROM_REPORTS, *_FROM_TIME, *_FROM_LISTS, *_FROM_PEOPLE, *_BY_HAND)

@@ -22,17 +22,22 @@ class State(StrEnum):
     HELD = "evidence-hold"
     RESTORED = "restored"
     DISMISSED = "dismissed"
+    GONE = "line-gone"
+    KEPT = "evidence-kept"  # of a line that is gone
 
 
-CLOSED = frozenset({State.RESTORED, State.DISMISSED})
+CLOSED = frozenset({State.RESTORED, State.DISMISSED, State.GONE, State.KEPT})
 """Whoever is reported after these has a new case; what was before counts no more."""
 
 
 class What(StrEnum):
-    """What happens to a case; of `REPORT` and `TIME` nobody is the author."""
+    """What happens to a case; of the first four nobody is the author."""
 
     REPORT = "report"
     TIME = "time"
+    LINE_GONE = "line-gone"
+    LINE_DOUBTED = "line-doubted"
+    CONFIRM = "confirm"
     APPROVE = "approve"
     SUSPEND = "suspend"
     HOLD = "hold"
@@ -42,10 +47,15 @@ class What(StrEnum):
     ATTRIBUTE = "attribute"
 
 
+OF_THEMSELVES = frozenset({What.REPORT, What.TIME, What.LINE_GONE, What.LINE_DOUBTED})
+"""What no person does."""
+
+
 class Mark(StrEnum):
     """Why people have to look at a case, in words for them."""
 
     STRANGERS = "strangers alone have reported it, and many others today: approve or dismiss"
+    DOUBTED = "its line may be another customer's: confirm that it is not, or restore"
 
 
 class Kind(StrEnum):
@@ -157,6 +167,7 @@ class Case:
     the customer was asked to stop, since the case last began; `is_told`: the customer knows of a request or a
     suspension that was not taken back; `measures`: what is in force, one of a kind. `strangers_asked`: when
     the word of strangers alone had the customer asked, last. `marks`: why people have to look at it.
+    `counted_once`: the `counted_from` of before its line was doubted; None: it is not.
     """
 
     number: int
@@ -174,6 +185,12 @@ class Case:
     judgement: Judgement | None = None
     strangers_asked: datetime | None = None
     marks: tuple[Mark, ...] = ()
+    counted_once: datetime | None = None
+
+    @property
+    def is_doubted(self) -> bool:
+        """Tell whether the line may be another customer's than the one the case is about."""
+        return Mark.DOUBTED in self.marks
 
     def measure(self, kind: Kind) -> Measure | None:
         """Return the measure of a kind that is in force."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ from sekisho.desk.case_table import TABLE, Guard, Rule
 from sekisho.desk.case_values import (
     BY_ITSELF,
     CLOSED,
+    OF_THEMSELVES,
     SUSPENSIONS,
     Case,
     Counted,
@@ -36,8 +37,11 @@ LONGEST = timedelta(days=366)
 """How long a person may have something last; who wants more decides again."""
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_OF_THEMSELVES = frozenset({What.REPORT, What.TIME})
-_OF_REPORTS = _OF_THEMSELVES | {What.ATTRIBUTE}
+_OF_REPORTS = OF_THEMSELVES | {What.ATTRIBUTE}
+_MARKED: Mapping[Mark, Collection[State]] = {
+    Mark.STRANGERS: {State.COLLECTING},
+    Mark.DOUBTED: frozenset(State) - CLOSED,
+}
 _QUIET_COUNTS = frozenset({State.COLLECTING, State.STOP_REQUESTED, State.LIMITED, State.PROPOSED})
 
 
@@ -73,7 +77,7 @@ def decide(
         return Decision(case, refusal=refusal)
     rule = _rule(asked)
     if rule is None:
-        return Decision(case, refusal=None if event.what in _OF_THEMSELVES else _no_rule(asked))
+        return Decision(case, refusal=None if event.what in OF_THEMSELVES else _no_rule(asked))
     evidence = evidence_of(case, asked.counted)
     following = Following(_moved(case, rule, now), event, now, policy, evidence, asked.is_of_strangers)
     changes = follow_effects(rule.effects, following)
@@ -176,22 +180,22 @@ _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
     Guard.LIMITED: _is_limited,
     Guard.ENOUGH: _are_enough,
     Guard.CHANGE: _agree_on_a_change,
+    Guard.SURE: lambda a: not a.case.is_doubted,
+    Guard.DOUBTED: lambda a: a.case.is_doubted,
 }
 
 
 def _refusal(asked: _Asked) -> str | None:
     """Say what is wrong with what a person asks, whatever the state."""
     event = asked.event
-    if event.what in _OF_THEMSELVES:
+    if event.what in OF_THEMSELVES:
         return None
     if not _is_person(event.by):
         return f"{event.by!r} is no person: only a person may {event.what}"
     if not event.reason.strip():
         return f"there is no reason: say why you {event.what}"
-    if event.version not in (None, asked.case.version):
-        case = asked.case
-        now_it_is = f"case {case.number} is at version {case.version} by now, not {event.version}"
-        return f"{now_it_is}: look at it again, and decide about what it is"
+    if (other := _other(asked)) is not None:
+        return other
     if event.until is not None and not asked.now < event.until <= asked.now + LONGEST:
         end = event.until.isoformat(timespec="seconds")
         return f"{end} cannot be its end: name a moment from now on and within {LONGEST.days} days"
@@ -205,6 +209,18 @@ def _refusal(asked: _Asked) -> str | None:
     if event.what is What.APPROVE and (unlike := _unlike(asked)) is not None:
         return unlike
     return _past(asked) or _unchanged(asked)
+
+
+def _other(asked: _Asked) -> str | None:
+    """Say that the case, or its line's customer, may not be what the person takes it for."""
+    case, event = asked.case, asked.event
+    if case.is_doubted and event.what in (What.APPROVE, What.SUSPEND):
+        if_not = f"if it is not, `sekisho desk confirm {case.number} --reason …` comes first, else `restore`"
+        return f"the line of case {case.number} may be another customer's by now: {if_not}"
+    if event.version not in (None, case.version):
+        now_it_is = f"case {case.number} is at version {case.version} by now, not {event.version}"
+        return f"{now_it_is}: look at it again, and decide about what it is"
+    return None
 
 
 def _unlike(asked: _Asked) -> str | None:
@@ -261,6 +277,7 @@ def _is_person(name: str) -> bool:
 def _no_rule(asked: _Asked) -> str:
     case = asked.case
     rules = {rule.event for rule in TABLE if rule.state is case.state} - _OF_REPORTS
+    rules -= {What.APPROVE, What.SUSPEND} if case.is_doubted else {What.CONFIRM}
     allowed = ", ".join(sorted(rules)) or "nothing"
     since = case.since.isoformat(timespec="seconds")
     return f"case {case.number} is {case.state} since {since}: what can be done is {allowed}"
@@ -276,8 +293,6 @@ def _settled(case: Case, before: Case, rule: Rule, now: datetime) -> Case:
     """Return the case after everything is done, without what its new state has no use for."""
     if rule.to not in (State.PROPOSED, State.SUSPENDED):
         case = replace(case, proposal=None)
-    if rule.to is not State.COLLECTING:
-        case = replace(case, marks=())
     if rule.to is State.STOPPED and before.state is not State.STOPPED:
-        case = replace(case, counted_from=now, stop_requested=None)
-    return case
+        case = replace(case, counted_from=now, counted_once=None, stop_requested=None)
+    return replace(case, marks=tuple(one for one in case.marks if rule.to in _MARKED[one]))

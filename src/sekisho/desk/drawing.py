@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sekisho.desk.case_table import TABLE, Rule
-from sekisho.desk.case_values import CLOSED, State, What
+from sekisho.desk.case_values import CLOSED, OF_THEMSELVES, State, What
 
-_PEOPLE = frozenset(What) - {What.REPORT, What.TIME}
+_PEOPLE = frozenset(What) - OF_THEMSELVES
 
 
 def drawing() -> str:

@@ -35,6 +35,9 @@ LETTERS = "desk-"
 _NAMED = re.compile(rf"<{LETTERS}([^<>@\s]{{1,200}})@")
 _LETTER = re.compile(r"[^@]+-(?:\d+-\d+-\d+-[a-z-]+|(?:relief|report)-\d+-\d+)", re.ASCII)
 
+OF_LINES = f"{LETTERS}line-"
+"""How the threads of letters to customers begin; the line's number follows."""
+
 _NONE_SEEN = Evidence()
 
 

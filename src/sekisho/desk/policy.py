@@ -89,8 +89,13 @@ def reaches_proposal(case: Case, counted: Iterable[Counted], now: datetime, poli
 
 
 def heeded_from(case: Case, policy: Policy) -> datetime | None:
-    """Return from when on the stop request is to be heeded: its grace is over; None: there was none."""
-    return None if case.stop_requested is None else case.stop_requested + policy.grace
+    """Return from when on the stop request is to be heeded: its grace is over.
+
+    None: there was none, or whoever has got it may be another customer.
+    """
+    if case.stop_requested is None or case.is_doubted:
+        return None
+    return case.stop_requested + policy.grace
 
 
 def is_quiet(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    literal_column,
     text,
 )
 
@@ -70,8 +71,17 @@ desk_case = Table(  # a number is never given again
     Index("desk_case_line", "line", "number"),
     Index("desk_case_due", "due"),
     Index("desk_case_strangers", "strangers_asked"),
+    Index(
+        "desk_case_kept",
+        "line",
+        sqlite_where=text("state = 'evidence-kept'"),
+        postgresql_where=text("state = 'evidence-kept'"),
+    ),
     sqlite_autoincrement=True,
 )
+
+IS_KEPT = literal_column("desk_case.state = 'evidence-kept'", Boolean)
+"""A case is closed, and its evidence kept; written as its index is, which is used by no other words."""
 
 case_event = Table(  # only grows
     "case_event",

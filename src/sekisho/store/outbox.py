@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import and_, case, delete, exists, func, insert, or_, select, update
 
@@ -110,6 +110,18 @@ class Outbox(Door):
         row = self._connection.execute(oldest).first()
         return LettersWaiting(count, None if row is None else from_us(row.created), row and row.why)
 
+    def letters_of_threads(self, of: str) -> dict[str, int]:
+        """Return how many letters wait by their thread, as far as there are any; `of`: how threads begin."""
+        waiting = and_(outbox.c.state == _WAITING, outbox.c.thread.startswith(of, autoescape=True))
+        counted = select(outbox.c.thread, func.count().label("letters"))
+        found = counted.where(waiting).group_by(outbox.c.thread)
+        return {row.thread: row.letters for row in self._connection.execute(found)}
+
+    def give_thread_up(self, thread: str, at: datetime, why: str) -> None:
+        """Write that what waits of a thread is tried no more; what it told is forgotten."""
+        waiting = and_(outbox.c.thread == thread, outbox.c.state == _WAITING)
+        self._connection.execute(update(outbox).where(waiting).values(_ended(_GIVEN_UP, at, why)))
+
     def letters_given_up(self, most: int, of: str = "") -> tuple[GivenUp, ...]:
         """Return those given up that are not forgotten yet, the newest first; `of`: how their ids begin."""
         found = (
@@ -127,5 +139,9 @@ class Outbox(Door):
         )
 
     def _end(self, letter_id: str, state: str, at: datetime, why: str | None) -> None:
-        ended = {"state": state, "ended": to_us(at), "payload": "", "why": why}
-        self._connection.execute(update(outbox).where(outbox.c.id == letter_id).values(ended))
+        one = outbox.c.id == letter_id
+        self._connection.execute(update(outbox).where(one).values(_ended(state, at, why)))
+
+
+def _ended(state: str, at: datetime, why: str | None) -> dict[str, Any]:
+    return {"state": state, "ended": to_us(at), "payload": "", "why": why}

@@ -1,0 +1,99 @@
+"""What a list does to lines about which something is open at the desk: names are given to other customers.
+
+Nothing of one customer goes to the next: neither what a case does to the line nor a relief, nor a letter.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from sekisho.daemon.desk_cases import befall
+from sekisho.desk.case_values import BY_ITSELF, Case, Event, What
+from sekisho.desk.listed import Became, became
+from sekisho.desk.notices import OF_LINES
+from sekisho.desk.policy import Policy
+from sekisho.lines.list_change import ListChange
+from sekisho.lines.records import Relief
+from sekisho.model import Address
+from sekisho.store import Transaction
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class AtDesk:
+    """A line that a list makes another's, or may make, and what is open about it; `letters`: that wait."""
+
+    number: int
+    name: str
+    became: Became
+    case: Case | None
+    relief: Relief | None
+    letters: int
+
+
+def lines_at_desk(transaction: Transaction, change: ListChange, now: datetime) -> tuple[AtDesk, ...]:
+    """Return the lines that a list changes in such a way, by name; what it changes is not written yet."""
+    cases = {one.line: one for one in transaction.cases_of_lines()}
+    reliefs = {one.line: one for one in transaction.reliefs(now)}
+    letters = {
+        int(thread.removeprefix(OF_LINES)): count
+        for thread, count in transaction.letters_of_threads(OF_LINES).items()
+    }
+    names = transaction.line_names(cases.keys() | reliefs.keys() | letters.keys())
+    found = []
+    for number, what in _became(transaction, change, names).items():
+        case, relief = cases.get(number), reliefs.get(number)
+        found.append(AtDesk(number, names[number], what, case, relief, letters.get(number, 0)))
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def see_off(
+    transaction: Transaction, change: ListChange, policies: Mapping[str, Policy], now: datetime
+) -> None:
+    """Write what comes of it, before the list itself: who ends in between has not given a case away."""
+    for one in lines_at_desk(transaction, change, now):
+        gone, case = one.became.is_gone, one.case
+        if case is not None:
+            event = Event(What.LINE_GONE if gone else What.LINE_DOUBTED, BY_ITSELF, str(one.became))
+            befall(transaction, policies.get(case.class_name, Policy()), case, event, now)
+            log.warning("the line of a case has changed", case=case.number, why=str(one.became))
+        if gone and one.relief is not None:
+            transaction.end_relief(one.number, now, BY_ITSELF)
+            log.warning("a relief has ended with its line", why=str(one.became))
+        if one.letters and not one.became.has_contact:
+            transaction.give_thread_up(f"{OF_LINES}{one.number}", now, str(one.became))
+
+
+def _became(transaction: Transaction, change: ListChange, names: Mapping[int, str]) -> dict[int, Became]:
+    """Return what a list makes of lines of these names, as far as it makes them something else."""
+    if not names:
+        return {}
+    held = transaction.holdings_of(names)
+    ended: defaultdict[int, set[Address]] = defaultdict(set)
+    for lease in change.ended:
+        if lease.line in names:
+            ended[lease.line].add(lease.address)
+    found = {}
+    for number, name in names.items():
+        listed = transaction.listed_line(number)
+        was = "" if listed is None else listed.contact
+        before = set(held.get(number, ()))
+        stays = any(change.begun.get(one, name) == name for one in before - ended[number])
+        what = became(was=was, contact=_contact(change, name, was), has_held=bool(before), stays=stays)
+        if what is not None:
+            found[number] = what
+    return found
+
+
+def _contact(change: ListChange, name: str, was: str) -> str | None:
+    """Return the contact of a line from now on, None where it is off the list."""
+    if name not in change.lines:
+        return was
+    line = change.lines[name]
+    return None if line is None else line.contact
