@@ -62,7 +62,8 @@ def see_off(
         if case is not None:
             event = Event(What.LINE_GONE if gone else What.LINE_DOUBTED, BY_ITSELF, str(one.became))
             befall(transaction, policies.get(case.class_name, Policy()), case, event, now)
-            log.warning("the line of a case has changed", case=case.number, why=str(one.became))
+        if gone and case is not None:
+            log.warning("the line of a case is gone", case=case.number, why=str(one.became))
         if gone and one.relief is not None:
             transaction.end_relief(one.number, now, BY_ITSELF)
             log.warning("a relief has ended with its line", why=str(one.became))
@@ -81,11 +82,13 @@ def _became(transaction: Transaction, change: ListChange, names: Mapping[int, st
             ended[lease.line].add(lease.address)
     found = {}
     for number, name in names.items():
+        before = set(held.get(number, ()))
+        kept = {one for one in before - ended[number] if change.begun.get(one, name) == name}
+        if name not in change.lines and kept == before:
+            continue
         listed = transaction.listed_line(number)
         was = "" if listed is None else listed.contact
-        before = set(held.get(number, ()))
-        stays = any(change.begun.get(one, name) == name for one in before - ended[number])
-        what = became(was=was, contact=_contact(change, name, was), has_held=bool(before), stays=stays)
+        what = became(was=was, contact=_contact(change, name, was), has_held=bool(before), stays=bool(kept))
         if what is not None:
             found[number] = what
     return found

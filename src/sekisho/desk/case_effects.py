@@ -163,7 +163,7 @@ def _doubt(at: Following) -> Iterator[Change]:
     yield from ()
 
 
-def _trust(at: Following) -> Iterator[Change]:
+def _settle_doubt(at: Following) -> Iterator[Change]:
     marks = tuple(one for one in at.case.marks if one is not Mark.DOUBTED)
     counted_from = at.case.counted_once or at.case.counted_from
     at.case = replace(at.case, marks=marks, counted_from=counted_from, counted_once=None)
@@ -192,7 +192,7 @@ _EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
     Effect.FREEZE: _freeze,
     Effect.THAW: _thaw,
     Effect.DOUBT: _doubt,
-    Effect.TRUST: _trust,
+    Effect.SETTLE_DOUBT: _settle_doubt,
     Effect.CONFIRM: _confirm,
     Effect.REJECT: _reject,
 }

@@ -67,7 +67,7 @@ class Effect(StrEnum):
     FREEZE = "freeze"
     THAW = "unfreeze"
     DOUBT = "put it before people; count anew; tell nobody until then"
-    TRUST = "count what was before again"
+    SETTLE_DOUBT = "count what was before again"
     CONFIRM = "confirm the reporters"
     REJECT = "count against the reporters"
 
@@ -114,7 +114,7 @@ _FROM_LISTS = (
     *(Rule(state, W.LINE_GONE, G.ALWAYS, S.GONE, (E.LIFT,)) for state in (*_OPEN, S.SUSPENDED)),
     Rule(S.HELD, W.LINE_GONE, G.ALWAYS, S.KEPT, (E.LIFT,)),
     *(Rule(state, W.LINE_DOUBTED, G.SURE, state, (E.DOUBT,)) for state in _OF_A_LINE),
-    *(Rule(state, W.CONFIRM, G.DOUBTED, state, (E.TRUST,)) for state in _OF_A_LINE),
+    *(Rule(state, W.CONFIRM, G.DOUBTED, state, (E.SETTLE_DOUBT,)) for state in _OF_A_LINE),
 )
 _SUSPENDING = (E.SUSPEND, E.CONFIRM)
 _FROM_PEOPLE = (
