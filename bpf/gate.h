@@ -13,7 +13,8 @@
 #define SMTP_PORT 25
 
 #define MAX_CLASSES 64
-#define MAX_ARMS 4
+#define MAX_ARMS 16
+#define OWN_LIMIT_ARM 1 /* lines with a limit of their own; what the others mean user space says */
 #define MAX_LIMITS 256       /* limits[0..63]: the classes'; the rest: individual ones */
 #define MAX_PREFIX_LENGTHS 8 /* distinct IPv6 prefix lengths of known addresses */
 #define CLASS_NAME_SIZE 32

@@ -90,10 +90,15 @@ static __noinline int note_peak(const struct subject *subject, __u32 sessions, b
 	return 0;
 }
 
-/* What is open at the turn counts for the time after it too. */
+/*
+ * What is open at the turn counts for the time after it too: with its class, since whether the line
+ * begins another session in an arm of few is not known yet.
+ */
 static __always_inline void carry_over(const __u64 *number, const struct peak *peak)
 {
-	struct subject subject = {.line = *number, .class = peak->class, .arm = peak->arm};
+	struct subject subject = {.line = *number,
+				  .class = peak->class,
+				  .arm = peak->arm == OWN_LIMIT_ARM ? OWN_LIMIT_ARM : 0};
 	struct line *line = bpf_map_lookup_elem(&lines, number);
 	__u32 sessions = line ? *(volatile __u32 *)&line->sessions : 0;
 

@@ -67,21 +67,47 @@ class Pool:
     arm: int = 0
 
 
-OWN_LIMIT_ARM: Final = 3
+OWN_LIMIT_ARM: Final = 1
 """Lines with a limit of their own, apart from their class: they are few, so what they did is told nowhere."""
+
+
+class Stage(StrEnum):
+    """How far the case of a line has come that has no limit of its own."""
+
+    REPORTED = "reported"  # until the stop request
+    ASKED = "asked"  # after it
+
+
+STAGE_PARTS: Final = 7
+"""So many arms a stage has, each line in one of them: no line has done more than the largest."""
+
+
+def stage_arms(stage: Stage) -> range:
+    """Return the arms of a stage, which count towards the class too."""
+    first = OWN_LIMIT_ARM + 1 + STAGE_PARTS * (*Stage,).index(stage)
+    return range(first, first + STAGE_PARTS)
+
+
+def stage_arm(stage: Stage, line: int) -> int:
+    """Return the arm in which a line is counted."""
+    return stage_arms(stage)[line % STAGE_PARTS]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownLine:
-    """A line known by name: its class, and its own limit where it has one."""
+    """A line known by name: its class, and its own limit where it has one.
+
+    `counted`: the arm of its stage, 0 where it has none.
+    """
 
     class_name: str
     limit: Limit | None = None
+    counted: int = 0
 
     @property
     def arm(self) -> int:
         """Return the arm in which the gate counts it."""
-        return 0 if self.limit is None else OWN_LIMIT_ARM
+        return self.counted if self.limit is None else OWN_LIMIT_ARM
 
 
 class Address(NamedTuple):
@@ -219,11 +245,22 @@ class ClassPeaks:
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """The peaks of all lines of a gate between two moments, per (class name, arm)."""
+    """The peaks of all lines of a gate between two moments, per (class name, arm).
+
+    `stages`: of how many of them it is certain that they began sessions while their cases were so far.
+    """
 
     since: datetime
     until: datetime
     classes: Mapping[tuple[str, int], ClassPeaks]
+    stages: Mapping[tuple[str, Stage], int] = field(default_factory=dict)
+
+
+class Sent(NamedTuple):
+    """What lines have sent: sessions that were admitted, and IP octets of these."""
+
+    sessions: int
+    octets: int
 
 
 class Active(NamedTuple):

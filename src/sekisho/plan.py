@@ -239,4 +239,6 @@ def _over(below: Mapping[_Key, _Value], above: Mapping[_Key, _Value]) -> Mapping
 
 
 def _both(in_file: KnownLine, in_roster: KnownLine | None) -> KnownLine:
-    return in_file if in_roster is None else replace(in_file, limit=in_roster.limit)
+    if in_roster is None:
+        return in_file
+    return replace(in_file, limit=in_roster.limit, counted=in_roster.counted)

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from sekisho.model import Address, Excess, KnownLine, Limit, Mode, Pool, PortPlan, Wanted
+from sekisho.model import Address, Excess, KnownLine, Limit, Mode, Pool, PortPlan, Stage, Wanted, stage_arm
 from tests.kernel.twin import Twin, twin
 
 OFFICE, OTHER_OFFICE, SHARED_A, SHARED_B, SHARED_C = range(1, 6)
@@ -40,7 +40,7 @@ def example() -> Wanted:
             OTHER_OFFICE: KnownLine("fixed"),
             SHARED_A: KnownLine("dynamic"),
             SHARED_B: KnownLine("dynamic"),
-            SHARED_C: KnownLine("dynamic"),
+            SHARED_C: KnownLine("dynamic", counted=stage_arm(Stage.ASKED, SHARED_C)),
         },
         addresses={
             Address(packed("100.64.50.1"), 32): OFFICE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from sekisho.gate import abi
-from sekisho.model import Mode
+from sekisho.model import Address, KnownLine, Mode, RosterChange, Stage, stage_arm
 from tests.kernel.cases import LINE, syn_frame
-from tests.kernel.conftest import example
+from tests.kernel.conftest import example, packed
 from tests.kernel.session import Session
 from tests.kernel.twin import SECOND, Twin, twin
 
@@ -141,13 +141,61 @@ def test_what_is_folded_has_its_span_until_it_is_forgotten(gate: Twin) -> None:
     assert lines_by_peak(gate) == {}
 
 
-def test_lines_are_counted_by_their_class_and_arm(gate: Twin) -> None:
-    for line in ("100.64.0.1", "100.66.0.1", "100.66.0.2", "100.64.99.1"):
+def test_lines_are_counted_by_their_class(gate: Twin) -> None:
+    for line in ("100.64.0.1", "100.66.0.1", "100.66.0.2"):
         flood(gate, line, 1)
     gate.turn()
     counted = {key: sum(peaks.lines) for key, peaks in gate.peaks.counted().items()}
-    assert {key: lines for key, lines in counted.items() if lines} == {
-        ("dynamic", 0): 1,
-        ("observed", 0): 2,
-        ("observed", 1): 1,
-    }
+    assert {key: lines for key, lines in counted.items() if lines} == {("dynamic", 0): 1, ("observed", 0): 2}
+
+
+def report(gate: Twin, lines: range, stage: Stage) -> None:
+    """Let the cases of lines come to a stage, each with the address 100.64.0.<number>."""
+    gate.change(
+        RosterChange(
+            {line: KnownLine("dynamic", counted=stage_arm(stage, line)) for line in lines},
+            {Address(packed(f"100.64.0.{line}"), 32): line for line in lines},
+        )
+    )
+
+
+def test_lines_with_open_cases_are_counted_with_their_class_and_by_stage_beside(gate: Twin) -> None:
+    report(gate, range(20, 29), Stage.REPORTED)
+    report(gate, range(40, 42), Stage.ASKED)
+    for line in (1, *range(20, 29), 40, 41):
+        flood(gate, f"100.64.0.{line}", 3)
+    assert gate.told().classes["dynamic", 0].admitted == 3 * 12
+    sent = gate.peaks.sent()
+    assert sorted(one.sessions for one in sent["dynamic", Stage.REPORTED]) == [3, 3, 3, 3, 3, 6, 6]
+    assert sum(one.sessions for one in sent["dynamic", Stage.ASKED]) == 6
+    assert sum(one.sessions for one in sent["fixed", Stage.ASKED]) == 0
+    gate.turn()
+    assert lines_by_peak(gate) == {3: 12}
+    stages = gate.peaks.stages()
+    assert (stages["dynamic", Stage.REPORTED], stages["dynamic", Stage.ASKED]) == (9, 2)
+
+
+def test_a_stage_has_no_line_that_begins_no_session_in_it(gate: Twin) -> None:
+    """What is open at the turn is its class's, and the class has it."""
+    report(gate, range(20, 22), Stage.REPORTED)
+    for line in (20, 21):
+        flood(gate, f"100.64.0.{line}", 1)
+    gate.turn()
+    gate.peaks.forget()
+    gate.model.folded.clear()
+    flood(gate, "100.64.0.21", 2)
+    gate.turn()
+    assert lines_by_peak(gate) == {1: 1, 2: 1}
+    assert gate.peaks.stages()["dynamic", Stage.REPORTED] == 1
+
+
+def test_octets_are_those_of_the_line_in_sessions_that_began_in_the_stage(gate: Twin) -> None:
+    before = Session(gate, line="100.64.0.20", port=30_000).open()
+    report(gate, range(20, 21), Stage.ASKED)
+    assert not any(sum(gate.peaks.sent()["dynamic", Stage.ASKED], ()))
+    began = Session(gate, line="100.64.0.20", port=31_000).open()
+    out = sum(one.octets for one in gate.peaks.sent()["dynamic", Stage.ASKED])
+    before.close()
+    assert sum(one.octets for one in gate.peaks.sent()["dynamic", Stage.ASKED]) == out > 0
+    began.close()
+    assert sum(one.octets for one in gate.peaks.sent()["dynamic", Stage.ASKED]) > out

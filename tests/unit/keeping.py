@@ -193,7 +193,7 @@ def lines_in_kernel(gate: FakeGate) -> Roster:
     for key, value in gate.tables["known"].items():
         index, limit, arm = abi.unpack_known(value)
         own = limits[limit] if limit >= abi.MAX_CLASSES else None
-        lines[_number(key)] = KnownLine(names[index], own)
+        lines[_number(key)] = KnownLine(names[index], own, 0 if own else arm)
         assert arm == lines[_number(key)].arm
     addresses = gate.tables["addresses"].items()
     return Roster(lines, {_address(key): _number(value) for key, value in addresses})

@@ -10,10 +10,13 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from sekisho import model
+
 SMTP_PORT: Final = 25
 
 MAX_CLASSES: Final = 64
-MAX_ARMS: Final = 4
+MAX_ARMS: Final = 16
+OWN_LIMIT_ARM: Final = model.OWN_LIMIT_ARM
 MAX_LIMITS: Final = 256
 MAX_PREFIX_LENGTHS: Final = 8
 CLASS_NAME_SIZE: Final = 32

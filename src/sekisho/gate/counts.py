@@ -1,29 +1,31 @@
-"""Reads what the kernel program has counted, but for lines with a limit of their own, which stay untold."""
+"""Reads what the kernel program has counted, but for lines with a limit of their own, which stay untold.
+
+Lines with an open case are counted apart in the kernel, and towards their class all the same. What they did
+by themselves is read by `read_sent` alone.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Final
 
 from sekisho.gate import abi, bpf
 from sekisho.gate.indices import class_names
-from sekisho.model import OWN_LIMIT_ARM, ClassCounters, Counters, Totals
+from sekisho.model import OWN_LIMIT_ARM, ClassCounters, Counters, Sent, Stage, Totals, stage_arms
 
 _FIRST: Final = bytes(4)
-_TOLD: Final = tuple(arm for arm in range(abi.MAX_ARMS) if arm != OWN_LIMIT_ARM)
+OF_CLASS: Final = tuple(arm for arm in range(abi.MAX_ARMS) if arm != OWN_LIMIT_ARM)
 
 
 def read_counters(maps: Mapping[str, int]) -> Counters:
-    """Return what was counted by (class, arm), the arms beyond the first with anything in them; OSError.
+    """Return what was counted, all of a class in its first arm; OSError.
 
     `maps`: their descriptors by name.
     """
-    classes = {
-        key: _class_counters(_sums(row, abi.COUNTERS.size))
-        for key, row in rows_by_class(maps, "counters").items()
-    }
+    rows = sums_by_class(maps, abi.COUNTERS, OF_CLASS)
+    classes = {(name, 0): _class_counters(row) for name, row in rows.items()}
     sums = read_totals(maps)
     return Counters(classes, Totals(**{of.name: sums[of.name] for of in fields(Totals)}))
 
@@ -34,14 +36,30 @@ def read_totals(maps: Mapping[str, int]) -> dict[str, int]:
     return dict(zip(abi.TOTAL_SUMS, sums, strict=True))
 
 
-def rows_by_class(maps: Mapping[str, int], table: str) -> dict[tuple[str, int], bytes]:
-    """Return a table's values by (class, arm), the arms beyond the first with anything in them; OSError."""
-    names = class_names({"class_names": bpf.read_all(maps["class_names"])})
-    rows = bpf.read_all(maps[table])
-    found = {
-        (name, arm): rows[counter_key(index, arm)] for name, index in names.items() if name for arm in _TOLD
+def read_sent(maps: Mapping[str, int]) -> dict[tuple[str, Stage], tuple[Sent, ...]]:
+    """Return what the lines of each class and stage have sent, by the parts of the stage; OSError."""
+    parts = {
+        stage: [sums_by_class(maps, abi.COUNTERS, [arm]) for arm in stage_arms(stage)] for stage in Stage
     }
-    return {(name, arm): row for (name, arm), row in found.items() if arm == 0 or any(row)}
+    return {
+        (name, stage): tuple(_sent(one[name]) for one in some)
+        for stage, some in parts.items()
+        for name in some[0].keys() & some[-1].keys()
+    }
+
+
+def sums_by_class(
+    maps: Mapping[str, int], table: abi.Layout, arms: Iterable[int]
+) -> dict[str, tuple[int, ...]]:
+    """Return the sums of a table named as its struct, by class, added up over some arms; OSError."""
+    names = class_names({"class_names": bpf.read_all(maps["class_names"])})
+    fd, some = maps[table.name], tuple(arms)
+    room = bpf.value_room(bpf.map_info(fd))
+    return {
+        name: _sums(b"".join(bpf.lookup(fd, counter_key(index, arm), room) for arm in some), table.size)
+        for name, index in names.items()
+        if name
+    }
 
 
 def counter_key(class_index: int, arm: int) -> bytes:
@@ -49,9 +67,14 @@ def counter_key(class_index: int, arm: int) -> bytes:
     return (class_index * abi.MAX_ARMS + arm).to_bytes(4, "little")
 
 
-def _sums(per_cpu: bytes, size: int) -> tuple[int, ...]:
-    """Add up one entry's u64 over all CPUs."""
-    return tuple(map(sum, zip(*struct.iter_unpack(f"<{size // 8}Q", per_cpu), strict=True)))
+def _sums(values: bytes, size: int) -> tuple[int, ...]:
+    """Add up the u64 of entries, and of all CPUs, that follow one another."""
+    return tuple(map(sum, zip(*struct.iter_unpack(f"<{size // 8}Q", values), strict=True)))
+
+
+def _sent(sums: tuple[int, ...]) -> Sent:
+    counted = _class_counters(sums)
+    return Sent(counted.admitted, counted.bytes_out)
 
 
 def _class_counters(sums: tuple[int, ...]) -> ClassCounters:

@@ -33,6 +33,7 @@ _ARRAYS: Final = ("class_names", "limits", "control")  # their entries of zeros 
 _SETTINGS: Final = (*_ARRAYS, "exempt", "shared", "pools")
 _FIRST: Final = bytes(4)
 _ANY_PACKET: Final = bytes(64)
+_LAYOUT: Final = f"layout_{sha256(repr((abi.LAYOUTS, abi.MAX_ARMS)).encode()).hexdigest()[:16]}"
 _OF_USER_SPACE: Final = ("sweep", "fold")  # programs that are run, and attached nowhere
 PEAKS_PER_LINE: Final = 4  # more lines have a session within an hour than at a time
 
@@ -211,6 +212,7 @@ def read_pinned(name: str, pin_root: str = PIN_ROOT) -> tuple[Tables, Counters]:
     """Read classes, limits and counters of an attached gate, whether or not anybody has it open."""
     pin_dir = _pin_dir(name, pin_root)
     with _failing(f"reading the tables in {pin_dir}, which takes root"), ExitStack() as closing:
+        _refuse_other_layout(pin_dir)
         maps: dict[str, int] = {}
         for table in ("class_names", "limits", "counters", "totals"):
             maps[table] = bpf.get_pinned(str(pin_dir / table))
@@ -232,6 +234,7 @@ def load(spec: GateSpec, programs: Iterable[str], pin_dir: str | None) -> libbpf
 def _open(spec: GateSpec, interfaces: Mapping[links.Interface, str], pin_dir: Path) -> KernelGate:
     pin_dir.mkdir(parents=True, exist_ok=True)
     _refuse_other_layout(pin_dir)
+    (pin_dir / _LAYOUT).mkdir(exist_ok=True)
     programs = {i: f"{role}_{'eth' if i.has_ethernet_header else 'ip'}" for i, role in interfaces.items()}
     loaded = load(spec, programs.values(), str(pin_dir))
     try:
@@ -278,15 +281,13 @@ def _warn_of_bridge(interface: links.Interface) -> None:
 
 
 def _refuse_other_layout(pin_dir: Path) -> None:
-    """Compare how structs are laid out with the mark that whoever made the maps has left."""
-    mine = f"layout_{sha256(repr(abi.LAYOUTS).encode()).hexdigest()[:16]}"
+    """Compare how structs and arms are laid out with the mark that whoever made the maps has left."""
     found = [path.name for path in pin_dir.glob("layout_*")]
-    if found and found != [mine]:
+    if found and found != [_LAYOUT]:
         raise GateError(
             f"the tables in {pin_dir} were made by another version of sekisho: "
             f"run `sekisho gate down` first (running sessions are counted anew)"
         )
-    (pin_dir / mine).mkdir(exist_ok=True)
 
 
 def _refusal(map_name: str, fd: int, error: OSError) -> GateError:

@@ -16,14 +16,13 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from sekisho.gate import abi, bpf
-from sekisho.gate.counts import rows_by_class
-from sekisho.model import ClassPeaks, Peaks
+from sekisho.gate.counts import OF_CLASS, read_sent, sums_by_class
+from sekisho.model import ClassPeaks, Peaks, Sent, Stage, stage_arms
 
 _FIRST: Final = bytes(4)
 _U64_SIZE: Final = 8
 _ANY_PACKET: Final = bytes(64)
 _sides = struct.Struct(abi.PEAK_SIDES.format)
-_folded = struct.Struct(abi.FOLDED_PEAKS.format)
 
 
 class _Sides(NamedTuple):
@@ -67,7 +66,7 @@ class KernelPeaks:
         if not 0 < sides.folded_since < sides.folded_until:
             return None
         since, until = (datetime.fromtimestamp(at, UTC) for at in (sides.folded_since, sides.folded_until))
-        return Peaks(since, until, self.counted())
+        return Peaks(since, until, self.counted(), self.stages())
 
     def forget(self) -> None:
         """Clear what was folded, its span first: sums without one are nobody's."""
@@ -85,8 +84,21 @@ class KernelPeaks:
         return int(at)
 
     def counted(self) -> dict[tuple[str, int], ClassPeaks]:
-        """Return what was folded since `forget`; the arms beyond the first with anything in them."""
-        return {key: _class_peaks(row) for key, row in rows_by_class(self.maps, "folded_peaks").items()}
+        """Return what was folded since `forget`, all of a class in its first arm."""
+        rows = sums_by_class(self.maps, abi.FOLDED_PEAKS, OF_CLASS)
+        return {(name, 0): _class_peaks(row) for name, row in rows.items()}
+
+    def sent(self) -> dict[tuple[str, Stage], tuple[Sent, ...]]:
+        """Return what lines with open cases have sent, by class and stage, in the parts of the stage."""
+        return read_sent(self.maps)
+
+    def stages(self) -> dict[tuple[str, Stage], int]:
+        """Return how many lines were folded that began sessions in each stage, at least."""
+        found = {}
+        for stage in Stage:
+            for name, row in sums_by_class(self.maps, abi.FOLDED_PEAKS, stage_arms(stage)).items():
+                found[name, stage] = sum(_class_peaks(row).lines)
+        return found
 
     def _sides(self) -> _Sides:
         return _Sides(*_sides.unpack(bpf.lookup(self.maps["peak_sides"], _FIRST, _sides.size)))
@@ -95,6 +107,6 @@ class KernelPeaks:
         bpf.update(self.maps["peak_sides"], _FIRST, _sides.pack(*sides))
 
 
-def _class_peaks(row: bytes) -> ClassPeaks:
-    *lines, met_cap = _folded.unpack(row)
+def _class_peaks(sums: tuple[int, ...]) -> ClassPeaks:
+    *lines, met_cap = sums
     return ClassPeaks(tuple(lines), met_cap)

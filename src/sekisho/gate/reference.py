@@ -32,7 +32,7 @@ from sekisho.gate.slots import (
     may_adopt,
 )
 from sekisho.gate.whose import Subject, find, is_exempt
-from sekisho.model import Excess, Limit, Mode, Policy, View, Wanted
+from sekisho.model import OWN_LIMIT_ARM, Excess, Limit, Mode, Policy, View, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,8 @@ class Reference:
                 self.folded[peak.class_name, peak.arm, "met_cap"] += peak.met_cap
             open_now = self.sessions.get(line, 0)
             if open_now:
-                self._note_peak(line, Peak(open_now, False, peak.class_name, peak.arm))
+                arm = peak.arm if peak.arm == OWN_LIMIT_ARM else 0
+                self._note_peak(line, Peak(open_now, False, peak.class_name, arm))
         self.met_cap = {line: at for line, at in self.met_cap.items() if now - at < MET_CAP_KEPT_NS}
 
     def _is_line(self, packet: Packet) -> bool:

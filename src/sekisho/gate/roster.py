@@ -74,11 +74,13 @@ def pack_addresses(addresses: Mapping[Address, int]) -> Packed:
 
 def read_known(value: bytes, tables: Tables) -> KnownLine:
     """Return the line of an entry of `known`; GateError where it refers to a class that is not there."""
-    index, limit, _ = abi.unpack_known(value)
+    index, limit, arm = abi.unpack_known(value)
     names = {number: name for name, number in class_names(tables).items()}
     if index not in names:
         raise GateError(f"a line is of class {index}, which the gate does not have: our fault")
-    return KnownLine(names[index], None if limit == index else limits_by_index(tables).get(limit))
+    if limit == index:
+        return KnownLine(names[index], counted=arm)
+    return KnownLine(names[index], limits_by_index(tables).get(limit))
 
 
 def lines_around(tables: Tables, former: Roster, installed: Tables) -> tuple[Tables, FullError | None]:
