@@ -15,9 +15,10 @@ from sekisho.daemon.peak_keeper import PeakKeeper
 from sekisho.gate import GateError
 from sekisho.gate.peaks import KernelPeaks
 from sekisho.measure.turns import is_whole
-from sekisho.model import Peaks
+from sekisho.model import Address, KnownLine, Peaks, RosterChange, Stage, stage_arm
 from sekisho.store import Store, StoreError, Transaction, open_store
 from tests.kernel.cases import LINE, syn_frame
+from tests.kernel.conftest import packed
 from tests.kernel.twin import Twin
 from tests.store.empty import lay_empty_store
 
@@ -155,6 +156,63 @@ def test_a_daemon_killed_before_or_after_any_step_loses_and_repeats_nothing(
     assert site.lines() == [1]
     site.later(hours=1)
     assert site.lines() == [1, 0]
+
+
+def report(site: Site, stage: Stage = Stage.REPORTED) -> None:
+    """Let fourteen lines have an open case, and as many others none."""
+    lines = range(20, 34)
+    site.gate.change(
+        RosterChange(
+            {line: KnownLine("dynamic", counted=stage_arm(stage, line)) for line in lines},
+            {Address(packed(f"100.64.0.{line}"), 32): line for line in lines},
+        )
+    )
+
+
+def everybody_sends(site: Site) -> None:
+    site.gate.model.peaks = site.gate.kernel_peaks()  # the keeper alone has turned
+    for line in range(20, 48):
+        site.session(f"100.64.0.{line}")
+    site.end_sessions()
+
+
+def kept(site: Site) -> list[tuple[int, str, int, int]]:
+    with site.store.reading() as transaction:
+        return [
+            ((one.begin - NINE) // HOUR, one.stage, one.cell.lines, one.cell.value)
+            for one in transaction.stage_hours()
+            if one.what == "sessions"
+        ]
+
+
+def test_what_lines_with_open_cases_have_sent_is_kept_of_hours_that_were_read_as_a_whole(site: Site) -> None:
+    report(site)
+    everybody_sends(site)
+    site.later(hours=1)
+    assert kept(site) == [], "since when it was counted was not read"
+    for _ in range(2):
+        everybody_sends(site)
+        site.later(hours=1)
+    assert kept(site) == [(1, "reported", 14, 14), (2, "reported", 14, 14)]
+    report(site, Stage.ASKED)
+    everybody_sends(site)
+    site.restart()
+    site.later(hours=1)
+    assert len(kept(site)) == 2, "the daemon began within it"
+    everybody_sends(site)
+    site.later(hours=1)
+    assert kept(site)[2:] == [(4, "asked", 14, 14)]
+    assert site.lines() == [28, 28, 28, 28, 28], "they count with their class all the same"
+
+
+def test_of_few_lines_with_open_cases_nothing_is_written(site: Site) -> None:
+    report(site)
+    site.later(hours=1)
+    for line in range(20, 29):
+        site.session(f"100.64.0.{line}")
+    site.later(hours=1)
+    with site.store.reading() as transaction:
+        assert list(transaction.stage_hours()) == []
 
 
 def test_a_fold_that_fails_in_the_middle_makes_no_hour_of_a_part(

@@ -10,7 +10,7 @@ import pytest
 from sekisho.measure.cells import Cell, Dimension, Ledger, Secret, Table
 from sekisho.measure.judge import NotPublishableError
 from sekisho.measure.publish import publish, release
-from sekisho.measure.suppress import Rules
+from sekisho.measure.rules import Rules
 from sekisho.measure.windows import Size, Window, parts, window_at
 from sekisho.store import Store, StoreError
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from bench import trial_year
 from sekisho.cli import app
 from sekisho.config.trial_plan import plan_of
-from sekisho.measure.suppress import Rules
+from sekisho.measure.rules import Rules
 from sekisho.store import open_store
 from sekisho.store.moments import to_us
 from sekisho.trial.plan import Arm, Block, schedule

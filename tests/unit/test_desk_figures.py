@@ -24,7 +24,7 @@ from sekisho.desk.figures import CaseTimes, DeskFigures, ReportedHour
 from sekisho.desk.policy import Policy
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.trust import Weight
-from sekisho.measure.cells import Ledger
+from sekisho.measure.cells import Cell, Ledger
 from sekisho.measure.desk_figures import (
     NEVER,
     SETTLED,
@@ -35,6 +35,8 @@ from sekisho.measure.desk_figures import (
     publish_desk,
     settled_weeks,
 )
+from sekisho.measure.stages import StageHour
+from sekisho.model import Stage
 from sekisho.reporting import recorded
 from sekisho.reporting.desk import figures_of
 from sekisho.reporting.recorded import Recording
@@ -72,7 +74,7 @@ def shown(
 ) -> DeskFigures:
     counted = count_weeks(found, reports or (), SINCE, UTC_ZONE)
     weeks = settled_weeks(MONDAY, NOW, UTC_ZONE)
-    return publish_desk(counted, weeks, ["dynamic", "fixed"], before or Ledger(), UTC_ZONE)[0]
+    return publish_desk(counted, {}, weeks, ["dynamic", "fixed"], before or Ledger(), UTC_ZONE)[0]
 
 
 EACH = [
@@ -117,11 +119,11 @@ def test_a_week_is_counted_when_all_of_it_has_had_its_time() -> None:
 def test_what_was_shown_stays() -> None:
     counted = count_weeks(EACH, (), SINCE, UTC_ZONE)
     weeks = settled_weeks(MONDAY, NOW, UTC_ZONE)
-    first, ledger = publish_desk(counted, weeks, ["dynamic"], Ledger(), UTC_ZONE)
+    first, ledger = publish_desk(counted, {}, weeks, ["dynamic"], Ledger(), UTC_ZONE)
     less = count_weeks(EACH[:-1], (), SINCE, UTC_ZONE)
-    later, after = publish_desk(less, weeks, ["dynamic"], ledger, UTC_ZONE)
+    later, after = publish_desk(less, {}, weeks, ["dynamic"], ledger, UTC_ZONE)
     assert (later.weeks, later.differing, after) == (first.weeks, 2, ledger)
-    forgotten, _ = publish_desk({}, weeks, ["dynamic"], ledger, UTC_ZONE)
+    forgotten, _ = publish_desk({}, {}, weeks, ["dynamic"], ledger, UTC_ZONE)
     assert forgotten.weeks == first.weeks
 
 
@@ -234,9 +236,16 @@ def test_the_command_tells_them(site: Site) -> None:
         assert done.exit_code == 0, done.output
         return done.stdout
 
+    with closing(site.store()) as store, store.transaction() as transaction:
+        hour = StageHour(MONDAY + WEEK, "dynamic", Stage.ASKED, "sessions", Cell(12, 90, 20))
+        transaction.put_stage_hours("kyoto", [hour])
     words = told()
+    assert "  sessions sent while asked: 90, 7.5 a line and hour at most\n" in words
+    assert "  octets sent while asked: -\n" in words
     assert "week from 2025-06-09 00:00 UTC, dynamic:\n  proved reports 14" in words
     written = json.loads(told("--json"))
     assert [one["begin"] for one in written["weeks"]] == ["2025-06-02T00:00:00Z", "2025-06-09T00:00:00Z"]
     assert set(written["weeks"][0]["until_suspension"]) == set(TIMES)
-    assert "line" not in json.dumps(written)
+    sent = {(one["stage"], one["what"]): one["count"] for one in written["weeks"][1]["sent"]}
+    assert (sent["asked", "sessions"], sent["reported", "sessions"]) == (90, None)
+    assert '"line"' not in json.dumps(written)

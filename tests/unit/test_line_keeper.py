@@ -18,12 +18,15 @@ from sekisho.daemon import attempts, line_keeper, roster_writer
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper, treatment_of
 from sekisho.daemon.settler import Settler
+from sekisho.desk.case_values import Event, Evidence, What
+from sekisho.desk.cases import decide, open_case
+from sekisho.desk.policy import Policy
 from sekisho.gate import GateError
 from sekisho.lines.events import Heard, Kind, login_key
 from sekisho.lines.list_change import ListChange
 from sekisho.lines.records import Relief
 from sekisho.lines.static import StaticLine, StaticList
-from sekisho.model import Address, KnownLine, PortPlan, RosterChange
+from sekisho.model import Address, KnownLine, PortPlan, RosterChange, Stage, stage_arm
 from sekisho.store import StoreError, Transaction, UnfitError
 from sekisho.store.late import LateStore
 from tests.system.waiting import until
@@ -334,6 +337,33 @@ def test_lists_that_cannot_come_in_keep_nothing_else_from_being_seen_to(
         assert forgetting.wait(timeout=30)
     assert not site.lines.is_whole
     assert not any(entry["event"] == "the store is away" for entry in logs)
+
+
+def test_a_line_whose_case_is_open_is_counted_apart_within_a_second_and_after_a_restart(site: Site) -> None:
+    site.list = LISTED
+    site.start()
+    until(lambda: site.lines.is_whole)
+    home = site.number("home")
+
+    def in_kernel() -> KnownLine:
+        return lines_in_kernel(site.gate).lines[home]
+
+    with site.store.transaction() as transaction:
+        case = transaction.add_case(open_case(0, home, "dynamic", NOW, None), None)
+        decision = decide(case, Event(What.APPROVE, "sato", "so it is"), NOW, Policy(), ())
+        transaction.put_decision(
+            case, Event(What.APPROVE, "sato", "so it is"), decision, NOW, evidence=Evidence(), due=None
+        )
+    asked = KnownLine("dynamic", None, stage_arm(Stage.ASKED, home))
+    until(lambda: in_kernel() == asked)
+    roster = site.lines.roster(site.config())
+    assert roster is not None
+    assert roster.lines[home] == asked
+    with site.store.transaction() as transaction:
+        event = Event(What.DISMISS, "sato", "it was not")
+        over = decide(decision.case, event, NOW, Policy(), ())
+        transaction.put_decision(decision.case, event, over, NOW, evidence=Evidence(), due=None)
+    until(lambda: in_kernel() == KnownLine("dynamic"))
 
 
 def test_a_list_that_cannot_come_in_is_not_read_each_time(

@@ -20,7 +20,7 @@ from sekisho.measure.bins import BINS, SESSION_LENGTH, SESSIONS_AT_ONCE, binned
 from sekisho.measure.cells import Cell, Dimension, Ledger, Place, Secret, Table, with_totals
 from sekisho.measure.judge import NotPublishableError
 from sekisho.measure.publish import Shown, publish
-from sekisho.measure.suppress import Rules
+from sekisho.measure.rules import Rules
 from sekisho.measure.windows import Size, Window, parts, window_at
 
 TOKYO = ZoneInfo("Asia/Tokyo")

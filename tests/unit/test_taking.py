@@ -8,12 +8,24 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import pytest
 
+from sekisho.gate.abi import MAX_ARMS
 from sekisho.lines.events import Ending, Heard, Holding, Kind, Lease, login_key
 from sekisho.lines.pools import class_finder
-from sekisho.lines.roster import Treatment, known_line, roster, usable_plans
+from sekisho.lines.roster import Restriction, Treatment, known_line, roster, usable_plans
 from sekisho.lines.shared import MapRule
 from sekisho.lines.taking import as_events, bounded, in_force, with_shares
-from sekisho.model import Address, KnownLine, Limit, Mode, Pool, PortPlan
+from sekisho.model import (
+    OWN_LIMIT_ARM,
+    Address,
+    KnownLine,
+    Limit,
+    Mode,
+    Pool,
+    PortPlan,
+    Stage,
+    stage_arm,
+    stage_arms,
+)
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POOLS = (
@@ -131,17 +143,34 @@ def test_a_relieved_line_is_counted_and_not_limited() -> None:
     assert known_line(TREATMENT, (HOME,), None, relieved=True) == expected
 
 
+def test_a_line_with_an_open_case_is_counted_apart_under_the_limit_of_its_class() -> None:
+    arm = stage_arm(Stage.ASKED, 9)
+    line = known_line(TREATMENT, (HOME,), None, relieved=False, counted=arm)
+    assert line == KnownLine("dynamic", None, arm)
+    assert line.arm == arm
+    own = known_line(TREATMENT, (HOME,), None, relieved=False, restriction=Restriction.SUSPENDED, counted=arm)
+    assert own is not None
+    assert own.arm == OWN_LIMIT_ARM
+
+
+def test_stages_have_arms_of_their_own() -> None:
+    arms = [arm for stage in Stage for arm in stage_arms(stage)]
+    assert sorted({0, OWN_LIMIT_ARM, *arms}) == [*range(MAX_ARMS)]
+    assert {stage_arm(stage, line) for stage in Stage for line in range(100)} == set(arms)
+
+
 def test_the_whole_roster_treats_each_line_as_by_itself() -> None:
     shared = Address(bytes([192, 0, 2, 18]), 32, 0x34)
     holdings = {HOME: 1, OFFICE: 2, PREFIX: 3, shared: 3, ELSEWHERE: 4, address("100.64.0.9"): 2}
-    listed, relieved = {2: "fixed"}, {3}
-    whole = roster(TREATMENT, holdings.items(), listed, relieved, {})
+    listed, relieved, counted = {2: "fixed"}, {3}, {1: 5, 3: 6}
+    whole = roster(TREATMENT, holdings.items(), listed, relieved, {}, counted)
     by_itself = {
         line: known_line(
             TREATMENT,
             [address for address, holder in holdings.items() if holder == line],
             listed.get(line),
             relieved=line in relieved,
+            counted=counted.get(line, 0),
         )
         for line in set(holdings.values())
     }

@@ -91,7 +91,7 @@ def verify(
 
 @app.command()
 def figures(config: File, as_json: Json = False) -> None:
-    """Tell, by week and class, how many reports there were and how long the desk took, as far as may be seen.
+    """Tell of reports, how long the desk took and what lines sent meanwhile, as far as may be seen.
 
     No daemon is needed. What is shown is recorded in the store first.
     """

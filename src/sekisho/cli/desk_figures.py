@@ -43,6 +43,9 @@ def _told(found: DeskFigures) -> Iterator[str]:
         yield f"  proved reports {_count(one.reports)}, cases opened {_count(one.cases)}"
         yield f"  stop request: {_bins(one.until_stop_request)}"
         yield f"  suspension: {_bins(one.until_suspension)}"
+        for each in one.sent:
+            mean = "" if each.mean is None else f", {each.mean:,g} a line and hour at most"
+            yield f"  {each.what} sent while {each.stage}: {_count(each.count)}{mean}"
     if found.refused:
         yield f"{found.refused} tables would give a line away"
     if found.differing:

@@ -15,7 +15,7 @@ import structlog
 from sekisho.desk.actions import Action, Do, Happened, Progress, step
 from sekisho.desk.case_values import Kind
 from sekisho.lines.roster import Restriction
-from sekisho.model import KnownLine
+from sekisho.model import KnownLine, Stage, stage_arm
 from sekisho.store import Store
 
 OF_GATE: Final = frozenset({Kind.LIMIT, Kind.PORT25})
@@ -33,6 +33,11 @@ def restrictions(measures: Iterable[Action]) -> dict[int, Restriction]:
         elif one.kind is Kind.LIMIT:
             found.setdefault(one.line, Restriction.LIMITED)
     return found
+
+
+def stage_arms_of(stages: Mapping[int, Stage]) -> dict[int, int]:
+    """Return the arm in which the gate counts each line with an open case, by how far that has come."""
+    return {line: stage_arm(stage, line) for line, stage in stages.items()}
 
 
 class GateActions:

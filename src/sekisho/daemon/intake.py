@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sekisho.daemon.desk_measures import restrictions
+from sekisho.daemon.desk_measures import restrictions, stage_arms_of
 from sekisho.daemon.lists import write_leases, write_lines, write_plans
 from sekisho.lines.events import Boot, Heard, Lease
 from sekisho.lines.leases import decide, reboot
@@ -234,6 +234,7 @@ def _known_lines(
     held = transaction.holdings_of(line for line in lines if listed.get(line) not in treatment.classes)
     relieved = transaction.relieved(lines, now)
     restricted = restrictions(transaction.measures_of(lines))
+    counted = stage_arms_of(transaction.stages_of(lines))
     for line in lines:
         yield (
             line,
@@ -243,5 +244,6 @@ def _known_lines(
                 listed.get(line),
                 relieved=line in relieved,
                 restriction=restricted.get(line),
+                counted=counted.get(line, 0),
             ),
         )

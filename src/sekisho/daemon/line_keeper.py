@@ -23,7 +23,7 @@ from sekisho.config.schema import share_rules
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.bell import Bell
 from sekisho.daemon.desk_lists import see_off
-from sekisho.daemon.desk_measures import restrictions
+from sekisho.daemon.desk_measures import restrictions, stage_arms_of
 from sekisho.daemon.forgetter import Forgetter
 from sekisho.daemon.inbox import Inbox
 from sekisho.daemon.intake import Intake
@@ -92,7 +92,7 @@ class LineKeeper:
         self._listing = threading.Lock()
         self._due = {CONFIG, LIST}  # lists that are not in the store as they were read last
         self._is_unreadable = False
-        self._relieved: frozenset[int] = frozenset()
+        self._marked: frozenset[tuple[int, int | None]] = frozenset()
         self._attempts = Attempts()
         self._forgetter = Forgetter(store, config=self.config, utc=utc)
         self._stopping = threading.Event()
@@ -197,7 +197,8 @@ class LineKeeper:
                 listed = {one.number: one.class_name for one in transaction.listed_lines()}
                 relieved = {one.line for one in transaction.reliefs(self._utc())}
                 restricted = restrictions(transaction.measures())
-                found = roster(treatment, transaction.all_holdings(), listed, relieved, restricted)
+                counted = stage_arms_of(transaction.stages())
+                found = roster(treatment, transaction.all_holdings(), listed, relieved, restricted, counted)
                 plans = listed_plans(transaction)
         except StoreError as error:
             log.error("the gate's lines stay as they are", why=str(error))  # noqa: TRY400 - the message says it all
@@ -316,7 +317,7 @@ class LineKeeper:
         """See to what time brings; what fails keeps nothing else from being done."""
         if self._settler is None and not self._attempts.attempt("opening the store", self._open_late):
             return
-        self._attempts.attempt("reliefs", self._see_to_reliefs)
+        self._attempts.attempt("reliefs and cases", self._see_to_marks)
         self._attempts.attempt("forgetting", self._forgetter.step)
         self._attempts.attempt("lists of lines", self._put_lists, rests=True)
 
@@ -325,13 +326,14 @@ class LineKeeper:
         self._start_over()
         return True
 
-    def _see_to_reliefs(self) -> None:
-        """Tell the gate which reliefs have begun or ended."""
+    def _see_to_marks(self) -> None:
+        """Tell the gate of lines whose relief has begun or ended, or whose case has come to another stage."""
         with self.store.reading() as transaction:
-            relieved = frozenset(one.line for one in transaction.reliefs(self._utc()))
-        if relieved != self._relieved:
-            self.intake.refresh(relieved ^ self._relieved)
-            self._relieved = relieved
+            relieved = ((one.line, None) for one in transaction.reliefs(self._utc()))
+            marked = frozenset((*relieved, *stage_arms_of(transaction.stages()).items()))
+        if marked != self._marked:
+            self.intake.refresh({line for line, _ in marked ^ self._marked})
+            self._marked = marked
 
 
 def treatment_of(config: Config) -> Treatment:

@@ -4,6 +4,9 @@ turn ─► folded in the kernel ─► store ─► forgotten in the kernel
 
 What is folded stays in the kernel until it is stored, so that a daemon that ends loses nothing. While the
 store is away for more than an hour that hour is lost: no line's peak is kept for longer to save it.
+
+At each turn it also reads what lines with open cases have sent. That is of few lines, so it stays in memory,
+and an hour in which the daemon begins has none.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.threads import require_thread
 from sekisho.gate.peaks import KernelPeaks
+from sekisho.measure.stages import Counts, hours_kept
 from sekisho.measure.turns import is_turn_due
 from sekisho.model import Peaks
 from sekisho.store import Store
@@ -46,6 +50,7 @@ class PeakKeeper:
         self._gate, self._name, self._store, self._utc = gate, name, store, utc
         self._attempts = Attempts()
         self._is_folded = False  # what a turn has left, a former daemon's too
+        self._sent: dict[datetime, Counts] = {}  # by the turns, of this and of the last
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peaks")
 
@@ -91,6 +96,14 @@ class PeakKeeper:
             peaks.forget()
             self._is_folded = False
             peaks.turn(now)
+            self._read_sent(peaks, since)
+
+    def _read_sent(self, peaks: KernelPeaks, last_turn: datetime | None) -> None:
+        """Read what lines with open cases have sent until this turn, and forget all but the last."""
+        turn = peaks.since()
+        if turn is not None:
+            self._sent = {at: counts for at, counts in self._sent.items() if at == last_turn}
+            self._sent[turn] = peaks.sent()
 
     def _fold(self) -> None:
         """Fold all that is left: a part would be stored as the whole, and the rest a turn later."""
@@ -107,9 +120,13 @@ class PeakKeeper:
                 peaks.forget()
 
     def _put(self, folded: Peaks) -> None:
-        if self._store is not None:
-            with self._store.transaction() as transaction:
-                transaction.put_peaks(self._name, folded)
+        if self._store is None:
+            return
+        before, after = (self._sent.get(at, {}) for at in (folded.since, folded.until))
+        kept = tuple(hours_kept(folded, before, after))
+        with self._store.transaction() as transaction:
+            transaction.put_peaks(self._name, folded)
+            transaction.put_stage_hours(self._name, kept)
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):

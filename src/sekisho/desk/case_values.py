@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+from sekisho.model import Stage
 
 BY_ITSELF = "sekishod"
 """The author of what follows from reports and from time; no person may have this name."""
@@ -28,6 +32,13 @@ class State(StrEnum):
 
 CLOSED = frozenset({State.RESTORED, State.DISMISSED, State.GONE, State.KEPT})
 """Whoever is reported after these has a new case; what was before counts no more."""
+
+STAGES: Final[Mapping[State, Stage]] = {
+    State.COLLECTING: Stage.REPORTED,
+    State.STOP_REQUESTED: Stage.ASKED,
+    State.PROPOSED: Stage.ASKED,
+}
+"""How far the cases have come whose lines are counted apart, while these have no limit of their own."""
 
 
 class What(StrEnum):

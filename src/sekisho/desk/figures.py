@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from sekisho.model import Stage
+
 
 class ReportedHour(NamedTuple):
     """How many reports count about what a line has sent in the hour from `begin` (UTC)."""
@@ -28,11 +30,27 @@ class CaseTimes(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class SentInWeek:
+    """What lines whose cases had come to a stage have sent in a week, in the hours of which it may be seen.
+
+    `what`: "sessions" or "octets"; `line_hours`: the lines of each of these hours, added up; `mean`: of a
+    line in an hour, at most. None: it is suppressed.
+    """
+
+    stage: Stage
+    what: str
+    count: int | None
+    line_hours: int | None
+    mean: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class DeskWeek:
     """What may be seen of a class and the cases that were opened in a week; None: it is suppressed.
 
     `period`: of the trial, None: there is none. `reports`: proved ones about what was sent in the week.
-    `until_stop_request`, `until_suspension`: cases by how long these took.
+    `until_stop_request`, `until_suspension`: cases by how long these took. `sent`: of all lines with open
+    cases, whenever these were opened.
     """
 
     begin: datetime
@@ -42,6 +60,7 @@ class DeskWeek:
     cases: int | None
     until_stop_request: Mapping[str, int | None]
     until_suspension: Mapping[str, int | None]
+    sent: tuple[SentInWeek, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

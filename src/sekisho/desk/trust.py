@@ -55,6 +55,9 @@ class Weight(StrEnum):
 COUNT = (Weight.SOUND, Weight.WEAK, Weight.CLAIMED)
 """What belongs to a case."""
 
+PROVED = (Weight.SOUND, Weight.WEAK)
+"""What figures count: anybody can claim, and could make any figure of it."""
+
 
 class Party(NamedTuple):
     """Whose word a report is; `is_authenticated`: that is proved, and not only claimed."""

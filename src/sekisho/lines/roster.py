@@ -44,14 +44,17 @@ def known_line(
     *,
     relieved: bool,
     restriction: Restriction | None = None,
+    counted: int = 0,
 ) -> KnownLine | None:
     """Return how a line is to be treated; None where no address of it has a class.
 
     `addresses`: those in force; `listed`: the class that a static list gives the line, which goes first, then
-    that of the pool of its lowest IPv4 address, then of an IPv6 prefix.
+    that of the pool of its lowest IPv4 address, then of an IPv6 prefix. `counted`: in which arm.
     """
     class_name = _class_name(treatment, addresses, listed)
-    return None if class_name is None else _treated(treatment, class_name, restriction, relieved=relieved)
+    if class_name is None:
+        return None
+    return _treated(treatment, class_name, restriction, counted, relieved=relieved)
 
 
 def roster(
@@ -60,8 +63,12 @@ def roster(
     listed: Mapping[int, str | None],
     relieved: Collection[int],
     restricted: Mapping[int, Restriction],
+    counted: Mapping[int, int],
 ) -> Roster:
-    """Return all that is in force: `holdings`, address by address with its line."""
+    """Return all that is in force: `holdings`, address by address with its line.
+
+    `counted`: the arms in which lines are counted that are not counted with their class alone.
+    """
     addresses = dict(holdings)
     first: dict[int, Address] = {}
     for address, line in addresses.items():
@@ -73,7 +80,9 @@ def roster(
     for line, address in first.items():
         class_name = _class_name(treatment, (address,), listed.get(line))
         if class_name is not None:
-            lines[line] = treated(class_name, restricted.get(line), relieved=line in relieved)
+            lines[line] = treated(
+                class_name, restricted.get(line), counted.get(line, 0), relieved=line in relieved
+            )
     if len(lines) < len(first):
         addresses = {address: line for address, line in addresses.items() if line in lines}
     return Roster(lines, addresses)
@@ -95,14 +104,19 @@ def _order(treatment: Treatment, address: Address) -> tuple[bool, bool, bytes, i
 
 
 def _treated(
-    treatment: Treatment, class_name: str, restriction: Restriction | None, *, relieved: bool
+    treatment: Treatment,
+    class_name: str,
+    restriction: Restriction | None,
+    counted: int,
+    *,
+    relieved: bool,
 ) -> KnownLine:
     if restriction is Restriction.SUSPENDED:
         return KnownLine(class_name, SUSPENDED_LIMIT)
     if restriction is Restriction.LIMITED:
         return KnownLine(class_name, treatment.own.get(class_name))
     limit = treatment.classes[class_name]
-    return KnownLine(class_name, Limit(Mode.OBSERVE, limit.cap, 0) if relieved else None)
+    return KnownLine(class_name, Limit(Mode.OBSERVE, limit.cap, 0) if relieved else None, counted)
 
 
 def _class_name(treatment: Treatment, addresses: Iterable[Address], listed: str | None) -> str | None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from sekisho.measure.cells import Cell, Dimension, Ledger, Published, Table
-from sekisho.measure.suppress import Rules, is_few
+from sekisho.measure.rules import Rules, is_few
 from sekisho.measure.weeks import Of, release_weeks
 from sekisho.measure.windows import Size, Window, window_at
 from sekisho.trial.blocklist import Counts

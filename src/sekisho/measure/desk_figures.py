@@ -10,16 +10,20 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain, product
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sekisho.desk.figures import CaseTimes, DeskFigures, DeskWeek, ReportedHour
+from sekisho.desk.figures import CaseTimes, DeskFigures, DeskWeek, ReportedHour, SentInWeek
 from sekisho.measure.cells import Cell, Dimension, Ledger, Published, Table
 from sekisho.measure.judge import NotPublishableError
 from sekisho.measure.publish import release
-from sekisho.measure.suppress import Rules
+from sekisho.measure.rules import Rules
+from sekisho.measure.stages import StageOf, StageWeek
 from sekisho.measure.windows import Size, Window, window_at
+from sekisho.model import Sent, Stage
 from sekisho.trial.plan import Plan
+from sekisho.trial.told import three_digits
 
 SETTLED: Final = timedelta(days=28)
 _EDGES: Final = {
@@ -37,6 +41,11 @@ _STOP_REQUEST: Final = (Dimension("until_stop_request", TIMES),)
 _SUSPENSION: Final = (Dimension("until_suspension", TIMES),)
 _PROVED: Final = "proved"
 _REPORTS: Final = (Dimension("reports", (_PROVED,)),)
+
+_EACH: Final = "all"
+_ALL: Final = (Dimension("sent", (_EACH,)),)
+_SENT: Final = tuple(product(Stage, Sent._fields))
+"""Of what lines have sent: each by itself, for there is no sum of two of them."""
 
 _ByLine = defaultdict[tuple[str, ...], Counter[int]]
 
@@ -61,9 +70,10 @@ Counted = Mapping[tuple[datetime, str], _Week]
 """By the begin of the week, and the class."""
 
 
-def statistics(class_name: str) -> tuple[str, str]:
-    """Name what is published of a class: of its cases, and of reports; no total of classes is ever told."""
-    return f"cases by how long the desk took: {class_name}", f"proved reports: {class_name}"
+def statistics(class_name: str) -> tuple[str, ...]:
+    """Name all that is published of a class; no total of classes is ever told."""
+    sent = chain.from_iterable(_of_sent(class_name, *one) for one in _SENT)
+    return _of_cases(class_name), _of_reports(class_name), *sent
 
 
 def settled_weeks(since: datetime, now: datetime, zone: ZoneInfo) -> tuple[Window, ...]:
@@ -95,11 +105,18 @@ def count_weeks(
 
 
 def publish_desk(
-    counted: Counted, weeks: Sequence[Window], classes: Collection[str], before: Ledger, zone: ZoneInfo
+    counted: Counted,
+    sent: Mapping[StageOf, StageWeek],
+    weeks: Sequence[Window],
+    classes: Collection[str],
+    before: Ledger,
+    zone: ZoneInfo,
 ) -> tuple[DeskFigures, Ledger]:
     """Return what may be seen, and the ledger that remembers it; `before`: what was published until now."""
     door = _Door(before, zone)
-    shown = [door.week(week, name, counted.get((week.begin, name))) for week in weeks for name in classes]
+    shown = [
+        door.week(week, name, counted.get((week.begin, name)), sent) for week in weeks for name in classes
+    ]
     found = tuple(one for one in shown if one is not None)
     return DeskFigures(found, door.refused, door.differing), door.ledger
 
@@ -122,14 +139,20 @@ class _Door:
     refused: int = 0
     differing: int = 0
 
-    def week(self, window: Window, class_name: str, counted: _Week | None) -> DeskWeek | None:
+    def week(
+        self, window: Window, class_name: str, counted: _Week | None, sent: Mapping[StageOf, StageWeek]
+    ) -> DeskWeek | None:
         """Return what may be seen of a class and a week; None: there was nothing."""
-        of_cases, of_reports = statistics(class_name)
+        of_cases, of_reports = _of_cases(class_name), _of_reports(class_name)
         one = counted or _Week()
-        stop_request = self._shown(Published(of_cases, window, _STOP_REQUEST), one.stop_request)
-        suspension = self._shown(Published(of_cases, window, _SUSPENSION), one.suspension)
-        reports = self._shown(Published(of_reports, window, _REPORTS), one.reports)
-        if not (stop_request or suspension or reports):
+        stop_request = self._shown(Published(of_cases, window, _STOP_REQUEST), _cells(one.stop_request))
+        suspension = self._shown(Published(of_cases, window, _SUSPENSION), _cells(one.suspension))
+        reports = self._shown(Published(of_reports, window, _REPORTS), _cells(one.reports))
+        of_stages = tuple(
+            self._sent(window, class_name, kind, sent.get(StageOf(window.begin, class_name, *kind)))
+            for kind in _SENT
+        )
+        if not (stop_request or suspension or reports or any(each.count for each in of_stages)):
             return None
         return DeskWeek(
             begin=window.begin,
@@ -139,21 +162,48 @@ class _Door:
             cases=stop_request.get(None),
             until_stop_request={name: stop_request.get(name) for name in TIMES},
             until_suspension={name: suspension.get(name) for name in TIMES},
+            sent=of_stages,
         )
 
-    def _shown(self, what: Published, by_line: _ByLine) -> Mapping[str | None, int | None]:
+    def _sent(
+        self, window: Window, class_name: str, kind: tuple[Stage, str], week: StageWeek | None
+    ) -> SentInWeek:
+        """Return what may be seen of what the lines of a stage have sent."""
+        cells = (None, None) if week is None else week
+        total, line_hours = (
+            self._shown(Published(name, window, _ALL), {} if cell is None else {(_EACH,): cell}).get(_EACH)
+            for name, cell in zip(_of_sent(class_name, *kind), cells, strict=True)
+        )
+        mean = None if total is None or not line_hours else three_digits(total / line_hours)
+        return SentInWeek(*kind, total, line_hours, mean)
+
+    def _shown(
+        self, what: Published, cells: Mapping[tuple[str, ...], Cell]
+    ) -> Mapping[str | None, int | None]:
         """Publish a table of one dimension; empty where there is none, or nothing of it may be seen."""
-        if not by_line and what not in self.ledger.shapes:
+        if not cells and what not in self.ledger.shapes:
             return {}
         try:
-            shown, self.ledger, differs = release(
-                Table(*what, _cells(by_line)), self.ledger, Rules(), self.zone
-            )
+            shown, self.ledger, differs = release(Table(*what, cells), self.ledger, Rules(), self.zone)
         except NotPublishableError:
             self.refused += 1
             return {}
         self.differing += differs
         return {name: count for (name,), count in shown.cells.items()}
+
+
+def _of_cases(class_name: str) -> str:
+    return f"cases by how long the desk took: {class_name}"
+
+
+def _of_reports(class_name: str) -> str:
+    return f"proved reports: {class_name}"
+
+
+def _of_sent(class_name: str, stage: Stage, what: str) -> tuple[str, str]:
+    """Name what was sent in a stage, and the line-hours of that."""
+    of = f"{what} while {stage}"
+    return f"{of}: {class_name}", f"line-hours of {of}: {class_name}"
 
 
 def _cells(by_line: _ByLine) -> dict[tuple[str, ...], Cell]:

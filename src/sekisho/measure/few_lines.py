@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from sekisho.measure.suppress import Rules
+from sekisho.measure.rules import Rules
 from sekisho.model import Active
 from sekisho.trial.report_values import Because, NotKnown
 from sekisho.trial.series import Series, Whole, columns, microseconds

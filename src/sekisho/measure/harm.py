@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from sekisho.measure.cells import Cell
-from sekisho.measure.suppress import Rules, is_few
+from sekisho.measure.rules import Rules, is_few
 from sekisho.measure.trial_hours import TrialHours
 from sekisho.trial.notice import Values
 from sekisho.trial.plan import Plan, Span

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sekisho.measure.bins import BINS, SESSIONS_AT_ONCE, binned
 from sekisho.measure.cells import Cell, Dimension, Ledger, Table
 from sekisho.measure.publish import publish
-from sekisho.measure.suppress import Rules
+from sekisho.measure.rules import Rules
 from sekisho.measure.turns import hour_of, is_whole
 from sekisho.measure.windows import Size, window_at
 from sekisho.model import Active, Peaks

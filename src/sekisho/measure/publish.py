@@ -27,7 +27,8 @@ from sekisho.measure.cells import (
 )
 from sekisho.measure.feasible import ContradictionError, Knowledge
 from sekisho.measure.judge import NotPublishableError, check_table, equations_of, related_to, told
-from sekisho.measure.suppress import ExposedError, Grid, Rules, is_few, suppress
+from sekisho.measure.rules import Rules, is_few
+from sekisho.measure.suppress import ExposedError, Grid, suppress
 from sekisho.measure.windows import Window
 
 

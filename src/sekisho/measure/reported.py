@@ -15,7 +15,7 @@ import numpy as np
 
 from sekisho.desk.figures import ReportedHour
 from sekisho.measure.cells import Cell
-from sekisho.measure.suppress import Rules, is_few
+from sekisho.measure.rules import Rules, is_few
 from sekisho.measure.turns import HOUR
 from sekisho.trial.plan import Span
 from sekisho.trial.report_values import Because, NotKnown

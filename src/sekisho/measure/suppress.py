@@ -10,32 +10,14 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sekisho.measure.cells import FEWEST_LINES, Cell, Identity, Place, Secret, Shape
+from sekisho.measure.cells import Identity, Place, Secret, Shape
 from sekisho.measure.feasible import Knowledge
 from sekisho.measure.hypercube import cheapest
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What keeps a line from being recognised.
-
-    `fewest`: lines behind a cell that is shown. `dominance`: what share of it one line may have at most.
-    `spread`: the least share of what a secret cell can be at most that must stay open.
-    """
-
-    fewest: int = FEWEST_LINES
-    dominance: float = 0.5
-    spread: float = 0.5
+from sekisho.measure.rules import Rules
 
 
 class ExposedError(Exception):
     """A cell cannot be kept secret: what was published before gives it away."""
-
-
-def is_few(cell: Cell, rules: Rules) -> bool:
-    """Tell whether lines could be recognised in a cell; also in an empty one: none of them did it."""
-    dominated = cell.largest is not None and cell.largest > rules.dominance * cell.value
-    return cell.lines < rules.fewest or dominated
 
 
 class Grid(NamedTuple):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sekisho.measure.cells import Ledger, Place, Table
 from sekisho.measure.judge import NotPublishableError
 from sekisho.measure.publish import release
-from sekisho.measure.suppress import Rules
+from sekisho.measure.rules import Rules
 from sekisho.measure.windows import Size, Window, window_at
 from sekisho.trial.plan import Plan
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from sekisho.desk.figures import DeskWeek
+from sekisho.desk.figures import DeskFigures, DeskWeek, SentInWeek
 from sekisho.pages.report_telling import Rows, Section, Teller
 from sekisho.trial.report_values import NotKnown
+
+_MEGABYTE: Final = 1_000_000
 
 
 def desk(tell: Teller) -> Iterator[Section]:
@@ -24,14 +27,38 @@ def desk(tell: Teller) -> Iterator[Section]:
     )
     rows = tuple(_week(tell, one) for one in found.weeks)
     yield Section(tell.say("desk"), warned, said, rows=Rows(heads, rows))
+    yield _sent(tell, found)
+
+
+def _sent(tell: Teller, found: DeskFigures) -> Section:
+    """Tell what lines with open cases have sent, of the weeks in which any of it may be seen."""
+    seen = [(week, one) for week in found.weeks for one in week.sent if one.count is not None]
+    if not seen:
+        return Section(tell.say("sent"), said=tell.heads("sent_none"))
+    heads = tell.heads("week", "class", "period", "stage", "sent_what", "sent_count", "sent_mean")
+    rows = tuple(
+        (*_of(tell, week), tell.say(f"stage_{one.stage}"), tell.say(one.what), *_sums(tell, one))
+        for week, one in seen
+    )
+    return Section(tell.say("sent"), said=tell.heads("sent_said", "sent_mean_said"), rows=Rows(heads, rows))
+
+
+def _sums(tell: Teller, one: SentInWeek) -> tuple[str, str]:
+    size = _MEGABYTE if one.what == "octets" else 1
+    count, mean = ("–" if of is None else tell.voice.number(of / size, 3) for of in (one.count, one.mean))
+    return count, mean
+
+
+def _of(tell: Teller, one: DeskWeek) -> tuple[str, str, str]:
+    name, _, number = (one.period or "").partition(" ")
+    period = tell.say(f"period_{name}", number=number) if name else ""
+    return tell.voice.day(one.begin), one.class_name, period
 
 
 def _week(tell: Teller, one: DeskWeek) -> tuple[str, ...]:
-    name, _, number = (one.period or "").partition(" ")
-    period = tell.say(f"period_{name}", number=number) if name else ""
     numbers = _count(tell, one.reports), _count(tell, one.cases)
     taken = _bins(tell, one.until_stop_request), _bins(tell, one.until_suspension)
-    return tell.voice.day(one.begin), one.class_name, period, *numbers, *taken
+    return *_of(tell, one), *numbers, *taken
 
 
 def _bins(tell: Teller, counts: Mapping[str, int | None]) -> str:

@@ -327,6 +327,27 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "cases": ("cases", "案件"),
     "until_stop_request": ("until the stop request", "中止要請まで"),
     "until_suspension": ("until the suspension", "利用停止まで"),
+    "sent": ("What lines with an open case sent", "案件のある契約者回線の送信量"),
+    "sent_said": (
+        "Until the stop request, and after it until the line is limited or suspended, or has stopped.",
+        "中止要請まで、および要請後に個別規制・利用停止・自然停止となるまでの、該当する全回線の合計。",
+    ),
+    "sent_mean_said": (
+        "Only of hours in which at least ten of them began sessions, and none had more than half.",
+        "十回線以上がセッションを始め、どの一回線も半分を超えない時間に限る。",
+    ),
+    "sent_none": (
+        "No week had an hour in which enough of them began sessions for their sum to name none.",
+        "個別の回線を識別しえない数の該当回線がセッションを始めた時間は、どの週にもなかった。",
+    ),
+    "stage": ("the case", "案件の段階"),
+    "stage_reported": ("until the stop request", "中止要請まで"),
+    "stage_asked": ("after it", "中止要請後"),
+    "sent_what": ("what", "種類"),
+    "sent_count": ("sum", "合計"),
+    "sent_mean": ("of a line in an hour, at most", "一回線一時間あたり（以下）"),
+    "sessions": ("sessions", "セッション"),
+    "octets": ("megabytes", "メガバイト"),
     # Blocklists
     "blocklist_entries": ("Blocklist entries", "ブロックリストへの掲載"),
     "blocklist_said": (

@@ -20,6 +20,7 @@ from sekisho.measure.desk_figures import (
     statistics,
 )
 from sekisho.measure.reported import LATE
+from sekisho.measure.stages import weeks_of
 from sekisho.measure.windows import Size, window_at
 from sekisho.reporting.recorded import Recording, is_recorded, ledger_of
 from sekisho.store import Transaction
@@ -47,7 +48,8 @@ def figures_of(
         return ledger_of(done, names, min(since), now)
 
     before = ledger(transaction)
-    found, after = publish_desk(counted, weeks, classes, before, zone)
+    sent = weeks_of(transaction.stage_hours(), zone)
+    found, after = publish_desk(counted, sent, weeks, classes, before, zone)
     if not is_recorded(recording, ledger, before, after):
         return DeskFigures((), is_recorded=False)
     return found if plan is None else in_periods(found, plan, zone)

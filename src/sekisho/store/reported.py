@@ -10,13 +10,12 @@ from sqlalchemy import and_, case, func, select
 
 from sekisho.desk.case_values import Case, State
 from sekisho.desk.figures import CaseTimes, ReportedHour
-from sekisho.desk.trust import Weight
+from sekisho.desk.trust import PROVED
 from sekisho.store.cases import read_case
 from sekisho.store.desk_tables import case_event, desk_case, incident, report
 from sekisho.store.door import Door
 from sekisho.store.moments import from_us, to_us
 
-_PROVED: Final = (Weight.SOUND, Weight.WEAK)  # anybody can claim, and could make any figure of it
 _US: Final = timedelta(microseconds=1)
 _HOUR_US: Final = timedelta(hours=1) // _US
 
@@ -40,7 +39,7 @@ class Reported(Door):
             .join(report, report.c.number == incident.c.report)
             .where(
                 incident.c.case.is_not(None),
-                incident.c.weight.in_(_PROVED),
+                incident.c.weight.in_(PROVED),
                 incident.c.moment >= to_us(begin),
                 incident.c.moment < to_us(end),
                 report.c.received - incident.c.moment <= within // _US,

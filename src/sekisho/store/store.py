@@ -26,6 +26,7 @@ from sekisho.store.publishing import Publishing
 from sekisho.store.reliefs import Reliefs
 from sekisho.store.reported import Reported
 from sekisho.store.retention import Retention
+from sekisho.store.stages import StageRows
 from sekisho.store.sums import Sums
 from sekisho.store.trials import Trials
 from sekisho.store.workload import Workloads
@@ -51,6 +52,7 @@ class Transaction(
     PrivateReleases,
     Workloads,
     Reported,
+    StageRows,
 ):
     """All that can be asked and written, by theme."""
 
