@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sekisho.desk.actions import Action, Do, actions_of
 from sekisho.desk.case_values import (
+    BY_ITSELF,
     CLOSED,
     SUSPENSIONS,
     Case,
@@ -21,6 +22,7 @@ from sekisho.desk.case_values import (
     Impose,
     Kind,
     Lift,
+    Mark,
     Measure,
     State,
     Thaw,
@@ -37,6 +39,7 @@ POLICIES = (
     Policy(stop_request=Step(1, 1, 7 * DAY), limit=None, proposal=Step(2, 2, 7 * DAY), suspended=5 * DAY),
 )
 PEOPLE = {"yamada": 1001, "suzuki": 1002, "sato": 1003, "root": None}  # as whom they have logged in
+STEPS = (State.COLLECTING, State.STOP_REQUESTED, State.LIMITED, State.PROPOSED)
 DECIDED = (What.APPROVE, What.SUSPEND, What.HOLD, What.RELEASE, What.RESTORE, What.DISMISS, What.CONFIRM)
 
 
@@ -68,6 +71,23 @@ class Desk(RuleBasedStateMachine):
         self.strangers_may = strangers_may
         self.counted.append(Counted(party, self.now - ago * DAY / 4, incidents, is_sound, is_claimed))
         self.happen(Event(What.REPORT))
+
+    @rule(which=st.integers(0, 20), many=st.integers(1, 5))
+    def correct(self, which: int, many: int) -> None:
+        """Let accounting take some reports out of the case."""
+        del self.counted[which : which + many]
+        states = [self.case.state]
+        for _ in range(5):  # one step back at a time
+            self.happen(Event(What.CORRECTION))
+            states.append(self.case.state)
+        assert states[-1] is states[-2]
+        steps = [STEPS.index(state) for state in states if state in STEPS]
+        assert steps == sorted(steps, reverse=True)
+        assert len(steps) == len(states) or len(set(states)) == 1
+        if not self.counted and states[-1] in STEPS[1:]:
+            assert Mark.ACCOUNTING in self.case.marks
+        by_itself = [measure for measure in self.case.measures if measure.by == BY_ITSELF]
+        assert self.counted or not by_itself or states[-1] in (State.SUSPENDED, State.HELD)
 
     @rule(hours=st.integers(1, 120))
     def pass_time(self, hours: int) -> None:
@@ -127,7 +147,7 @@ class Desk(RuleBasedStateMachine):
         return decide(case, event, self.now, self.policy, self.counted, strangers_may=self.strangers_may)
 
     def never_suspends_by_itself(self, before: Case, event: Event, decision: Decision) -> None:
-        if event.what in (What.REPORT, What.TIME):
+        if event.what in (What.REPORT, What.TIME, What.CORRECTION):
             assert not any(self.suspends(change) for change in decision.changes)
             if before.state is State.HELD:
                 assert decision.case.state is State.HELD

@@ -23,6 +23,7 @@ from sekisho.desk.trust import (
     is_lent,
     party_of,
     party_of_report,
+    sameness,
     standing,
     stranger_rate,
     trusted_as,
@@ -209,21 +210,27 @@ def test_beneath_what_is_lent_anybody_can_have_a_name(domain: str, lent: bool) -
 
 
 def test_the_same_counts_once_and_what_differs_twice() -> None:
-    one = folded(PROVED, 17, NOW, "<m@x>", "r1")
+    one = key(PROVED, "<m@x>", "r1")
     in_tokyo = NOW.astimezone(timezone(timedelta(hours=9))) + timedelta(minutes=29)
-    assert folded(PROVED, 17, in_tokyo, "<m@x>", "r2") == one  # a report's id is made anew at will
+    assert key(PROVED, "<m@x>", "r2", at=in_tokyo) == one  # a report's id is made anew at will
     others = {
-        folded(CLAIMED, 17, NOW, "<m@x>", "r1"),  # or what is forged would stand in for what is true
-        folded(Party("b.net", is_authenticated=True), 17, NOW, "<m@x>", "r1"),
-        folded(PROVED, 18, NOW, "<m@x>", "r1"),
-        folded(PROVED, 17, NOW + HOUR, "<m@x>", "r1"),
-        folded(PROVED, 17, NOW, "<n@x>", "r1"),
-        folded(PROVED, 17, NOW, None, "r1"),
-        folded(PROVED, 17, NOW, None, "<m@x>"),
-        folded(PROVED, 17, NOW, None, None),
+        key(CLAIMED, "<m@x>", "r1"),  # or what is forged would stand in for what is true
+        key(Party("b.net", is_authenticated=True), "<m@x>", "r1"),
+        key(PROVED, "<m@x>", "r1", line=18),
+        key(PROVED, "<m@x>", "r1", at=NOW + HOUR),
+        key(PROVED, "<n@x>", "r1"),
+        key(PROVED, None, "r1"),
+        key(PROVED, None, "<m@x>"),
+        key(PROVED, None, None),
     }
     assert len(others | {one}) == 9
-    assert folded(PROVED, 17, NOW, "", "") == folded(PROVED, 17, NOW, None, None)
+    assert key(PROVED, "", "") == key(PROVED, None, None)
+
+
+def key(
+    party: Party, message_id: str | None, report_id: str | None, *, line: int = 17, at: datetime = NOW
+) -> bytes:
+    return folded(sameness(party, message_id, report_id), line, at)
 
 
 def test_a_report_claims_incidents_within_bounds() -> None:

@@ -26,7 +26,7 @@ from sekisho.desk.cases import decide, due, open_case
 from sekisho.desk.policy import Policy, evidence_of
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format
-from sekisho.desk.trust import Party, Weight, first_seen, folded
+from sekisho.desk.trust import Party, Weight, first_seen, folded, sameness
 from sekisho.desk.workload import Waiting, Workload
 from sekisho.outbox import Kind as LetterKind
 from sekisho.outbox import mail
@@ -60,7 +60,7 @@ def put(
     """Write a report with one incident that is attributed to the line of a case."""
     number, _ = transaction.add_report(kept(original, seconds, party=party))
     whose = Party(party, is_authenticated=weight is not Weight.CLAIMED)
-    key = folded(whose, case.line, at(seconds), message or original.decode(), None)
+    key = folded(sameness(whose, message or original.decode(), None), case.line, at(seconds))
     if transaction.reporter(whose) is None:
         transaction.put_reporter(first_seen(whose, at(seconds), 100))
     return transaction.add_incident(
@@ -364,8 +364,8 @@ def test_what_is_forgotten_unseen_or_unread_is_counted(store: Store) -> None:
         transaction.add_report(kept(b"queued", refusal="malformed: it is", is_queued=True))
         transaction.add_report(kept(b"settled"))
     told: list[int] = []
-    assert sum(forget_desk(store, at(LATER), at(0), told.append)) == 3
-    assert sum(forget_desk(store, at(LATER), at(0), told.append)) == 0
+    assert sum(forget_desk(store, at(LATER), at(0), at(0), told.append)) == 3
+    assert sum(forget_desk(store, at(LATER), at(0), at(0), told.append)) == 0
     assert told == [2]
     with store.reading() as transaction:
         assert transaction.last_report() == 0
@@ -388,9 +388,9 @@ def test_a_case_is_kept_as_long_as_a_report_of_it(store: Store) -> None:
         case = opened(transaction)
         put(transaction, case, b"a")
         happen(transaction, case, Event(What.DISMISS, "sato", "false"), at(1))
-    assert sum(forget_desk(store, at(0), at(2))) == 0
-    assert sum(forget_desk(store, at(2), at(0.5))) == 1
-    assert sum(forget_desk(store, at(2), at(2))) == 1
+    assert sum(forget_desk(store, at(0), at(2), at(0))) == 0
+    assert sum(forget_desk(store, at(2), at(0.5), at(0))) == 1
+    assert sum(forget_desk(store, at(2), at(2), at(0))) == 1
 
 
 def test_a_reporter_is_written_and_read(store: Store) -> None:

@@ -119,6 +119,7 @@ def office_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: World
             utc=lambda: site.now,
             on_change=lambda: None,
             unopened=lambda: made.settler.unopened,
+            settle_lines=site.settle_lines,
         )
         with running(FakeOffice(), desk=desk):
             yield made

@@ -78,6 +78,7 @@ class Site:
     rate: int = 10_000
     key: bytes = KEY
     trusted: frozenset[str] = letters.LOOPS
+    kept: timedelta = timedelta.max
     asked: list[Action] = field(default_factory=list)
     thanked: list[tuple[int, Answerable]] = field(default_factory=list)
     ignored: list[tuple[str, Weight]] = field(default_factory=list)
@@ -94,6 +95,7 @@ class Site:
             self.trusted,
             thank=self._thank,
             ignored=lambda party, weight, _: self.ignored.append((party, weight)),
+            leases_kept=self.kept,
         )
 
     def inbox(self, store: Store | Mortal | None = None) -> Inbox:

@@ -100,6 +100,7 @@ def evidence(
             utc=lambda: site.now,
             on_change=lambda: None,
             unopened=dict,
+            settle_lines=lambda: None,
         )
         site.take(about(lease, 0), about(lease, 1))
         site.settle()

@@ -86,6 +86,24 @@ def test_from_a_report_to_a_limit_to_suspension_to_restoration(office: Office) -
     ]
 
 
+def test_nobody_is_suspended_for_what_was_anothers_by_what_accounting_has_told_since(office: Office) -> None:
+    office.report(0, 1)
+    waited = office.site.settled_lines
+    moved = office.lease._replace(line=office.lease.line + 1)
+    with office.site.store.transaction() as transaction:
+        transaction.change_leases([office.lease], [moved])
+    for decision in (("suspend",), ("approve", "--kind", "individual-limit")):
+        why = refused(decision[0], "1", "--reason", "floods us", *decision[1:])
+        assert "of 2 of its reports another held the address" in why
+    assert office.site.settled_lines == waited + 2
+    assert [said for _, _, said in office.recorded()][:1] == [
+        "refused: 2 of its reports are not its line's by now"
+    ]
+    assert office.settler.correct() is False
+    assert "case 1 (dynamic): collecting" in told("cases")
+    assert "suspended" in told("suspend", "1", "--reason", "I know better")
+
+
 def test_a_suspension_ends_by_itself_at_its_date(office: Office) -> None:
     office.report(0)
     told("suspend", "1", "--reason", "floods us", "--until", "2026-11-10")

@@ -113,7 +113,8 @@ def preview(
     notice: Annotated[
         str,
         typer.Argument(
-            metavar="NOTICE", help="stop-request, suspension, restoration, relief, acknowledgement."
+            metavar="NOTICE",
+            help="stop-request, suspension, restoration, withdrawal, relief, acknowledgement.",
         ),
     ],
     config: File,

@@ -82,7 +82,10 @@ def _nothing_signs(detail: str) -> RefusalError:
 
 @dataclass(frozen=True)
 class DeskAtWork:
-    """What takes reports in and what reads them, at the gate of a name."""
+    """What takes reports in and what reads them, at the gate of a name.
+
+    `settle_lines` returns when what was heard of leases before is in the store.
+    """
 
     gate: str
     store: Store
@@ -92,6 +95,7 @@ class DeskAtWork:
     nases: NasActions
     doors: Doorkeeper | None
     http: HttpDoor | None
+    settle_lines: Callable[[], object]
 
     def check(self) -> None:
         """Raise GateError where a thread of theirs has ended by itself."""
@@ -134,7 +138,9 @@ def desk_running(
         nases = stack.enter_context(asking_nases(lines.store, lines.config, directory, utc))
         doors = stack.enter_context(doors_open(config, inbox, lines.config))
         http = stack.enter_context(http_open(config, inbox, lines.config, directory))
-        yield DeskAtWork(config.gate.name, lines.store, basis, inbox, settler, nases, doors, http)
+        yield DeskAtWork(
+            config.gate.name, lines.store, basis, inbox, settler, nases, doors, http, lines.settle
+        )
 
 
 def running_desk(desk: DeskAtWork, utc: Callable[[], datetime]) -> RunningDesk:
@@ -148,4 +154,5 @@ def running_desk(desk: DeskAtWork, utc: Callable[[], datetime]) -> RunningDesk:
         utc=utc,
         on_change=desk.settler.look,
         unopened=lambda: desk.settler.unopened,
+        settle_lines=desk.settle_lines,
     )

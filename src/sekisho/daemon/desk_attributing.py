@@ -16,14 +16,14 @@ from sekisho.api.line_models import Action
 from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
 from sekisho.daemon.desk_cases import Desk, case_for, happen
-from sekisho.daemon.desk_reading import author_of, weigh_report
+from sekisho.daemon.desk_reading import askable, author_of, weigh_report
 from sekisho.daemon.lookups import find_holder
 from sekisho.desk.attribute import Found, Question
 from sekisho.desk.case_values import Case, Event, What
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Incident, Report, Trust
 from sekisho.desk.suspects import suspects
-from sekisho.desk.trust import COUNT, counted_incidents, folded
+from sekisho.desk.trust import COUNT, counted_incidents, folded, sameness
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Transaction
 
@@ -62,9 +62,11 @@ def attribute(transaction: Transaction, desk: Desk, said: ByHand) -> Case:
         detail = f"nothing was ever heard of a line {said.request.line!r}: look at how its name is written"
         raise RefusalError(404, "unknown-line", "There is no such line", detail)
     asked = _held_by(transaction, desk, said, claimed, line)
-    made = _weighed(transaction, desk, said, claimed, line, asked)
+    made, same = _weighed(transaction, desk, said, claimed, line, asked)
     case = case_for(transaction, desk, line, asked.network, now)
     transaction.add_incident(replace(made, place=place, case=case.number))
+    transaction.forget_askable(number, place)
+    transaction.put_askable(number, place, askable(transaction, (asked,), same, by_hand=True))
     event = Event(What.ATTRIBUTE, said.entry.user, said.request.reason, login=said.login)
     decision, _ = happen(transaction, desk, case, event, now, said.entry.uid)
     if decision.refusal is not None:
@@ -128,12 +130,13 @@ def _questions(desk: Desk, said: ByHand, claimed: Incident) -> Iterator[Question
 
 def _weighed(
     transaction: Transaction, desk: Desk, said: ByHand, claimed: Incident, line: int, asked: Question
-) -> KeptIncident:
-    """Return the incident with what it counts for: what its reporter's word does, no more."""
+) -> tuple[KeptIncident, bytes]:
+    """Return the incident, which counts for what its reporter's word does, no more, and its sameness."""
     number, report = said.number, said.report
     party, is_trusted = author_of(said.kept, report, desk.trusted)
     report_id = None if report is None else report.report_id
-    key = folded(party, line, asked.at, claimed.message_id, report_id)
+    same = sameness(party, claimed.message_id, report_id)
+    key = folded(same, line, asked.at)
     if transaction.is_folded(key):
         raise _refused("folded", f"{party.name} has reported the same before, and it counts already")
     is_structured = report is not None and report.trust is Trust.STRUCTURED
@@ -142,7 +145,7 @@ def _weighed(
     )
     if weight not in COUNT:
         raise _refused("not-counted", f"what {party.name} reports counts for nothing now ({weight})")
-    return KeptIncident(
+    made = KeptIncident(
         report=number,
         place=0,
         found=Found.ATTRIBUTED,
@@ -153,6 +156,7 @@ def _weighed(
         line=line,
         folded=key,
     )
+    return made, same
 
 
 def _look_up(entry: Entry, asked: Question, report: int, case: int) -> Entry:

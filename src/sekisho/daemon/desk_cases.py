@@ -12,7 +12,17 @@ from sekisho.config import Config
 from sekisho.config.desk_plan import ours_of, policies_of
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Ours
-from sekisho.desk.case_values import BY_ITSELF, CLOSED, Case, Decision, Event, Evidence, What
+from sekisho.desk.case_values import (
+    BY_ITSELF,
+    CLOSED,
+    OF_THEMSELVES,
+    Case,
+    Decision,
+    Event,
+    Evidence,
+    Thaw,
+    What,
+)
 from sekisho.desk.cases import decide, due, open_case
 from sekisho.desk.policy import Policy, evidence_of, heeded_from
 from sekisho.desk.report import Answerable
@@ -111,19 +121,25 @@ def befall(
     also: Also = lambda *_: None,
 ) -> tuple[Decision, tuple[Action, ...]]:
     """Do the same where there may be no desk to go by: `also` writes what is told, usually nothing."""
-    since = max(case.counted_from, now - _looked_back(policy))
+    since = case.counted_from
+    if event.what is What.CORRECTION:  # which looks at all that was done, however long ago
+        since = case.counted_once or since
+    else:
+        since = max(since, now - _looked_back(policy))
     counted = transaction.counted_reports(case.number, since, heeded_from(case, policy))
     strangers_may = event.what is not What.REPORT or _strangers_may(transaction, now)
     decision = decide(case, event, now, policy, counted, strangers_may=strangers_may)
     after, next_due = decision.case, due(decision.case, policy, counted)
     if after.version == case.version:
         is_stuck = event.what is What.TIME and next_due is not None and next_due <= now
-        if event.what in (What.TIME, What.REPORT):
+        if event.what in OF_THEMSELVES:
             transaction.put_due(case.number, now + LOOK_AGAIN if is_stuck else next_due)
         return decision, ()
     evidence = evidence_of(case, counted)
     actions = transaction.put_decision(case, event, decision, now, evidence=evidence, due=next_due, uid=uid)
     also(transaction, case, event, decision, evidence, now)
+    if any(isinstance(change, Thaw) for change in decision.changes):
+        transaction.touch_case(case.number)  # while it was held, its reports stayed its own
     for mark in after.marks:
         if mark not in case.marks:
             log.warning("a case waits for people", case=case.number, why=str(mark))
@@ -141,6 +157,20 @@ def case_for(transaction: Transaction, desk: Desk, line: int, network: bytes, no
     class_name = _class_of(transaction, desk.treatment, line, network)
     case = open_case(0, line, class_name, now, before)
     return transaction.add_case(case, due(case, desk.policy(class_name)))
+
+
+def correct(transaction: Transaction, desk: Desk, number: int, now: datetime) -> list[Action]:
+    """Undo of a case what is not borne any more, as reports have left it; return what that asks for."""
+    asked: list[Action] = []
+    is_changed = True
+    while is_changed:  # one step back at a time
+        case = transaction.case(number)
+        if case is None:
+            break
+        decision, actions = happen(transaction, desk, case, Event(What.CORRECTION, BY_ITSELF), now)
+        asked += actions
+        is_changed = decision.case.version != case.version
+    return asked
 
 
 def pass_time(transaction: Transaction, desk: Desk, now: datetime) -> tuple[Action, ...]:

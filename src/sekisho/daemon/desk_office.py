@@ -26,6 +26,7 @@ from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
 from sekisho.daemon.actors import person_uid
 from sekisho.daemon.desk_cases import Desk, happen
+from sekisho.daemon.desk_corrections import count_others
 from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.desk_export import Exporter, Keys
 from sekisho.daemon.desk_reports import MOST_SHOWN, Reports
@@ -37,13 +38,17 @@ from sekisho.desk.notices import LETTERS
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Store, Transaction
 
+_ACCUSING = frozenset({What.APPROVE, What.SUSPEND})
+"""Decisions before which it is asked anew whose the reports are."""
+
 log = structlog.get_logger()
 
 
 class RunningDesk:
     """The desk of a running daemon, as `api.desk.DeskOffice` wants it; `on_change` is told of what people do.
 
-    `gate`: its name, for what is exported; `unopened`: tells which reports no key opens, and why.
+    `gate`: its name, for what is exported; `unopened`: tells which reports no key opens, and why;
+    `settle_lines` returns when what was heard of leases before is in the store, or raises StoreError.
     """
 
     def __init__(
@@ -57,8 +62,10 @@ class RunningDesk:
         utc: Callable[[], datetime],
         on_change: Callable[[], object],
         unopened: Callable[[], Mapping[int, str]],
+        settle_lines: Callable[[], object],
     ) -> None:
         self._store, self._desk, self._on_change = store, desk, on_change
+        self._settle_lines = settle_lines
         self._recorder = Recorder(store, utc)
         self.reports = Reports(
             store,
@@ -92,8 +99,12 @@ class RunningDesk:
         """Do what a person decides about a case."""
         what = What(DECISIONS[action])
 
-        def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer, str]:
+        def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer | int, str]:
             case = known_case(transaction, number)
+            others = count_others(transaction, self._desk(), case, entry.at) if what in _ACCUSING else 0
+            if others:
+                transaction.touch_case(number)
+                return others, f"refused: {others} of its reports are not its line's by now"
             chosen = (request.kind, request.until, request.version)
             event = Event(what, entry.user, request.reason, *chosen, person_uid(peer))
             decision, _ = happen(transaction, self._desk(), case, event, entry.at, entry.uid)
@@ -102,9 +113,13 @@ class RunningDesk:
             return case_answer(transaction, decision.case), f"{case.state} to {decision.case.state}"
 
         act = Act(action, f"case {number}", Purpose.CASE, request.reason)
-        answer = self._recorder.carry_out(act, peer, work)
-        log.info("decided", case=number, what=what, state=answer.case.state, by_uid=peer.uid)
+        answer = self._recorder.carry_out(act, peer, work, first=self._settle_lines)
         self._on_change()
+        if isinstance(answer, int):
+            why = f"of {answer} of its reports another held the address, by what accounting has told since"
+            detail = f"{why}: case {number} is being put right, look at it again"
+            raise RefusalError(409, "not-decided", "Nothing is changed", detail)
+        log.info("decided", case=number, what=what, state=answer.case.state, by_uid=peer.uid)
         return answer
 
     def retry(self, number: int, request: ReasonRequest, peer: Peer) -> CaseAnswer:

@@ -8,20 +8,21 @@ A report that is read already is left as it is: whoever ends in between loses no
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
+from itertools import chain
 from typing import Final
 
 from sekisho.api.line_models import Action as Recorded
 from sekisho.audit import Entry
 from sekisho.daemon.desk_cases import Desk, case_for, happen
-from sekisho.daemon.lookups import find_holder
+from sekisho.daemon.lookups import find_holder, looked_under
 from sekisho.desk.actions import Action
-from sekisho.desk.attribute import Asked, Found, Outcome, prepare, settle
+from sekisho.desk.attribute import Asked, Because, Found, Outcome, Question, prepare, settle
 from sekisho.desk.case_values import BY_ITSELF, CLOSED, Event, What
-from sekisho.desk.records import KeptIncident, KeptReport
+from sekisho.desk.records import Askable, KeptIncident, KeptReport
 from sekisho.desk.report import Format, Incident, Parsed, Refusal, Report, Trust
 from sekisho.desk.trust import (
     ALL_CLAIMED,
@@ -32,11 +33,13 @@ from sekisho.desk.trust import (
     first_seen,
     folded,
     party_of_report,
+    sameness,
     spend,
     stranger_rate,
     trusted_as,
     weigh,
 )
+from sekisho.lines.holder import Answer
 from sekisho.lines.purposes import Purpose
 from sekisho.store import NumberedReport, Transaction
 
@@ -84,19 +87,19 @@ def write_outcome(transaction: Transaction, desk: Desk, looked: Looked, now: dat
         transaction.put_read(number, replace(kept, refusal=f"{parsed.why}: {parsed.reason}", is_queued=True))
         return ()
     party, is_trusted = author_of(kept, parsed, desk.trusted)
-    doubts = "; ".join(_doubts(looked.outcomes)) or None
+    outcomes = tuple(_asked_again(transaction, *one) for one in looked.outcomes)
+    words = doubts((outcome.found, outcome.because) for _, outcome in outcomes)
     read = replace(
-        kept, format=Format(parsed.format), party=party.name, refusal=doubts, is_queued=doubts is not None
+        kept, format=Format(parsed.format), party=party.name, refusal=words, is_queued=words is not None
     )
     if not transaction.put_read(number, read):
         return ()  # somebody has read it meanwhile
     writing = _Writing(transaction, desk, now, number, parsed, party, is_trusted)
     actions: list[Action] = []
-    for place, (incident, (asked, outcome)) in enumerate(zip(parsed.incidents, looked.outcomes, strict=True)):
-        network = b"" if asked is None else asked.questions[0].network
-        case = _write_incident(writing, place, incident, outcome, network, actions)
+    for place, (incident, (asked, outcome)) in enumerate(zip(parsed.incidents, outcomes, strict=True)):
+        case = _write_incident(writing, place, incident, asked, outcome, actions)
         if asked is not None:
-            transaction.record(_entry(writing, asked, outcome, case))
+            transaction.record(look_up_entry(now, asked.questions[0], outcome, number, case))
     if parsed.answerable is not None and writing.weight in COUNT:
         desk.thank(transaction, number, parsed.answerable, now)
     return tuple(actions)
@@ -133,18 +136,38 @@ def weigh_report(
 def _answered(transaction: Transaction, asked: Asked | Outcome) -> tuple[Asked | None, Outcome]:
     if isinstance(asked, Outcome):
         return None, asked
-    answers = {
-        one: find_holder(transaction, one.network, one.port, one.at, one.skew) for one in asked.questions
-    }
-    return asked, settle(asked, answers)
+    return asked, settle(asked, holders(transaction, asked.questions))
+
+
+def _asked_again(
+    transaction: Transaction, asked: Asked | None, outcome: Outcome
+) -> tuple[Asked | None, Outcome]:
+    """Ask again, in the transaction that writes, of what is a line's: leases may have changed meanwhile.
+
+    The pages that it takes have been read before, so that nobody waits for the disk here.
+    """
+    return (asked, outcome) if asked is None or outcome.line is None else _answered(transaction, asked)
+
+
+def holders(transaction: Transaction, questions: Iterable[Question]) -> dict[Question, Answer | None]:
+    """Return who held the addresses that are asked for."""
+    return {one: find_holder(transaction, one.network, one.port, one.at, one.skew) for one in questions}
+
+
+def askable(
+    transaction: Transaction, questions: tuple[Question, ...], same: bytes, *, by_hand: bool = False
+) -> Askable:
+    """Return what it takes to ask anew."""
+    under = (looked_under(transaction, one.network, one.port, one.at, one.skew) or () for one in questions)
+    return Askable(questions, frozenset(chain.from_iterable(chain.from_iterable(under))), same, by_hand)
 
 
 def _write_incident(
     writing: _Writing,
     place: int,
     incident: Incident,
+    asked: Asked | None,
     outcome: Outcome,
-    network: bytes,
     actions: list[Action],
 ) -> int | None:
     """Write what came of an incident; return the number of its case, if it has one."""
@@ -158,10 +181,11 @@ def _write_incident(
         moment=outcome.moment,
         line=outcome.line,
     )
-    if outcome.line is None or outcome.moment is None:
+    if asked is None or outcome.line is None or outcome.moment is None:
         writing.transaction.add_incident(kept)
         return None
-    key = folded(writing.party, outcome.line, outcome.moment, incident.message_id, writing.report.report_id)
+    same = sameness(writing.party, incident.message_id, writing.report.report_id)
+    key = folded(same, outcome.line, outcome.moment)
     if writing.transaction.is_folded(key):
         writing.transaction.add_incident(replace(kept, weight=Weight.TOO_MANY, folded=key))
         return None
@@ -173,10 +197,13 @@ def _write_incident(
     if weight not in COUNT:  # without the key: the same may come again, and then count
         writing.transaction.add_incident(replace(kept, weight=weight))
         return None
+    network = asked.questions[0].network
     case = case_for(writing.transaction, writing.desk, outcome.line, network, writing.now)
     writing.transaction.add_incident(replace(kept, weight=weight, case=case.number, folded=key))
-    _, asked = happen(writing.transaction, writing.desk, case, Event(What.REPORT, BY_ITSELF), writing.now)
-    actions += asked
+    anew = askable(writing.transaction, asked.questions, same)
+    writing.transaction.put_askable(kept.report, kept.place, anew)
+    _, made = happen(writing.transaction, writing.desk, case, Event(What.REPORT, BY_ITSELF), writing.now)
+    actions += made
     return case.number
 
 
@@ -208,29 +235,27 @@ def _weight(writing: _Writing) -> Weight:
     return writing.weight
 
 
-def _doubts(outcomes: Iterable[tuple[Asked | None, Outcome]]) -> Iterator[str]:
-    """Tell what people have to look at, a few of many."""
+def doubts(found: Iterable[tuple[Found, Because | None]]) -> str | None:
+    """Tell what people have to look at, a few of many; None: nothing."""
     told = [
-        f"incident {place}: {outcome.found}, {outcome.because or 'for no reason that is known'}"
-        for place, (_, outcome) in enumerate(outcomes, 1)
-        if outcome.found in _FOR_PEOPLE
+        f"incident {place}: {one}, {because or 'for no reason that is known'}"
+        for place, (one, because) in enumerate(found, 1)
+        if one in _FOR_PEOPLE
     ]
-    yield from told[:_MOST_TOLD]
-    if len(told) > _MOST_TOLD:
-        yield f"and {len(told) - _MOST_TOLD} more"
+    more = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
+    return "; ".join((*told[:_MOST_TOLD], *more)) or None
 
 
-def _entry(writing: _Writing, asked: Asked, outcome: Outcome, case: int | None) -> Entry:
+def look_up_entry(now: datetime, asked: Question, outcome: Outcome, report: int, case: int | None) -> Entry:
     """Return the record of a look-up, as people's are recorded."""
-    first = asked.questions[0]
-    port = "" if first.port is None else f" port {first.port}"
+    port = "" if asked.port is None else f" port {asked.port}"
     return Entry(
-        at=writing.now,
+        at=now,
         uid=os.geteuid(),
         user=BY_ITSELF,
         action=Recorded.HOLDER,
-        subject=f"{ip_address(first.network)}{port} at {first.at.isoformat()}",
+        subject=f"{ip_address(asked.network)}{port} at {asked.at.isoformat()}",
         purpose=Purpose.REPORT,
-        reference=f"report {writing.number}" if case is None else f"report {writing.number}, case {case}",
+        reference=f"report {report}" if case is None else f"report {report}, case {case}",
         outcome=str(outcome.found),
     )

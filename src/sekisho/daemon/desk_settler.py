@@ -18,6 +18,7 @@ import structlog
 
 from sekisho.daemon.attempts import Attempts
 from sekisho.daemon.desk_cases import Desk, pass_time
+from sekisho.daemon.desk_corrections import MOST, ask_anew
 from sekisho.daemon.desk_originals import read_original
 from sekisho.daemon.desk_reading import Looked, look_up, write_outcome
 from sekisho.daemon.threads import require_thread
@@ -122,6 +123,44 @@ class DeskSettler:
             actions = pass_time(transaction, desk, now)
         self._tell(actions)
 
+    def correct(self) -> bool:
+        """Ask anew whose some incidents are, as leases have changed; tell whether there may be more.
+
+        Raises StoreError.
+        """
+        with self._store.reading() as transaction:
+            touched = transaction.touched(MOST)
+        if not touched:
+            return False
+        try:
+            self._ask_anew(len(touched))
+        except Exception as error:
+            if _is_away(error):
+                raise
+            log.exception("reports cannot be asked anew together, our fault: please report it")
+            for _ in touched:
+                self._ask_one_anew()
+        return len(touched) == MOST
+
+    def _ask_anew(self, most: int) -> None:
+        desk, now = self._desk(), self._utc()
+        with self._store.transaction() as transaction:
+            actions = ask_anew(transaction, desk, transaction.touched(most), now)
+        self._tell(actions)
+
+    def _ask_one_anew(self) -> None:
+        """Ask anew of one incident; where that fails by our fault, it stays as it is."""
+        try:
+            self._ask_anew(1)
+        except Exception as error:
+            if _is_away(error):
+                raise
+            with self._store.transaction() as transaction:
+                for kept, _ in transaction.touched(1):
+                    why = "a report stays with its line, our fault: please report it"
+                    log.exception(why, report=kept.report)
+                    transaction.untouch(kept)
+
     def _opened(self, waiting: Iterable[NumberedReport]) -> Iterator[_Read]:
         """Yield reports that can be opened, and what they say."""
         sealer, servers = self._sealer(), self._desk().servers
@@ -194,6 +233,8 @@ class DeskSettler:
         while not self._stopping.is_set():
             more = self._attempts.attempt("reports that came in", self.step, rests=True)
             if not more or time.monotonic() >= others_at:
+                corrected = self._attempts.attempt("accounting that came late", self.correct, rests=True)
+                more = more or corrected
                 self._attempts.attempt("cases whose time has come", self.pass_time, rests=True)
                 self._attempts.attempt("what is asked of the gate", self._act, rests=True)
                 others_at = time.monotonic() + LOOK_SECONDS

@@ -45,7 +45,7 @@ class Forgetter:
         of_desk: Iterable[int] = ()
         if desk is not None:
             reports, cases = timedelta(milliseconds=desk.reports_ms), timedelta(milliseconds=desk.cases_ms)
-            of_desk = forget_desk(self._store, now - reports, now - cases, _tell_unseen)
+            of_desk = forget_desk(self._store, now - reports, now - cases, leases_before, _tell_unseen)
         return chain(
             of_desk,
             forget_minutes(self._store, now - MINUTES_KEPT),

@@ -27,16 +27,32 @@ def find_holder(
     transaction: Transaction, network: bytes, port: int | None, at: datetime, skew: timedelta
 ) -> Answer | None:
     """Answer who held a packed address; None where lines share it and no port is given."""
-    shapes = transaction.shapes()
+    under = looked_under(transaction, network, port, at, skew)
+    if under is None:
+        return None
     answers = []
+    for addresses in under:
+        leases = transaction.leases_at(addresses, at, skew)
+        answers.append(most_specific(holder(leases[address], at, skew) for address in addresses))
+    return whichever(answers)
+
+
+def looked_under(
+    transaction: Transaction, network: bytes, port: int | None, at: datetime, skew: timedelta
+) -> tuple[tuple[Address, ...], ...] | None:
+    """Return under which addresses the holder of a packed one is looked for, by each plan that may hold.
+
+    None where lines share it and no port is given.
+    """
+    shapes = transaction.shapes()
+    found = []
     plans = transaction.port_plans_at(network, (at - skew, at + skew))
     for plan, is_known in dict.fromkeys(plans):
         addresses = look_under(network, plan, port, shapes, is_known=is_known)
         if addresses is None:
             return None
-        leases = transaction.leases_at(addresses, at, skew)
-        answers.append(most_specific(holder(leases[address], at, skew) for address in addresses))
-    return whichever(answers)
+        found.append(addresses)
+    return tuple(found)
 
 
 def describe_line(

@@ -168,7 +168,13 @@ def prepare(
 
 def settle(asked: Asked, answers: Mapping[Question, Answer | None]) -> Outcome:
     """Decide with the answers to all questions; None: lines share the address, and there is no port."""
-    given = [answers[question] for question in asked.questions]
+    found = whose(asked.questions, answers)
+    return found if found.line is None else replace(found, basis=asked.basis)
+
+
+def whose(questions: Sequence[Question], answers: Mapping[Question, Answer | None]) -> Outcome:
+    """Decide as `settle` does, by the questions alone, as they are asked anew."""
+    given = [answers[question] for question in questions]
     known = [answer for answer in given if answer is not None]
     if len(known) < len(given):
         return Outcome(Found.NOT_ATTRIBUTABLE, Because.NO_PORT)
@@ -179,7 +185,7 @@ def settle(asked: Asked, answers: Mapping[Question, Answer | None]) -> Outcome:
         return Outcome(Found.AMBIGUOUS, Because.SEVERAL, candidates=lines)
     if len(lines) > 1 or any(answer.certainty is Certainty.NOBODY for answer in known):
         return Outcome(Found.AMBIGUOUS, Because.TIMES_DISAGREE, candidates=lines)
-    return Outcome(Found.ATTRIBUTED, line=lines[0], moment=asked.questions[0].at, basis=asked.basis)
+    return Outcome(Found.ATTRIBUTED, line=lines[0], moment=questions[0].at)
 
 
 def _sender(incident: Incident, our: Ours) -> _Sender | Outcome:

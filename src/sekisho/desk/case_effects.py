@@ -52,7 +52,8 @@ class Following:
             return self.event.reason
         if self.event.what is What.TIME:
             return "its time has come"
-        return f"{self.evidence.parties} parties, {self.evidence.incidents} incidents"
+        known = f"{self.evidence.parties} parties, {self.evidence.incidents} incidents"
+        return f"accounting came late: {known} are left" if self.event.what is What.CORRECTION else known
 
 
 def follow_effects(effects: Iterable[Effect], following: Following) -> list[Change]:
@@ -62,14 +63,26 @@ def follow_effects(effects: Iterable[Effect], following: Following) -> list[Chan
 
 def _ask_to_stop(at: Following) -> Iterator[Change]:
     if at.case.stop_requested is None:
-        at.case = replace(at.case, stop_requested=at.now, is_told=True)
+        at.case = replace(at.case, stop_requested=at.now, asked_by=at.event.by, is_told=True)
         if at.event.what is What.REPORT and at.is_of_strangers:
             at.case = replace(at.case, strangers_asked=at.now)
         yield Tell(Notice.STOP_REQUEST, at.reason)
 
 
+def _withdraw(at: Following) -> Iterator[Change]:
+    is_told = at.case.is_told
+    at.case = replace(at.case, stop_requested=None, is_told=False)
+    if is_told:
+        yield Tell(Notice.WITHDRAWAL, at.reason)
+
+
 def _wait_for_people(at: Following) -> Iterator[Change]:
     at.case = replace(at.case, marks=(*at.case.marks, Mark.STRANGERS))
+    yield from ()
+
+
+def _put_before_people(at: Following) -> Iterator[Change]:
+    at.case = replace(at.case, marks=(*at.case.marks, Mark.ACCOUNTING))
     yield from ()
 
 
@@ -181,6 +194,8 @@ def _reject(at: Following) -> Iterator[Change]:
 _EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
     Effect.ASK_TO_STOP: _ask_to_stop,
     Effect.WAIT_FOR_PEOPLE: _wait_for_people,
+    Effect.PUT_BEFORE_PEOPLE: _put_before_people,
+    Effect.WITHDRAW: _withdraw,
     Effect.LIMIT: _limit,
     Effect.PROPOSE: _propose,
     Effect.APPROVE: _approve,

@@ -13,6 +13,8 @@ happens: to a person it is said why.
       author; the bound on strangers' stop requests is not for it.
     - A suspension is a person's decision: the approval of a proposal, or an immediate one with a reason. What
       is grave needs two persons either way.
+    - What was done by itself, and is not borne any more by what is left when accounting has taken reports out
+      of a case, is undone by itself; what a person decided is put before people.
     - Everything that is done to a line has an end date, at which time alone undoes it. A person may name
       another, earlier or later, and another kind of suspension: by two persons where that is grave.
     - An evidence hold limits instead of suspending. Time undoes its limit, but leaves the hold to people.
@@ -49,6 +51,11 @@ class Guard(StrEnum):
     CHANGE = "enough persons for the change proposed"
     SURE = "unless it is doubted already"
     DOUBTED = "it is doubted"
+    REQUEST_FALLS = "not enough is left for its stop request"
+    LIMIT_FALLS = "not enough is left for its limit"
+    PROPOSAL_FALLS = "not enough is left for its proposal"
+    PROPOSAL_FALLS_LIMITED = "not enough is left for its proposal, and the limit is in force"
+    DECIDED = "a person has decided it"
 
 
 class Effect(StrEnum):
@@ -56,6 +63,7 @@ class Effect(StrEnum):
 
     ASK_TO_STOP = "send the stop request, unless sent"
     WAIT_FOR_PEOPLE = "put it before people"
+    PUT_BEFORE_PEOPLE = "put it before people, who have decided it"
     LIMIT = "limit the line"
     PROPOSE = "note the proposal"
     APPROVE = "note the approval"
@@ -70,6 +78,7 @@ class Effect(StrEnum):
     SETTLE_DOUBT = "count what was before again"
     CONFIRM = "confirm the reporters"
     REJECT = "count against the reporters"
+    WITHDRAW = "withdraw the stop request, and say so"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +160,23 @@ _BY_HAND = (  # as a report, with a person as the author of what follows, which 
     *(Rule(state, W.ATTRIBUTE, G.ALWAYS, state) for state in (*_OPEN, S.SUSPENDED, S.HELD)),
 )
 
-TABLE: tuple[Rule, ...] = (*_FROM_REPORTS, *_FROM_TIME, *_FROM_LISTS, *_FROM_PEOPLE, *_BY_HAND)
+_FROM_CORRECTIONS = (  # one step back at a time
+    Rule(S.STOP_REQUESTED, W.CORRECTION, G.REQUEST_FALLS, S.COLLECTING, (E.WITHDRAW,)),
+    Rule(S.LIMITED, W.CORRECTION, G.LIMIT_FALLS, S.STOP_REQUESTED, (E.LIFT,)),
+    Rule(S.PROPOSED, W.CORRECTION, G.PROPOSAL_FALLS_LIMITED, S.LIMITED),
+    Rule(S.PROPOSED, W.CORRECTION, G.PROPOSAL_FALLS, S.STOP_REQUESTED),
+    Rule(S.PROPOSED, W.CORRECTION, G.LIMIT_FALLS, S.PROPOSED, (E.LIFT,)),
+    *(
+        Rule(state, W.CORRECTION, G.DECIDED, state, (E.PUT_BEFORE_PEOPLE,))
+        for state in (S.STOP_REQUESTED, S.LIMITED, S.PROPOSED, S.SUSPENDED, S.HELD)
+    ),
+)
+
+TABLE: tuple[Rule, ...] = (
+    *_FROM_REPORTS,
+    *_FROM_TIME,
+    *_FROM_CORRECTIONS,
+    *_FROM_LISTS,
+    *_FROM_PEOPLE,
+    *_BY_HAND,
+)

@@ -42,10 +42,14 @@ STAGES: Final[Mapping[State, Stage]] = {
 
 
 class What(StrEnum):
-    """What happens to a case; of the first four nobody is the author."""
+    """What happens to a case; of `OF_THEMSELVES` nobody is the author.
+
+    `CORRECTION`: accounting that came late has taken reports out of it, which are another line's.
+    """
 
     REPORT = "report"
     TIME = "time"
+    CORRECTION = "correction"
     LINE_GONE = "line-gone"
     LINE_DOUBTED = "line-doubted"
     CONFIRM = "confirm"
@@ -58,7 +62,7 @@ class What(StrEnum):
     ATTRIBUTE = "attribute"
 
 
-OF_THEMSELVES = frozenset({What.REPORT, What.TIME, What.LINE_GONE, What.LINE_DOUBTED})
+OF_THEMSELVES = frozenset({What.REPORT, What.TIME, What.CORRECTION, What.LINE_GONE, What.LINE_DOUBTED})
 """What no person does."""
 
 
@@ -66,6 +70,7 @@ class Mark(StrEnum):
     """Why people have to look at a case, in words for them."""
 
     STRANGERS = "strangers alone have reported it, and many others today: approve or dismiss"
+    ACCOUNTING = "accounting that came late has taken reports out of it: decide anew"
     DOUBTED = "its line may be another customer's: confirm that it is not, or restore"
 
 
@@ -86,6 +91,7 @@ class Notice(StrEnum):
     STOP_REQUEST = "stop-request"
     SUSPENSION = "suspension"
     RESTORATION = "restoration"
+    WITHDRAWAL = "withdrawal"
 
 
 class Judgement(StrEnum):
@@ -177,7 +183,8 @@ class Case:
     `counted_from`: incidents before do not count; `version`: how often it was changed; `stop_requested`: when
     the customer was asked to stop, since the case last began; `is_told`: the customer knows of a request or a
     suspension that was not taken back; `measures`: what is in force, one of a kind. `strangers_asked`: when
-    the word of strangers alone had the customer asked, last. `marks`: why people have to look at it.
+    the word of strangers alone had the customer asked, last. `asked_by`: who had the customer asked.
+    `marks`: why people have to look at it.
     `counted_once`: the `counted_from` of before its line was doubted; None: it is not.
     """
 
@@ -195,6 +202,7 @@ class Case:
     measures: tuple[Measure, ...] = ()
     judgement: Judgement | None = None
     strangers_asked: datetime | None = None
+    asked_by: str = BY_ITSELF
     marks: tuple[Mark, ...] = ()
     counted_once: datetime | None = None
 

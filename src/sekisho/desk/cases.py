@@ -24,6 +24,9 @@ from sekisho.desk.case_values import (
 )
 from sekisho.desk.policy import (
     Policy,
+    bears_limit,
+    bears_proposal,
+    bears_stop_request,
     evidence_of,
     is_of_strangers,
     is_quiet,
@@ -41,7 +44,10 @@ _OF_REPORTS = OF_THEMSELVES | {What.ATTRIBUTE}
 _MARKED: Mapping[Mark, Collection[State]] = {
     Mark.STRANGERS: {State.COLLECTING},
     Mark.DOUBTED: frozenset(State) - CLOSED,
+    Mark.ACCOUNTING: frozenset(State) - CLOSED - {State.STOPPED},
 }
+_ANEW = frozenset({What.APPROVE, What.SUSPEND, What.HOLD, What.RELEASE})
+"""Decisions after which people need not decide anew; so are those that close a case."""
 _QUIET_COUNTS = frozenset({State.COLLECTING, State.STOP_REQUESTED, State.LIMITED, State.PROPOSED})
 
 
@@ -167,6 +173,35 @@ def _agree_on_a_change(asked: _Asked) -> bool:
     return asked.case.proposal is not None and _are_enough(asked)
 
 
+def _request_falls(asked: _Asked) -> bool:
+    return asked.case.asked_by == BY_ITSELF and not bears_stop_request(
+        asked.case, asked.counted, asked.policy
+    )
+
+
+def _limit_falls(asked: _Asked) -> bool:
+    limit = asked.case.measure(Kind.LIMIT)
+    is_of_itself = limit is not None and limit.by == BY_ITSELF
+    return is_of_itself and not bears_limit(asked.case, asked.counted, asked.policy)
+
+
+def _proposal_falls(asked: _Asked) -> bool:
+    proposal = asked.case.proposal
+    is_of_itself = proposal is not None and not proposal.approved
+    return is_of_itself and not bears_proposal(asked.case, asked.counted, asked.policy)
+
+
+def _is_decided(asked: _Asked) -> bool:
+    """Tell whether what stands is, at least in part, a person's decision, and not put before people yet."""
+    case = asked.case
+    by_person = case.state in (State.SUSPENDED, State.HELD) or any(
+        measure.by != BY_ITSELF for measure in case.measures
+    )
+    is_approved = case.proposal is not None and bool(case.proposal.approved)
+    is_asked = case.stop_requested is not None and case.asked_by != BY_ITSELF
+    return Mark.ACCOUNTING not in case.marks and (by_person or is_approved or is_asked)
+
+
 _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
     Guard.ALWAYS: lambda _: True,
     Guard.STOP_REQUEST: lambda a: _asks_to_stop(a) and not _is_bounded(a),
@@ -182,6 +217,11 @@ _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
     Guard.CHANGE: _agree_on_a_change,
     Guard.SURE: lambda a: not a.case.is_doubted,
     Guard.DOUBTED: lambda a: a.case.is_doubted,
+    Guard.REQUEST_FALLS: _request_falls,
+    Guard.LIMIT_FALLS: _limit_falls,
+    Guard.PROPOSAL_FALLS: _proposal_falls,
+    Guard.PROPOSAL_FALLS_LIMITED: lambda a: _proposal_falls(a) and _is_limited(a),
+    Guard.DECIDED: _is_decided,
 }
 
 
@@ -289,10 +329,15 @@ def _moved(case: Case, rule: Rule, now: datetime) -> Case:
     return replace(case, state=rule.to, since=since, version=case.version + 1)
 
 
+def _stays(mark: Mark, rule: Rule) -> bool:
+    """Tell whether people still have to look at a case after a rule was followed."""
+    return rule.to in _MARKED[mark] and not (mark is Mark.ACCOUNTING and rule.event in _ANEW)
+
+
 def _settled(case: Case, before: Case, rule: Rule, now: datetime) -> Case:
     """Return the case after everything is done, without what its new state has no use for."""
     if rule.to not in (State.PROPOSED, State.SUSPENDED):
         case = replace(case, proposal=None)
     if rule.to is State.STOPPED and before.state is not State.STOPPED:
         case = replace(case, counted_from=now, counted_once=None, stop_requested=None)
-    return replace(case, marks=tuple(one for one in case.marks if rule.to in _MARKED[one]))
+    return replace(case, marks=tuple(one for one in case.marks if _stays(one, rule)))

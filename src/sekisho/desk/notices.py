@@ -47,6 +47,7 @@ class Mail(StrEnum):
     STOP_REQUEST = "stop-request"
     SUSPENSION = "suspension"
     RESTORATION = "restoration"
+    WITHDRAWAL = "withdrawal"
     RELIEF = "relief"
     ACKNOWLEDGEMENT = "acknowledgement"
 
@@ -128,6 +129,7 @@ _MAILS = {
     Notice.STOP_REQUEST: Mail.STOP_REQUEST,
     Notice.SUSPENSION: Mail.SUSPENSION,
     Notice.RESTORATION: Mail.RESTORATION,
+    Notice.WITHDRAWAL: Mail.WITHDRAWAL,
 }
 
 
@@ -191,6 +193,7 @@ def made_up(now: datetime, limit: Limit) -> Iterable[Told]:
     yield Told(
         Mail.RESTORATION, now, line, number, seen, was_suspended=True, was_limited=True, why=Why.DECIDED
     )
+    yield Told(Mail.WITHDRAWAL, now, line, number)
     yield Told(Mail.RELIEF, now, line, until=now + timedelta(days=90))
     yield Told(Mail.ACKNOWLEDGEMENT, now, number=20481)
 

@@ -88,6 +88,27 @@ def reaches_proposal(case: Case, counted: Iterable[Counted], now: datetime, poli
     return reaches(step, _sound(counted), max(_since(case, now, step), asked))
 
 
+def bears_stop_request(case: Case, counted: Iterable[Counted], policy: Policy) -> bool:
+    """Tell whether the reports that are left bear the stop request that was sent, or a limit with it."""
+    known = tuple(_proved(counted))
+    return _bears(policy.stop_request, case, known, case.stop_requested) or _bears(
+        policy.limit, case, _sound(known), case.stop_requested
+    )
+
+
+def bears_limit(case: Case, counted: Iterable[Counted], policy: Policy) -> bool:
+    """Tell whether the reports that are left bear the limit that the line has."""
+    limit = case.measure(Kind.LIMIT)
+    return limit is not None and _bears(policy.limit, case, _sound(counted), limit.since)
+
+
+def bears_proposal(case: Case, counted: Iterable[Counted], policy: Policy) -> bool:
+    """Tell whether the reports that are left bear the suspension that is proposed."""
+    asked = heeded_from(case, policy)
+    after = (one for one in _sound(counted) if asked is not None and one.moment >= asked)
+    return _bears(policy.proposal, case, after, case.since)
+
+
 def heeded_from(case: Case, policy: Policy) -> datetime | None:
     """Return from when on the stop request is to be heeded: its grace is over.
 
@@ -136,6 +157,14 @@ def by_party(counted: Iterable[Counted]) -> list[Counted]:
         first, incidents = min(before.moment, one.moment), before.incidents + one.incidents
         found[key] = replace(one, moment=first, incidents=incidents)
     return sorted(found.values(), key=lambda one: (one.is_claimed, -one.incidents, one.party))
+
+
+def _bears(step: Step | None, case: Case, counted: Iterable[Counted], done: datetime | None) -> bool:
+    """Tell whether reports are enough for a step that was taken at a moment: of its time, and since then."""
+    if step is None or done is None:
+        return False
+    counted_from = case.counted_once or case.counted_from  # whosever the line is, it was for these
+    return reaches(step, counted, max(counted_from, done - step.within))
 
 
 def _since(case: Case, now: datetime, step: Step) -> datetime:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sekisho.desk.attribute import Because, Found
+from sekisho.desk.attribute import Because, Found, Question
 from sekisho.desk.case_values import Evidence, State, What
 from sekisho.desk.report import Format
 from sekisho.desk.trust import Weight
+from sekisho.model import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,25 @@ class KeptIncident:
     line: int | None = None
     case: int | None = None
     folded: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Askable:
+    """What it takes to ask anew to which line an incident belongs: of addresses, our own alone.
+
+    `questions`: of one address; `under`: the addresses whose leases decide it; `same`: which
+    message it is about, as `trust.sameness` makes it. `by_hand`: a person has attributed it.
+    """
+
+    questions: tuple[Question, ...]
+    under: frozenset[Address]
+    same: bytes
+    by_hand: bool = False
+
+    @property
+    def until(self) -> datetime:
+        """Return the last moment of which leases have a say in it."""
+        return max(one.at + one.skew for one in self.questions)
 
 
 @dataclass(frozen=True, slots=True)

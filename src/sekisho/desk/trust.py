@@ -175,22 +175,30 @@ def stranger_rate(rate: int) -> int:
     return max(1, rate // 10)
 
 
-def folded(party: Party, line: int, moment: datetime, message_id: str | None, report_id: str | None) -> bytes:
-    """Return the key under which the same counts once: of one party, about one message, line and hour.
+def sameness(party: Party, message_id: str | None, report_id: str | None) -> bytes:
+    """Return what tells the same from other things that a party reports, whatever line it is about.
 
-    The message's id goes before the report's, which a reporter makes anew; with neither, an hour counts once.
+    The message's id goes before the report's, which a reporter makes anew; with neither, all is the same.
     """
-    hour = int(moment.astimezone(UTC).timestamp() // _HOUR.total_seconds())
     about = ("message", message_id) if message_id else ("report", report_id or "")
     whose = "proved" if party.is_authenticated else "claimed"
-    parts = (party.name, whose, str(line), str(hour), *about)
-    text = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
-    return blake2b(text, digest_size=FOLDED_BYTES).digest()
+    return _digest(party.name.encode(), whose.encode(), *(part.encode() for part in about))
+
+
+def folded(same: bytes, line: int, moment: datetime) -> bytes:
+    """Return the key under which the same (`sameness`) counts once: about one line, in an hour."""
+    hour = int(moment.astimezone(UTC).timestamp() // _HOUR.total_seconds())
+    return _digest(same, str(line).encode(), str(hour).encode())
 
 
 def counted_incidents(claimed: int) -> int:
     """Return how many incidents a report counts for that claims so many (RFC 5965 §3.2)."""
     return max(1, min(claimed, MOST_INCIDENTS))
+
+
+def _digest(*parts: bytes) -> bytes:
+    text = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return blake2b(text, digest_size=FOLDED_BYTES).digest()
 
 
 def _organisation(name: str) -> str:

@@ -14,6 +14,7 @@ Everything raises StoreError, and nothing was written then.
 
 from __future__ import annotations
 
+from sekisho.store.askables import AskedAnew
 from sekisho.store.errors import StoreError, UnfitError
 from sekisho.store.forgetting import forget
 from sekisho.store.journal import Journal, open_journal
@@ -23,6 +24,7 @@ from sekisho.store.reports import NumberedReport
 from sekisho.store.store import Store, Transaction, open_store
 
 __all__ = [
+    "AskedAnew",
     "CountedReporter",
     "Journal",
     "NumberedReport",

@@ -51,6 +51,34 @@ incident = Table(
     Index("incident_line", "line"),
 )
 
+asked = Table(  # what it takes to ask anew whose a counted incident is
+    "asked",
+    metadata,
+    Column("report", Integer, nullable=False, autoincrement=False),
+    Column("place", Integer, nullable=False, autoincrement=False),
+    Column("is_touched", Boolean, nullable=False),  # leases have changed: it is to be asked
+    Column("packed", Text, nullable=False),  # `askables`
+    PrimaryKeyConstraint("report", "place", name="asked_pkey"),
+    Index(
+        "asked_touched",
+        "report",
+        "place",
+        sqlite_where=text("is_touched"),
+        postgresql_where=text("is_touched"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+asked_under = Table(  # by the addresses of leases that decide it, and up to when they do
+    "asked_under",
+    metadata,
+    Column("until", BigInteger, nullable=False),
+    *(Column(name, Integer, nullable=False) for name in ("report", "place")),
+    Column("address", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("address", "until", "report", "place", name="asked_under_pkey"),
+    sqlite_with_rowid=False,
+)
+
 desk_case = Table(  # a number is never given again
     "desk_case",
     metadata,

@@ -66,9 +66,12 @@ def forget_desk(
     store: Store,
     reports_before: datetime,
     cases_before: datetime,
+    leases_before: datetime,
     on_unseen: Callable[[int], object] = lambda _: None,
 ) -> Iterator[int]:
     """Forget reports that came before a moment, and cases that have been over since before another.
+
+    Of which address a report speaks is forgotten with the leases of when it came.
 
     With the reports go the names that were only claimed since then: there are as many as somebody makes up.
     `on_unseen`: is told, at the end, how many of the reports nobody had looked at who had to.
@@ -84,6 +87,11 @@ def forget_desk(
         yield forgotten
     if unseen:
         on_unseen(unseen)
+    forgotten = 1
+    while forgotten:
+        with store.transaction() as transaction:
+            forgotten = transaction.forget_addresses(leases_before)
+        yield forgotten
     with store.transaction() as transaction:
         forgotten = transaction.forget_claims(reports_before)
     yield forgotten

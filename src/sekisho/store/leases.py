@@ -24,9 +24,10 @@ from sqlalchemy import (
     union_all,
 )
 
+from sekisho.lines.changed import changed_since
 from sekisho.lines.events import Holding, Lease
 from sekisho.model import Address
-from sekisho.store.door import Door
+from sekisho.store.askables import Askables
 from sekisho.store.lease_rows import (
     LAST_COLUMNS,
     PAST_COLUMNS,
@@ -91,7 +92,7 @@ _OF_LINE = union_all(
 _SHAPES = select(shape.c.size, shape.c.length)
 
 
-class Leases(Door):
+class Leases(Askables):
     """Leases in a transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -101,8 +102,13 @@ class Leases(Door):
         self._before: dict[Address, Holding | None] = {}  # of addresses whose leases this has changed
 
     def change_leases(self, removed: Iterable[Lease], added: Iterable[Lease]) -> None:
-        """Delete leases as far as they are there, then write others in place of those with their keys."""
-        changes = edits(removed, added)
+        """Delete leases as far as they are there, then write others in place of those with their keys.
+
+        Marks the incidents whose line may be another by that.
+        """
+        gone, new = list(removed), list(added)
+        changes = edits(gone, new)
+        self.touch(changed_since(gone, new))
         self._read(changes)
         for address in changes:
             self._before.setdefault(address, self._holding(address))

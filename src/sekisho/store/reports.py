@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Row,
+    and_,
     bindparam,
     delete,
     func,
@@ -18,19 +19,18 @@ from sqlalchemy import (
     update,
 )
 
-from sekisho.desk.case_values import Counted
+from sekisho.desk.case_values import Counted, Judgement
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format
 from sekisho.desk.trust import COUNT, Weight
+from sekisho.store.askables import Askables
 from sekisho.store.desk_tables import incident, report
 from sekisho.store.flags import is_set
 from sekisho.store.held_lines import HELD_LINES
+from sekisho.store.incident_rows import FOLDED
 from sekisho.store.many import Query, adding
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.reporters import Reporters
-
-FOLDED: Final = "folded"
-"""The weight of what one party has reported before."""
 
 _HOUR_US: Final = timedelta(hours=1) // timedelta(microseconds=1)
 _FEW: Final = 1_000
@@ -77,7 +77,7 @@ class Forgotten(NamedTuple):
     unseen: int
 
 
-class Reports(Reporters):
+class Reports(Askables, Reporters):
     """Reports in a transaction."""
 
     def add_report(self, one: KeptReport) -> tuple[int, bool]:
@@ -133,6 +133,11 @@ class Reports(Reporters):
         """Return the highest number of a report, 0 where none is kept: numbers begin anew then."""
         return int(self._connection.execute(_LAST).scalar_one())
 
+    def put_doubts(self, number: int, doubts: str | None, *, is_queued: bool) -> None:
+        """Write why people have to look at a report that was read, and whether they still have to."""
+        values = {report.c.refusal: doubts, report.c.is_queued: is_queued}
+        self._connection.execute(update(report).where(report.c.number == number).values(values))
+
     def is_folded(self, key: bytes) -> bool:
         """Tell whether the same was reported before by the same party."""
         return any(True for _ in self._many.find(_BY_FOLDED, [key]))
@@ -146,6 +151,30 @@ class Reports(Reporters):
         words = (str(one.found), one.party, because, weight, None)
         self._many.put(incident, [(*counts, *words, None if is_known else one.folded)])
         return not is_known and one.weight in COUNT
+
+    def turn_incident(self, one: KeptIncident) -> None:
+        """Write what came of an incident anew, as it is another line's or nobody's by now.
+
+        What people found of its case goes with the case: nothing of it stays with a party that has reported
+        nothing else of it.
+        """
+        mine = and_(incident.c.report == one.report, incident.c.place == one.place)
+        before = self._connection.execute(select(incident.c.case, incident.c.judgement).where(mine)).one()
+        values = {
+            incident.c.line: one.line,
+            incident.c.case: one.case,
+            incident.c.found: str(one.found),
+            incident.c.because: None if one.because is None else one.because.name,
+            incident.c.folded: one.folded,
+            incident.c.judgement: None,
+        }
+        others = and_(incident.c.case == before.case, incident.c.weight.in_(COUNT))
+        judged = None if before.judgement is None else Judgement(before.judgement)
+        if judged is not None:
+            self._count_judged(and_(others, incident.c.judgement == judged), judged, -1)
+        self._connection.execute(update(incident).where(mine).values(values))
+        if judged is not None:
+            self._count_judged(and_(others, incident.c.judgement == judged), judged, 1)
 
     def counted_reports(
         self, case: int, since: datetime, parted: datetime | None = None
@@ -185,6 +214,7 @@ class Reports(Reporters):
         )
         found = self._connection.execute(old).all()
         numbers = [one.number for one in found]
+        self.forget_askables(numbers)
         self._connection.execute(delete(incident).where(incident.c.report.in_(numbers)))
         self._connection.execute(delete(report).where(report.c.number.in_(numbers)))
         return Forgotten(len(found), sum(bool(one.is_queued) for one in found))

@@ -9,13 +9,11 @@ from typing import Final
 
 from sqlalchemy import Integer, and_, bindparam, func, select, update
 
-from sekisho.desk.attribute import Because, Found
 from sekisho.desk.records import KeptIncident, KeptReport
-from sekisho.desk.trust import Weight
 from sekisho.store.desk_tables import incident, report
 from sekisho.store.flags import is_set
-from sekisho.store.moments import from_us
-from sekisho.store.reports import FOLDED, NumberedReport, Reports, read_report
+from sekisho.store.incident_rows import read_incident
+from sekisho.store.reports import NumberedReport, Reports, read_report
 
 _UNREAD: Final = and_(is_set(report.c.is_queued), report.c.format.is_(None), report.c.refusal.is_(None))
 _READ: Final = (
@@ -68,19 +66,4 @@ class UnreadReports(Reports):
     def incidents_of(self, number: int) -> tuple[KeptIncident, ...]:
         """Return what came of the incidents of a report, in their order."""
         found = select(incident).where(incident.c.report == number).order_by(incident.c.place)
-        return tuple(
-            KeptIncident(
-                report=row.report,
-                place=row.place,
-                found=Found(row.found),
-                party=row.party,
-                because=None if row.because is None else Because[row.because],
-                weight=None if row.weight in (None, FOLDED) else Weight(row.weight),
-                incidents=row.incidents,
-                moment=from_us(row.moment),
-                line=row.line,
-                case=row.case,
-                folded=row.folded,
-            )
-            for row in self._connection.execute(found)
-        )
+        return tuple(map(read_incident, self._connection.execute(found)))
