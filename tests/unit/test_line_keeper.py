@@ -18,7 +18,7 @@ from sekisho.daemon import attempts, line_keeper, roster_writer
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper, treatment_of
 from sekisho.daemon.settler import Settler
-from sekisho.desk.case_values import Event, Evidence, What
+from sekisho.desk.case_values import Event, Evidence, State, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.policy import Policy
 from sekisho.gate import GateError
@@ -32,7 +32,7 @@ from sekisho.store.late import LateStore
 from tests.system.waiting import until
 from tests.unit.keeping import NOW, NOW_NS, TEXT, FakeGate, FakeHold, lines_in_kernel
 
-HOME = Address(bytes([100, 64, 0, 1]), 32)
+HOME, OTHER = Address(bytes([100, 64, 0, 1]), 32), Address(bytes([100, 64, 0, 2]), 32)
 SHARED = bytes([192, 0, 2, 1])
 LISTED = StaticList({"home": StaticLine("dynamic")}, {HOME: "home"})
 SHARING = """\
@@ -466,3 +466,36 @@ def test_a_list_gives_a_class_to_a_line_whose_addresses_come_by_accounting(site:
     site.put_list(StaticList())
     until(lambda: [*lines_in_kernel(site.gate).lines.values()] == [KnownLine("dynamic")])
     assert lines_in_kernel(site.gate).addresses.keys() == {HOME}
+
+
+@pytest.mark.parametrize("by_accounting", [False, True])
+def test_a_file_that_names_a_line_no_more_takes_its_case_along_unless_accounting_tells_of_it(
+    site: Site, by_accounting: bool
+) -> None:
+    site.list = StaticList({"alice": StaticLine("fixed")}, {} if by_accounting else {HOME: "alice"})
+    site.start()
+    if by_accounting:
+        start = Heard(Kind.START, NOW, "bng1", login_key("bng1", "1", "alice"), "alice", 0, (HOME,))
+        site.lines.take([start])
+        site.lines.settle()
+    suspend = Event(What.SUSPEND, "yamada", "spam")
+    with site.store.transaction() as transaction:
+        case = transaction.add_case(open_case(0, site.number("alice"), "fixed", NOW), None)
+        suspended = decide(case, suspend, NOW, Policy())
+        transaction.put_decision(case, suspend, suspended, NOW, evidence=Evidence(), due=None)
+    site.lines.refresh([case.line])
+    until(lambda: [*lines_in_kernel(site.gate).lines.values()] != [KnownLine("fixed")])
+    site.list = StaticList()
+    site.reload(site.text)
+    with site.store.reading() as transaction:
+        after = transaction.case(case.number)
+    assert after is not None
+    assert (after.state, after.is_doubted) == (
+        (State.SUSPENDED, True) if by_accounting else (State.GONE, False)
+    )
+    until(lambda: len(lines_in_kernel(site.gate).addresses) == by_accounting)
+    site.list = StaticList({"alice": StaticLine("fixed")}, {OTHER: "alice"})
+    site.reload(site.text)
+    until(lambda: OTHER in lines_in_kernel(site.gate).addresses)
+    ((_, line),) = lines_in_kernel(site.gate).lines.items()
+    assert (line == KnownLine("fixed")) is not by_accounting
