@@ -218,7 +218,7 @@ def test_a_case_goes_from_reports_to_suspension_with_all_that_was_done(store: St
         read = transaction.case(case.number)
         assert read == decision.case == transaction.last_case(LINE)
         assert read is not None
-        assert transaction.open_cases() == (read,)
+        assert transaction.listed_cases() == (read,)
         assert transaction.due_cases(at(14 * 86_400 + 1)) == (read,)
         assert transaction.due_cases(at(14 * 86_400)) == ()
         suspended, (port25,) = happen(transaction, read, PEOPLE, at(2))
@@ -236,7 +236,7 @@ def test_a_case_goes_from_reports_to_suspension_with_all_that_was_done(store: St
         assert before is not None
         assert before.progress is Progress.OVERTAKEN
         assert len(transaction.case_actions(case.number)) == 4
-        assert transaction.open_cases() == ()
+        assert transaction.listed_cases() == ()
         events = transaction.case_events(case.number)
     assert [(one.what, one.after, one.by, one.version) for one in events] == [
         (What.REPORT, State.LIMITED, "sekishod", 1),
@@ -293,7 +293,7 @@ def broken_off(store: Store) -> Store:
 
 def test_a_case_its_actions_and_its_letters_are_written_together_or_not_at_all(broken_off: Store) -> None:
     with broken_off.reading() as transaction:
-        assert transaction.open_cases() == ()
+        assert transaction.listed_cases() == ()
         assert transaction.unconfirmed_actions() == ()
         assert transaction.due_letters("gate", LetterKind.MAIL, at(9), 9) == ()
         assert transaction.reporter(Party("example.net", is_authenticated=True)) is None
@@ -356,6 +356,29 @@ def test_reports_are_forgotten_in_their_time_but_not_those_of_a_held_line(store:
         assert list(transaction.leases_of(LINE, at(-1))) == []
         assert HOME in transaction.latest([HOME])
         assert not transaction.keeps_evidence()
+
+
+def test_cases_are_listed_by_state_and_line_and_without_those_that_are_only_claimed(store: Store) -> None:
+    def numbers(**how: object) -> list[int]:
+        return [one.number for one in transaction.listed_cases(**how)]  # type: ignore[arg-type]
+
+    with store.transaction() as transaction:
+        claimed, proved, asked, over = (opened(transaction, line=line) for line in (1, 2, 3, 4))
+        for case, weight in ((claimed, Weight.CLAIMED), (proved, Weight.CLAIMED), (asked, Weight.CLAIMED)):
+            put(transaction, case, b"%d" % case.number, weight=weight)
+        put(transaction, proved, b"proved", "b.net", weight=Weight.WEAK)
+        happen(transaction, asked, Event(What.APPROVE, "sato", "it is so"), at(1))
+        happen(transaction, over, Event(What.DISMISS, "sato", "it is not"), at(1))
+        again = opened(transaction, line=4)
+        everyone = [one.number for one in (claimed, proved, asked, again)]
+        assert numbers() == everyone
+        assert numbers(claimed=False) == everyone[1:]
+        assert numbers(after=everyone[1], most=1) == everyone[2:3]
+        assert numbers(state=State.DISMISSED) == [over.number]
+        assert numbers(state=State.COLLECTING, claimed=False) == [proved.number, again.number]
+        assert transaction.count_claimed_cases() == 1
+        assert transaction.count_claimed_cases(State.DISMISSED) == 0
+        assert [one.number for one in transaction.cases_of_line(4)] == [over.number, again.number]
 
 
 def test_what_is_forgotten_unseen_or_unread_is_counted(store: Store) -> None:

@@ -161,7 +161,7 @@ def test_evidence_of_a_line_that_is_gone_is_kept_and_restricts_nobody(lists: Lis
     another = lists.open("L-0042", SUSPEND)
     assert another.number != case.number
     with lists.store.transaction() as transaction:
-        assert [one.number for one in transaction.open_cases()] == [case.number, another.number]
+        assert [one.number for one in transaction.listed_cases()] == [case.number, another.number]
         transaction.forget_leases(at(1e9))
         assert transaction.forget_cases(at(1e9)) == 0
         assert list(transaction.leases_of(case.line, at(0))), "its leases are evidence too"

@@ -204,7 +204,7 @@ def _check_each_once(desk: DeskScene, truth: dict[bytes, str]) -> list[str]:
             )
             assert (incident.found, incident.line) == (Found.ATTRIBUTED, lines[name])
         assert reports == {}
-        for case in transaction.open_cases():
+        for case in transaction.listed_cases():
             actions = transaction.case_actions(case.number)
             kinds = [one.kind for one in actions]
             assert {(one.do, one.progress) for one in actions} == {(Do.IMPOSE, Progress.VERIFIED)}
@@ -214,5 +214,5 @@ def _check_each_once(desk: DeskScene, truth: dict[bytes, str]) -> list[str]:
             assert desk.in_kernel(case.line).limit == limit
             if Kind.PORT25 in kinds:
                 suspended += [name for name, number in lines.items() if number == case.line]
-        assert len(transaction.open_cases()) == len(HOMES)
+        assert len(transaction.listed_cases()) == len(HOMES)
     return suspended

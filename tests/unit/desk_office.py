@@ -70,7 +70,11 @@ class Office:
 
     def report(self, *numbers: int) -> None:
         """Let reports of parties come in and be read."""
-        self.site.take(*(about(self.lease, number) for number in numbers))
+        self.take(*(about(self.lease, number) for number in numbers))
+
+    def take(self, *originals: bytes) -> None:
+        """Let originals come in and be read."""
+        self.site.take(*originals)
         while self.settler.step():
             pass
 

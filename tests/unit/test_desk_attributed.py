@@ -49,12 +49,6 @@ def doubtful(office: Office, number: int, other: Lease) -> bytes:
     return letters.delivered(letters.arf(facts, random.Random(number)), facts.reporter.partition("@")[2])
 
 
-def read(office: Office, *originals: bytes) -> None:
-    office.site.take(*originals)
-    while office.settler.step():
-        pass
-
-
 def name(lease: Lease) -> str:
     return f"L-{lease.line:04}"
 
@@ -63,9 +57,9 @@ def test_what_a_person_attributes_counts_as_its_reporters_word_with_the_person_a
     office: Office,
 ) -> None:
     other = next(others(office))
-    read(office, *(doubtful(office, number, other) for number in (0, 1)))
+    office.take(*(doubtful(office, number, other) for number in (0, 1)))
     with office.site.store.reading() as transaction:
-        assert transaction.open_cases() == ()
+        assert transaction.listed_cases() == ()
     told("attribute", "1", "--line", name(office.lease), *WHY)
     shown = json.loads(told("case", "1", "--json"))
     assert (shown["line"], shown["case"]["state"]) == (name(office.lease), State.STOP_REQUESTED)
@@ -95,7 +89,7 @@ def test_what_a_person_attributes_counts_as_its_reporters_word_with_the_person_a
 
 def test_nobody_is_accused_whom_the_leases_do_not_bear(office: Office) -> None:
     other, third = list(others(office))[:2]
-    read(office, doubtful(office, 0, other))
+    office.take(doubtful(office, 0, other))
     assert "did not hold" in refused("attribute", "1", "--line", name(third), *WHY)
     address = str(ip_address(office.lease.address.network))
     taken = ("--address", address, "--at", (office.lease.begin + timedelta(hours=1)).isoformat())
@@ -106,28 +100,28 @@ def test_nobody_is_accused_whom_the_leases_do_not_bear(office: Office) -> None:
     future = ("--address", address, "--at", (office.site.now + timedelta(hours=1)).isoformat())
     assert "no moment that has been" in refused("attribute", "1", "--line", name(office.lease), *future, *WHY)
     with office.site.store.reading() as transaction:
-        assert transaction.open_cases() == ()
+        assert transaction.listed_cases() == ()
         assert [one.number for one in transaction.queued_reports()] == [1]
     assert {one[2].partition(":")[0] for one in office.recorded()} == {"refused"}
 
 
 def test_what_is_settled_stays_settled_and_the_same_counts_once(office: Office) -> None:
     other = next(others(office))
-    read(office, about(office.lease, 0), doubtful(office, 1, other), b"Subject: x\r\n\r\nspam\r\n")
+    office.take(about(office.lease, 0), doubtful(office, 1, other), b"Subject: x\r\n\r\nspam\r\n")
     mine = ("--line", name(office.lease), *WHY)
     assert "report 1 is settled already: attributed" in refused("attribute", "1", *mine)
     assert "report 2 has no incident 3" in refused("attribute", "2", *mine, "--incident", "3")
     assert "no report 9" in refused("attribute", "9", *mine)
     told("attribute", "2", *mine)
     assert "is settled already" in refused("attribute", "2", *mine)
-    read(office, doubtful(office, 1, other).replace(b"Subject: ", b"Subject: again "))
+    office.take(doubtful(office, 1, other).replace(b"Subject: ", b"Subject: again "))
     assert "has reported the same before" in refused("attribute", "4", *mine)
 
 
 def test_what_nobody_understands_is_attributed_by_what_a_person_has_read_and_leads_to_nothing_by_itself(
     office: Office,
 ) -> None:
-    read(office, b"Subject: hello\r\n\r\nspam from you, see the picture\r\n")
+    office.take(b"Subject: hello\r\n\r\nspam from you, see the picture\r\n")
     mine = ("--line", name(office.lease), *WHY)
     assert "name address and moment yourself" in refused("attribute", "1", *mine)
     at = (office.lease.begin + timedelta(hours=1)).isoformat()
@@ -142,14 +136,14 @@ def test_a_doubted_reporters_word_counts_for_nothing_by_hand_either(office: Offi
     office.site.trusted = frozenset()
     other = next(others(office))
     for number in (0, len(letters.REPORTERS)):
-        read(office, about(office.lease, number, 3_600 + number))
+        office.take(about(office.lease, number, 3_600 + number))
         told("dismiss", str((number and 2) or 1), "--reason", "made up")
-    read(office, doubtful(office, 2 * len(letters.REPORTERS), other))
+    office.take(doubtful(office, 2 * len(letters.REPORTERS), other))
     assert "counts for nothing now (doubted)" in refused("attribute", "3", "--line", name(office.lease), *WHY)
 
 
 def test_of_several_incidents_the_one_is_named(office: Office) -> None:
-    read(office, doubtful(office, 0, next(others(office))))
+    office.take(doubtful(office, 0, next(others(office))))
     with office.site.store.transaction() as transaction:
         (one,) = transaction.incidents_of(1)
         transaction.add_incident(replace(one, place=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from sekisho.desk.asked import Became, Part
 from sekisho.desk.case_values import Event, What
 from sekisho.desk.policy import Policy
 from sekisho.outbox import mail
+from tests.desk import letters
 from tests.desk.world import World, world
 from tests.unit.desk_office import (
     FREE,
@@ -28,7 +30,7 @@ from tests.unit.desk_office import (
     sekisho,
     told,
 )
-from tests.unit.desk_site import KEY, about, is_like
+from tests.unit.desk_site import KEY, about, facts_of, is_like
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.kept_lines import raw
 
@@ -308,6 +310,34 @@ def test_what_is_not_understood_waits_for_people_who_look_at_it(tmp_path: Path) 
     assert told("queue", "--seen", "1", "--reason", "not for us") == "1 reports are taken out of the queue\n"
     assert told("queue") == "the queue is empty\n"
     assert "is not in the queue" in refused("queue", "--seen", "1", "--reason", "not for us")
+
+
+def test_cases_are_found_by_state_and_by_line_which_is_recorded(office: Office) -> None:
+    office.report(0)
+    name = f"L-{office.lease.line:04}"
+    assert "case 1 (dynamic): stop-request-sent" in told("cases", "--state", "stop-request-sent")
+    assert told("cases", "--state", "suspended") == "there is no such case\n"
+    assert told("cases", "--after", "1") == "there is no such case\n"
+    assert '"individually-limited"' in refused("cases", "--state", "limited")
+    told("dismiss", "1", "--reason", "made up")
+    assert "case 1 (dynamic): dismissed" in told("cases", "--state", "dismissed")
+    assert "case 1 (dynamic): dismissed" in told("cases", "--line", name, "--purpose", "customer-request")
+    assert "say why you look" in refused("cases", "--line", name)
+    assert "nothing was ever heard" in refused("cases", "--line", "L-9999", "--purpose", "case")
+    looks = [
+        (subject, outcome[:7]) for action, subject, outcome in office.recorded() if action == "desk cases"
+    ]
+    outcomes = [(subject, outcome[:7]) for subject, outcome in looks]
+    assert outcomes == [(name, "1 cases"), ("", "refused"), ("L-9999", "refused")]
+
+
+def test_cases_of_which_nothing_is_proved_are_counted_and_told_where_asked_for(office: Office) -> None:
+    facts = facts_of(office.lease, 0)
+    office.take(letters.delivered(letters.arf(facts, random.Random(0))))
+    left_out = "1 cases of which nothing proves whose the reports are: --claimed tells them too\n"
+    assert told("cases") == f"there is no such case\n{left_out}"
+    assert json.loads(told("cases", "--json")) == {"cases": [], "more": False, "claimed": 1}
+    assert told("cases", "--claimed").startswith("case 1 (dynamic): collecting")
 
 
 def test_people_are_told_of_reports_that_no_key_opens(office: Office) -> None:

@@ -55,14 +55,8 @@ def recorded(office: Office) -> list[tuple[str, str, str, str, str]]:
     return [(one.action, one.subject, one.purpose, one.reference, one.outcome) for one in entries]
 
 
-def read(office: Office, *originals: bytes) -> None:
-    office.site.take(*originals)
-    while office.settler.step():
-        pass
-
-
 def test_an_ambiguous_report_is_told_with_all_whom_it_may_mean(office: Office) -> None:
-    read(office, disagreeing(office))
+    office.take(disagreeing(office))
     shown = told("report", "1", *ASKED)
     assert "ambiguous, the report's field and the Received chain name different senders" in shown
     assert "abuse, structured, as of" in shown
@@ -78,7 +72,7 @@ def test_an_ambiguous_report_is_told_with_all_whom_it_may_mean(office: Office) -
 
 
 def test_nobody_keeps_what_names_a_line_on_the_way(office: Office) -> None:
-    read(office, about(office.lease, 0))
+    office.take(about(office.lease, 0))
     asked: list[tuple[str, str, object]] = [("GET", "/v1/desk/cases/1", None)]
     asked += [("POST", f"/v1/desk/reports/1/{one}", {"purpose": "case"}) for one in ("look", "original")]
     for method, path, body in asked:
@@ -87,7 +81,7 @@ def test_nobody_keeps_what_names_a_line_on_the_way(office: Office) -> None:
 
 
 def test_who_looks_says_why(office: Office) -> None:
-    read(office, about(office.lease, 0))
+    office.take(about(office.lease, 0))
     assert "purpose" in refused("report", "1")
     assert "purpose" in refused("report", "1", "--original")
     assert "no report 9" in refused("report", "9", *ASKED)
@@ -99,20 +93,20 @@ def test_who_looks_says_why(office: Office) -> None:
 
 
 def test_a_report_that_is_settled_can_be_looked_at_and_its_case_names_it(office: Office) -> None:
-    read(office, *(about(office.lease, number) for number in (0, 1, 2)))
+    office.take(*(about(office.lease, number) for number in (0, 1, 2)))
     assert "reports 1-3\n" in told("case", "1")
     assert json.loads(told("case", "1", "--json"))["reports"] == [1, 2, 3]
     assert "incident 1: attributed, counted sound, case 1" in told("report", "2", *ASKED)
 
 
 def test_what_is_not_understood_is_told_with_the_reason(office: Office) -> None:
-    read(office, b"Subject: hello\r\n\r\nspam from you\r\n")
+    office.take(b"Subject: hello\r\n\r\nspam from you\r\n")
     assert "it cannot be read: unknown-format: " in told("report", "1", *ASKED)
 
 
 def test_an_original_is_handed_out_as_it_came(office: Office, tmp_path: Path) -> None:
     original = about(office.lease, 0)
-    read(office, original)
+    office.take(original)
     assert sekisho("report", "1", *ASKED, "--original").stdout_bytes == original
     shown = json.loads(told("report", "1", *ASKED, "--original", "--json"))
     assert base64.b64decode(shown["original_base64"]) == original
@@ -131,7 +125,7 @@ def test_what_a_terminal_obeys_is_not_shown_on_one() -> None:
 
 
 def test_many_are_taken_out_of_the_queue_at_once_or_none(office: Office) -> None:
-    read(office, *(b"Subject: %d\r\n\r\nspam\r\n" % number for number in range(4)))
+    office.take(*(b"Subject: %d\r\n\r\nspam\r\n" % number for number in range(4)))
     assert "report 1 " in told("queue", "--why", "unknown-format")
     assert told("queue", "--why", "no such words") == "the queue is empty\n"
     assert told("queue", "--after", "3").startswith("report 4 ")
@@ -153,7 +147,7 @@ def test_many_are_taken_out_of_the_queue_at_once_or_none(office: Office) -> None
 
 
 def test_an_original_that_no_key_opens_is_refused_with_the_way_out(office: Office) -> None:
-    read(office, about(office.lease, 0))
+    office.take(about(office.lease, 0))
     office.site.key = Fernet.generate_key()
     assert "no key opens the original" in refused("report", "1", *ASKED, "--original")
     assert "it cannot be read: no key opens" in told("report", "1", *ASKED)
@@ -162,7 +156,7 @@ def test_an_original_that_no_key_opens_is_refused_with_the_way_out(office: Offic
 def test_leases_that_are_forgotten_are_told_as_such(office: Office) -> None:
     nobodys = ip_address("198.19.200.1")
     facts = replace(facts_of(office.lease, 0), named=nobodys, message=letters.message([], 0))
-    read(office, letters.arf(facts, random.Random(0)))
+    office.take(letters.arf(facts, random.Random(0)))
     assert "nobody" in told("report", "1", *ASKED)
     office.site.now += timedelta(days=400)
     (held,) = json.loads(told("report", "1", *ASKED, "--json"))["incidents"][0]["holders"]

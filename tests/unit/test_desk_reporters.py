@@ -83,9 +83,7 @@ def test_who_has_reported_too_much_is_told(office: Office) -> None:
 
 def test_who_is_only_claimed_is_no_reporter_that_is_shown(office: Office) -> None:
     facts = facts_of(office.lease, 0)
-    office.site.take(letters.delivered(letters.arf(facts, random.Random(0))))
-    while office.settler.step():
-        pass
+    office.take(letters.delivered(letters.arf(facts, random.Random(0))))
     with office.site.store.reading() as transaction:
         assert transaction.reporter(Party(party_of(FIRST), is_authenticated=False)) is not None
     assert told("reporters") == "no reporter is proved\n"

@@ -220,7 +220,7 @@ def test_what_is_only_claimed_opens_no_more_than_so_many_cases_in_an_hour(
 def _decide(site: Site, what: What) -> None:
     """Let a person decide about the one open case, if there is one."""
     with site.store.transaction() as transaction:
-        for case in transaction.open_cases():
+        for case in transaction.listed_cases():
             happen(transaction, site.desk(), case, Event(what, "yamada", "forged"), site.now)
 
 

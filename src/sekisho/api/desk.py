@@ -16,12 +16,14 @@ from sekisho.api.desk_models import (
     CasesAnswer,
     DecisionRequest,
     ExportRequest,
+    LineCasesQuestion,
     ReasonRequest,
 )
 from sekisho.api.desk_reports import After, ReportsOffice, add_recorded_reports, add_reports
 from sekisho.api.line_models import Action
 from sekisho.api.problems import RefusalError
 from sekisho.api.recorded import not_to_be_kept, recorded_route, without_values
+from sekisho.desk.case_values import State
 
 NO_DESK = (
     409,
@@ -38,8 +40,11 @@ class DeskOffice(Protocol):
     def reports(self) -> ReportsOffice:
         """Return what can be done about reports."""
 
-    def cases(self, after: int) -> CasesAnswer:
-        """Tell the open cases."""
+    def cases(self, after: int, state: State | None, *, claimed: bool) -> CasesAnswer:
+        """Tell the open cases, or those of a state; `claimed`: also those of which nothing is proved."""
+
+    def cases_of_line(self, question: LineCasesQuestion, peer: Peer) -> CasesAnswer:
+        """Tell all cases of a line."""
 
     def case(self, number: int, peer: Peer) -> CaseAnswer:
         """Tell all of a case."""
@@ -66,8 +71,8 @@ def desk_router(office: DeskOffice) -> APIRouter:
 
     # Plain functions: they run in worker threads, since the store may take a moment.
     @router.get("/cases")
-    def cases(after: After = 0) -> CasesAnswer:
-        return office.cases(after)
+    def cases(after: After = 0, state: State | None = None, claimed: bool = False) -> CasesAnswer:
+        return office.cases(after, state, claimed=claimed)
 
     @router.get("/actions")
     def actions() -> ActionsAnswer:
@@ -91,6 +96,10 @@ def _recorded_router(office: DeskOffice) -> APIRouter:
         return office.case(number, peer)
 
     add_recorded_reports(router, office.reports)
+
+    @router.post("/cases/of-line", name=Action.DESK_CASES)
+    def cases_of_line(question: LineCasesQuestion, peer: Asker) -> CasesAnswer:
+        return office.cases_of_line(question, peer)
 
     @router.post("/cases/{number}/retry", name=Action.DESK_RETRY)
     def retry(number: CaseNumber, request: ReasonRequest, peer: Asker) -> CaseAnswer:

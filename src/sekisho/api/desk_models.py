@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from sekisho.api.line_models import HolderAnswer, Request
+from sekisho.api.line_models import HolderAnswer, Question, Request
 from sekisho.api.models import GivenUpValue, Value
 from sekisho.api.reading import AddressField, Before, LineName, Moment, Port, Said, Until
 from sekisho.config.values import fault
@@ -221,10 +221,20 @@ class CaseValue(OfValue):
 
 
 class CasesAnswer(Value):
-    """The open cases in the order of their numbers; `more`: there are others after these."""
+    """Cases in the order of their numbers; `more`: there are others after these.
+
+    `claimed`: how many are left out: nothing proves whose the reports are, and nobody has decided on them.
+    """
 
     cases: tuple[CaseValue, ...]
     more: bool
+    claimed: int = 0
+
+
+class LineCasesQuestion(Question):
+    """Which cases a line has had."""
+
+    line: LineName
 
 
 class EventValue(OfValue):

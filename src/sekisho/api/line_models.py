@@ -32,6 +32,7 @@ class Action(StrEnum):
     TRIAL_COMPLAINT = "trial complaint"
     TRIAL_BLOCKLIST = "trial blocklist"
     DESK_INGEST = "desk ingest"
+    DESK_CASES = "desk cases"
     DESK_CASE = "desk case"
     DESK_APPROVE = "desk approve"
     DESK_SUSPEND = "desk suspend"

@@ -10,9 +10,22 @@ from typing import Annotated
 
 import typer
 
-from sekisho.cli.common import FAILED, File, Json, Name, NameFrom, asked, print_json, show
+from sekisho.cli.common import (
+    FAILED,
+    File,
+    Json,
+    Name,
+    NameFrom,
+    Purpose,
+    Reference,
+    asked,
+    given,
+    print_json,
+    show,
+    with_query,
+)
 from sekisho.cli.desk_decisions import app as decisions
-from sekisho.cli.desk_options import Number, Reason, show_case
+from sekisho.cli.desk_options import After, Number, Reason, show_case
 from sekisho.cli.desk_reports import app as reports
 
 app = typer.Typer(
@@ -26,12 +39,35 @@ app.add_typer(decisions)
 
 
 @app.command("cases")
-def show_cases(as_json: Json = False, name: Name = None, config: NameFrom = None) -> None:
-    """Tell the open cases, without their lines."""
+def show_cases(
+    after: After = 0,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only those in this state, as they are told; also restored or dismissed ones."),
+    ] = None,
+    claimed: Annotated[
+        bool, typer.Option("--claimed", help="Also those of which nothing proves whose the reports are.")
+    ] = False,
+    line: Annotated[
+        str | None,
+        typer.Option(metavar="LINE", help="All of this line instead; that is recorded and needs a purpose."),
+    ] = None,
+    purpose: Purpose = None,
+    reference: Reference = None,
+    as_json: Json = False,
+    name: Name = None,
+    config: NameFrom = None,
+) -> None:
+    """Tell the open cases, without their lines; or all cases of a line."""
     from sekisho.api.desk_models import CasesAnswer
     from sekisho.cli.show_desk import cases_text
 
-    answer = asked(name, config, "GET", "/v1/desk/cases")
+    if line is None:
+        path = with_query("/v1/desk/cases", after=after or None, state=state, claimed=claimed or None)
+        answer = asked(name, config, "GET", path)
+    else:
+        question = given({"line": line, "purpose": purpose, "reference": reference})
+        answer = asked(name, config, "POST", "/v1/desk/cases/of-line", question)
     show(answer, lambda: cases_text(CasesAnswer.model_validate(answer)), as_json=as_json)
 
 

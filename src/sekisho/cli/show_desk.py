@@ -25,8 +25,11 @@ MORE = "and there are more"
 
 def cases_text(answer: CasesAnswer) -> str:
     """Tell the open cases, a line each."""
-    lines = [_case_line(one) for one in answer.cases] or ["no case is open"]
-    return "\n".join([*lines, *([MORE] if answer.more else [])])
+    lines = [_case_line(one) for one in answer.cases] or ["there is no such case"]
+    more = [f"{MORE}: --after {answer.cases[-1].number}"] if answer.more else []
+    left_out = "cases of which nothing proves whose the reports are: --claimed tells them too"
+    claimed = [f"{answer.claimed} {left_out}"] if answer.claimed else []
+    return "\n".join([*lines, *more, *claimed])
 
 
 def case_text(answer: CaseAnswer) -> str:

@@ -17,6 +17,7 @@ from sekisho.api.problems import RefusalError
 from sekisho.audit import Entry
 from sekisho.daemon.desk_cases import Desk, case_for, happen
 from sekisho.daemon.desk_reading import askable, author_of, weigh_report
+from sekisho.daemon.desk_showing import known_line_number
 from sekisho.daemon.lookups import find_holder
 from sekisho.desk.attribute import Found, Question
 from sekisho.desk.case_values import Case, Event, What
@@ -57,10 +58,7 @@ def attribute(transaction: Transaction, desk: Desk, said: ByHand) -> Case:
     incidents = {one.place: one for one in transaction.incidents_of(number)}
     place = _place(said, incidents)
     claimed = _NOTHING_NAMED if said.report is None else said.report.incidents[place]
-    line = transaction.line_number(said.request.line)
-    if line is None:
-        detail = f"nothing was ever heard of a line {said.request.line!r}: look at how its name is written"
-        raise RefusalError(404, "unknown-line", "There is no such line", detail)
+    line = known_line_number(transaction, said.request.line)
     asked = _held_by(transaction, desk, said, claimed, line)
     made, same = _weighed(transaction, desk, said, claimed, line, asked)
     case = case_for(transaction, desk, line, asked.network, now)

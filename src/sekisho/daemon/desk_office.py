@@ -18,6 +18,7 @@ from sekisho.api.desk_models import (
     CaseValue,
     DecisionRequest,
     ExportRequest,
+    LineCasesQuestion,
     ReasonRequest,
 )
 from sekisho.api.line_models import Action
@@ -30,10 +31,10 @@ from sekisho.daemon.desk_corrections import count_others
 from sekisho.daemon.desk_doors import Inbox
 from sekisho.daemon.desk_export import Exporter, Keys
 from sekisho.daemon.desk_reports import MOST_SHOWN, Reports
-from sekisho.daemon.desk_showing import case_answer, known_case
+from sekisho.daemon.desk_showing import case_answer, known_case, known_line_number
 from sekisho.daemon.recording import Act, Recorder, store_answers
 from sekisho.desk.actions import again
-from sekisho.desk.case_values import Event, What
+from sekisho.desk.case_values import Event, State, What
 from sekisho.desk.notices import LETTERS
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Store, Transaction
@@ -79,12 +80,23 @@ class RunningDesk:
         )
         self._exporter = Exporter(store, keys, self._recorder, gate)
 
-    def cases(self, after: int) -> CasesAnswer:
-        """Tell the open cases."""
+    def cases(self, after: int, state: State | None, *, claimed: bool) -> CasesAnswer:
+        """Tell the open cases, or those of a state; `claimed`: also those of which nothing is proved."""
         with store_answers(), self._store.reading() as transaction:
-            found = transaction.open_cases(after, MOST_SHOWN + 1)
+            found = transaction.listed_cases(after, MOST_SHOWN + 1, state=state, claimed=claimed)
+            left_out = 0 if claimed else transaction.count_claimed_cases(state)
         shown = tuple(CaseValue.model_validate(one) for one in found[:MOST_SHOWN])
-        return CasesAnswer(cases=shown, more=len(found) > MOST_SHOWN)
+        return CasesAnswer(cases=shown, more=len(found) > MOST_SHOWN, claimed=left_out)
+
+    def cases_of_line(self, question: LineCasesQuestion, peer: Peer) -> CasesAnswer:
+        """Tell all cases of a line."""
+
+        def show(transaction: Transaction, _: Entry) -> tuple[CasesAnswer, str]:
+            found = transaction.cases_of_line(known_line_number(transaction, question.line), MOST_SHOWN)
+            shown = tuple(map(CaseValue.model_validate, found))
+            return CasesAnswer(cases=shown, more=False), f"{len(shown)} cases"
+
+        return self._recorder.carry_out(Act.asking(Action.DESK_CASES, question.line, question), peer, show)
 
     def case(self, number: int, peer: Peer) -> CaseAnswer:
         """Tell all of a case."""

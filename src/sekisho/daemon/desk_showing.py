@@ -34,6 +34,15 @@ def known_case(transaction: Transaction, number: int) -> Case:
     return case
 
 
+def known_line_number(transaction: Transaction, name: str) -> int:
+    """Return the number of a line, or refuse."""
+    number = transaction.line_number(name)
+    if number is None:
+        detail = f"nothing was ever heard of a line {name!r}: look at how its name is written"
+        raise RefusalError(404, "unknown-line", "There is no such line", detail)
+    return number
+
+
 def case_answer(transaction: Transaction, case: Case) -> CaseAnswer:
     """Show a case with its line, who reported it, what happened to it, and what was asked for it."""
     reported = by_party(transaction.counted_reports(case.number, case.counted_from))

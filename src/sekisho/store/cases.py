@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sekisho.desk.actions import UNCONFIRMED, Action, Do, Progress, actions_of, overtaken
 from sekisho.desk.case_values import CLOSED, Case, Decision, Event, Evidence, Judge, Kind, State, What
 from sekisho.desk.records import KeptEvent
-from sekisho.store.desk_tables import IS_KEPT, action, case_event, desk_case, incident
+from sekisho.store.desk_tables import action, case_event, desk_case, incident
 from sekisho.store.errors import StoreError
 from sekisho.store.flags import is_set
 from sekisho.store.many import Query, adding
@@ -103,12 +103,6 @@ class Cases(UnreadReports):
         for number, packed in self._many.find(_LAST_OF_LINE, [line]):
             return read_case(number, packed)
         return None
-
-    def open_cases(self, after: int = 0, most: int = _FEW) -> tuple[Case, ...]:
-        """Return the next cases that are open, or whose evidence is kept, in the order of their numbers."""
-        is_shown = or_(is_set(desk_case.c.is_open), IS_KEPT)
-        some = select(desk_case).where(is_shown, desk_case.c.number > after)
-        return self._cases(some.order_by(desk_case.c.number).limit(most))
 
     def cases_of_lines(self) -> tuple[Case, ...]:
         """Return all open cases."""

@@ -13,7 +13,8 @@ from sekisho.desk.notices import LETTERS
 from sekisho.desk.report import Why
 from sekisho.desk.trust import Weight
 from sekisho.desk.workload import IGNORED_WITHIN, NOT_ATTRIBUTED, Waiting, Workload
-from sekisho.store.cases import IS_UNCONFIRMED, Cases
+from sekisho.store.case_lists import CaseLists
+from sekisho.store.cases import IS_UNCONFIRMED
 from sekisho.store.desk_tables import action, desk_case, incident, report
 from sekisho.store.flags import is_set
 from sekisho.store.moments import from_us, to_us
@@ -37,7 +38,7 @@ _ACTIONS: Final = (
 )
 
 
-class Workloads(Cases, Outbox):
+class Workloads(CaseLists, Outbox):
     """What waits, in a transaction."""
 
     def workload(self, now: datetime) -> Workload:
