@@ -24,52 +24,50 @@ def read_counters(maps: Mapping[str, int]) -> Counters:
 
     `maps`: their descriptors by name.
     """
-    rows = sums_by_class(maps, abi.COUNTERS, OF_CLASS)
-    classes = {(name, 0): _class_counters(row) for name, row in rows.items()}
+    classes = {
+        (name, 0): _class_counters(added((arms[arm] for arm in OF_CLASS), abi.COUNTERS))
+        for name, arms in arms_by_class(maps, abi.COUNTERS).items()
+    }
     sums = read_totals(maps)
     return Counters(classes, Totals(**{of.name: sums[of.name] for of in fields(Totals)}))
 
 
 def read_totals(maps: Mapping[str, int]) -> dict[str, int]:
     """Return all sums of what belongs to no class, by name; OSError."""
-    sums = _sums(bpf.read_all(maps["totals"])[_FIRST], abi.TOTALS.size)
+    sums = added([bpf.read_all(maps["totals"])[_FIRST]], abi.TOTALS)
     return dict(zip(abi.TOTAL_SUMS, sums, strict=True))
 
 
 def read_sent(maps: Mapping[str, int]) -> dict[tuple[str, Stage], tuple[Sent, ...]]:
     """Return what the lines of each class and stage have sent, by the parts of the stage; OSError."""
-    parts = {
-        stage: [sums_by_class(maps, abi.COUNTERS, [arm]) for arm in stage_arms(stage)] for stage in Stage
-    }
     return {
-        (name, stage): tuple(_sent(one[name]) for one in some)
-        for stage, some in parts.items()
-        for name in some[0].keys() & some[-1].keys()
+        (name, stage): tuple(_sent(added([arms[arm]], abi.COUNTERS)) for arm in stage_arms(stage))
+        for name, arms in arms_by_class(maps, abi.COUNTERS).items()
+        for stage in Stage
     }
 
 
-def sums_by_class(
-    maps: Mapping[str, int], table: abi.Layout, arms: Iterable[int]
-) -> dict[str, tuple[int, ...]]:
-    """Return the sums of a table named as its struct, by class, added up over some arms; OSError."""
+def arms_by_class(maps: Mapping[str, int], table: abi.Layout) -> dict[str, tuple[bytes, ...]]:
+    """Return what the table of such structs has of each class, arm by arm; OSError."""
     names = class_names({"class_names": bpf.read_all(maps["class_names"])})
-    fd, some = maps[table.name], tuple(arms)
-    room = bpf.value_room(bpf.map_info(fd))
+    fd = maps[table.name]
+    size = bpf.value_room(bpf.map_info(fd))
     return {
-        name: _sums(b"".join(bpf.lookup(fd, counter_key(index, arm), room) for arm in some), table.size)
+        name: tuple(bpf.lookup(fd, counter_key(index, arm), size) for arm in range(abi.MAX_ARMS))
         for name, index in names.items()
         if name
     }
 
 
+def added(values: Iterable[bytes], table: abi.Layout) -> tuple[int, ...]:
+    """Add up a struct's u64 over some values of a table, and over all CPUs of each."""
+    structs = struct.iter_unpack(f"<{table.size // 8}Q", b"".join(values))
+    return tuple(map(sum, zip(*structs, strict=True)))
+
+
 def counter_key(class_index: int, arm: int) -> bytes:
     """Return the key of a class's arm in a table of what is counted."""
     return (class_index * abi.MAX_ARMS + arm).to_bytes(4, "little")
-
-
-def _sums(values: bytes, size: int) -> tuple[int, ...]:
-    """Add up the u64 of entries, and of all CPUs, that follow one another."""
-    return tuple(map(sum, zip(*struct.iter_unpack(f"<{size // 8}Q", values), strict=True)))
 
 
 def _sent(sums: tuple[int, ...]) -> Sent:

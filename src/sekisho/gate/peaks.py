@@ -10,13 +10,13 @@ No line's own peak is ever read from here; only when it last met its cap can be 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from sekisho.gate import abi, bpf
-from sekisho.gate.counts import OF_CLASS, read_sent, sums_by_class
+from sekisho.gate.counts import OF_CLASS, added, arms_by_class, read_sent
 from sekisho.model import ClassPeaks, Peaks, Sent, Stage, stage_arms
 
 _FIRST: Final = bytes(4)
@@ -85,8 +85,10 @@ class KernelPeaks:
 
     def counted(self) -> dict[tuple[str, int], ClassPeaks]:
         """Return what was folded since `forget`, all of a class in its first arm."""
-        rows = sums_by_class(self.maps, abi.FOLDED_PEAKS, OF_CLASS)
-        return {(name, 0): _class_peaks(row) for name, row in rows.items()}
+        return {
+            (name, 0): _class_peaks(arms[arm] for arm in OF_CLASS)
+            for name, arms in arms_by_class(self.maps, abi.FOLDED_PEAKS).items()
+        }
 
     def sent(self) -> dict[tuple[str, Stage], tuple[Sent, ...]]:
         """Return what lines with open cases have sent, by class and stage, in the parts of the stage."""
@@ -94,11 +96,11 @@ class KernelPeaks:
 
     def stages(self) -> dict[tuple[str, Stage], int]:
         """Return how many lines were folded that began sessions in each stage, at least."""
-        found = {}
-        for stage in Stage:
-            for name, row in sums_by_class(self.maps, abi.FOLDED_PEAKS, stage_arms(stage)).items():
-                found[name, stage] = sum(_class_peaks(row).lines)
-        return found
+        return {
+            (name, stage): sum(_class_peaks(arms[arm] for arm in stage_arms(stage)).lines)
+            for name, arms in arms_by_class(self.maps, abi.FOLDED_PEAKS).items()
+            for stage in Stage
+        }
 
     def _sides(self) -> _Sides:
         return _Sides(*_sides.unpack(bpf.lookup(self.maps["peak_sides"], _FIRST, _sides.size)))
@@ -107,6 +109,6 @@ class KernelPeaks:
         bpf.update(self.maps["peak_sides"], _FIRST, _sides.pack(*sides))
 
 
-def _class_peaks(sums: tuple[int, ...]) -> ClassPeaks:
-    *lines, met_cap = sums
+def _class_peaks(values: Iterable[bytes]) -> ClassPeaks:
+    *lines, met_cap = added(values, abi.FOLDED_PEAKS)
     return ClassPeaks(tuple(lines), met_cap)
