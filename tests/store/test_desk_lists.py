@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -47,7 +46,6 @@ class Lists:
             rules=tuple,
             tell=self.tell,
             utc=lambda: at(60),
-            see_off=self.see_off,
         )
 
     def tell(self, change: RosterChange) -> None:
@@ -56,16 +54,15 @@ class Lists:
         if self.commits_left <= 0:
             raise KeyboardInterrupt
 
-    @staticmethod
-    def see_off(transaction: Transaction, change: ListChange, now: datetime) -> None:
-        see_off(transaction, change, {}, now)
-
     def put(self, new: StaticList) -> None:
-        self.intake.put_list(new, LIST, NOTHING)
+        def record(transaction: Transaction, change: ListChange) -> None:
+            see_off(transaction, change, NOTHING, {}, at(60))
+
+        self.intake.put_list(new, LIST, NOTHING, record=record)
 
     def tried(self, new: StaticList) -> dict[str, tuple[Became, State | None, bool, int]]:
         with self.store.reading() as transaction:
-            found = lines_at_desk(transaction, compare(transaction, new, LIST, NOTHING), at(60))
+            found = lines_at_desk(transaction, compare(transaction, new, LIST, NOTHING), NOTHING, at(60))
         return {
             one.name: (
                 one.became,

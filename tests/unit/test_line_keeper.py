@@ -18,7 +18,7 @@ from sekisho.daemon import attempts, line_keeper, roster_writer
 from sekisho.daemon.keeper import Keeper
 from sekisho.daemon.line_keeper import LineKeeper, treatment_of
 from sekisho.daemon.settler import Settler
-from sekisho.desk.case_values import Event, Evidence, State, What
+from sekisho.desk.case_values import Case, Event, Evidence, State, What
 from sekisho.desk.cases import decide, open_case
 from sekisho.desk.policy import Policy
 from sekisho.gate import GateError
@@ -478,18 +478,12 @@ def test_a_file_that_names_a_line_no_more_takes_its_case_along_unless_accounting
         start = Heard(Kind.START, NOW, "bng1", login_key("bng1", "1", "alice"), "alice", 0, (HOME,))
         site.lines.take([start])
         site.lines.settle()
-    suspend = Event(What.SUSPEND, "yamada", "spam")
-    with site.store.transaction() as transaction:
-        case = transaction.add_case(open_case(0, site.number("alice"), "fixed", NOW), None)
-        suspended = decide(case, suspend, NOW, Policy())
-        transaction.put_decision(case, suspend, suspended, NOW, evidence=Evidence(), due=None)
+    case = suspended(site, "alice")
     site.lines.refresh([case.line])
     until(lambda: [*lines_in_kernel(site.gate).lines.values()] != [KnownLine("fixed")])
     site.list = StaticList()
     site.reload(site.text)
-    with site.store.reading() as transaction:
-        after = transaction.case(case.number)
-    assert after is not None
+    after = case_of(site, case)
     assert (after.state, after.is_doubted) == (
         (State.SUSPENDED, True) if by_accounting else (State.GONE, False)
     )
@@ -499,3 +493,41 @@ def test_a_file_that_names_a_line_no_more_takes_its_case_along_unless_accounting
     until(lambda: OTHER in lines_in_kernel(site.gate).addresses)
     ((_, line),) = lines_in_kernel(site.gate).lines.items()
     assert (line == KnownLine("fixed")) is not by_accounting
+
+
+@pytest.mark.parametrize(("contact", "is_doubted"), [("a@example.net", False), ("b@example.net", True)])
+def test_a_line_that_goes_into_the_file_and_back_keeps_its_case(
+    site: Site, contact: str, is_doubted: bool
+) -> None:
+    line = (
+        '[[line]]\nname = "alice"\nclass = "fixed"\naddresses = ["100.64.0.1"]\ncontact = "a@example.net"\n'
+    )
+    site.start()
+    without = site.text
+    site.reload(f"{without}\n{line}")
+    case = suspended(site, "alice")
+    site.list = StaticList({"alice": StaticLine("fixed", contact=contact)}, {HOME: "alice"})
+    site.reload(without)
+    after = case_of(site, case)
+    assert (after.state, after.is_doubted) == (State.SUSPENDED, is_doubted)
+    site.list = StaticList()
+    site.reload(f"{without}\n{line}")
+    assert case_of(site, case).state is State.SUSPENDED
+    site.reload(without)
+    assert case_of(site, case).state is State.GONE
+
+
+def suspended(site: Site, name: str) -> Case:
+    suspend = Event(What.SUSPEND, "yamada", "spam")
+    with site.store.transaction() as transaction:
+        case = transaction.add_case(open_case(0, site.number(name), "fixed", NOW), None)
+        decision = decide(case, suspend, NOW, Policy())
+        transaction.put_decision(case, suspend, decision, NOW, evidence=Evidence(), due=None)
+    return decision.case
+
+
+def case_of(site: Site, case: Case) -> Case:
+    with site.store.reading() as transaction:
+        after = transaction.case(case.number)
+    assert after is not None
+    return after

@@ -19,6 +19,7 @@ from sekisho.desk.notices import OF_LINES
 from sekisho.desk.policy import Policy
 from sekisho.lines.list_change import ListChange
 from sekisho.lines.records import Relief
+from sekisho.lines.static import StaticList
 from sekisho.model import Address
 from sekisho.store import Transaction
 
@@ -37,8 +38,13 @@ class AtDesk:
     letters: int
 
 
-def lines_at_desk(transaction: Transaction, change: ListChange, now: datetime) -> tuple[AtDesk, ...]:
-    """Return the lines that a list changes in such a way, by name; what it changes is not written yet."""
+def lines_at_desk(
+    transaction: Transaction, change: ListChange, coming: StaticList, now: datetime
+) -> tuple[AtDesk, ...]:
+    """Return the lines that a list changes in such a way, by name; what it changes is not written yet.
+
+    `coming`: the list that is put next, to which some of them go.
+    """
     cases = {one.line: one for one in transaction.cases_of_lines()}
     reliefs = {one.line: one for one in transaction.reliefs(now)}
     letters = {
@@ -47,17 +53,21 @@ def lines_at_desk(transaction: Transaction, change: ListChange, now: datetime) -
     }
     names = transaction.line_names(cases.keys() | reliefs.keys() | letters.keys())
     found = []
-    for number, what in _became(transaction, change, names).items():
+    for number, what in _became(transaction, change, coming, names).items():
         case, relief = cases.get(number), reliefs.get(number)
         found.append(AtDesk(number, names[number], what, case, relief, letters.get(number, 0)))
     return tuple(sorted(found, key=lambda one: one.name))
 
 
 def see_off(
-    transaction: Transaction, change: ListChange, policies: Mapping[str, Policy], now: datetime
+    transaction: Transaction,
+    change: ListChange,
+    coming: StaticList,
+    policies: Mapping[str, Policy],
+    now: datetime,
 ) -> None:
     """Write what comes of it, before the list itself: who ends in between has not given a case away."""
-    for one in lines_at_desk(transaction, change, now):
+    for one in lines_at_desk(transaction, change, coming, now):
         gone, case = one.became.is_gone, one.case
         if case is not None:
             event = Event(What.LINE_GONE if gone else What.LINE_DOUBTED, BY_ITSELF, str(one.became))
@@ -71,7 +81,9 @@ def see_off(
             transaction.give_thread_up(f"{OF_LINES}{one.number}", now, str(one.became))
 
 
-def _became(transaction: Transaction, change: ListChange, names: Mapping[int, str]) -> dict[int, Became]:
+def _became(
+    transaction: Transaction, change: ListChange, coming: StaticList, names: Mapping[int, str]
+) -> dict[int, Became]:
     """Return what a list makes of lines of these names, as far as it makes them something else."""
     if not names:
         return {}
@@ -84,19 +96,22 @@ def _became(transaction: Transaction, change: ListChange, names: Mapping[int, st
     for number, name in names.items():
         before = set(held.get(number, ()))
         kept = {one for one in before - ended[number] if change.begun.get(one, name) == name}
+        kept |= {one for one in before if coming.addresses.get(one) == name}
         if name not in change.lines and kept == before:
             continue
         listed = transaction.listed_line(number)
         was = "" if listed is None else listed.contact
-        what = became(was=was, contact=_contact(change, name, was), has_held=bool(before), stays=bool(kept))
+        what = became(
+            was=was, contact=_contact(change, coming, name, was), has_held=bool(before), stays=bool(kept)
+        )
         if what is not None:
             found[number] = what
     return found
 
 
-def _contact(change: ListChange, name: str, was: str) -> str | None:
-    """Return the contact of a line from now on, None where it is off the list."""
+def _contact(change: ListChange, coming: StaticList, name: str, was: str) -> str | None:
+    """Return the contact of a line from now on, None where it is off the lists."""
     if name not in change.lines:
         return was
-    line = change.lines[name]
+    line = change.lines[name] or coming.lines.get(name)
     return None if line is None else line.contact

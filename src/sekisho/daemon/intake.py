@@ -29,8 +29,7 @@ class Intake:
     """The only writer of leases in this process.
 
     `treatment` gives what decides about lines now, `rules` how IPv4 addresses are shared; `tell` is called
-    after each commit with what the gate has to know; `utc` tells the time; `see_off` writes what a list does
-    to what is kept of lines beside their leases, before the list. What fails is a StoreError.
+    after each commit with what the gate has to know; `utc` tells the time. What fails is a StoreError.
     """
 
     def __init__(
@@ -41,9 +40,8 @@ class Intake:
         rules: Callable[[], Sequence[Rule]],
         tell: Callable[[RosterChange], object],
         utc: Callable[[], datetime],
-        see_off: Callable[[Transaction, ListChange, datetime], object] = lambda *_: None,
     ) -> None:
-        self._store, self._see_off = store, see_off
+        self._store = store
         self._treatment, self._rules, self._tell, self._utc = treatment, rules, tell, utc
         self._writing = threading.Lock()
         self.counts: Counter[str] = Counter()
@@ -153,7 +151,6 @@ class Intake:
                     with self._store.transaction() as transaction:
                         if not written:
                             record(transaction, change)
-                            self._see_off(transaction, change, now)
                             write_plans(transaction, new, self._rules(), now)
                         told = self._write_portion(transaction, portion, source, now)
                     self._pass_on(told)

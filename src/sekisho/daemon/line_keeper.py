@@ -42,6 +42,7 @@ from sekisho.store.late import LateStore
 
 TICK_SECONDS = 1.0  # between looks at reliefs that may have ended, and at a store that is away
 
+_NOTHING = StaticList()
 _OUR_FAULT = "what is in the store cannot be taken in, which is our fault"
 
 log = structlog.get_logger()
@@ -80,9 +81,6 @@ class LineKeeper:
             rules=lambda: share_rules(self._config),
             tell=self._tell,
             utc=utc,
-            see_off=lambda transaction, change, now: see_off(
-                transaction, change, policies_of(self._config), now
-            ),
         )
         self.bell = Bell()  # of the settler
         self._settler: Settler | None = None
@@ -253,25 +251,26 @@ class LineKeeper:
     def _put_lists(self) -> None:
         """Bring the lists that are due into the store. Raises StoreError."""
         with self._listing:
+            file = self._read_file() if LIST in self._due else None
             if CONFIG in self._due:
-                self._put(config_list(self._config), CONFIG)
+                self._put(config_list(self._config), CONFIG, coming=file or _NOTHING)
                 self._due.discard(CONFIG)
-            if LIST in self._due and self._put_file():
+            if file is not None:
+                self._put(file, LIST)
+            if not self._is_unreadable:
                 self._due.discard(LIST)
 
-    def _put_file(self) -> bool:
-        """Bring in the list of the file, if it can be read; tell whether it could."""
+    def _read_file(self) -> StaticList | None:
+        """Return the list of the file, None where there is none, or it cannot be read."""
         try:
             lines = self._file_list(self._config)
         except OSError as error:
             if not self._is_unreadable:
                 log.error("the list of lines cannot be read, the one before stays", why=str(error))  # noqa: TRY400 - the message says it all
             self._is_unreadable = True
-            return False
+            return None
         self._is_unreadable = False
-        if lines is not None:
-            self._put(lines, LIST)
-        return True
+        return lines
 
     def _put(
         self,
@@ -280,10 +279,18 @@ class LineKeeper:
         record: Callable[[Transaction, ListChange], object] = lambda *_: None,
         *,
         dry_run: bool = False,
+        coming: StaticList = _NOTHING,
     ) -> ListChange:
+        """Put a list in place of its source's; `coming`: the one that is put next."""
+
+        def begin(transaction: Transaction, change: ListChange) -> None:
+            record(transaction, change)
+            if not dry_run:
+                see_off(transaction, change, coming, policies_of(self._config), self._utc())
+
         before = self._plans()
         configured = config_list(self._config)
-        change = self.intake.put_list(lines, source, configured, record=record, dry_run=dry_run)
+        change = self.intake.put_list(lines, source, configured, record=begin, dry_run=dry_run)
         if self._plans() != before:
             self._start_over()  # how addresses are shared goes to the gate with the whole roster
         return change

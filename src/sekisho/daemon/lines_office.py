@@ -192,7 +192,7 @@ class KeptLines:
             at_desk: list[AtDesk] = []
 
             def record(transaction: Transaction, found: ListChange) -> None:
-                at_desk.extend(lines_at_desk(transaction, found, entry.at))
+                at_desk.extend(lines_at_desk(transaction, found, StaticList(), entry.at))
                 transaction.record(replace(entry, outcome=import_outcome(found, at_desk, dry_run=dry_run)))
 
             change = self._around.put_list(checked.lines, record, config=config, dry_run=dry_run)
