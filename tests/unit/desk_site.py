@@ -78,7 +78,7 @@ class Site:
     rate: int = 10_000
     key: bytes = KEY
     trusted: frozenset[str] = letters.LOOPS
-    kept: timedelta = timedelta.max
+    kept: timedelta = timedelta(days=183)
     asked: list[Action] = field(default_factory=list)
     thanked: list[tuple[int, Answerable]] = field(default_factory=list)
     ignored: list[tuple[str, Weight]] = field(default_factory=list)
