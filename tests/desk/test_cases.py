@@ -325,6 +325,18 @@ def test_what_one_has_approved_is_not_taken_for_another_kind() -> None:
     assert [one.by for one in port25.proposal.approved] == ["suzuki"]
 
 
+def test_a_suspension_that_nobody_would_carry_out_is_refused() -> None:
+    alone = replace(POLICY, able=frozenset({Kind.PORT25}), grave=frozenset())
+    why = "nothing could carry out a line-suspension: add the NAS as [[desk.nas]], or name port-25-suspension"
+    whole = person(What.SUSPEND, kind=Kind.LINE)
+    assert decide(opened(), whole, at(0), alone).refusal == why
+    assert decide(opened(), person(What.SUSPEND), at(0), alone).case.state is State.SUSPENDED
+    proposed = decide(opened(), whole, at(0), POLICY).case
+    assert proposed.state is State.PROPOSED
+    approval = person(What.APPROVE, "suzuki", kind=Kind.LINE)
+    assert decide(proposed, approval, at(1), alone).refusal == why, "its NAS was taken away since"
+
+
 @pytest.mark.parametrize(
     ("event", "why"),
     [

@@ -27,6 +27,13 @@ from tests.unit.post_office import mails
 
 LINE, NEIGHBOUR = "100.64.0.5", "100.64.0.6"
 HOMES = {f"home-{number}": f"100.64.1.{number}" for number in range(1, 13)}
+NAS = """\
+[[desk.nas]]
+name = "bng1"
+address = "127.0.0.1"
+secret_file = "secret"
+pools = ["100.64.0.0/16"]
+"""
 REPORTS_OF_EACH = 6
 SENDERS = 3
 KILLS = 3
@@ -41,6 +48,8 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
     desk: DeskScene,
 ) -> None:
     desk.write({"home-4": LINE, "home-5": NEIGHBOUR})
+    with desk.scene.file.open("a") as file:
+        file.write(NAS)
     daemon = desk.scene.up()
     at = next_second()
     desk.report(arf(LINE, at, 0))
@@ -85,7 +94,7 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
 
 
 def _check_whole_line(desk: DeskScene, line: int) -> None:
-    """Suspend the whole line in another case, where no NAS can be asked: port 25 is closed at once."""
+    """Suspend the whole line in another case, while its NAS is away: port 25 is closed at once."""
     desk.report(arf(LINE, next_second(), 4))
     until(lambda: desk.state(2) != "")
     whole = ("--kind", "line-suspension", "--reason", "floods us")

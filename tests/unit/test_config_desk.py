@@ -38,7 +38,8 @@ def test_without_the_desk_there_is_none_and_with_it_a_store() -> None:
 
 
 def test_every_class_has_a_policy_the_usual_where_nothing_is_said() -> None:
-    assert policies("") == {"dynamic": Policy(), "fixed": Policy()}
+    usual = Policy(able=frozenset({Kind.PORT25}))  # there is no NAS
+    assert policies("") == {"dynamic": usual, "fixed": usual}
 
 
 def test_a_class_has_its_own_policy() -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from sekisho.config import parse
 from sekisho.config.desk_plan import policies_of
+from sekisho.desk.case_values import Kind
 from sekisho.desk.policy import Policy
 from sekisho.lab import desk_layout, desk_mail, desk_report, gate, measure, postfix, programs
 from sekisho.lab.desk_result import (
@@ -102,7 +103,8 @@ def test_the_config_is_what_the_gate_reads_with_the_usual_steps_and_no_grace() -
     checked = parse(text.encode())
     assert checked.problems == ()
     assert checked.config is not None
-    usual = replace(Policy(), grace=timedelta(), own_limit=desk_layout.OWN_LIMIT)
+    able = frozenset({Kind.PORT25})
+    usual = Policy(grace=timedelta(), own_limit=desk_layout.OWN_LIMIT, able=able)
     assert policies_of(checked.config) == {gate.CLASS: usual}
 
 

@@ -35,13 +35,15 @@ suspended    = "39d"
 [desk.class.fixed]
 cap          = 12
 delay        = "18s"
+"""
+NAS = """\
 [[desk.nas]]
 name         = "bng1"
 address      = "192.0.2.1"
 secret_file  = "coa"
 pools        = ["100.64.0.0/16"]
 """
-WITH_DESK = WHOLE + MAIL + DESK
+WITH_DESK = WHOLE + MAIL + DESK + NAS
 
 OF_THE_DESK = [  # what is written, what instead, and what a line then has that was not there, en and ja
     ("reporters = 61", "reporters = 51", ("at least 51 reporters", "51 者以上")),

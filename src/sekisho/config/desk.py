@@ -86,7 +86,7 @@ class DeskClassTable(Table):
     limit: Step | None = _BUILT_IN.limit
     proposal: Step | None = _BUILT_IN.proposal
 
-    def policy(self, grave: frozenset[Kind]) -> Policy:
+    def policy(self, grave: frozenset[Kind], able: frozenset[Kind]) -> Policy:
         """Return it as a value."""
         return Policy(
             stop_request=self.stop_request,
@@ -99,6 +99,7 @@ class DeskClassTable(Table):
             suspension=self.suspension,
             suspended=timedelta(milliseconds=self.suspended_ms),
             grave=grave,
+            able=able,
         )
 
 

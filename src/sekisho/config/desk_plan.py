@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sekisho.config.desk import DeskClassTable
 from sekisho.config.schema import Config
 from sekisho.desk.attribute import Ours, ours
+from sekisho.desk.case_values import SUSPENSIONS, Kind
 from sekisho.desk.policy import Policy
 
 
@@ -17,7 +18,8 @@ def policies_of(config: Config) -> Mapping[str, Policy]:
         return {}
     usual = DeskClassTable.model_validate({})
     grave = frozenset(desk.grave)
-    return {name: desk.classes.get(name, usual).policy(grave) for name in config.classes}
+    able = SUSPENSIONS if desk.nases else SUSPENSIONS - {Kind.LINE}
+    return {name: desk.classes.get(name, usual).policy(grave, able) for name in config.classes}
 
 
 def ours_of(config: Config) -> Ours:

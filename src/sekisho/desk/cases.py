@@ -127,11 +127,15 @@ class _Asked:
         return frozenset(one.login for one in approved)
 
     @property
+    def suspends(self) -> bool:
+        """Tell whether it is about a suspension."""
+        is_proposed = self.event.what is What.APPROVE and self.case.proposal is not None
+        return self.event.what is What.SUSPEND or is_proposed
+
+    @property
     def is_grave(self) -> bool:
         """Tell whether it is a suspension that one person cannot decide on."""
-        is_proposed = self.event.what is What.APPROVE and self.case.proposal is not None
-        suspends = self.event.what is What.SUSPEND or is_proposed
-        return suspends and self.policy.persons(self.kind) > 1
+        return self.suspends and self.policy.persons(self.kind) > 1
 
 
 def _rule(asked: _Asked) -> Rule | None:
@@ -239,9 +243,8 @@ def _refusal(asked: _Asked) -> str | None:
     if event.until is not None and not asked.now < event.until <= asked.now + LONGEST:
         end = event.until.isoformat(timespec="seconds")
         return f"{end} cannot be its end: name a moment from now on and within {LONGEST.days} days"
-    if event.what is What.SUSPEND and event.kind is not None and event.kind not in SUSPENSIONS:
-        kinds = ", ".join(sorted(SUSPENSIONS))
-        return f"{event.kind} is no suspension: name one of {kinds}"
+    if asked.suspends and (unfit := _unfit(asked)) is not None:
+        return unfit
     if asked.is_grave and event.login is None:
         return f"a grave action needs a person who has logged in, which {event.by} has not: {_LOG_IN}"
     if asked.is_grave and event.login in asked.agreed:
@@ -260,6 +263,15 @@ def _other(asked: _Asked) -> str | None:
     if event.version not in (None, case.version):
         now_it_is = f"case {case.number} is at version {case.version} by now, not {event.version}"
         return f"{now_it_is}: look at it again, and decide about what it is"
+    return None
+
+
+def _unfit(asked: _Asked) -> str | None:
+    """Say why a suspension of this kind cannot be."""
+    if asked.kind not in SUSPENSIONS:
+        return f"{asked.kind} is no suspension: name one of {', '.join(sorted(SUSPENSIONS))}"
+    if asked.kind not in asked.policy.able:
+        return f"nothing could carry out a {asked.kind}: add the NAS as [[desk.nas]], or name {Kind.PORT25}"
     return None
 
 

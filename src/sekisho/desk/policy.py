@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sekisho.desk.case_values import Case, Counted, Evidence, Kind
+from sekisho.desk.case_values import SUSPENSIONS, Case, Counted, Evidence, Kind
 from sekisho.model import Limit, Mode
 
 FEWEST_FOR_PROPOSAL = 2
@@ -34,7 +34,7 @@ class Policy:
 
     `grace`: only what was sent so long after the stop request leads to a proposal. `quiet`: so long without
     reports, and it counts as stopped. `limited`, `suspended`: how long these last. `grave`: what needs two
-    persons.
+    persons. `able`: which suspensions there is somebody to carry out.
     """
 
     stop_request: Step | None = Step(2, 2, timedelta(days=7))
@@ -47,6 +47,7 @@ class Policy:
     suspension: Kind = Kind.PORT25
     suspended: timedelta = timedelta(days=30)
     grave: frozenset[Kind] = frozenset({Kind.LINE})
+    able: frozenset[Kind] = SUSPENSIONS
 
     def persons(self, kind: Kind) -> int:
         """Return how many different persons have to say so."""
