@@ -21,6 +21,7 @@ from sekisho.desk.case_values import (
     Lift,
     Mark,
     Notice,
+    Reached,
     State,
     Tell,
     Thaw,
@@ -35,6 +36,7 @@ POLICY = Policy(
     stop_request=Step(2, 2, 7 * DAY), limit=Step(3, 3, 7 * DAY), proposal=Step(2, 4, 7 * DAY), grace=DAY
 )
 REPORT, TIME = Event(What.REPORT), Event(What.TIME)
+LEFT = Event(What.LETTER_SENT, reason="it was sent")
 
 
 def at(days: float) -> datetime:
@@ -59,6 +61,11 @@ def opened() -> Case:
     return open_case(7, 17, "dynamic", BEGIN)
 
 
+def told(case: Case, days: float = 0) -> Case:
+    """The case after the letter with its stop request has left."""
+    return decide(case, LEFT, at(days), POLICY).case
+
+
 def in_state(state: State) -> Case:
     """A case in each state, by the shortest way there."""
     case = opened()
@@ -71,9 +78,9 @@ def in_state(state: State) -> Case:
         State.PROPOSED: (person(What.SUSPEND, kind=Kind.LINE),),
     }
     if state is State.STOP_REQUESTED:
-        return decide(case, REPORT, BEGIN, POLICY, sent(0, "a", "b")).case
+        return told(decide(case, REPORT, BEGIN, POLICY, sent(0, "a", "b")).case)
     if state is State.LIMITED:
-        return decide(case, REPORT, BEGIN, POLICY, sent(0, "a", "b", "c")).case
+        return told(decide(case, REPORT, BEGIN, POLICY, sent(0, "a", "b", "c")).case)
     if state is State.STOPPED:
         return decide(case, TIME, at(14), POLICY).case
     for event in steps[state]:
@@ -95,7 +102,7 @@ def test_a_line_goes_from_reports_to_suspension_to_restoration() -> None:
     assert asked.case.state is State.STOP_REQUESTED
     assert asked.changes == (Tell(Notice.STOP_REQUEST, "2 parties, 2 incidents"),)
     third = (*second, *sent(1, "c"))
-    limited = decide(asked.case, REPORT, at(1), POLICY, third)
+    limited = decide(told(asked.case, 0.5), REPORT, at(1), POLICY, third)
     assert limited.case.state is State.LIMITED
     assert kinds(limited) == [Impose]
     fourth = (*third, *sent(2, "a", "b", incidents=2))
@@ -136,7 +143,7 @@ def test_a_line_that_stops_is_left_alone_and_what_was_before_counts_no_more() ->
 def test_one_party_alone_never_brings_a_proposal_however_much_it_reports() -> None:
     flood = tuple(Counted("a", at(2 + minute / 1440), 1_000_000) for minute in range(1000))
     eager = replace(POLICY, stop_request=Step(1, 1, 7 * DAY), limit=Step(1, 1, 7 * DAY))
-    case = decide(opened(), REPORT, at(0), eager, sent(0, "a")).case
+    case = told(decide(opened(), REPORT, at(0), eager, sent(0, "a")).case)
     assert case.state is State.LIMITED
     for policy in (eager, replace(eager, proposal=Step(1, 1, 7 * DAY))):
         assert decide(case, REPORT, at(3), policy, flood).case == case
@@ -155,6 +162,52 @@ def test_what_was_sent_before_the_customer_could_stop_brings_no_proposal() -> No
     early = sent(0.99, "a", "b", incidents=9)
     assert decide(case, REPORT, at(5), POLICY, early).case.state is State.STOP_REQUESTED
     assert decide(case, REPORT, at(5), POLICY, sent(1, "a", "b", incidents=9)).case.state is State.PROPOSED
+
+
+def test_what_was_sent_before_the_letter_left_is_not_after_it() -> None:
+    asked = decide(opened(), REPORT, at(0), POLICY, sent(0, "a", "b")).case
+    between = sent(2, "a", "b", incidents=9)
+    for days in (2, 5):
+        assert decide(asked, REPORT, at(days), POLICY, between).case == asked, "it waits"
+    left = told(asked, 3)
+    assert left.request is not None
+    assert (left.request.reached, left.request.at) == (Reached.SENT, at(3))
+    assert decide(left, REPORT, at(5), POLICY, between).case == left
+    within = (*between, *sent(3.9, "a", "b", incidents=9))
+    assert decide(left, REPORT, at(5), POLICY, within).case == left, "within its grace"
+    after = (*within, *sent(4, "a", "b", incidents=2))
+    assert decide(left, REPORT, at(5), POLICY, after).case.state is State.PROPOSED
+    assert decide(left, LEFT, at(6), POLICY) == Decision(left), "once"
+
+
+@pytest.mark.parametrize("what", [What.NO_LETTER, What.LETTER_GIVEN_UP])
+@pytest.mark.parametrize("state", [State.STOP_REQUESTED, State.LIMITED])
+def test_who_was_told_by_nobody_is_put_before_people_instead(what: What, state: State) -> None:
+    enough = sent(0, *"ab") if state is State.STOP_REQUESTED else sent(0, *"abc")
+    asked = decide(opened(), REPORT, at(0), POLICY, enough).case
+    untold = decide(asked, Event(what, reason="no contact"), at(0), POLICY)
+    assert (untold.case.state, untold.changes, untold.reason) == (state, (), "no contact")
+    assert decide(untold.case, LEFT, at(1), POLICY) == Decision(untold.case), "no letter waits"
+    early = sent(0.5, "a", "b", incidents=9)
+    assert decide(untold.case, REPORT, at(2), POLICY, early).case == untold.case
+    gone_on = sent(2, "a", "b", incidents=9)
+    marked = decide(untold.case, REPORT, at(2), POLICY, gone_on)
+    assert (marked.case.state, marked.case.marks, marked.changes) == (state, (Mark.UNTOLD,), ())
+    assert decide(marked.case, REPORT, at(2), POLICY, gone_on) == Decision(marked.case), "once"
+    by_person = decide(marked.case, person(What.TOLD, reason="by telephone"), at(3), POLICY)
+    assert (by_person.case.state, by_person.case.marks) == (state, ())
+    again = decide(by_person.case, person(What.TOLD), at(4), POLICY)
+    assert again.refusal == "the customer was told at 2027-04-04T00:00:00+00:00"
+    assert decide(by_person.case, REPORT, at(5), POLICY, gone_on).case == by_person.case
+    later = (*gone_on, *sent(4, "a", "b", incidents=2))
+    assert decide(by_person.case, REPORT, at(5), POLICY, later).case.state is State.PROPOSED
+
+
+@pytest.mark.parametrize("state", [State.COLLECTING, State.STOPPED, State.SUSPENDED, State.HELD])
+def test_whoever_was_not_asked_to_stop_cannot_have_been_told(state: State) -> None:
+    case = in_state(state)
+    assert decide(case, person(What.TOLD), case.since, POLICY).refusal is not None
+    assert decide(case, LEFT, case.since, POLICY) == Decision(case)
 
 
 def test_reports_that_are_not_sound_lead_to_a_stop_request_and_no_further() -> None:
@@ -533,7 +586,7 @@ def test_where_it_is_doubtful_whose_the_line_is_what_is_in_force_stays(state: St
 
 def test_in_doubt_only_what_is_sent_since_counts_and_no_proposal_comes_of_it() -> None:
     before = sent(0, *"abc")
-    limited = decide(opened(), REPORT, at(0), POLICY, before).case
+    limited = told(decide(opened(), REPORT, at(0), POLICY, before).case)
     doubted = decide(limited, DOUBTED, at(1), POLICY, before).case
     on = (*before, *sent(3, *"abc", incidents=5))
     assert decide(doubted, REPORT, at(3), POLICY, on) == Decision(doubted), "who was asked may be another"

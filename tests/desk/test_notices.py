@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from sekisho.desk.case_values import Case, Decision, Event, Evidence, Kind, State, What
+from sekisho.desk.case_values import (
+    Case,
+    Decision,
+    Event,
+    Evidence,
+    Kind,
+    Reached,
+    Request,
+    State,
+    What,
+)
 from sekisho.desk.cases import decide
-from sekisho.desk.notices import Mail, Told, Why, letter_id, told
+from sekisho.desk.notices import Mail, Told, Why, asking_case, is_request_of, letter_id, told
 from tests.desk.test_cases import POLICY, REPORT, TIME, at, in_state, opened, person, sent
 
 SEEN = Evidence(3, 7, at(0), at(1))
@@ -22,19 +33,50 @@ def test_a_stop_request_says_what_was_seen_and_until_when_to_stop() -> None:
     (one,) = telling(before, REPORT, decision, 1)
     assert (one.mail, one.line, one.number, one.seen) == (Mail.STOP_REQUEST, "alice", before.number, SEEN)
     assert one.deadline == at(1) + POLICY.grace
-    assert (one.limit, one.until, one.why, one.was_asked) == (None, None, None, False)
+    assert (one.limit, one.until, one.why, one.went_on) == (None, None, None, False)
     letter = letter_id("gate", decision.case, one.mail)
     assert letter.startswith(f"desk-gate-{before.number}-")
     assert letter.endswith(f"-{decision.case.version}-stop-request")
 
 
-@pytest.mark.parametrize("state", [State.STOP_REQUESTED, State.COLLECTING])
-def test_a_suspension_says_whether_there_was_a_request(state: State) -> None:
+@pytest.mark.parametrize("gate", ["gate", "gate-7", "a-b-1-2-3"])
+def test_the_letter_of_a_stop_request_is_known_by_its_id_as_long_as_that_holds(gate: str) -> None:
+    asked = decide(opened(), REPORT, at(1), POLICY, sent(1, "a.example", "b.example")).case
+    letter = letter_id(gate, asked, Mail.STOP_REQUEST)
+    assert asking_case(letter) == asked.number
+    assert is_request_of(letter, asked)
+    assert is_request_of(letter, decide(asked, person(What.HOLD), at(2), POLICY).case)
+    stopped = decide(asked, TIME, at(20), POLICY).case
+    assert not is_request_of(letter, stopped)
+    more = (*sent(21, "a.example"), *sent(21, "b.example"))
+    assert not is_request_of(letter, decide(stopped, REPORT, at(21), POLICY, more).case)
+    assert asking_case(letter_id(gate, asked, Mail.SUSPENSION)) is None
+    for other in ("desk-gate-report-7-1", "msg_2", "desk-x-stop-request"):
+        assert asking_case(other) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "reached", "days", "went_on"),
+    [
+        (State.STOP_REQUESTED, Reached.SENT, 0.5, True),
+        (State.STOP_REQUESTED, Reached.TOLD, 0.5, True),
+        (State.STOP_REQUESTED, Reached.SENT, 1, False),  # the last was sent as the letter left
+        (State.STOP_REQUESTED, Reached.WAITING, 0.5, False),
+        (State.STOP_REQUESTED, Reached.NONE, 0.5, False),
+        (State.STOP_REQUESTED, Reached.GIVEN_UP, 0.5, False),
+        (State.COLLECTING, None, 0, False),
+    ],
+)
+def test_a_suspension_says_that_it_went_on_only_where_it_did_after_the_customer_was_told(
+    state: State, reached: Reached | None, days: float, went_on: bool
+) -> None:
     before = in_state(state)
+    if reached is not None:
+        before = replace(before, request=Request(before.version, reached, at(days)))
     event = person(What.SUSPEND, kind=Kind.PORT25, reason="police: case 7, reported by x@example.net")
     decision = decide(before, event, at(20), POLICY, ())
     (one,) = telling(before, event, decision, 20)
-    assert (one.mail, one.was_asked) == (Mail.SUSPENSION, before.stop_requested is not None)
+    assert (one.mail, one.went_on) == (Mail.SUSPENSION, went_on)
     assert one.until == at(20) + POLICY.suspended
     assert not one.is_whole_line
     assert "police" not in repr(one)  # the desk's own words stay inside

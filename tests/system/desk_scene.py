@@ -121,6 +121,10 @@ class DeskScene:
         known = {one["number"]: one["state"] for one in self.ask("GET", "cases")["cases"]}
         return str(known.get(case, ""))
 
+    def request(self) -> str:
+        """Tell what became of the first case's stop request."""
+        return str(self.ask("GET", "cases")["cases"][0]["request"]["reached"])
+
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """Read the daemon's store beside it."""

@@ -60,6 +60,7 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
     assert desk.sessions(LINE, 2) == 2
 
     until(lambda: _failed(desk))  # nobody is at the mail server
+    assert desk.request() == "waiting"
     with mails(SMTP_PORT, inside=desk.scene.gate.call) as post:
         assert desk.post(arf(LINE, at, 1), number=1) == 202
         assert desk.post(arf(LINE, at, 1), number=LOOPS) == 401
@@ -68,6 +69,7 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
         assert desk.sessions(LINE, 2) == 1
         assert desk.sessions(NEIGHBOUR, 2) == 2
         until(lambda: len(post.got) == 1)
+        until(lambda: desk.request() == "sent")
 
         later = next_second()
         desk.report(arf(LINE, later, 2), arf(LINE, later, 3))

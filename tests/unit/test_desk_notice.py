@@ -65,7 +65,7 @@ def test_a_suspension_says_why_what_was_seen_until_when_and_how_it_is_lifted(lan
 
 @pytest.mark.parametrize("is_whole_line", [True, False])
 def test_what_is_suspended_is_said(is_whole_line: bool) -> None:
-    told = replace(ALL[Mail.SUSPENSION], is_whole_line=is_whole_line, was_asked=False)
+    told = replace(ALL[Mail.SUSPENSION], is_whole_line=is_whole_line, went_on=False)
     written = in_one(told, Language.JA)
     assert ("インターネット接続" in written.subject) == is_whole_line
     assert ("サブミッションポート" in written.text) != is_whole_line

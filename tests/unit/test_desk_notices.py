@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from sekisho.cli import app
 from sekisho.cli.desk_preview import made_up_mail
 from sekisho.config import Config, parse
+from sekisho.daemon.desk_cases import befall
+from sekisho.daemon.desk_letters import noting
 from sekisho.daemon.desk_notices import Notices
 from sekisho.daemon.desk_templates import check_templates
 from sekisho.daemon.postman import Postman, carriers
@@ -48,6 +50,7 @@ provider = "Example"
 contact = "Support"
 """
 SUSPEND = Event(What.SUSPEND, "yamada", "seen by two of us", Kind.PORT25)
+ASK = Event(What.APPROVE, "yamada", "seen by two of us")
 SEEN = Evidence(2, 9, NOW - timedelta(days=1), NOW)
 
 
@@ -76,6 +79,12 @@ class Site:
             transaction.set_lines([ListedLine(line, "alice", "fixed", contact=contact, language=language)])
             return transaction.add_case(open_case(0, line, "fixed", NOW, None), None)
 
+    def ask(self, store: Store, case: Case) -> Case:
+        """Ask the customer to stop; return the case after it."""
+        with store.transaction() as transaction:
+            also = self.notices().decided
+            return befall(transaction, Policy(), case, ASK, self.now, also=also)[0].case
+
     def suspend(self, store: Store, case: Case, *, ends: bool = False) -> None:
         decision = decide(case, SUSPEND, NOW, Policy(), ())
         with store.transaction() as transaction:
@@ -93,7 +102,8 @@ class Site:
             if ends:
                 raise KeyboardInterrupt
 
-        return Postman(LetterKind.MAIL, carry_and_end, store, "gate", utc=lambda: self.now)
+        ended = noting(self.config)
+        return Postman(LetterKind.MAIL, carry_and_end, store, "gate", utc=lambda: self.now, ended=ended)
 
 
 @pytest.fixture
@@ -176,6 +186,81 @@ def test_a_mail_server_that_is_away_for_a_day_gets_it_once(site: Site) -> None:
         site.postman(store).deliver()
         site.postman(store).deliver()
     assert len(site.server.got) == 1
+
+
+def test_a_stop_request_is_said_to_be_sent_when_the_server_has_taken_it(site: Site) -> None:
+    site.server.answer = "451 later"
+    with site.store() as store:
+        asked = site.ask(store, site.open(store))
+        for _ in range(24):
+            site.postman(store).deliver()
+            site.now += timedelta(hours=1)
+            assert _request(store, asked) == ("waiting", NOW)
+        site.server.answer = "250 taken"
+        with pytest.raises(KeyboardInterrupt):
+            site.postman(store, ends=True).deliver()  # before the store has heard of it
+        assert _request(store, asked) == ("waiting", NOW)
+        site.now += timedelta(minutes=1)
+        for _ in range(2):
+            site.postman(store).deliver()
+        assert _request(store, asked) == ("sent", site.now)
+        with store.reading() as transaction:
+            assert [one.what for one in transaction.case_events(asked.number)] == ["approve", "letter-sent"]
+            assert transaction.untold_cases() == ()
+
+
+def test_a_stop_request_that_nobody_takes_is_given_up_in_its_case_too(site: Site) -> None:
+    site.server.answer = "550 no such user"
+    with site.store() as store:
+        asked = site.ask(store, site.open(store))
+        site.now += timedelta(minutes=1)
+        site.postman(store).deliver()
+        assert _request(store, asked) == ("given-up", site.now)
+        with store.reading() as transaction:
+            *_, last = transaction.case_events(asked.number)
+            assert [one.number for one in transaction.untold_cases()] == [asked.number]
+    assert (last.what, last.by) == (What.LETTER_GIVEN_UP, "sekishod")
+    assert "550" in last.reason
+    assert "a@example.net" not in last.reason
+
+
+@pytest.mark.parametrize(("contact", "text"), [("", NOTICES), ("a@example.net", "")])
+def test_a_stop_request_that_cannot_be_written_is_said_to_be_none(
+    site: Site, contact: str, text: str
+) -> None:
+    site.text = text
+    with site.store() as store, capture_logs() as logs:
+        asked = site.ask(store, site.open(store, contact=contact))
+        assert asked.request is not None
+        assert _request(store, asked) == ("none", NOW)
+        with store.reading() as transaction:
+            done = [(one.what, one.reason) for one in transaction.case_events(asked.number)]
+    assert [one["case"] for one in logs if one["event"] == "nobody is told"] == [asked.number]
+    assert [what for what, _ in done] == ["approve", "no-letter"]
+    assert "tell the customer yourself" in done[1][1]
+
+
+def test_a_letter_of_a_request_that_holds_no_more_changes_nothing(site: Site) -> None:
+    site.server.answer = "451 later"
+    with site.store() as store:
+        asked = site.ask(store, site.open(store))
+        with store.transaction() as transaction:
+            late = NOW + Policy().quiet
+            stopped, _ = befall(transaction, Policy(), asked, Event(What.TIME), late)
+            again, _ = befall(transaction, Policy(), stopped.case, replace(SUSPEND, what=What.HOLD), late)
+        site.server.answer = "250 taken"
+        site.now += timedelta(hours=1)
+        site.postman(store).deliver()
+        with store.reading() as transaction:
+            assert transaction.case(asked.number) == again.case
+
+
+def _request(store: Store, case: Case) -> tuple[str, datetime]:
+    with store.reading() as transaction:
+        now = transaction.case(case.number)
+    assert now is not None
+    assert now.request is not None
+    return now.request.reached, now.request.at
 
 
 def test_a_template_at_fault_gives_way_to_the_shipped_one(site: Site) -> None:

@@ -12,7 +12,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from sekisho.api import client
-from sekisho.daemon.desk_cases import befall
+from sekisho.api.desk import DECISIONS
+from sekisho.daemon.desk_cases import befall, happen
 from sekisho.desk.actions import Happened, Progress, step
 from sekisho.desk.asked import Became, Part
 from sekisho.desk.case_values import Event, What
@@ -115,6 +116,31 @@ def test_a_suspension_ends_by_itself_at_its_date(office: Office) -> None:
     office.settler.pass_time()
     office.act()
     assert office.in_kernel == FREE
+
+
+def test_whether_the_customer_was_told_is_shown_and_a_person_may_say_so(office: Office) -> None:
+    office.report(0)
+    assert "; the stop request waits to be sent since" in told("cases")
+    assert "case 1 (dynamic): stop-request-sent since" in told("actions")
+    with office.site.store.transaction() as transaction:
+        case = transaction.case(1)
+        assert case is not None
+        why = Event(What.NO_LETTER, reason="no contact")
+        happen(transaction, office.site.desk(), case, why, office.site.now)
+    way_out = "to send the stop request to: tell the customer, then: sekisho desk told 1 --reason"
+    for shown in (told("cases"), told("case", "1"), told("actions")):
+        assert way_out in shown
+    assert "no-letter: stop-request-sent to stop-request-sent, by sekishod: no contact" in told("case", "1")
+    told("told", "1", "--reason", "by telephone")
+    at = office.site.now.isoformat(timespec="seconds")
+    for shown in (told("cases"), told("case", "1")):
+        assert f"; the customer was told at {at}" in shown
+    assert f"the customer was told at {at}" in refused("told", "1", "--reason", "once more")
+    assert told("actions") == "all that was asked is confirmed\n"
+    assert [one for one in office.recorded() if one[0] == "desk told"] == [
+        ("desk told", "case 1", "stop-request-sent to stop-request-sent"),
+        ("desk told", "case 1", f"refused: the customer was told at {at}"),
+    ]
 
 
 def test_another_end_of_a_hold_is_what_the_gate_and_whoever_asks_of_the_line_have(office: Office) -> None:
@@ -253,7 +279,7 @@ def test_who_ends_after_the_asking_asks_again(office: Office) -> None:
     assert office.in_kernel == LIMITED
 
 
-@pytest.mark.parametrize("what", ["approve", "suspend", "hold", "release", "restore", "dismiss", "retry"])
+@pytest.mark.parametrize("what", [*DECISIONS.values(), "retry"])
 def test_what_cannot_be_decided_is_refused_and_recorded(office: Office, what: str) -> None:
     assert "there is no case 9" in refused(what, "9", "--reason", "why not")
     assert "the text is empty" in refused(what, "9", "--reason", " ")

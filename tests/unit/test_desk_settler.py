@@ -117,6 +117,10 @@ def test_what_was_sent_after_the_stop_request_counts_at_once_also_of_its_hour(
         site.take(*(about(lease, number, begin + 600) for number in range(3)))
         site.settle()
         assert _state(site, lease.line) is State.STOP_REQUESTED
+        with site.store.transaction() as transaction:
+            case = transaction.last_case(lease.line)
+            assert case is not None
+            happen(transaction, site.desk(), case, Event(What.LETTER_SENT, reason="it was sent"), site.now)
         site.now = hour + timedelta(minutes=40)
         site.take(*(about(lease, number, begin + 1_100) for number in range(3, 6)))  # sent before it
         site.settle()

@@ -124,6 +124,7 @@ DECISIONS = {
     Action.DESK_RELEASE: "release",
     Action.DESK_RESTORE: "restore",
     Action.DESK_DISMISS: "dismiss",
+    Action.DESK_TOLD: "told",
 }
 """What people may decide about a case, and the last part of its path."""
 

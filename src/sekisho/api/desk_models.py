@@ -201,6 +201,13 @@ class ProposalValue(OfValue):
     approved: tuple[ApprovalValue, ...]
 
 
+class RequestValue(OfValue):
+    """What became of a stop request, and when: waiting, sent, told (by a person), none, given-up."""
+
+    reached: str
+    at: datetime
+
+
 class CaseValue(OfValue):
     """A case, without its line: who wants to know that is recorded.
 
@@ -214,6 +221,7 @@ class CaseValue(OfValue):
     opened: datetime
     since: datetime
     stop_requested: datetime | None
+    request: RequestValue | None
     proposal: ProposalValue | None
     measures: tuple[MeasureValue, ...]
     judgement: str | None
@@ -344,9 +352,11 @@ class CaseAnswer(Value):
 class ActionsAnswer(Value):
     """What is asked but not seen to hold, the oldest first.
 
-    `waiting`: how many notices are not sent yet; `given_up`: those that reached nobody.
+    `untold`: cases whose stop request has reached nobody yet. `waiting`: how many notices are not sent yet;
+    `given_up`: those that reached nobody.
     """
 
     actions: tuple[ActionValue, ...]
+    untold: tuple[CaseValue, ...] = ()
     waiting: int = 0
     given_up: tuple[GivenUpValue, ...] = ()

@@ -41,6 +41,7 @@ class Action(StrEnum):
     DESK_RELEASE = "desk release"
     DESK_RESTORE = "desk restore"
     DESK_DISMISS = "desk dismiss"
+    DESK_TOLD = "desk told"
     DESK_RETRY = "desk retry"
     DESK_REPORT = "desk report"
     DESK_ORIGINAL = "desk original"

@@ -114,6 +114,17 @@ def dismiss(
 
 
 @app.command()
+def told(
+    number: Number, reason: Reason, as_json: Json = False, name: Name = None, config: NameFrom = None
+) -> None:
+    """Say that you have told the customer to stop, where the stop request's letter reaches nobody.
+
+    What is sent later than the grace from now on counts as sent in spite of it.
+    """
+    _decide("told", number, name, config, {"reason": reason}, as_json=as_json)
+
+
+@app.command()
 def retry(
     number: Number, reason: Reason, as_json: Json = False, name: Name = None, config: NameFrom = None
 ) -> None:

@@ -15,10 +15,11 @@ from sekisho.api.desk_models import (
     MeasureValue,
     PartValue,
     ReportedValue,
+    RequestValue,
 )
 from sekisho.bundle import Checked
 from sekisho.desk.actions import Progress
-from sekisho.desk.case_values import State
+from sekisho.desk.case_values import Reached, State
 
 MORE = "and there are more"
 
@@ -55,7 +56,8 @@ def case_text(answer: CaseAnswer) -> str:
 def actions_text(answer: ActionsAnswer) -> str:
     """Tell actions, notices that wait, and those that reached nobody."""
     waiting = [f"{answer.waiting} notices wait to be sent"] if answer.waiting else []
-    lines = [*_actions(answer.actions), *waiting] or ["all that was asked is confirmed"]
+    untold = map(_case_line, answer.untold)
+    lines = [*_actions(answer.actions), *untold, *waiting] or ["all that was asked is confirmed"]
     lines += [
         f"{at(one.at)} the notice {one.letter} is given up, and nobody is told: {one.why}"
         for one in answer.given_up
@@ -110,7 +112,25 @@ def _case_line(case: CaseValue) -> str:
     name = f"case {case.number} ({case.class_name or 'no class'})"
     is_changed = case.proposal is not None and case.state == State.SUSPENDED
     change = "; another suspension is proposed" if is_changed else ""
-    return f"{name}: {case.state} since {at(case.since)}{change}{waits}"
+    request = f"; {_request(case.number, case.request)}" if case.request is not None else ""
+    return f"{name}: {case.state} since {at(case.since)}{request}{change}{waits}"
+
+
+def _request(number: int, request: RequestValue) -> str:
+    """Tell what became of the stop request of a case."""
+    when = at(request.at)
+    way_out = f"tell the customer, then: sekisho desk told {number} --reason …"
+    match request.reached:
+        case Reached.SENT:
+            return f"the stop request left at {when}"
+        case Reached.TOLD:
+            return f"the customer was told at {when}"
+        case Reached.WAITING:
+            return f"the stop request waits to be sent since {when}"
+        case Reached.NONE:
+            return f"there is nobody to send the stop request to: {way_out}"
+        case _:
+            return f"the stop request was given up at {when}: {way_out}"
 
 
 def _measure(one: MeasureValue) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -43,8 +43,11 @@ Two accounts that are had for nothing could else have any number of customers ac
 the cases wait for a person, who may approve the request. Requests that others have led to count for nothing.
 """
 
-Also = Callable[[Transaction, Case, Event, Decision, Evidence, datetime], object]
-"""What is written beside a decision, in its transaction: the notices that it asks for."""
+Also = Callable[[Transaction, Case, Event, Decision, Evidence, datetime], str | None]
+"""What is written beside a decision, in its transaction: the notices that it asks for.
+
+Returns why there is nobody to be told, if so.
+"""
 
 
 Thank = Callable[[Transaction, int, Answerable, datetime], object]
@@ -137,7 +140,11 @@ def befall(
         return decision, ()
     evidence = evidence_of(case, counted)
     actions = transaction.put_decision(case, event, decision, now, evidence=evidence, due=next_due, uid=uid)
-    also(transaction, case, event, decision, evidence, now)
+    why_nobody = also(transaction, case, event, decision, evidence, now)
+    if why_nobody is not None and after.request != case.request:
+        untold = Event(What.NO_LETTER, reason=why_nobody)
+        noted, _ = befall(transaction, policy, after, untold, now)
+        decision = replace(decision, case=noted.case)
     if any(isinstance(change, Thaw) for change in decision.changes):
         transaction.touch_case(case.number)  # while it was held, its reports stayed its own
     for mark in after.marks:

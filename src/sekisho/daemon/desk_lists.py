@@ -70,8 +70,12 @@ def see_off(
     for one in lines_at_desk(transaction, change, coming, now):
         gone, case = one.became.is_gone, one.case
         if case is not None:
+            policy = policies.get(case.class_name, Policy())
             event = Event(What.LINE_GONE if gone else What.LINE_DOUBTED, BY_ITSELF, str(one.became))
-            befall(transaction, policies.get(case.class_name, Policy()), case, event, now)
+            after = befall(transaction, policy, case, event, now)[0].case
+            if not one.became.has_contact:
+                given_up = Event(What.LETTER_GIVEN_UP, BY_ITSELF, str(one.became))
+                befall(transaction, policy, after, given_up, now)
         if gone and case is not None:
             log.warning("the line of a case is gone", case=case.number, why=str(one.became))
         if gone and one.relief is not None:

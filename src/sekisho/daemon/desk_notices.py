@@ -48,17 +48,20 @@ class Notices:
         decision: Decision,
         evidence: Evidence,
         now: datetime,
-    ) -> None:
-        """Put what a decision says to the line's customer into the outbox."""
+    ) -> str | None:
+        """Put what a decision says to the line's customer into the outbox; return why nobody is, if so."""
         config = self._config()
         names = transaction.line_names([before.line])
         policy = policies_of(config).get(before.class_name, Policy())
         name = names.get(before.line, "")
+        why_nobody = None
         for one in told(before, event, decision, now, policy, line=name, evidence=evidence):
             letter = letter_id(config.gate.name, decision.case, one.mail)
             why = _WHY_DOUBTED if before.is_doubted else _WHY_NOBODY
             if before.is_doubted or not self._put(transaction, before.line, letter, one, now):
+                why_nobody = why
                 log.warning("nobody is told", case=before.number, notice=str(one.mail), why=why)
+        return why_nobody
 
     def relieved(self, transaction: Transaction, line: ListedLine, until: datetime, now: datetime) -> None:
         """Put into the outbox that a line is released from its limit, where there is somebody to be told."""

@@ -163,10 +163,12 @@ class RunningDesk:
         """Tell what is asked but not confirmed, and notices that reached nobody yet."""
         with store_answers(), self._store.reading() as transaction:
             found = transaction.unconfirmed_actions(MOST_SHOWN)
+            untold = transaction.untold_cases(MOST_SHOWN)
             waiting = transaction.letters_waiting(LETTERS)
             given_up = transaction.letters_given_up(MOST_SHOWN, LETTERS)
         return ActionsAnswer(
             actions=tuple(map(ActionValue.model_validate, found)),
+            untold=tuple(map(CaseValue.model_validate, untold)),
             waiting=waiting.letters,
             given_up=tuple(GivenUpValue(**one._asdict()) for one in given_up),
         )

@@ -24,7 +24,7 @@ from sekisho.daemon.threads import require_thread
 from sekisho.lines.radius_secrets import SecretError, read_secret
 from sekisho.outbox import MOST_TRIES, Kind, Letter, read_webhook_secret, wait_after
 from sekisho.sending import RefusedError, SendError, post_webhook, send_mail
-from sekisho.store import Store
+from sekisho.store import Store, Transaction
 
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 15.0
@@ -36,6 +36,9 @@ _OURS: Final = "it cannot be sent, which is our fault: the log says why"
 Carry = Callable[[Letter], None]
 """Sends a letter. Raises SendError, RefusedError where nobody ever will."""
 
+Ended = Callable[[Transaction, str, datetime, str | None], object]
+"""What is written beside a letter's end, by its id: when it was, and why it is given up, if so."""
+
 log = structlog.get_logger()
 
 
@@ -43,8 +46,16 @@ class Postman:
     """One kind of letters of a gate: those of others, which may keep the same store, their daemons send."""
 
     def __init__(
-        self, kind: Kind, carry: Carry, store: Store, gate: str, *, utc: Callable[[], datetime]
+        self,
+        kind: Kind,
+        carry: Carry,
+        store: Store,
+        gate: str,
+        *,
+        utc: Callable[[], datetime],
+        ended: Ended = lambda *_: None,
     ) -> None:
+        self._ended = ended
         self._kind, self._carry, self._store, self._gate, self._utc = kind, carry, store, gate, utc
         self._taken: set[str] = set()  # by somebody, which the store does not know yet
         self.given_up = 0  # since the daemon began
@@ -90,7 +101,9 @@ class Postman:
             return
         self._taken.add(letter.id)
         with self._store.transaction() as transaction:
-            transaction.letter_sent(letter.id, self._utc())
+            now = self._utc()
+            transaction.letter_sent(letter.id, now)
+            self._ended(transaction, letter.id, now, None)
         self._taken.discard(letter.id)
         log.info("sent", kind=self._kind, id=letter.id, attempts=attempts)
 
@@ -114,7 +127,9 @@ class Postman:
         if attempts >= MOST_TRIES or isinstance(error, RefusedError):
             tried.error("given up, and nobody is told: see to its server and recipient")
             with self._store.transaction() as transaction:
-                transaction.letter_given_up(letter.id, self._utc(), why)
+                now = self._utc()
+                transaction.letter_given_up(letter.id, now, why)
+                self._ended(transaction, letter.id, now, why)
             self.given_up += 1
             return
         wait = wait_after(attempts)
@@ -141,9 +156,17 @@ class Postmen:
     """All kinds."""
 
     def __init__(
-        self, carriers: Mapping[Kind, Carry], store: Store, gate: str, *, utc: Callable[[], datetime]
+        self,
+        carriers: Mapping[Kind, Carry],
+        store: Store,
+        gate: str,
+        *,
+        utc: Callable[[], datetime],
+        ended: Ended = lambda *_: None,
     ) -> None:
-        self._by_kind = {kind: Postman(kind, carry, store, gate, utc=utc) for kind, carry in carriers.items()}
+        self._by_kind = {
+            kind: Postman(kind, carry, store, gate, utc=utc, ended=ended) for kind, carry in carriers.items()
+        }
         self._postmen = tuple(self._by_kind.values())
 
     def start(self) -> None:
@@ -174,10 +197,10 @@ class Postmen:
 
 @contextmanager
 def delivering(
-    store: Store, config: Callable[[], Config], directory: Path, utc: Callable[[], datetime]
+    store: Store, config: Callable[[], Config], directory: Path, utc: Callable[[], datetime], ended: Ended
 ) -> Iterator[Postmen]:
     """Let letters be sent as the configuration in force says; its files are in `directory`."""
-    postmen = Postmen(carriers(config, directory, utc), store, config().gate.name, utc=utc)
+    postmen = Postmen(carriers(config, directory, utc), store, config().gate.name, utc=utc, ended=ended)
     postmen.start()
     try:
         yield postmen

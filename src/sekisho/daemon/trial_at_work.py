@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sekisho.config import Checked, Config
 from sekisho.daemon.attached import interfaces_now
+from sekisho.daemon.desk_letters import noting
 from sekisho.daemon.guardrail_gauges import Gauges
 from sekisho.daemon.guardrail_keeper import GuardrailKeeper
 from sekisho.daemon.keeper import Keeper
@@ -67,11 +68,15 @@ def following(
 
     `directory`: of the configuration, and of the secrets that it names.
     """
+
+    def in_force() -> Config:
+        return keeper.kept.config
+
     with ExitStack() as stack:
         trial.start(keeper, on_change)
         stack.callback(trial.stop)
         store, boot = trial.journal.store, boot_id()
-        postmen = stack.enter_context(delivering(store, lambda: keeper.kept.config, directory, utc))
+        postmen = stack.enter_context(delivering(store, in_force, directory, utc, noting(in_force)))
         gauges = Gauges(
             keeper,
             boot=boot,

@@ -24,6 +24,8 @@ from sekisho.desk.case_values import (
     Measure,
     Notice,
     Proposal,
+    Reached,
+    Request,
     Tell,
     Thaw,
     What,
@@ -63,7 +65,8 @@ def follow_effects(effects: Iterable[Effect], following: Following) -> list[Chan
 
 def _ask_to_stop(at: Following) -> Iterator[Change]:
     if at.case.stop_requested is None:
-        at.case = replace(at.case, stop_requested=at.now, asked_by=at.event.by, is_told=True)
+        request = Request(at.case.version, Reached.WAITING, at.now)
+        at.case = replace(at.case, stop_requested=at.now, request=request, asked_by=at.event.by, is_told=True)
         if at.event.what is What.REPORT and at.is_of_strangers:
             at.case = replace(at.case, strangers_asked=at.now)
         yield Tell(Notice.STOP_REQUEST, at.reason)
@@ -71,7 +74,7 @@ def _ask_to_stop(at: Following) -> Iterator[Change]:
 
 def _withdraw(at: Following) -> Iterator[Change]:
     is_told = at.case.is_told
-    at.case = replace(at.case, stop_requested=None, is_told=False)
+    at.case = replace(at.case, stop_requested=None, request=None, is_told=False)
     if is_told:
         yield Tell(Notice.WITHDRAWAL, at.reason)
 
@@ -83,6 +86,28 @@ def _wait_for_people(at: Following) -> Iterator[Change]:
 
 def _put_before_people(at: Following) -> Iterator[Change]:
     at.case = replace(at.case, marks=(*at.case.marks, Mark.ACCOUNTING))
+    yield from ()
+
+
+_REACHED = {
+    What.LETTER_SENT: Reached.SENT,
+    What.TOLD: Reached.TOLD,
+    What.NO_LETTER: Reached.NONE,
+    What.LETTER_GIVEN_UP: Reached.GIVEN_UP,
+}
+
+
+def _note_told(at: Following) -> Iterator[Change]:
+    if at.case.request is not None:
+        request = replace(at.case.request, reached=_REACHED[at.event.what], at=at.now)
+        at.case = replace(at.case, request=request)
+    if at.event.what is What.TOLD:
+        at.case = replace(at.case, marks=tuple(one for one in at.case.marks if one is not Mark.UNTOLD))
+    yield from ()
+
+
+def _tell_people(at: Following) -> Iterator[Change]:
+    at.case = replace(at.case, marks=(*at.case.marks, Mark.UNTOLD))
     yield from ()
 
 
@@ -196,6 +221,8 @@ _EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
     Effect.WAIT_FOR_PEOPLE: _wait_for_people,
     Effect.PUT_BEFORE_PEOPLE: _put_before_people,
     Effect.WITHDRAW: _withdraw,
+    Effect.TELL_PEOPLE: _tell_people,
+    Effect.NOTE_TOLD: _note_told,
     Effect.LIMIT: _limit,
     Effect.PROPOSE: _propose,
     Effect.APPROVE: _approve,

@@ -15,6 +15,8 @@ happens: to a person it is said why.
       is grave needs two persons either way.
     - What was done by itself, and is not borne any more by what is left when accounting has taken reports out
       of a case, is undone by itself; what a person decided is put before people.
+    - A stop request is to be heeded from its grace after the customer was told, by a letter that has left or
+      by a person who says so. Of whoever was not told no suspension is proposed; that goes before people.
     - Everything that is done to a line has an end date, at which time alone undoes it. A person may name
       another, earlier or later, and another kind of suspension: by two persons where that is grave.
     - An evidence hold limits instead of suspending. Time undoes its limit, but leaves the hold to people.
@@ -41,7 +43,10 @@ class Guard(StrEnum):
     STOP_REQUEST = "enough for a stop request"
     BOUNDED = "enough for a stop request, but of strangers, who may lead to no more today"
     LIMIT = "enough for a limit of its own"
-    PROPOSAL = "enough of it sent after the stop request"
+    PROPOSAL = "enough of it sent after the customer was told to stop"
+    UNHEEDED = "as much, but the stop request has reached nobody"
+    WAITS = "its stop request waits to be sent"
+    UNTOLD = "its stop request has reached nobody yet"
     NEW = "sent since it stopped"
     QUIET = "none for so long"
     OVER = "the suspension's end date"
@@ -64,6 +69,8 @@ class Effect(StrEnum):
     ASK_TO_STOP = "send the stop request, unless sent"
     WAIT_FOR_PEOPLE = "put it before people"
     PUT_BEFORE_PEOPLE = "put it before people, who have decided it"
+    TELL_PEOPLE = "put it before people, as nobody was told"
+    NOTE_TOLD = "note whether the customer is told"
     LIMIT = "limit the line"
     PROPOSE = "note the proposal"
     APPROVE = "note the approval"
@@ -100,7 +107,9 @@ _FROM_REPORTS = (
     Rule(S.COLLECTING, W.REPORT, G.BOUNDED, S.COLLECTING, (E.WAIT_FOR_PEOPLE,)),
     Rule(S.STOP_REQUESTED, W.REPORT, G.PROPOSAL, S.PROPOSED, (E.PROPOSE,)),
     Rule(S.STOP_REQUESTED, W.REPORT, G.LIMIT, S.LIMITED, (E.LIMIT,)),
+    Rule(S.STOP_REQUESTED, W.REPORT, G.UNHEEDED, S.STOP_REQUESTED, (E.TELL_PEOPLE,)),
     Rule(S.LIMITED, W.REPORT, G.PROPOSAL, S.PROPOSED, (E.PROPOSE,)),
+    Rule(S.LIMITED, W.REPORT, G.UNHEEDED, S.LIMITED, (E.TELL_PEOPLE,)),
     Rule(S.STOPPED, W.REPORT, G.LIMIT, S.LIMITED, (E.ASK_TO_STOP, E.LIMIT)),
     Rule(S.STOPPED, W.REPORT, G.STOP_REQUEST, S.STOP_REQUESTED, (E.ASK_TO_STOP,)),
     Rule(S.STOPPED, W.REPORT, G.BOUNDED, S.COLLECTING, (E.WAIT_FOR_PEOPLE,)),
@@ -172,11 +181,22 @@ _FROM_CORRECTIONS = (  # one step back at a time
     ),
 )
 
+_ASKED = (S.STOP_REQUESTED, S.LIMITED, S.PROPOSED, S.SUSPENDED, S.HELD)
+_FROM_LETTERS = (
+    *(
+        Rule(state, what, G.WAITS, state, (E.NOTE_TOLD,))
+        for state in _ASKED
+        for what in (W.LETTER_SENT, W.NO_LETTER, W.LETTER_GIVEN_UP)
+    ),
+    *(Rule(state, W.TOLD, G.UNTOLD, state, (E.NOTE_TOLD,)) for state in _ASKED),
+)
+
 TABLE: tuple[Rule, ...] = (
     *_FROM_REPORTS,
     *_FROM_TIME,
     *_FROM_CORRECTIONS,
     *_FROM_LISTS,
+    *_FROM_LETTERS,
     *_FROM_PEOPLE,
     *_BY_HAND,
 )

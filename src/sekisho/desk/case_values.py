@@ -45,11 +45,17 @@ class What(StrEnum):
     """What happens to a case; of `OF_THEMSELVES` nobody is the author.
 
     `CORRECTION`: accounting that came late has taken reports out of it, which are another line's.
+    `LETTER_SENT`, `NO_LETTER`, `LETTER_GIVEN_UP`: what became of the letter with its stop request; `TOLD`: a
+    person has told the customer.
     """
 
     REPORT = "report"
     TIME = "time"
     CORRECTION = "correction"
+    LETTER_SENT = "letter-sent"
+    NO_LETTER = "no-letter"
+    LETTER_GIVEN_UP = "letter-given-up"
+    TOLD = "told"
     LINE_GONE = "line-gone"
     LINE_DOUBTED = "line-doubted"
     CONFIRM = "confirm"
@@ -62,13 +68,17 @@ class What(StrEnum):
     ATTRIBUTE = "attribute"
 
 
-OF_THEMSELVES = frozenset({What.REPORT, What.TIME, What.CORRECTION, What.LINE_GONE, What.LINE_DOUBTED})
+LETTERS = frozenset({What.LETTER_SENT, What.NO_LETTER, What.LETTER_GIVEN_UP})
+OF_THEMSELVES = (
+    frozenset({What.REPORT, What.TIME, What.CORRECTION, What.LINE_GONE, What.LINE_DOUBTED}) | LETTERS
+)
 """What no person does."""
 
 
 class Mark(StrEnum):
     """Why people have to look at a case, in words for them."""
 
+    UNTOLD = "it goes on, and nobody was told to stop: tell the customer (`desk told`), suspend, or dismiss"
     STRANGERS = "strangers alone have reported it, and many others today: approve or dismiss"
     ACCOUNTING = "accounting that came late has taken reports out of it: decide anew"
     DOUBTED = "its line may be another customer's: confirm that it is not, or restore"
@@ -99,6 +109,30 @@ class Judgement(StrEnum):
 
     CONFIRMED = "confirmed"
     DISMISSED = "dismissed"
+
+
+class Reached(StrEnum):
+    """Whether a stop request has reached the customer."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    TOLD = "told"  # by a person
+    NONE = "none"  # there is nobody to write to
+    GIVEN_UP = "given-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What became of a stop request, and when; `version`: of the case that asked, which its letter bears."""
+
+    version: int
+    reached: Reached
+    at: datetime
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the customer knows of it."""
+        return self.reached in (Reached.SENT, Reached.TOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +215,8 @@ class Case:
     """The reports against one line and what was done about them.
 
     `counted_from`: incidents before do not count; `version`: how often it was changed; `stop_requested`: when
-    the customer was asked to stop, since the case last began; `is_told`: the customer knows of a request or a
+    the desk decided to ask the customer to stop, since the case last began; `request`: what became of that;
+    `is_told`: the customer knows of a request or a
     suspension that was not taken back; `measures`: what is in force, one of a kind. `strangers_asked`: when
     the word of strangers alone had the customer asked, last. `asked_by`: who had the customer asked.
     `marks`: why people have to look at it.
@@ -197,6 +232,7 @@ class Case:
     counted_from: datetime
     version: int = 0
     stop_requested: datetime | None = None
+    request: Request | None = None
     is_told: bool = False
     proposal: Proposal | None = None
     measures: tuple[Measure, ...] = ()

@@ -19,6 +19,7 @@ from sekisho.desk.case_values import (
     Event,
     Kind,
     Mark,
+    Reached,
     State,
     What,
 )
@@ -28,6 +29,7 @@ from sekisho.desk.policy import (
     bears_proposal,
     bears_stop_request,
     evidence_of,
+    goes_on_untold,
     is_of_strangers,
     is_quiet,
     quiet_at,
@@ -45,6 +47,7 @@ _MARKED: Mapping[Mark, Collection[State]] = {
     Mark.STRANGERS: {State.COLLECTING},
     Mark.DOUBTED: frozenset(State) - CLOSED,
     Mark.ACCOUNTING: frozenset(State) - CLOSED - {State.STOPPED},
+    Mark.UNTOLD: {State.STOP_REQUESTED, State.LIMITED},
 }
 _ANEW = frozenset({What.APPROVE, What.SUSPEND, What.HOLD, What.RELEASE})
 """Decisions after which people need not decide anew; so are those that close a case."""
@@ -212,6 +215,11 @@ _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
     Guard.BOUNDED: lambda a: Mark.STRANGERS not in a.case.marks and _asks_to_stop(a) and _is_bounded(a),
     Guard.LIMIT: lambda a: reaches_limit(a.case, a.counted, a.now, a.policy),
     Guard.PROPOSAL: lambda a: reaches_proposal(a.case, a.counted, a.now, a.policy),
+    Guard.UNHEEDED: lambda a: (
+        Mark.UNTOLD not in a.case.marks and goes_on_untold(a.case, a.counted, a.now, a.policy)
+    ),
+    Guard.WAITS: lambda a: a.case.request is not None and a.case.request.reached is Reached.WAITING,
+    Guard.UNTOLD: lambda a: a.case.request is not None and not a.case.request.is_known,
     Guard.NEW: _is_new,
     Guard.QUIET: lambda a: is_quiet(a.case, a.counted, a.now, a.policy),
     Guard.OVER: _is_over,
@@ -306,6 +314,8 @@ def _past(asked: _Asked) -> str | None:
 def _unchanged(asked: _Asked) -> str | None:
     """Say that what a person wants is so already."""
     case, event = asked.case, asked.event
+    if event.what is What.TOLD and case.request is not None and case.request.is_known:
+        return f"the customer was told at {case.request.at.isoformat(timespec='seconds')}"
     if (case.state, event.what) == (State.HELD, What.HOLD):
         known, until = case.measure(Kind.LIMIT), limited_until(case, event, asked.now, asked.policy)
     elif (case.state, event.what) == (State.SUSPENDED, What.SUSPEND):
@@ -351,5 +361,5 @@ def _settled(case: Case, before: Case, rule: Rule, now: datetime) -> Case:
     if rule.to not in (State.PROPOSED, State.SUSPENDED):
         case = replace(case, proposal=None)
     if rule.to is State.STOPPED and before.state is not State.STOPPED:
-        case = replace(case, counted_from=now, counted_once=None, stop_requested=None)
+        case = replace(case, counted_from=now, counted_once=None, stop_requested=None, request=None)
     return replace(case, marks=tuple(one for one in case.marks if _stays(one, rule)))

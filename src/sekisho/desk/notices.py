@@ -52,6 +52,9 @@ class Mail(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
 
 
+_STOP_REQUEST = re.compile(rf"{LETTERS}.+-(?P<case>\d{{1,9}})-\d+-\d+-{Mail.STOP_REQUEST}")
+
+
 class Why(StrEnum):
     """Why a line is restored."""
 
@@ -68,7 +71,8 @@ class Told:
     `number`: of the case, or of the report that is acknowledged. `seen`: how many parties and incidents, of
     which time. `limit`, `limit_until`: the line's own limit, where it has one now. `deadline`: what is sent
     after it leads on. `until`: when a suspension or a relief ends. `is_whole_line`: not port 25 alone.
-    `was_asked`: there was a stop request before. `was_suspended`, `was_limited`: what is lifted.
+    `went_on`: it was reported to go on after the customer was told to stop. `was_suspended`, `was_limited`:
+    what is lifted.
     """
 
     mail: Mail
@@ -81,7 +85,7 @@ class Told:
     deadline: datetime | None = None
     until: datetime | None = None
     is_whole_line: bool = False
-    was_asked: bool = False
+    went_on: bool = False
     was_suspended: bool = False
     was_limited: bool = False
     why: Why | None = None
@@ -89,7 +93,23 @@ class Told:
 
 def letter_id(gate: str, case: Case, mail: Mail) -> str:
     """Return the id of a notice: the same however often the decision is written, and no other store's."""
-    return f"{LETTERS}{gate}-{case.number}-{int(case.opened.timestamp())}-{case.version}-{mail}"
+    return f"{LETTERS}{gate}{_tail(case, case.version, mail)}"
+
+
+def asking_case(letter: str) -> int | None:
+    """Return the number of the case whose stop request a letter of this id is."""
+    found = _STOP_REQUEST.fullmatch(letter)
+    return None if found is None else int(found["case"])
+
+
+def is_request_of(letter: str, case: Case) -> bool:
+    """Tell whether a letter is the stop request of a case that holds now."""
+    request = case.request
+    return request is not None and letter.endswith(_tail(case, request.version, Mail.STOP_REQUEST))
+
+
+def _tail(case: Case, version: int, mail: Mail) -> str:
+    return f"-{case.number}-{int(case.opened.timestamp())}-{version}-{mail}"
 
 
 def relief_id(gate: str, line: int, at: datetime) -> str:
@@ -160,11 +180,18 @@ def _told(
         deadline=now + policy.grace if is_request else None,
         until=None if suspension is None else suspension.until,
         is_whole_line=(policy.suspension if is_request else suspension and suspension.kind) is Kind.LINE,
-        was_asked=is_suspension and before.stop_requested is not None,
+        went_on=is_suspension and _went_on(before, evidence),
         was_suspended=bool(lifted & SUSPENSIONS),
         was_limited=Kind.LIMIT in lifted,
         why=_why(before, event, after) if notice is Notice.RESTORATION else None,
     )
+
+
+def _went_on(case: Case, evidence: Evidence) -> bool:
+    request = case.request
+    if request is None or not request.is_known or evidence.last is None:
+        return False
+    return evidence.last > request.at
 
 
 def _why(before: Case, event: Event, after: Case) -> Why:
@@ -189,7 +216,7 @@ def made_up(now: datetime, limit: Limit) -> Iterable[Told]:
         limit_until=now + timedelta(days=30),
         deadline=now + timedelta(days=1),
     )
-    yield Told(Mail.SUSPENSION, now, line, number, seen, until=now + timedelta(days=30), was_asked=True)
+    yield Told(Mail.SUSPENSION, now, line, number, seen, until=now + timedelta(days=30), went_on=True)
     yield Told(
         Mail.RESTORATION, now, line, number, seen, was_suspended=True, was_limited=True, why=Why.DECIDED
     )

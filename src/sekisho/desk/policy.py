@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sekisho.desk.case_values import SUSPENSIONS, Case, Counted, Evidence, Kind
+from sekisho.desk.case_values import SUSPENSIONS, Case, Counted, Evidence, Kind, Reached
 from sekisho.model import Limit, Mode
 
 FEWEST_FOR_PROPOSAL = 2
@@ -32,9 +32,9 @@ class Step:
 class Policy:
     """What the desk does about the lines of a class; a step that is None is not taken by itself.
 
-    `grace`: only what was sent so long after the stop request leads to a proposal. `quiet`: so long without
-    reports, and it counts as stopped. `limited`, `suspended`: how long these last. `grave`: what needs two
-    persons. `able`: which suspensions there is somebody to carry out.
+    `grace`: only what was sent so long after the customer was told to stop leads to a proposal. `quiet`: so
+    long without reports, and it counts as stopped. `limited`, `suspended`: how long these last. `grave`: what
+    needs two persons. `able`: which suspensions there is somebody to carry out.
     """
 
     stop_request: Step | None = Step(2, 2, timedelta(days=7))
@@ -82,11 +82,15 @@ def reaches_limit(case: Case, counted: Iterable[Counted], now: datetime, policy:
 
 
 def reaches_proposal(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
-    """Tell whether its suspension is to be proposed: for what was sent although it was asked to stop."""
-    step, asked = policy.proposal, heeded_from(case, policy)
-    if step is None or asked is None or step.reporters < FEWEST_FOR_PROPOSAL:
-        return False
-    return reaches(step, _sound(counted), max(_since(case, now, step), asked))
+    """Tell whether its suspension is to be proposed: for what was sent though the customer was told."""
+    is_known = case.request is not None and case.request.is_known
+    return is_known and _goes_on(case, counted, now, policy)
+
+
+def goes_on_untold(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
+    """Tell whether as much was sent after a stop request that has reached nobody."""
+    is_known = case.request is None or case.request.is_known
+    return not is_known and _goes_on(case, counted, now, policy)
 
 
 def bears_stop_request(case: Case, counted: Iterable[Counted], policy: Policy) -> bool:
@@ -111,13 +115,15 @@ def bears_proposal(case: Case, counted: Iterable[Counted], policy: Policy) -> bo
 
 
 def heeded_from(case: Case, policy: Policy) -> datetime | None:
-    """Return from when on the stop request is to be heeded: its grace is over.
+    """Return from when on what is sent counts as sent in spite of the stop request: its grace is over.
 
-    None: there was none, or whoever has got it may be another customer.
+    It runs from when the customer was told, or it was found that nobody can be. None: there was no request,
+    its letter waits, or whoever has got it may be another customer.
     """
-    if case.stop_requested is None or case.is_doubted:
+    request = case.request
+    if request is None or request.reached is Reached.WAITING or case.is_doubted:
         return None
-    return case.stop_requested + policy.grace
+    return request.at + policy.grace
 
 
 def is_quiet(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
@@ -166,6 +172,13 @@ def _bears(step: Step | None, case: Case, counted: Iterable[Counted], done: date
         return False
     counted_from = case.counted_once or case.counted_from  # whosever the line is, it was for these
     return reaches(step, counted, max(counted_from, done - step.within))
+
+
+def _goes_on(case: Case, counted: Iterable[Counted], now: datetime, policy: Policy) -> bool:
+    step, heeded = policy.proposal, heeded_from(case, policy)
+    if step is None or heeded is None or step.reporters < FEWEST_FOR_PROPOSAL:
+        return False
+    return reaches(step, _sound(counted), max(_since(case, now, step), heeded))
 
 
 def _since(case: Case, now: datetime, step: Step) -> datetime:

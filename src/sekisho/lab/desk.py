@@ -95,7 +95,7 @@ def _counted(scene: Scene, stage: Stage) -> Span:
 
 
 def _ask_to_stop(scene: Scene) -> tuple[int, datetime]:
-    """Let two recipients report; return the case's number and when the customer was asked to stop."""
+    """Let two recipients report; return the case's number and when the letter to its customer left."""
     first, second, *_ = RECIPIENTS
     scene.report(first, _EVER)
     case = scene.until_case(State.COLLECTING)
@@ -103,8 +103,8 @@ def _ask_to_stop(scene: Scene) -> tuple[int, datetime]:
     scene.note(What.CASE, f"case {case['number']}: by the leases it was {line} that had the address")
     scene.report(second, _EVER)
     scene.until_told(1, What.STOP_REQUEST)
-    case = scene.until_case(State.STOP_REQUESTED)
-    return case["number"], datetime.fromisoformat(case["stop_requested"])
+    case = scene.until_left()
+    return case["number"], datetime.fromisoformat(case["request"]["at"])
 
 
 def _limit(scene: Scene, since: datetime) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import Any, TypeVar
 
-from sekisho.desk.case_values import State
+from sekisho.desk.case_values import Reached, State
 from sekisho.lab import feedback, gate, measure, processes, programs, topology
 from sekisho.lab.desk_layout import (
     ABUSE,
@@ -108,6 +108,15 @@ class Scene:
             return next((one for one in self.ask("cases")["cases"] if one["state"] == state), None)
 
         return self._awaited(look, f"no case was {state}")
+
+    def until_left(self) -> Mapping[str, Any]:
+        """Go on until the desk knows that a stop request has left; return its case. Raises LabError."""
+
+        def look() -> Mapping[str, Any] | None:
+            asked = (one for one in self.ask("cases")["cases"] if one["request"] is not None)
+            return next((one for one in asked if one["request"]["reached"] == Reached.SENT), None)
+
+        return self._awaited(look, "no stop request has left")
 
     def decide(self, act: str, number: int, reason: str, wanted: Limit, what: What, text: str) -> None:
         """Decide about a case as a person does; note when the kernel has what follows. Raises LabError."""

@@ -55,6 +55,7 @@ IS_UNCONFIRMED: Final = and_(
 )
 """Asked for, but not seen to hold where that can be seen."""
 _OVER: Final = (*(CLOSED - {State.KEPT}), State.STOPPED)
+_ASKED: Final = (State.STOP_REQUESTED, State.LIMITED, State.PROPOSED)
 _ADD: Final = adding(desk_case)
 _PUT: Final = (
     update(desk_case)
@@ -112,6 +113,11 @@ class Cases(UnreadReports):
         """Return how many customers the word of strangers alone had asked to stop since a moment."""
         ((count,),) = self._many.rows(_COUNT_ASKED, asked_since=to_us(since))
         return int(count)
+
+    def untold_cases(self, most: int = _FEW) -> tuple[Case, ...]:
+        """Return open cases whose stop request has reached nobody yet, in the order of their numbers."""
+        some = select(desk_case).where(desk_case.c.untold.is_not(None))
+        return self._cases(some.order_by(desk_case.c.number).limit(most))
 
     def due_cases(self, now: datetime, most: int = _FEW) -> tuple[Case, ...]:
         """Return cases that time alone may change by now, the longest due first."""
@@ -282,7 +288,14 @@ def _case_row(one: Case, due: datetime | None) -> dict[str, Any]:
         "is_open": one.state not in CLOSED,
         "state": str(one.state),
         "packed": _CASE.dump_json(one).decode(),
+        "untold": _untold(one),
     }
+
+
+def _untold(one: Case) -> str | None:
+    if one.state not in _ASKED or one.request is None or one.request.is_known:
+        return None
+    return str(one.request.reached)
 
 
 def _action_row(one: Action) -> dict[str, Any]:

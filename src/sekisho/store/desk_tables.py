@@ -89,6 +89,8 @@ desk_case = Table(  # a number is never given again
     Column("version", Integer, nullable=False),
     Column("is_open", Boolean, nullable=False),
     *(Column(name, Text, nullable=False) for name in ("state", "packed")),
+    Column("untold", Text),  # how its stop request stands which has reached nobody yet
+    Index("desk_case_untold", "untold", "number"),
     Index(
         "desk_case_open",
         "line",
