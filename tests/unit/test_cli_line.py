@@ -239,7 +239,12 @@ def test_a_list_names_the_lines_about_which_something_is_open(desk: Desk, tmp_pa
     )
     names = ["at the desk:", *(f"  {'  '.join(row)}" for row in rows)]
     assert told("line", "import", str(other), "--dry-run").splitlines()[1:] == names
-    assert desk.records()[-1].entry.outcome.endswith("2 at the desk")
+    *named, tried = [one.entry for one in desk.records()[1:]]
+    assert [(one.action, one.subject) for one in named] == [
+        ("line import", "L-42"),
+        ("line import", "home-7"),
+    ]
+    assert tried.outcome.endswith("2 at the desk")
     assert json.loads(told("line", "import", str(other), "--json"))["at_desk"][0] == {
         "line": "L-42",
         "gone": True,

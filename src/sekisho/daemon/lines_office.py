@@ -193,6 +193,8 @@ class KeptLines:
 
             def record(transaction: Transaction, found: ListChange) -> None:
                 at_desk.extend(lines_at_desk(transaction, found, StaticList(), entry.at))
+                for one in at_desk:  # of each is told that there is something, as when it is looked up
+                    transaction.record(replace(entry, subject=one.name, outcome=f"named: {one.became}"))
                 transaction.record(replace(entry, outcome=import_outcome(found, at_desk, dry_run=dry_run)))
 
             change = self._around.put_list(checked.lines, record, config=config, dry_run=dry_run)
