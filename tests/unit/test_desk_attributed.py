@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import State
@@ -60,7 +61,9 @@ def test_what_a_person_attributes_counts_as_its_reporters_word_with_the_person_a
     office.take(*(doubtful(office, number, other) for number in (0, 1)))
     with office.site.store.reading() as transaction:
         assert transaction.listed_cases() == ()
+    before = office.site.settled_lines
     told("attribute", "1", "--line", name(office.lease), *WHY)
+    assert office.site.settled_lines == before + 1
     shown = json.loads(told("case", "1", "--json"))
     assert (shown["line"], shown["case"]["state"]) == (name(office.lease), State.STOP_REQUESTED)
     (event,) = shown["events"]
@@ -140,6 +143,14 @@ def test_a_doubted_reporters_word_counts_for_nothing_by_hand_either(office: Offi
         told("dismiss", str((number and 2) or 1), "--reason", "made up")
     office.take(doubtful(office, 2 * len(letters.REPORTERS), other))
     assert "counts for nothing now (doubted)" in refused("attribute", "3", "--line", name(office.lease), *WHY)
+
+
+def test_without_the_key_of_its_original_nothing_is_attributed(office: Office) -> None:
+    office.take(doubtful(office, 0, next(others(office))))
+    office.site.key = Fernet.generate_key()
+    mine = ("--line", name(office.lease), *WHY)
+    assert "put its key back" in refused("attribute", "1", *mine)
+    assert office.recorded()[-1][2].startswith("refused: ")
 
 
 def test_of_several_incidents_the_one_is_named(office: Office) -> None:

@@ -55,6 +55,8 @@ def attribute(transaction: Transaction, desk: Desk, said: ByHand) -> Case:
     number, now = said.number, said.entry.at
     if transaction.is_unread(number):
         raise _refused("unread", f"report {number} is not read yet: wait until it is, or mend its key")
+    if said.report is None and said.kept.format is not None:
+        raise _refused("sealed", f"the original of report {number} cannot be read now: put its key back")
     incidents = {one.place: one for one in transaction.incidents_of(number)}
     place = _place(said, incidents)
     claimed = _NOTHING_NAMED if said.report is None else said.report.incidents[place]

@@ -65,4 +65,4 @@ def _holders(
         asked = HolderQuestion.model_construct(
             address=ip_address(one.network), port=one.port, at=one.at, purpose=question.purpose
         )
-        yield holder_answer(asked, found, names, one.skew, kept=one.at >= now - desk.leases_kept)
+        yield holder_answer(asked, found, names, one.skew, kept=now - one.at <= desk.leases_kept)

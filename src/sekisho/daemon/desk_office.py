@@ -77,6 +77,7 @@ class RunningDesk:
             sealer=keys.sealer,
             unopened=unopened,
             on_change=on_change,
+            settle_lines=settle_lines,
         )
         self._exporter = Exporter(store, keys, self._recorder, gate)
 

@@ -50,6 +50,7 @@ class Reports:
     """Reports at the desk of a running daemon, as `api.desk_reports.ReportsOffice` wants them.
 
     `unopened`: tells which reports no key opens, and why; `on_change` is told of what people do.
+    `settle_lines`: as of `RunningDesk`.
     """
 
     def __init__(
@@ -63,10 +64,11 @@ class Reports:
         sealer: Callable[[], Sealer],
         unopened: Callable[[], Mapping[int, str]],
         on_change: Callable[[], object],
+        settle_lines: Callable[[], object],
     ) -> None:
         self._store, self._recorder, self._utc, self._desk = store, recorder, utc, desk
         self._inbox, self._sealer, self._unopened = inbox, sealer, unopened
-        self._on_change = on_change
+        self._on_change, self._settle_lines = on_change, settle_lines
 
     def take(self, original: bytes, domain: str | None, peer: Peer) -> TakenAnswer:
         """Take a report; the same once more is the same."""
@@ -92,6 +94,7 @@ class Reports:
         act = Act.asking(Action.DESK_REPORT, f"report {number}", question)
         with self._recorder.attempt(act, peer) as entry:
             desk = self._desk()
+            self._settle_lines()
             with self._store.reading() as transaction:
                 kept = known_report(transaction, number)
                 parsed = self._read(kept, desk)
@@ -115,22 +118,21 @@ class Reports:
 
     def attribute(self, number: int, request: AttributeRequest, peer: Peer) -> CaseAnswer:
         """Count a report for the line that a person names; return the case."""
-        desk = self._desk()
-        with store_answers(), self._store.reading() as transaction:
-            kept = transaction.report(number)
-        # Read beforehand: it takes a moment for what is large, and no original is ever changed.
-        parsed = None if kept is None else self._read(kept, desk)
-        report = parsed if isinstance(parsed, Report) else None
-
-        def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer, str]:
-            known = known_report(transaction, number)
-            said = ByHand(number, known, report, request, entry, person_uid(peer))
-            case = attribute(transaction, desk, said)
-            return case_answer(transaction, case), f"to case {case.number}"
-
         act = Act(Action.DESK_ATTRIBUTE, f"report {number}", Purpose.REPORT, request.reason)
-        answer = self._recorder.carry_out(act, peer, work)
-        log.info("attributed by hand", report=number, case=answer.case.number, by_uid=peer.uid)
+        with self._recorder.attempt(act, peer) as entry:
+            desk = self._desk()
+            self._settle_lines()
+            with self._store.reading() as transaction:
+                kept = known_report(transaction, number)
+            # Beforehand, since it takes a moment for what is large; no original is ever changed.
+            parsed = self._read(kept, desk)
+            report = parsed if isinstance(parsed, Report) else None
+            with self._store.transaction() as transaction:
+                said = ByHand(number, kept, report, request, entry, person_uid(peer))
+                case = attribute(transaction, desk, said)
+                answer = case_answer(transaction, case)
+                transaction.record(replace(entry, outcome=f"to case {case.number}"))
+        log.info("attributed by hand", report=number, case=case.number, by_uid=peer.uid)
         self._on_change()
         return answer
 
@@ -168,9 +170,10 @@ class Reports:
 
     def reporters(self, after: str) -> ReportersAnswer:
         """Tell how the parties stand that are proved."""
-        desk, now = self._desk(), self._utc()
-        with store_answers(), self._store.reading() as transaction:
-            found = transaction.proved_reporters(after, MOST_SHOWN + 1)
+        with store_answers():
+            desk, now = self._desk(), self._utc()
+            with self._store.reading() as transaction:
+                found = transaction.proved_reporters(after, MOST_SHOWN + 1)
         shown = tuple(reporter_value(one, desk, now) for one in found[:MOST_SHOWN])
         return ReportersAnswer(reporters=shown, more=len(found) > MOST_SHOWN)
 
