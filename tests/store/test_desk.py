@@ -125,7 +125,7 @@ def test_what_is_not_understood_waits_for_people(store: Store) -> None:
 
 def test_what_waits_is_counted_and_what_is_done_is_not(store: Store) -> None:
     with store.reading() as transaction:
-        assert transaction.workload(at(0)) == Workload(0, {}, 0, {}, None, {})
+        assert transaction.workload(at(0)) == Workload(0, {}, 0, 0, {}, None, {})
     with store.transaction() as transaction:
         for number, refusal in enumerate(
             ("bad-time: no zone", "bad-time: none", "incident 1: ambiguous, zone")
@@ -141,6 +141,7 @@ def test_what_waits_is_counted_and_what_is_done_is_not(store: Store) -> None:
         put(transaction, case, b"doubted", "c.example", seconds=3, weight=Weight.DOUBTED)
         put(transaction, case, b"sound", "d.example", seconds=4)
         proposed, _ = happen(transaction, case, replace(PEOPLE, kind=Kind.LINE), at(5))
+        happen(transaction, proposed.case, Event(What.CORRECTION), at(5))
         letters = [mail(one, "a@example.net", "a", "b", at(6)) for one in ("desk-1", "desk-2", "trial-1")]
         transaction.put_letters("gate", letters)
         transaction.letter_sent("desk-2", at(7))
@@ -150,6 +151,7 @@ def test_what_waits_is_counted_and_what_is_done_is_not(store: Store) -> None:
             unread=1,
             queued={"bad-time": 2, "not-attributed": 1},
             proposals=1,
+            marked=1,
             actions={},
             notices=Waiting(1, at(6)),
             ignored={"too-many": 2, "doubted": 1},

@@ -55,6 +55,7 @@ WORKLOAD = Workload(
     unread=3,
     queued={"bad-time": 2, "not-attributed": 1},
     proposals=4,
+    marked=2,
     actions={(Kind.LINE, Progress.REFUSED): Waiting(5, NOW)},
     notices=Waiting(6, NOW),
     ignored={"too-many": 7},
@@ -123,6 +124,7 @@ def test_what_waits_at_the_desk_is_told_and_what_does_not_is_zero() -> None:
     assert found["sekisho_desk_reports_unread{gate=gate}"] == 3
     assert found["sekisho_desk_reports_queued{gate=gate,why=bad-time}"] == 2
     assert found["sekisho_desk_proposals{gate=gate}"] == 4
+    assert found["sekisho_desk_cases_marked{gate=gate}"] == 2
     assert found[f"sekisho_desk_actions{{{kind},progress=refused}}"] == 5
     assert found[f"sekisho_desk_actions{{{kind},progress=waiting}}"] == 0
     since = "sekisho_desk_actions_since_timestamp_seconds"

@@ -281,6 +281,8 @@ def _of_desk(make: _Families, desk: Workload | None) -> Iterator[Metric]:
     queued = [((why,), float(count)) for why, count in desk.queued.items()]
     yield make.gauge("desk_reports_queued", "Reports that people have to look at, by why.", queued, ("why",))
     yield make.gauge("desk_proposals", "Suspensions that wait for approval.", _one(desk.proposals))
+    said = "Open cases that people have to look at, beside those: `desk cases` tells why."
+    yield make.gauge("desk_cases_marked", said, _one(desk.marked))
     progresses = [(kind, progress) for kind in Kind for progress in sorted(UNCONFIRMED)]
     counted = [
         ((str(kind), str(at)), float(_number(desk.actions.get((kind, at))))) for kind, at in progresses

@@ -26,13 +26,15 @@ class Waiting(NamedTuple):
 class Workload(NamedTuple):
     """What waits at the desk.
 
-    `queued`: reports in people's queue by why. `actions`: what is asked and not seen to hold. `notices`: None
-    where all are sent. `ignored`: parties of which reports of the last hour counted for nothing, by weight.
+    `queued`: reports in people's queue by why. `marked`: open cases that people have to look at. `actions`:
+    what is asked and not seen to hold. `notices`: None where all are sent. `ignored`: parties of which
+    reports of the last hour counted for nothing, by weight.
     """
 
     unread: int
     queued: Mapping[str, int]
     proposals: int
+    marked: int
     actions: Mapping[tuple[Kind, Progress], Waiting]
     notices: Waiting | None
     ignored: Mapping[str, int]

@@ -31,6 +31,11 @@ _PROPOSALS: Final = (
     .select_from(desk_case)
     .where(is_set(desk_case.c.is_open), desk_case.c.state == State.PROPOSED)
 )
+_MARKED: Final = (
+    select(func.count())
+    .select_from(desk_case)
+    .where(is_set(desk_case.c.is_open), desk_case.c.packed.contains('"marks":["'))
+)
 _ACTIONS: Final = (
     select(action.c.kind, action.c.progress, func.count(), func.min(action.c.asked_for))
     .where(IS_UNCONFIRMED)
@@ -49,6 +54,7 @@ class Workloads(CaseLists, Outbox):
             unread=queued.pop("", 0),
             queued=queued,
             proposals=self._connection.execute(_PROPOSALS).scalar_one(),
+            marked=self._connection.execute(_MARKED).scalar_one(),
             actions={
                 (Kind(kind), Progress(progress)): Waiting(count, from_us(since))
                 for kind, progress, count, since in self._connection.execute(_ACTIONS)
