@@ -68,21 +68,26 @@ def see_off(
 ) -> None:
     """Write what comes of it, before the list itself: who ends in between has not given a case away."""
     for one in lines_at_desk(transaction, change, coming, now):
-        gone, case = one.became.is_gone, one.case
-        if case is not None:
-            policy = policies.get(case.class_name, Policy())
-            event = Event(What.LINE_GONE if gone else What.LINE_DOUBTED, BY_ITSELF, str(one.became))
-            after = befall(transaction, policy, case, event, now)[0].case
-            if not one.became.has_contact:
-                given_up = Event(What.LETTER_GIVEN_UP, BY_ITSELF, str(one.became))
-                befall(transaction, policy, after, given_up, now)
-        if gone and case is not None:
-            log.warning("the line of a case is gone", case=case.number, why=str(one.became))
-        if gone and one.relief is not None:
+        if one.case is not None:
+            _tell_case(transaction, one, one.case, policies, now)
+        if one.became.is_gone and one.relief is not None:
             transaction.end_relief(one.number, now, BY_ITSELF)
             log.warning("a relief has ended with its line", why=str(one.became))
         if one.letters and not one.became.has_contact:
             transaction.give_thread_up(f"{OF_LINES}{one.number}", now, str(one.became))
+
+
+def _tell_case(
+    transaction: Transaction, one: AtDesk, case: Case, policies: Mapping[str, Policy], now: datetime
+) -> None:
+    """Let a case know of its line, and that a letter that waits will reach nobody, where that is so."""
+    policy, why = policies.get(case.class_name, Policy()), str(one.became)
+    event = Event(What.LINE_GONE if one.became.is_gone else What.LINE_DOUBTED, BY_ITSELF, why)
+    after = befall(transaction, policy, case, event, now)[0].case
+    if one.became.is_gone:
+        log.warning("the line of a case is gone", case=case.number, why=why)
+    if not one.became.has_contact:
+        befall(transaction, policy, after, Event(What.LETTER_GIVEN_UP, BY_ITSELF, why), now)
 
 
 def _became(
