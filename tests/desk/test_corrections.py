@@ -20,10 +20,11 @@ from sekisho.desk.trust import Weight, folded
 from sekisho.lines.events import Ending, Lease
 from sekisho.lines.holder import holder
 from sekisho.model import Address
-from tests.desk.test_cases import BEGIN, POLICY, REPORT, at, in_state, person, sent
+from tests.desk.test_cases import BEGIN, POLICY, REPORT, at, in_state, opened, person, sent
 from tests.desk.test_notices import telling
 
 CORRECTION = Event(What.CORRECTION)
+LEFT = "accounting came late: 0 parties, 0 incidents are left"
 SAME = b"s" * 16
 KEPT = KeptIncident(
     1,
@@ -137,6 +138,17 @@ def test_the_customer_is_told_that_the_request_was_a_mistake() -> None:
     decision = decide(before, CORRECTION, at(1), POLICY, ())
     (one,) = telling(before, CORRECTION, decision, 1)
     assert (one.mail, one.number, one.why) == (Mail.WITHDRAWAL, before.number, None)
+
+
+@pytest.mark.parametrize(
+    ("what", "is_told"), [(What.LETTER_SENT, True), (What.NO_LETTER, False), (What.LETTER_GIVEN_UP, False)]
+)
+def test_whom_no_request_has_reached_is_told_of_no_mistake(what: What, *, is_told: bool) -> None:
+    waiting = decide(opened(), REPORT, BEGIN, POLICY, sent(0, "a", "b")).case
+    asked = decide(waiting, Event(what, reason="so it is"), at(1), POLICY).case
+    case, changes = corrections(asked, (), 1)
+    assert (case.state, case.request) == (State.COLLECTING, None)
+    assert [one for one in changes if isinstance(one, Tell)] == [Tell(Notice.WITHDRAWAL, LEFT)] * is_told
 
 
 ADDRESS = Address(IPv4Address("198.18.9.9").packed, 32)

@@ -73,7 +73,10 @@ def _ask_to_stop(at: Following) -> Iterator[Change]:
 
 
 def _withdraw(at: Following) -> Iterator[Change]:
-    is_told = at.case.is_told
+    """Take the request back; whoever it has not reached, and will not, is told nothing."""
+    request = at.case.request
+    is_lost = request is not None and request.reached in (Reached.NONE, Reached.GIVEN_UP)
+    is_told = at.case.is_told and not is_lost
     at.case = replace(at.case, stop_requested=None, request=None, is_told=False)
     if is_told:
         yield Tell(Notice.WITHDRAWAL, at.reason)
