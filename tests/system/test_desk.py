@@ -90,9 +90,19 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
     kinds = ["stop-request", "suspension", "restoration"]
     assert all(f"-{kind}@" in one for one, kind in zip(post.ids(), kinds, strict=True))
     assert {(one["From"], one["To"]) for one in post.got} == {(MAILBOX, "home-4@example.net")}
+    _check_look(desk, arf(LINE, at, 0))
     _check_whole_line(desk, line)
     _check_evidence(desk, line)
     assert "home-4@example.net" not in daemon.end()
+
+
+def _check_look(desk: DeskScene, report: bytes) -> None:
+    """Look at the first report: whose address it names, and its original as the mail server brought it."""
+    (incident,) = desk.ask("POST", "reports/1/look", purpose="case")["incidents"]
+    assert {one["line"] for one in incident["holders"]} == {"home-4"}
+    file = desk.scene.directory / "original"
+    desk.scene.sekisho("desk", "report", "1", "--purpose", "case", "--output", str(file))
+    assert report.strip() in file.read_bytes()
 
 
 def _check_whole_line(desk: DeskScene, line: int) -> None:
