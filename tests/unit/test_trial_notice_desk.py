@@ -115,6 +115,13 @@ def test_a_step_that_is_never_taken_is_not_drawn(language: Language) -> None:
         assert step not in told(WHOLE + MAIL + never, language)
 
 
+@BOTH
+def test_the_suspension_of_whole_lines_is_announced_where_a_nas_could_carry_it_out(language: Language) -> None:
+    whole = {"en": "of the whole line", "ja": "契約者回線全体"}[language]
+    assert whole in told(WITH_DESK, language)
+    assert whole not in told(WHOLE + MAIL + DESK, language)
+
+
 NOTICES = """\
 [desk.notices]
 zone = "Asia/Tokyo"
