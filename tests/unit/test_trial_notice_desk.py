@@ -116,7 +116,7 @@ def test_a_step_that_is_never_taken_is_not_drawn(language: Language) -> None:
 
 
 @BOTH
-def test_the_suspension_of_whole_lines_is_announced_where_a_nas_could_carry_it_out(language: Language) -> None:
+def test_whole_lines_are_announced_to_be_suspended_where_a_nas_could_do_it(language: Language) -> None:
     whole = {"en": "of the whole line", "ja": "契約者回線全体"}[language]
     assert whole in told(WITH_DESK, language)
     assert whole not in told(WHOLE + MAIL + DESK, language)
