@@ -53,7 +53,7 @@ class Inbox:
         """
         sealed = self._sealer().seal(original)
         kept = KeptReport(self._utc(), sha256(original).digest(), sealed, vouched=vouched)
-        self._room -= 1
+        self._room -= 1  # without the lock, whose holder may wait for this transaction: a few are no matter
         return transaction.add_unread(kept)
 
     def ring(self) -> None:
