@@ -296,7 +296,8 @@ def test_of_a_single_line_nothing_is_told(filled: Path, tmp_path: Path) -> None:
         ("no lease arrives: for 901 s, tolerated 900 s", "leases"),
     ]
     assert [one["reason"] for one in happened["suspensions"]] == ["guardrail difference, leases"]
-    assert "4.25" not in to.read_text()
+    del found["made_at"]  # whose digits may be any
+    assert "4.25" not in json.dumps(found)
 
 
 def test_reports_to_the_desk_are_an_outcome(filled: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import socket
 import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
@@ -175,15 +176,21 @@ def why(post: Post) -> int:
 
 
 def test_a_mail_server_that_is_away_for_a_day_gets_the_mail_when_it_is_back(post: Post) -> None:
-    with mails() as gone:
-        post.port = gone.port
+    away = socket.socket()
+    away.bind(("127.0.0.1", 0))  # it refuses whoever comes, and nobody else can have its port
+    post.port = away.getsockname()[1]
     post.write()
     end = post.now + timedelta(days=1)
+
+    def come_back(_: object) -> socket.socket:
+        away.listen()
+        return away
+
     with at_work(post.postmen()):
         while post.now < end:
             until(lambda: not is_due(post))
             post.now += timedelta(minutes=15)
-        with mails(post.port) as back:
+        with mails(inside=come_back) as back:
             until(lambda: post.waiting() == 0)
             assert back.ids() == ["<mail_one@example.net>"]
     assert post.hooks.ids() == ["hook_one"], "it has not waited for the mail"
