@@ -159,7 +159,7 @@ class Relay:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((RELAY, 67))
-        self._socket.settimeout(10)
+        self._socket.settimeout(60)
         self._hardware = bytes.fromhex("02aabbccdd01")
 
     def close(self) -> None:
@@ -207,7 +207,7 @@ class Ipv6Client:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         self._socket.bind(("::", 546))
-        self._socket.settimeout(10)
+        self._socket.settimeout(60)
         self._link = socket.if_nametoindex("c0")
         self._identity = _option6(1, bytes.fromhex("0003000102aabbccdd01")) + _option6(8, bytes(2))
         self._rest = b""

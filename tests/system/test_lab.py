@@ -14,6 +14,7 @@ import pytest
 
 from sekisho.lab.phases import MINIMUM_SECONDS
 from sekisho.lab.programs import LINE_NAMES, RECONNECTING
+from sekisho.lab.result import WANTED_SECONDS_TO_GATE
 from tests.system.laboratory import END_SECONDS, LAB, end, end_early, inside, left, read_to, start
 
 RUN = ("run", "--seconds", f"{MINIMUM_SECONDS:g}")
@@ -71,7 +72,7 @@ def test_too_few_seconds_are_refused_in_a_sentence() -> None:
 
 def test_spam_slows_to_a_crawl_while_honest_mail_goes_through(whole: Whole) -> None:
     said = end(whole.process)
-    assert whole.process.returncode == 0, said
+    assert whole.process.returncode in (0, 1), said
     found = json.loads(whole.json_file.read_text())
     phases: dict[str, dict[str, Any]] = {phase["name"]: phase for phase in found["phases"]}
     observe, enforce = (phases[name] for name in ("observe", "enforce"))
@@ -89,6 +90,8 @@ def test_spam_slows_to_a_crawl_while_honest_mail_goes_through(whole: Whole) -> N
     assert observe["gate"]["held"] == observe["gate"]["refused"] == 0 < observe["gate"]["admitted"]
     assert enforce["gate"]["held"] > 0 < enforce["gate"]["refused"]
     assert_lines_came_and_went(found["lines"], caps=[phase["limit"]["cap"] for phase in found["phases"]])
+    is_late = found["lines"]["seconds_to_gate"]["worst"] > WANTED_SECONDS_TO_GATE  # as beside other work
+    assert whole.process.returncode == is_late, said
     assert left(whole.run, whole.namespaces) == []
 
 
@@ -97,7 +100,7 @@ def assert_lines_came_and_went(found: dict[str, Any], caps: list[int]) -> None:
     assert found["known"] == len(LINE_NAMES)
     assert found["starts"] == found["stops"] == len(LINE_NAMES) + 2 * len(RECONNECTING)
     assert found["lease_changes"] == 4 * found["starts"]
-    assert 0 < found["seconds_to_gate"]["median"] <= found["seconds_to_gate"]["worst"] <= 1
+    assert 0 < found["seconds_to_gate"]["median"] <= found["seconds_to_gate"]["worst"]
 
     observe, enforce, raised = found["twofold"]
     assert observe["ipv4_messages"] > 0 < observe["ipv6_messages"]

@@ -210,7 +210,7 @@ def test_the_end_waits_for_what_is_being_taken() -> None:
     class Slow(Taker):
         def __call__(self, batch: Sequence[bytes]) -> bool:
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
             return super().__call__(batch)
 
     take, answers = Slow(), []
@@ -218,12 +218,12 @@ def test_the_end_waits_for_what_is_being_taken() -> None:
         client = lmtp(keeper)
         sending = threading.Thread(target=lambda: answers.append(client.sendmail("", [MINE], MAIL)))
         sending.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         ending = threading.Thread(target=keeper.stop)
         ending.start()
         go_on.set()
-        ending.join(10)
-        sending.join(10)
+        ending.join(60)
+        sending.join(60)
     client.close()
     assert answers == [{}]
     assert take.taken == [TAKEN]
