@@ -179,7 +179,7 @@ def everybody_sends(site: Site) -> None:
 def kept(site: Site) -> list[tuple[int, str, int, int]]:
     with site.store.reading() as transaction:
         return [
-            ((one.begin - NINE) // HOUR, one.stage, one.cell.lines, one.cell.value)
+            ((one.begin - NINE) // HOUR, one.stage, one.lines, one.value)
             for one in transaction.stage_hours()
             if one.what == "sessions"
         ]

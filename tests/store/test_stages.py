@@ -6,7 +6,6 @@ import pytest
 
 from sekisho.desk.case_values import Event, Kind, State, What
 from sekisho.desk.trust import Weight
-from sekisho.measure.cells import Cell
 from sekisho.measure.stages import StageHour
 from sekisho.model import Stage
 from sekisho.store import Store
@@ -54,7 +53,7 @@ def test_a_line_is_asked_until_it_is_suspended_or_its_case_is_over(
 
 
 def test_hours_are_told_as_they_were_kept_and_once(store: Store) -> None:
-    first = StageHour(at(0), "dynamic", Stage.ASKED, "octets", Cell(12, 2**40, 2**39))
+    first = StageHour(at(0), "dynamic", Stage.ASKED, "octets", 12, 2**40)
     second = first._replace(begin=at(3_600))
     with store.transaction() as transaction:
         transaction.put_stage_hours("kyoto", [second, first])

@@ -18,6 +18,7 @@ from sekisho.desk.actions import Do, Progress
 from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import Kind
 from sekisho.lines.roster import SUSPENDED_LIMIT
+from sekisho.model import Stage, stage_arm
 from sekisho.receiving import with_return_path
 from tests.system.desk_scene import LOOPS, MAILBOX, OWN, SMTP_PORT, DeskScene, arf, next_second
 from tests.system.lines_scene import Scene
@@ -57,6 +58,7 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
     with desk.reading() as transaction:
         line = transaction.line_number("home-4")
         assert line is not None
+    until(lambda: desk.in_kernel(line).counted == stage_arm(Stage.ASKED, line))
     assert desk.sessions(LINE, 2) == 2
 
     until(lambda: _failed(desk))  # nobody is at the mail server
@@ -83,6 +85,7 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
 
         desk.scene.sekisho("desk", "restore", "1", "--reason", "has mended it")
         until(lambda: desk.in_kernel(line).limit is None)
+        until(lambda: desk.in_kernel(line).counted == 0)
         assert desk.sessions(LINE, 2) == 2
         until(lambda: len(post.got) == 3)
         until(lambda: not any(desk.ask("GET", "actions").values()))

@@ -24,7 +24,7 @@ from sekisho.desk.figures import CaseTimes, DeskFigures, ReportedHour
 from sekisho.desk.policy import Policy
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.trust import Weight
-from sekisho.measure.cells import Cell, Ledger
+from sekisho.measure.cells import Ledger
 from sekisho.measure.desk_figures import (
     NEVER,
     SETTLED,
@@ -237,7 +237,7 @@ def test_the_command_tells_them(site: Site) -> None:
         return done.stdout
 
     with closing(site.store()) as store, store.transaction() as transaction:
-        hour = StageHour(MONDAY + WEEK, "dynamic", Stage.ASKED, "sessions", Cell(12, 90, 20))
+        hour = StageHour(MONDAY + WEEK, "dynamic", Stage.ASKED, "sessions", 12, 90)
         transaction.put_stage_hours("kyoto", [hour])
     words = told()
     assert "  sessions sent while asked: 90, 7.5 a line and hour at most\n" in words

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sekisho.desk.figures import SentInWeek
-from sekisho.measure.cells import Cell, Ledger
+from sekisho.measure.cells import Ledger
 from sekisho.measure.desk_figures import publish_desk, statistics
 from sekisho.measure.stages import Counts, StageHour, StageOf, hours_kept, weeks_of
 from sekisho.measure.windows import Size, window_at
@@ -46,17 +46,17 @@ def counted(lines: Lines, stage: Stage = Stage.REPORTED, before: Counts | None =
     return {("dynamic", stage): tuple(sums.values())}
 
 
-def kept(lines: Lines, others: int = 50, begin: datetime = MONDAY) -> dict[str, Cell]:
+def kept(lines: Lines, others: int = 50, begin: datetime = MONDAY) -> dict[str, tuple[int, int]]:
     before = counted({line: Sent(3, 1_000) for line in range(30)})
     found = hours_kept(kernel(lines, others, begin), before, counted(lines, before=before))
-    return {one.what: one.cell for one in found}
+    return {one.what: (one.lines, one.value) for one in found}
 
 
 EVEN = {line: Sent(10, 5_000) for line in range(14)}
 
 
-def test_the_sum_of_enough_lines_is_kept_with_the_most_that_one_can_have() -> None:
-    assert kept(EVEN) == {"sessions": Cell(14, 140, 20), "octets": Cell(14, 70_000, 10_000)}
+def test_the_sum_of_enough_lines_is_kept_and_none_of_its_parts() -> None:
+    assert kept(EVEN) == {"sessions": (14, 140), "octets": (14, 70_000)}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_whoever_has_all_that_is_kept_and_told_sees_no_line(
         begin = MONDAY + number * HOUR
         after = {**total, **counted(lines, stage, total)}
         for one in hours_kept(kernel(lines, others, begin, stage), total, after):
-            assert_hidden([lines], one.what, one.cell.value)
+            assert_hidden([lines], one.what, one.value)
             assert others >= 10
             rows.append(one)
             truth[StageOf(MONDAY, "dynamic", stage, one.what)].append(lines)
@@ -135,8 +135,7 @@ def assert_hidden(hours: Sequence[Lines], what: str, value: int) -> None:
 
 def test_a_week_is_told_with_its_line_hours_and_what_a_line_had_in_an_hour() -> None:
     rows = [
-        StageHour(MONDAY + number * HOUR, "dynamic", Stage.ASKED, "sessions", Cell(12, 90, 20))
-        for number in range(5)
+        StageHour(MONDAY + number * HOUR, "dynamic", Stage.ASKED, "sessions", 12, 90) for number in range(5)
     ]
     rows.append(rows[0])  # another gate's
     weeks = weeks_of(rows, UTC_ZONE)
@@ -156,8 +155,7 @@ def test_an_hour_that_two_weeks_share_is_in_neither() -> None:
     zone = ZoneInfo("Asia/Kolkata")
     begin = window_at(Size.WEEK, MONDAY, zone).begin - timedelta(minutes=30)
     rows = [
-        StageHour(begin + number * HOUR, "dynamic", Stage.ASKED, "octets", Cell(12, 90, 20))
-        for number in range(-1, 2)
+        StageHour(begin + number * HOUR, "dynamic", Stage.ASKED, "octets", 12, 90) for number in range(-1, 2)
     ]
     assert [one.total.value for one in weeks_of(rows, zone).values()] == [90, 90]
 

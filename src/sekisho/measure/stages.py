@@ -31,7 +31,8 @@ class StageHour(NamedTuple):
     class_name: str
     stage: Stage
     what: str
-    cell: Cell
+    lines: int
+    value: int
 
 
 class StageOf(NamedTuple):
@@ -66,20 +67,20 @@ def hours_kept(hour: Peaks, before: Counts, after: Counts) -> Iterator[StageHour
             parts = _parts(before.get((name, stage), ()), after.get((name, stage), ()), what)
             cell = Cell(lines, sum(parts), max(parts, default=0))
             if cell.value and min(parts) >= 0 and not is_few(cell, rules):
-                yield StageHour(hour_of(hour.since), name, stage, what, cell)
+                yield StageHour(hour_of(hour.since), name, stage, what, lines, cell.value)
 
 
 def weeks_of(hours: Iterable[StageHour], zone: ZoneInfo) -> dict[StageOf, StageWeek]:
     """Add up the hours of all gates by the week in which they lie as a whole.
 
-    Lines: those of one hour at one gate are certain. The largest part may be one line's in each of them.
+    Lines: those of one hour at one gate are certain. One line may have half of each of them, and no more.
     """
-    found: defaultdict[StageOf, list[Cell]] = defaultdict(list)
+    found: defaultdict[StageOf, list[StageHour]] = defaultdict(list)
     for one in hours:
         week = window_at(Size.WEEK, one.begin, zone)
         if one.begin + HOUR <= week.end:
-            found[StageOf(week.begin, one.class_name, one.stage, one.what)].append(one.cell)
-    return {of: _added(cells) for of, cells in found.items()}
+            found[StageOf(week.begin, one.class_name, one.stage, one.what)].append(one)
+    return {of: _added(some) for of, some in found.items()}
 
 
 def _parts(before: tuple[Sent, ...], after: tuple[Sent, ...], what: str) -> list[int]:
@@ -87,10 +88,9 @@ def _parts(before: tuple[Sent, ...], after: tuple[Sent, ...], what: str) -> list
     return [getattr(end, what) - getattr(begin, what) for begin, end in zip(before, after, strict=False)]
 
 
-def _added(cells: list[Cell]) -> StageWeek:
-    lines = [cell.lines for cell in cells]
-    largest = sum(cell.largest or 0 for cell in cells)
+def _added(hours: list[StageHour]) -> StageWeek:
+    lines = [one.lines for one in hours]
     return StageWeek(
-        Cell(max(lines), sum(cell.value for cell in cells), largest),
-        Cell(max(lines), sum(lines), len(cells)),
+        Cell(max(lines), sum(one.value for one in hours), sum(one.value // 2 for one in hours)),
+        Cell(max(lines), sum(lines), len(hours)),
     )

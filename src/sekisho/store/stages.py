@@ -9,7 +9,6 @@ from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, Table,
 
 from sekisho.desk.case_values import STAGES, State
 from sekisho.desk.trust import PROVED
-from sekisho.measure.cells import Cell
 from sekisho.measure.stages import StageHour
 from sekisho.model import Stage
 from sekisho.store.desk_tables import desk_case, incident
@@ -22,7 +21,7 @@ from sekisho.store.schema import metadata
 stage_hour = Table(
     "stage_hour",
     metadata,
-    *(Column(name, BigInteger, nullable=False) for name in ("begin", "value", "largest")),
+    *(Column(name, BigInteger, nullable=False) for name in ("begin", "value")),
     Column("lines", Integer, nullable=False),
     *(Column(name, Text, nullable=False) for name in ("gate", "class_name", "stage", "what")),
     PrimaryKeyConstraint("gate", "begin", "class_name", "stage", "what", name="stage_hour_pkey"),
@@ -56,9 +55,8 @@ class StageRows(Door):
         rows = [
             (
                 to_us(one.begin),
-                one.cell.value,
-                one.cell.largest,
-                one.cell.lines,
+                one.value,
+                one.lines,
                 gate,
                 one.class_name,
                 str(one.stage),
@@ -71,8 +69,8 @@ class StageRows(Door):
     def stage_hours(self) -> Iterator[StageHour]:
         """Yield what was kept of all hours and gates."""
         for row in self._connection.execute(select(stage_hour).order_by(stage_hour.c.begin)):
-            cell = Cell(row.lines, row.value, row.largest)
-            yield StageHour(from_us(row.begin), row.class_name, Stage(row.stage), row.what, cell)
+            of = from_us(row.begin), row.class_name, Stage(row.stage), row.what
+            yield StageHour(*of, row.lines, row.value)
 
 
 def _stages(rows: Iterable[tuple[Any, ...]]) -> dict[int, Stage]:

@@ -13,7 +13,7 @@ def upgrade() -> None:
     """Make the table."""
     op.create_table(
         "stage_hour",
-        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("begin", "value", "largest")),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("begin", "value")),
         sa.Column("lines", sa.Integer, nullable=False),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("gate", "class_name", "stage", "what")),
         sa.PrimaryKeyConstraint("gate", "begin", "class_name", "stage", "what", name="stage_hour_pkey"),
