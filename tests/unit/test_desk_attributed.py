@@ -98,10 +98,10 @@ def test_nobody_is_accused_whom_the_leases_do_not_bear(office: Office) -> None:
     taken = ("--address", address, "--at", (office.lease.begin + timedelta(hours=1)).isoformat())
     assert "accuses nobody" in refused("attribute", "1", "--line", name(third), *taken, *WHY)
     assert "nothing was ever heard" in refused("attribute", "1", "--line", "L-9999", *WHY)
-    ours = ("--address", "192.88.99.1", *taken[2:])
-    assert "no address of a line of ours" in refused("attribute", "1", "--line", name(other), *ours, *WHY)
-    future = ("--address", address, "--at", (office.site.now + timedelta(hours=1)).isoformat())
-    assert "no moment that has been" in refused("attribute", "1", "--line", name(office.lease), *future, *WHY)
+    elsewhere = ("--address", str(ip_address(third.address.network)))
+    assert "itself tells of" in refused("attribute", "1", "--line", name(third), *elsewhere, *WHY)
+    later = ("--at", (office.lease.begin + timedelta(minutes=90)).isoformat())
+    assert "its word is for nothing else" in refused("attribute", "1", "--line", name(other), *later, *WHY)
     with office.site.store.reading() as transaction:
         assert transaction.listed_cases() == ()
         assert [one.number for one in transaction.queued_reports()] == [1]
@@ -129,6 +129,10 @@ def test_what_nobody_understands_is_attributed_by_what_a_person_has_read_and_lea
     assert "name address and moment yourself" in refused("attribute", "1", *mine)
     at = (office.lease.begin + timedelta(hours=1)).isoformat()
     seen = ("--address", str(ip_address(office.lease.address.network)), "--at", at)
+    not_ours = ("--address", "192.88.99.1", *seen[2:])
+    assert "no address of a line of ours" in refused("attribute", "1", *mine, *not_ours)
+    future = (*seen[:3], (office.site.now + timedelta(hours=1)).isoformat())
+    assert "no moment that has been" in refused("attribute", "1", *mine, *future)
     shown = told("attribute", "1", *mine, *seen)
     assert "case 1 (dynamic): collecting" in shown
     assert "only claimed" in shown

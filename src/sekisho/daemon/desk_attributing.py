@@ -6,9 +6,10 @@ none of them is not for anybody to overrule: what the leases do not bear would a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from itertools import islice
 from typing import Final
 
 from sekisho.api.desk_models import AttributeRequest
@@ -23,7 +24,7 @@ from sekisho.desk.attribute import Found, Question
 from sekisho.desk.case_values import Case, Event, What
 from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Incident, Report, Trust
-from sekisho.desk.suspects import suspects
+from sekisho.desk.suspects import suspected, suspects
 from sekisho.desk.trust import COUNT, counted_incidents, folded, sameness
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Transaction
@@ -31,7 +32,7 @@ from sekisho.store import Transaction
 FOR_PEOPLE: Final = frozenset({Found.AMBIGUOUS, Found.NOT_ATTRIBUTABLE})
 """What an incident is found to be that people have to look at."""
 
-_MOST_TOLD: Final = 5  # numbers of incidents
+_MOST_TOLD: Final = 5  # of what a report tells
 _NOTHING_NAMED: Final = Incident(None, None, ())
 
 
@@ -100,10 +101,7 @@ def _place(said: ByHand, incidents: Mapping[int, KeptIncident]) -> int:
 
 def _held_by(transaction: Transaction, desk: Desk, said: ByHand, claimed: Incident, line: int) -> Question:
     """Return which of the addresses that are named the line held, and when."""
-    asked = list(_questions(desk, said, claimed))
-    if not asked:
-        why = "no address of a line of ours is known of it, or no moment that has been"
-        raise _refused("no-moment", f"{why}: read its original, and name address and moment yourself")
+    asked = _questions(desk, said, claimed)
     answers = {one: find_holder(transaction, one.network, one.port, one.at, one.skew) for one in asked}
     for one, found in answers.items():
         if found is not None and any(candidate.line == line for candidate in found.candidates):
@@ -117,15 +115,34 @@ def _held_by(transaction: Transaction, desk: Desk, said: ByHand, claimed: Incide
     raise _refused("not-held", f"line {said.request.line} did not hold {where}{others}: {needs}")
 
 
-def _questions(desk: Desk, said: ByHand, claimed: Incident) -> Iterator[Question]:
-    request = said.request
-    named = claimed
-    if request.address is not None:
-        named = replace(claimed, address=request.address)
-    for one in suspects(named, desk.our, desk.skew, request.at):
-        is_meant = request.address is None or one.network == request.address.packed
-        if is_meant and one.at <= said.entry.at + desk.skew:
-            yield one if request.port is None else replace(one, port=request.port)
+def _questions(desk: Desk, said: ByHand, claimed: Incident) -> list[Question]:
+    """Return what is asked of the leases: of what the report tells, what the person means.
+
+    Where it tells of no address of ours, or of no moment, the person does.
+    """
+    request, latest = said.request, said.entry.at + desk.skew
+    if request.address is not None and not suspected(claimed, desk.our):
+        claimed = replace(claimed, address=request.address)
+    told = [one for one in suspects(claimed, desk.our, desk.skew) if one.at <= latest]
+    if not told and request.at is not None and request.at <= latest:
+        told = list(suspects(claimed, desk.our, desk.skew, request.at))
+    if not told:
+        why = "no address of a line of ours is known of it, or no moment that has been"
+        raise _refused("no-moment", f"{why}: read its original, and name address and moment yourself")
+    meant = [one for one in told if _is_meant(one, request)]
+    if not meant:
+        some = (f"{ip_address(one.network)} at {one.at.isoformat(timespec='seconds')}" for one in told)
+        which = ", ".join(dict.fromkeys(islice(some, _MOST_TOLD)))
+        raise _refused("told", f"report {said.number} itself tells of {which}: its word is for nothing else")
+    return meant if request.port is None else [replace(one, port=request.port) for one in meant]
+
+
+def _is_meant(one: Question, request: AttributeRequest) -> bool:
+    return (
+        (request.address is None or one.network == request.address.packed)
+        and (request.at is None or one.at == request.at)
+        and (request.port is None or one.port in (None, request.port))
+    )
 
 
 def _weighed(
