@@ -104,7 +104,8 @@ def test_a_line_goes_from_reports_to_suspension_to_restoration() -> None:
     third = (*second, *sent(1, "c"))
     limited = decide(told(asked.case, 0.5), REPORT, at(1), POLICY, third)
     assert limited.case.state is State.LIMITED
-    assert kinds(limited) == [Impose]
+    assert kinds(limited) == [Impose, Tell]
+    assert limited.changes[1] == Tell(Notice.LIMIT, "3 parties, 3 incidents")
     fourth = (*third, *sent(2, "a", "b", incidents=2))
     proposed = decide(limited.case, REPORT, at(2), POLICY, fourth)
     assert (proposed.case.state, proposed.changes) == (State.PROPOSED, ())
@@ -258,7 +259,7 @@ def test_a_person_may_have_a_line_limited_that_strangers_have_reported() -> None
     strangers = sent(0, *"abcdefgh", is_sound=False)
     asked = decide(opened(), REPORT, at(0), POLICY, strangers).case
     limited = decide(asked, person(What.APPROVE, until=at(3)), at(1), POLICY, strangers)
-    assert (limited.case.state, kinds(limited)) == (State.LIMITED, [Impose])
+    assert (limited.case.state, kinds(limited)) == (State.LIMITED, [Impose, Tell])
     measure = limited.case.measure(Kind.LIMIT)
     assert measure is not None
     assert (measure.by, measure.until) == ("yamada", at(3))
@@ -501,6 +502,19 @@ def test_all_that_is_decided_has_a_reason() -> None:
     assert asked.reason == "2 parties, 2 incidents"
     assert decide(asked.case, TIME, at(14), POLICY, sent(0, "a", "b")).reason == "its time has come"
     assert decide(asked.case, person(What.HOLD), at(1), POLICY).reason == person(What.HOLD).reason
+
+
+def test_of_a_holds_limit_the_customer_is_told_at_its_release_and_once() -> None:
+    held = decide(in_state(State.STOP_REQUESTED), person(What.HOLD), at(1), POLICY)
+    assert kinds(held) == [Freeze, Impose]
+    released = decide(held.case, person(What.RELEASE), at(2), POLICY)
+    told_of = [change.notice for change in released.changes if isinstance(change, Tell)]
+    assert told_of == [Notice.LIMIT], "the stop request was sent before"
+    unasked = decide(
+        decide(opened(), person(What.HOLD), at(1), POLICY).case, person(What.RELEASE), at(2), POLICY
+    )
+    told_of = [change.notice for change in unasked.changes if isinstance(change, Tell)]
+    assert told_of == [Notice.STOP_REQUEST], "which tells of the limit"
 
 
 def test_a_hold_is_released_without_a_trace_of_a_limit_that_has_ended() -> None:

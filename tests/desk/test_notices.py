@@ -39,6 +39,14 @@ def test_a_stop_request_says_what_was_seen_and_until_when_to_stop() -> None:
     assert letter.endswith(f"-{decision.case.version}-stop-request")
 
 
+def test_whoever_is_limited_after_the_request_is_told_of_the_limit_until_its_end() -> None:
+    before = in_state(State.STOP_REQUESTED)
+    event = person(What.APPROVE, until=at(9))
+    (one,) = telling(before, event, decide(before, event, at(1), POLICY, ()), 1)
+    assert (one.mail, one.limit, one.limit_until) == (Mail.LIMIT, POLICY.own_limit, at(9))
+    assert (one.deadline, one.until, one.is_whole_line, one.went_on) == (None, None, False, False)
+
+
 @pytest.mark.parametrize("gate", ["gate", "gate-7", "a-b-1-2-3"])
 def test_the_letter_of_a_stop_request_is_known_by_its_id_as_long_as_that_holds(gate: str) -> None:
     asked = decide(opened(), REPORT, at(1), POLICY, sent(1, "a.example", "b.example")).case

@@ -70,7 +70,7 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
         until(lambda: desk.in_kernel(line).limit == OWN)
         assert desk.sessions(LINE, 2) == 1
         assert desk.sessions(NEIGHBOUR, 2) == 2
-        until(lambda: len(post.got) == 1)
+        until(lambda: len(post.got) == 2)
         until(lambda: desk.request() == "sent")
 
         later = next_second()
@@ -81,16 +81,16 @@ def test_from_reports_to_a_closed_port_and_back_and_the_customer_is_told_of_each
         until(lambda: desk.in_kernel(line).limit == SUSPENDED_LIMIT)
         assert desk.sessions(LINE, 2) == 0
         assert desk.sessions(NEIGHBOUR, 2) == 2
-        until(lambda: len(post.got) == 2)
+        until(lambda: len(post.got) == 3)
 
         desk.scene.sekisho("desk", "restore", "1", "--reason", "has mended it")
         until(lambda: desk.in_kernel(line).limit is None)
         until(lambda: desk.in_kernel(line).counted == 0)
         assert desk.sessions(LINE, 2) == 2
-        until(lambda: len(post.got) == 3)
+        until(lambda: len(post.got) == 4)
         until(lambda: not any(desk.ask("GET", "actions").values()))
 
-    kinds = ["stop-request", "suspension", "restoration"]
+    kinds = ["stop-request", "limit", "suspension", "restoration"]
     assert all(f"-{kind}@" in one for one, kind in zip(post.ids(), kinds, strict=True))
     assert {(one["From"], one["To"]) for one in post.got} == {(MAILBOX, "home-4@example.net")}
     _check_look(desk, arf(LINE, at, 0))

@@ -72,6 +72,29 @@ def test_what_is_suspended_is_said(is_whole_line: bool) -> None:
     assert "早急な措置" in written.text
 
 
+@pytest.mark.parametrize(
+    ("language", "went_on", "prompt"),
+    [
+        (Language.JA, "その後も申告が続いているため", "早急な措置が必要"),
+        (Language.EN, "reports have gone on since", "prompt action"),
+    ],
+)
+def test_a_suspension_says_that_reports_went_on_only_where_they_did(
+    language: Language, went_on: str, prompt: str
+) -> None:
+    for is_so in (True, False):
+        text = " ".join(in_one(replace(ALL[Mail.SUSPENSION], went_on=is_so), language).text.split())
+        assert (went_on in text, prompt in text) == (is_so, not is_so)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_limit_is_told_of_in_the_same_words_as_in_a_stop_request(language: Language) -> None:
+    asked, limited = (in_one(ALL[mail], language).text for mail in (Mail.STOP_REQUEST, Mail.LIMIT))
+    head = {Language.JA: "■ 現在の措置\n", Language.EN: "What holds for your line now\n"}[language]
+    (paragraph,) = {text.partition(head)[2].partition("\n\n")[0] for text in (asked, limited)}
+    assert {Language.JA: "5秒遅らせて", Language.EN: "5 seconds later"}[language] in paragraph
+
+
 def test_a_stop_request_tells_of_a_limit_only_where_there_is_one() -> None:
     told = ALL[Mail.STOP_REQUEST]
     for language, word in ((Language.JA, "現在の措置"), (Language.EN, "What holds")):

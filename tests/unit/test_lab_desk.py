@@ -82,7 +82,7 @@ def result(
     rates: dict[Stage, float] | None = None,
     spans: Sequence[Span] = SPANS,
     accused: Accused = ACCUSED,
-    notices: int = 3,
+    notices: int = 4,
     lost: int = 0,
 ) -> DeskResult:
     receipts = arrivals({**RATES, **(rates or {})})
@@ -191,8 +191,8 @@ def test_all_that_is_wanted_holds() -> None:
         (result(accused=replace(ACCUSED, others=(replace(FORGED, state="stop-request-sent"),))), "forgery"),
         (result(accused=replace(ACCUSED, others=(replace(FORGED, measures=1),))), "forgery"),
         (result(accused=replace(ACCUSED, others=(replace(FORGED, claimed=2),))), "forgery"),
-        (result(notices=2), "notices"),
-        (result(notices=4), "notices"),
+        (result(notices=3), "notices"),
+        (result(notices=5), "notices"),
         (result(rates={Stage.LIMITED: 5}), "limit"),
         (result(spans=[replace(one, sessions=10) for one in SPANS]), "limit"),
         (result(rates={Stage.SUSPENDED: 1}), "suspension"),

@@ -150,7 +150,7 @@ def preview(
         str,
         typer.Argument(
             metavar="NOTICE",
-            help="stop-request, suspension, restoration, withdrawal, relief, acknowledgement.",
+            help="stop-request, limit, suspension, restoration, withdrawal, relief, acknowledgement.",
         ),
     ],
     config: File,

@@ -129,6 +129,13 @@ def _limit(at: Following) -> Iterator[Change]:
         yield from _put(at, Kind.LIMIT, until, at.event.by, at.reason)
 
 
+def _tell_limited(at: Following) -> Iterator[Change]:
+    """Tell of the limit, unless a stop request does that is sent now."""
+    request = at.case.request
+    if request is None or request.version != at.case.version:
+        yield Tell(Notice.LIMIT, at.reason)
+
+
 def _propose(at: Following) -> Iterator[Change]:
     """Note a proposal: of the reports by themselves, or a person's, who is the first to approve."""
     person = at.event.what is What.SUSPEND
@@ -227,6 +234,7 @@ _EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
     Effect.TELL_PEOPLE: _tell_people,
     Effect.NOTE_TOLD: _note_told,
     Effect.LIMIT: _limit,
+    Effect.TELL_LIMITED: _tell_limited,
     Effect.PROPOSE: _propose,
     Effect.APPROVE: _approve,
     Effect.SUSPEND: _suspend,

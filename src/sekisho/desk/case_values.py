@@ -99,6 +99,7 @@ class Notice(StrEnum):
     """What the line's customer is told."""
 
     STOP_REQUEST = "stop-request"
+    LIMIT = "limit"
     SUSPENSION = "suspension"
     RESTORATION = "restoration"
     WITHDRAWAL = "withdrawal"

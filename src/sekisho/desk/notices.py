@@ -45,6 +45,7 @@ class Mail(StrEnum):
     """What is sent: the notices of a case, that of a relief, and the acknowledgement to a reporter."""
 
     STOP_REQUEST = "stop-request"
+    LIMIT = "limit"
     SUSPENSION = "suspension"
     RESTORATION = "restoration"
     WITHDRAWAL = "withdrawal"
@@ -147,6 +148,7 @@ def told(
 
 _MAILS = {
     Notice.STOP_REQUEST: Mail.STOP_REQUEST,
+    Notice.LIMIT: Mail.LIMIT,
     Notice.SUSPENSION: Mail.SUSPENSION,
     Notice.RESTORATION: Mail.RESTORATION,
     Notice.WITHDRAWAL: Mail.WITHDRAWAL,
@@ -179,7 +181,7 @@ def _told(
         limit_until=None if limit is None else limit.until,
         deadline=now + policy.grace if is_request else None,
         until=None if suspension is None else suspension.until,
-        is_whole_line=(policy.suspension if is_request else suspension and suspension.kind) is Kind.LINE,
+        is_whole_line=(suspension.kind if suspension is not None else policy.suspension) is Kind.LINE,
         went_on=is_suspension and _went_on(before, evidence),
         was_suspended=bool(lifted & SUSPENSIONS),
         was_limited=Kind.LIMIT in lifted,
@@ -216,6 +218,8 @@ def made_up(now: datetime, limit: Limit) -> Iterable[Told]:
         limit_until=now + timedelta(days=30),
         deadline=now + timedelta(days=1),
     )
+    limited_until = now + timedelta(days=30)
+    yield Told(Mail.LIMIT, now, line, number, seen, limit=limit, limit_until=limited_until)
     yield Told(Mail.SUSPENSION, now, line, number, seen, until=now + timedelta(days=30), went_on=True)
     yield Told(
         Mail.RESTORATION, now, line, number, seen, was_suspended=True, was_limited=True, why=Why.DECIDED

@@ -111,6 +111,7 @@ def _limit(scene: Scene, since: datetime) -> None:
     """Let a third recipient report what came although the line was asked to stop."""
     scene.report(RECIPIENTS[2], since)
     scene.until_limit(OWN_LIMIT, What.LIMIT, f"the line has a limit of its own: {describe(OWN_LIMIT)}")
+    scene.until_told(2)
     scene.until_sessions(OWN_LIMIT.cap)
 
 
@@ -122,14 +123,14 @@ def _suspend(scene: Scene, number: int, since: datetime) -> None:
     scene.note(What.PROPOSAL, "its suspension is proposed, and waits for a person")
     why, then = "it sends on after the stop request", "port 25 is closed for the line"
     scene.decide("approve", number, why, SUSPENDED_LIMIT, What.SUSPENSION, then)
-    scene.until_told(2)
+    scene.until_told(3)
     scene.until_sessions(0)
 
 
 def _restore(scene: Scene, number: int) -> None:
     why, then = "the customer has cleaned the machine", "the line is free again"
     scene.decide("restore", number, why, LIMIT, What.RESTORATION, then)
-    scene.until_told(3)
+    scene.until_told(4)
 
 
 def _accused(scene: Scene, number: int) -> Accused:

@@ -56,7 +56,7 @@ def verdicts(result: DeskResult) -> tuple[tuple[str, bool], ...]:
         (attribution, holds["attribution"]),
         (forgery, holds["forgery"]),
         (
-            f"its case was {states}; notices to the customer: {len(result.notices)} (wanted: 3)",
+            f"its case was {states}; notices to the customer: {len(result.notices)} (wanted: 4)",
             holds["notices"],
         ),
         (f"messages a minute from {SPAMMER.line}: {_sent(result)}", measured),

@@ -171,8 +171,8 @@ class DeskResult:
 
     @property
     def notices_hold(self) -> bool:
-        """Tell whether the customer was told three times: the request, the suspension, the restoration."""
-        return len(self.notices) == 3
+        """Tell whether the customer was told of the request, the limit, the suspension, the restoration."""
+        return len(self.notices) == 4
 
     @property
     def limit_holds(self) -> bool:
