@@ -140,6 +140,14 @@ def test_the_customer_is_told_that_the_request_was_a_mistake() -> None:
     assert (one.mail, one.number, one.why) == (Mail.WITHDRAWAL, before.number, None)
 
 
+def test_a_request_that_waits_for_people_waits_only_while_enough_is_left() -> None:
+    weak = sent(0, "a", "b", is_sound=False)
+    case = decide(opened(), REPORT, at(0), POLICY, weak, strangers_may=False).case
+    assert case.marks == (Mark.STRANGERS,)
+    assert corrections(case, weak, 0)[0].marks == (Mark.STRANGERS,)
+    assert corrections(case, weak[:1], 0)[0].marks == ()
+
+
 @pytest.mark.parametrize(
     ("what", "is_told"), [(What.LETTER_SENT, True), (What.NO_LETTER, False), (What.LETTER_GIVEN_UP, False)]
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,33 @@ from structlog.testing import capture_logs
 from sekisho.daemon import desk_corrections, desk_reading, desk_settler
 from sekisho.daemon.desk_cases import Desk, happen
 from sekisho.daemon.desk_reading import Looked
+from sekisho.daemon.intake import Intake
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import BY_ITSELF, Case, Event, Kind, Mark, State, What
+from sekisho.desk.report import HostAddress
 from sekisho.desk.trust import Party
-from sekisho.lines.events import Ending, Lease
+from sekisho.lines.events import Boot, Ending, Heard, Lease, login_key
+from sekisho.lines.events import Kind as EventKind
 from sekisho.model import Address
 from sekisho.store import AskedAnew, Transaction
 from tests.desk import letters
 from tests.desk.letters import Facts
-from tests.desk.world import NOW, World
-from tests.unit.desk_site import SOON, KilledError, Mortal, Site, site_of
+from tests.desk.world import LINE_BITS, NOW, PLAN, SHARED, World
+from tests.unit.desk_site import SOON, TREATMENT, KilledError, Mortal, Site, site_of
 
 MINUTE = timedelta(minutes=1)
-IP = IPv4Address("198.18.9.9")
-ADDRESS = Address(IP.packed, 32)
+PLACES: dict[str, tuple[HostAddress, int | None, Address]] = {
+    "ipv4": (IPv4Address("198.18.9.9"), None, Address(IPv4Address("198.18.9.9").packed, 32)),
+    "ipv6": (
+        IPv6Address("2001:db8:4000:142::25"),
+        None,
+        Address(IPv6Address("2001:db8:4000:100::").packed, LINE_BITS),
+    ),
+    "shared": (SHARED[1], PLAN.first + 7 * PLAN.size + 5, Address(SHARED[1].packed, 32, 7)),
+}
+"""Of whom is reported what, and what of that a line holds."""
+
 HANDED_OVER = NOW
 """When alice stops, and bob has her address."""
 
@@ -44,19 +56,31 @@ class Scene:
     site: Site
     alice: int
     bob: int
+    place: str
+
+    @property
+    def address(self) -> Address:
+        return PLACES[self.place][2]
 
     @property
     def of_alice(self) -> Lease:
-        return Lease(ADDRESS, HANDED_OVER - timedelta(days=2), b"a" * 16, self.alice)
+        return Lease(self.address, HANDED_OVER - timedelta(days=2), b"a" * 16, self.alice)
 
     @property
     def of_bob(self) -> Lease:
-        return Lease(ADDRESS, HANDED_OVER, b"b" * 16, self.bob)
+        return Lease(self.address, HANDED_OVER, b"b" * 16, self.bob)
 
     def report(self, number: int, minutes: float) -> None:
         """Let a loop report what was sent some minutes after the address went over."""
-        self.site.take(report(number, HANDED_OVER + minutes * MINUTE))
+        self.site.take(self.original(number, minutes))
         self.site.settle()
+
+    def original(self, number: int, minutes: float) -> bytes:
+        ip, port, _ = PLACES[self.place]
+        date = letters.rfc5322(HANDED_OVER + minutes * MINUTE)
+        facts = Facts(ip, port, date, letters.message([letters.postfix(ip, date, port)], number), number)
+        domain = facts.reporter.partition("@")[2]
+        return letters.delivered(letters.arf(facts, random.Random(number)), domain)
 
     def stop(self) -> None:
         """Let alice's Stop come."""
@@ -98,23 +122,23 @@ class Scene:
             return [(one.line, one.kind) for one in transaction.measures()]
 
 
-def report(number: int, sent: datetime) -> bytes:
-    date = letters.rfc5322(sent)
-    facts = Facts(IP, None, date, letters.message([letters.postfix(IP, date)], number), number)
-    return letters.delivered(letters.arf(facts, random.Random(number)), facts.reporter.partition("@")[2])
+@pytest.fixture
+def place() -> str:
+    return "ipv4"
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(tmp_path: Path, place: str) -> Iterator[Scene]:
     with site_of(tmp_path / "a.db", World(()), SOON) as site:
         site.now = HANDED_OVER + 12 * MINUTE
         with site.store.transaction() as transaction:
             numbers = transaction.number_lines(["alice", "bob"])
-        made = Scene(site, numbers["alice"], numbers["bob"])
+        made = Scene(site, numbers["alice"], numbers["bob"], place)
         made.change([], [made.of_alice])
         yield made
 
 
+@pytest.mark.parametrize("place", PLACES)
 def test_what_accounting_tells_late_goes_to_the_line_that_it_names(scene: Scene) -> None:
     for number in range(3):
         scene.report(number, 10)
@@ -165,7 +189,7 @@ def test_the_same_counts_once_also_where_it_was_reported_again_after_accounting(
     scene.report(0, 10)
     scene.stop()
     scene.start()
-    scene.site.take(report(0, HANDED_OVER + 10 * MINUTE) + b"\r\n")  # another original of the same
+    scene.site.take(scene.original(0, 10) + b"\r\n")  # another original of the same
     scene.site.settle()
     scene.correct()
     bob = scene.case(scene.bob)
@@ -302,6 +326,40 @@ def test_leases_that_change_while_a_report_is_read_are_not_missed(
     monkeypatch.setattr(desk_settler, "look_up", slow)
     scene.report(0, 10)
     assert (scene.state(scene.alice), scene.state(scene.bob)) == (None, State.STOP_REQUESTED)
+
+
+@pytest.mark.parametrize("place", ["ipv4", "ipv6"])
+def test_accounting_itself_comes_late(tmp_path: Path, place: str) -> None:
+    """Alice is heard of in time; her Stop and bob's Start are in a spool, and then a boot of their NAS."""
+    with site_of(tmp_path / "a.db", World(()), SOON) as site:
+        treatment = replace(TREATMENT, lengths=frozenset({LINE_BITS}))
+        intake = Intake(
+            site.store, treatment=lambda: treatment, rules=tuple, tell=lambda _: None, utc=lambda: site.now
+        )
+
+        def hear(kind: EventKind, at: datetime, name: str) -> None:
+            key = login_key("bng1", name, name)
+            intake.take([Heard(kind, at, "bng1", key, name, addresses=(PLACES[place][2],))])
+
+        site.now = HANDED_OVER + 12 * MINUTE
+        hear(EventKind.START, HANDED_OVER - timedelta(days=2), "alice")
+        with site.store.transaction() as transaction:
+            numbers = transaction.number_lines(["alice", "bob"])
+        scene = Scene(site, numbers["alice"], numbers["bob"], place)
+        scene.report(0, 10)
+        hear(EventKind.INTERIM, site.now, "alice")
+        scene.correct()
+        assert scene.state(scene.alice) is State.STOP_REQUESTED
+        hear(EventKind.START, HANDED_OVER, "bob")
+        scene.correct()
+        assert (scene.state(scene.alice), scene.state(scene.bob)) == (State.COLLECTING, State.STOP_REQUESTED)
+        intake.take([Boot("bng1", HANDED_OVER + 5 * MINUTE)])
+        while intake.work_off():
+            pass
+        scene.correct()
+        assert scene.state(scene.bob) is State.COLLECTING  # nobody had it any more, by that
+        with site.store.reading() as transaction:
+            assert [one.number for one in transaction.queued_reports()] == [1]
 
 
 def orders() -> list[tuple[str, ...]]:

@@ -87,6 +87,11 @@ def _wait_for_people(at: Following) -> Iterator[Change]:
     yield from ()
 
 
+def _wait_no_more(at: Following) -> Iterator[Change]:
+    at.case = replace(at.case, marks=tuple(one for one in at.case.marks if one is not Mark.STRANGERS))
+    yield from ()
+
+
 def _put_before_people(at: Following) -> Iterator[Change]:
     at.case = replace(at.case, marks=(*at.case.marks, Mark.ACCOUNTING))
     yield from ()
@@ -229,6 +234,7 @@ def _reject(at: Following) -> Iterator[Change]:
 _EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
     Effect.ASK_TO_STOP: _ask_to_stop,
     Effect.WAIT_FOR_PEOPLE: _wait_for_people,
+    Effect.WAIT_NO_MORE: _wait_no_more,
     Effect.PUT_BEFORE_PEOPLE: _put_before_people,
     Effect.WITHDRAW: _withdraw,
     Effect.TELL_PEOPLE: _tell_people,

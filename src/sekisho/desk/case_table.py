@@ -56,6 +56,7 @@ class Guard(StrEnum):
     CHANGE = "enough persons for the change proposed"
     SURE = "unless it is doubted already"
     DOUBTED = "it is doubted"
+    WAITS_FOR_NOTHING = "not enough is left for the stop request that waits for people"
     REQUEST_FALLS = "not enough is left for its stop request"
     LIMIT_FALLS = "not enough is left for its limit"
     PROPOSAL_FALLS = "not enough is left for its proposal"
@@ -68,6 +69,7 @@ class Effect(StrEnum):
 
     ASK_TO_STOP = "send the stop request, unless sent"
     WAIT_FOR_PEOPLE = "put it before people"
+    WAIT_NO_MORE = "put it before people no more"
     PUT_BEFORE_PEOPLE = "put it before people, who have decided it"
     TELL_PEOPLE = "put it before people, as nobody was told"
     NOTE_TOLD = "note whether the customer is told"
@@ -171,6 +173,7 @@ _BY_HAND = (  # as a report, with a person as the author of what follows, which 
 )
 
 _FROM_CORRECTIONS = (  # one step back at a time
+    Rule(S.COLLECTING, W.CORRECTION, G.WAITS_FOR_NOTHING, S.COLLECTING, (E.WAIT_NO_MORE,)),
     Rule(S.STOP_REQUESTED, W.CORRECTION, G.REQUEST_FALLS, S.COLLECTING, (E.WITHDRAW,)),
     Rule(S.LIMITED, W.CORRECTION, G.LIMIT_FALLS, S.STOP_REQUESTED, (E.LIFT,)),
     Rule(S.PROPOSED, W.CORRECTION, G.PROPOSAL_FALLS_LIMITED, S.LIMITED),

@@ -229,6 +229,7 @@ _GUARDS: Mapping[Guard, Callable[[_Asked], bool]] = {
     Guard.CHANGE: _agree_on_a_change,
     Guard.SURE: lambda a: not a.case.is_doubted,
     Guard.DOUBTED: lambda a: a.case.is_doubted,
+    Guard.WAITS_FOR_NOTHING: lambda a: Mark.STRANGERS in a.case.marks and not _asks_to_stop(a),
     Guard.REQUEST_FALLS: _request_falls,
     Guard.LIMIT_FALLS: _limit_falls,
     Guard.PROPOSAL_FALLS: _proposal_falls,
