@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +29,7 @@ from sekisho.desk.case_values import (
     What,
 )
 from sekisho.desk.cases import decide, due, open_case
-from sekisho.desk.policy import Policy, Step, by_party, evidence_of
+from sekisho.desk.policy import Policy, Step, by_party, evidence_of, reaches
 
 BEGIN = datetime(2027, 4, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -156,6 +157,27 @@ def test_a_party_brings_no_more_than_its_share_of_incidents() -> None:
     assert decide(case, REPORT, at(2), POLICY, unequal).case.state is State.STOP_REQUESTED
     equal = sent(2, "a", "b", incidents=2)
     assert decide(case, REPORT, at(2), POLICY, equal).case.state is State.PROPOSED
+
+
+@pytest.mark.parametrize(
+    ("step", "brought", "enough"),
+    [
+        (Step(4, 9, DAY), {"a": 3, "b": 3, "c": 3}, False),  # of 4 parties, though 3 bring all 9
+        (Step(4, 9, DAY), {"a": 3, "b": 3, "c": 2, "d": 1}, True),
+        (Step(4, 9, DAY), {"a": 3, "b": 3, "c": 1, "d": 1}, False),
+        (Step(3, 3, DAY), {"a": 9, "b": 9}, False),
+        (Step(3, 3, DAY), {"a": 1, "b": 1, "c": 1}, True),
+        (Step(1, 50, DAY), {"a": 50}, True),
+        (Step(1, 50, DAY), {"a": 25, "b": 25}, True),
+        (Step(1, 50, DAY), {"a": 25, "b": 24}, False),
+    ],
+)
+def test_a_step_needs_as_many_parties_as_it_names_and_as_many_incidents(
+    step: Step, brought: Mapping[str, int], enough: bool
+) -> None:
+    counted = [one for party, number in brought.items() for one in sent(1, party, incidents=number)]
+    assert reaches(step, counted, at(0)) is enough
+    assert not reaches(step, counted, at(1.5))
 
 
 def test_what_was_sent_before_the_customer_could_stop_brings_no_proposal() -> None:

@@ -42,6 +42,21 @@ def test_every_class_has_a_policy_the_usual_where_nothing_is_said() -> None:
     assert policies("") == {"dynamic": usual, "fixed": usual}
 
 
+@pytest.mark.parametrize(
+    ("step", "reporters", "incidents"),
+    [
+        ("reporters = 3", 3, 3),
+        ("incidents = 50", 1, 50),
+        ("reporters = 4, incidents = 9", 4, 9),
+        ("reporters = 4, incidents = 2", 4, 4),  # each brings one at least
+    ],
+)
+def test_a_step_names_parties_or_incidents_or_both(step: str, reporters: int, incidents: int) -> None:
+    text = "".join(f'{key} = {{ {step}, within = "7d" }}\n' for key in ("stop_request", "limit"))
+    policy = policies("[desk.class.fixed]\n" + text)["fixed"]
+    assert policy.stop_request == policy.limit == Step(reporters, incidents, 7 * DAY)
+
+
 def test_a_class_has_its_own_policy() -> None:
     text = """
     [[desk.nas]]
@@ -107,9 +122,12 @@ def test_ours_is_what_lines_hold_by_the_file_and_our_servers() -> None:
 def test_the_shipped_example_shows_every_key_and_its_default() -> None:
     text = SHIPPED.read_text()
     stated = text[text.index("#[desk]") : text.index("# Optional: the store")]
-    config = good(BASE + MAIL + re.sub(r"^#(?=[a-z[])", "", stated, flags=re.MULTILINE))
+    config = good(BASE + FIXED + MAIL + re.sub(r"^#(?=[a-z[])", "", stated, flags=re.MULTILINE))
     assert config.desk is not None
-    assert policies_of(config)["dynamic"] == Policy()
+    found = policies_of(config)
+    assert found["dynamic"] == Policy()
+    early = Step(2, 2, 7 * DAY)
+    assert (found["fixed"].stop_request, found["fixed"].limit) == (early, early), "both at once"
     desk = config.desk
     assert desk.intake is not None
     assert desk.notices is not None
@@ -162,7 +180,22 @@ IN_CLASS = DESK + "[desk.class.dynamic]\n"
         (MAIL + IN_CLASS + 'stopped = "500d"\n', "desk.class.dynamic.stopped", "out of bounds"),
         (MAIL + IN_CLASS + "limit = 3\n", "desk.class.dynamic.limit", "3 is no step"),
         (MAIL + IN_CLASS + "limit = false\n", "desk.class.dynamic.limit", "false is no step"),
-        (MAIL + IN_CLASS + "limit = {}\n", "desk.class.dynamic.limit.reporters", "this key is needed"),
+        (MAIL + IN_CLASS + "limit = {}\n", "desk.class.dynamic.limit.within", "this key is needed"),
+        (
+            MAIL + IN_CLASS + 'limit = { within = "7d" }\n',
+            "desk.class.dynamic.limit",
+            "it names neither reporters nor incidents",
+        ),
+        (
+            MAIL + IN_CLASS + 'limit = { incidents = 0, within = "7d" }\n',
+            "desk.class.dynamic.limit.incidents",
+            "out of bounds",
+        ),
+        (
+            MAIL + IN_CLASS + 'proposal = { incidents = 9, within = "7d" }\n',
+            "desk.class.dynamic.proposal.reporters",
+            "one party alone could have anybody's suspension proposed",
+        ),
         (
             MAIL + IN_CLASS + 'limit = { reporters = 2, with = "7d", within = "7d" }\n',
             "desk.class.dynamic.limit.with",

@@ -80,6 +80,16 @@ OF_THE_DESK = [  # what is written, what instead, and what a line then has that 
     ('delay        = "18s"\n', 'delay = "17s"\n', ("17 seconds of waiting", "遅延 17秒")),
     ("[desk.class.fixed]", '[desk.class.fixed]\nexcess = "reset"', ("is refused at once", "直ちに拒否")),
     (
+        "{ reporters = 71, incidents = 72,",
+        "{ incidents = 72,",
+        ("at least 1 reporter, of at least 72 mails", "1 者以上からの合計 72 通以上"),
+    ),
+    (
+        "{ reporters = 71, incidents = 72,",
+        "{ reporters = 71,",
+        ("at least 71 reporters, within 34 days", "34日以内に 71 者以上からの申告"),
+    ),
+    (
         "[desk.class.fixed]",
         '[desk.class.fixed]\nlimit = "never"',
         ("fixed: not limited, unless spam from one line", "下記の措置をとることがあります"),

@@ -58,17 +58,18 @@ FileName = Annotated[str, Field(strict=True, min_length=1)]
 
 
 class StepTable(Table):
-    """[desk.class.NAME] stop_request, limit, proposal: how many parties and incidents lead to it."""
+    """[desk.class.NAME] stop_request, limit, proposal: how many parties, or incidents, or both lead to it."""
 
-    reporters: Annotated[int, Field(strict=True, ge=1, le=_MOST_REPORTERS)] = Field(examples=["2"])
-    incidents: Annotated[int, Field(strict=True, ge=1, le=_MOST_INCIDENTS)] = 1
+    reporters: Annotated[int, Field(strict=True, ge=1, le=_MOST_REPORTERS)] | None = None
+    incidents: Annotated[int, Field(strict=True, ge=1, le=_MOST_INCIDENTS)] | None = None
     within_ms: Days = Field(alias="within", examples=['"7d"'])
 
     @property
     def step(self) -> Step:
-        """Return the step as a value; each party brings one incident at least."""
-        within = timedelta(milliseconds=self.within_ms)
-        return Step(self.reporters, max(self.reporters, self.incidents), within)
+        """Return the step as a value; each party brings one incident at least, and one party there is."""
+        reporters = self.reporters or 1
+        incidents = max(reporters, self.incidents or 1)
+        return Step(reporters, incidents, timedelta(milliseconds=self.within_ms))
 
 
 class DeskClassTable(Table):

@@ -23,6 +23,7 @@ NASES: Path = (*DESK, "nas")
 INTAKE: Path = (*DESK, "intake")
 STEPS = ("stop_request", "limit", "proposal")
 NEVER = "never"
+_STEP = 'write it as in { reporters = 2, within = "7d" } or { incidents = 50, within = "7d" }, or "never"'
 _INNER = ("class", "intake", "notices", "nas")
 
 
@@ -110,8 +111,10 @@ def _steps(reader: Reader, parts: Mapping[str, Any], path: Path) -> Iterator[tup
             yield key, None
         elif isinstance(entry, dict):
             table = reader.table(StepTable, entry, (*path, key))
-            if table is not None:
+            if table is not None and table.reporters is None and table.incidents is None:
+                what = "it names neither reporters nor incidents"
+                reader.findings.append(Finding((*path, key), what, _STEP))
+            elif table is not None:
                 yield key, table.step
         elif entry is not None:
-            way_out = 'write it as in { reporters = 2, within = "7d" }, or "never"'
-            reader.findings.append(Finding((*path, key), f"{toml(entry)} is no step", way_out))
+            reader.findings.append(Finding((*path, key), f"{toml(entry)} is no step", _STEP))

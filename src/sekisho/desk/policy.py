@@ -18,7 +18,7 @@ _OWN_LIMIT = Limit(Mode.ENFORCE, cap=1, delay_ms=5_000)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How much leads to a step: both so many parties and so many incidents, within a time.
+    """How much leads to a step: so many parties, and so many incidents of them together, within a time.
 
     Of the incidents no party brings more than its share: of 10 for 2 parties, 5.
     """
