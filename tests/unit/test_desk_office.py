@@ -14,10 +14,12 @@ from cryptography.fernet import Fernet
 from sekisho.api import client
 from sekisho.api.desk import DECISIONS
 from sekisho.daemon.desk_cases import befall, happen
+from sekisho.daemon.desk_measures import GateActions
 from sekisho.desk.actions import Happened, Progress, step
 from sekisho.desk.asked import Became, Part
 from sekisho.desk.case_values import Event, What
 from sekisho.desk.policy import Policy
+from sekisho.model import KnownLine
 from sekisho.outbox import mail
 from tests.desk import letters
 from tests.desk.world import World, world
@@ -216,6 +218,32 @@ def test_what_is_not_in_the_kernel_is_asked_again_and_told(office: Office) -> No
     office.act()  # looks, and does not see it
     office.act()
     assert office.progress() == [("impose", "individual-limit", "verified")]
+
+
+def test_what_is_asked_for_a_line_that_is_offline_is_not_waited_for_and_seen_at_its_next_login(
+    office: Office,
+) -> None:
+    wanted, kernel = dict[int, KnownLine](), dict[int, KnownLine]()
+    office.gate = GateActions(
+        office.site.store,
+        refresh=lambda _: None,
+        wanted=wanted.get,
+        in_kernel=kernel.get,
+        utc=lambda: office.site.now,
+    )
+    office.report(0)
+    told("suspend", "1", "--reason", "floods us")
+    for _ in range(2):
+        office.act()
+        assert office.progress() == [("impose", "port-25-suspension", "acknowledged")]
+        office.site.now += timedelta(minutes=2)
+    assert "port-25-suspension" not in told("actions")
+    wanted[office.lease.line] = SUSPENDED
+    office.act()
+    assert "port-25-suspension" in told("actions"), "it is online, and not in the kernel"
+    kernel[office.lease.line] = SUSPENDED
+    office.act()
+    assert office.progress() == [("impose", "port-25-suspension", "verified")]
 
 
 def test_what_is_refused_is_asked_again_when_a_person_says_so(office: Office) -> None:

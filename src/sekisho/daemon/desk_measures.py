@@ -7,6 +7,7 @@ gate that starts anew has it too. An action is no more than the asking for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
@@ -80,20 +81,24 @@ class GateActions:
             self._fresh.add(one.key)
             log.info("asked of the gate", case=one.case, do=one.do, kind=one.kind)
 
-    def _look(self, some: Collection[Action], due: Collection[str]) -> None:
+    def _look(self, some: Iterable[Action], due: AbstractSet[str]) -> None:
         """See of what was acknowledged whether it holds, and ask again for what is due and does not."""
-        acknowledged = [one for one in some if one.progress is Progress.ACKNOWLEDGED]
-        seen = {one.key for one in acknowledged if self._is_seen(one)}
+        acknowledged = {one: self._seen(one) for one in some if one.progress is Progress.ACKNOWLEDGED}
+        seen = {one.key for one, what in acknowledged.items() if what is Happened.SEEN}
         self._fresh -= seen | {one.key for one in some if one.progress not in _OPEN}
-        unseen = (one.key for one in acknowledged if one.key in due and one.key not in seen)
-        self._note(dict.fromkeys(seen, Happened.SEEN) | dict.fromkeys(unseen, Happened.NOT_SEEN))
+        back = {
+            one.key for one, what in acknowledged.items() if one.due is None and what is Happened.NOT_SEEN
+        }
+        told = seen | back | due
+        self._note({one.key: what for one, what in acknowledged.items() if one.key in told})
 
-    def _is_seen(self, one: Action) -> bool:
-        """Tell whether the kernel treats the line as it is to be; one that is offline waits for its login."""
+    def _seen(self, one: Action) -> Happened:
+        """Tell whether the kernel treats the line as it is to be; of one that is offline nothing shows it."""
         wanted, found = self._wanted(one.line), self._in_kernel(one.line)
-        if wanted is None or found is None:
-            return wanted is found and one.do is Do.LIFT
-        return wanted.limit == found.limit
+        if wanted is None and found is None:
+            return Happened.SEEN if one.do is Do.LIFT else Happened.NOT_SHOWN
+        is_as_wanted = wanted is not None and found is not None and wanted.limit == found.limit
+        return Happened.SEEN if is_as_wanted else Happened.NOT_SEEN
 
     def _note(self, happened: Mapping[str, Happened]) -> None:
         """Write what has happened to actions, by their keys."""
