@@ -71,6 +71,6 @@ def test_a_reported_line_is_limited_suspended_and_restored_and_no_other(whole: W
     assert min(asked["messages_per_minute"], restored["messages_per_minute"]) > limited["messages_per_minute"]
     assert all(one["neighbour"]["delivered"] > 0 == one["neighbour"]["failed"] for one in found["stages"])
     assert found["letters"]["failed"] == 0
-    assert len(found["notices"]) == 3
+    assert len(found["notices"]) == 4
     order = [found["times"][what]["since_first_report"] for what in ("stop-request", "limit", "suspension")]
     assert order == sorted(order)

@@ -143,7 +143,7 @@ def _accused(scene: Scene, number: int) -> Accused:
         verified=tuple(
             f"{one['do']} {one['kind']}" for one in case["actions"] if one["progress"] == "verified"
         ),
-        others=tuple(_open_case(scene, one["number"]) for one in scene.ask("cases")["cases"]),
+        others=tuple(_open_case(scene, one["number"]) for one in scene.ask("cases", "--claimed")["cases"]),
         queued=len(scene.ask("queue")["reports"]),
         others_told=sum(len(scene.notices(line)) for line in others),
         others_limited=scene.others_limited,
