@@ -42,7 +42,7 @@ def ask(transaction: Transaction, number: int, one: Askable) -> None:
 
 def touched(store: Store) -> list[int]:
     with store.reading() as transaction:
-        return [kept.report for kept, _ in transaction.touched(100)]
+        return [one.incident.report for one in transaction.touched(at(9_999), 100)]
 
 
 def change(store: Store, removed: list[Lease], added: list[Lease]) -> None:
@@ -51,17 +51,20 @@ def change(store: Store, removed: list[Lease], added: list[Lease]) -> None:
 
 
 def test_what_is_kept_is_what_was_asked(store: Store) -> None:
-    shared, whole = askable(0, SHARED, ports=(None, 4_711)), askable(1.5, PREFIX, replace_length(PREFIX, 64))
+    shared, whole = (
+        askable(0, SHARED, Address(SHARED.network, 32), ports=(None, 4_711)),
+        askable(1.5, PREFIX, replace_length(PREFIX, 64)),
+    )
     with store.transaction() as transaction:
         ask(transaction, 1, shared)
         ask(transaction, 2, whole)
         case = transaction.last_case(LINE)
         assert case is not None
-        assert [one for _, one in transaction.askables_of(case.number)] == [whole, shared]
-        assert [one for _, one in transaction.askables_of(case.number, 1)] == [whole]
+        assert [one.askable for one in transaction.askables_of(case.number)] == [whole, shared]
+        assert [one.askable for one in transaction.askables_of(case.number, 1)] == [whole]
         transaction.touch_case(case.number)
-        found = transaction.touched(100)
-    assert [(kept.report, one) for kept, one in found] == [(1, shared), (2, whole)]
+        found = transaction.touched(at(0), 100)
+    assert [(one.incident.report, one.askable) for one in found] == [(1, shared), (2, whole)]
 
 
 def replace_length(address: Address, length: int) -> Address:
@@ -108,11 +111,26 @@ def test_what_was_asked_anew_is_asked_again_only_when_leases_change_again(store:
     change(store, [], [lease(-MINUTE, line=2), lease(-MINUTE, line=3, address=OTHER)])
     assert touched(store) == [1, 2]
     with store.transaction() as transaction:
-        ((first, _), _) = transaction.touched(100)
-        transaction.untouch(first)
+        first, _ = transaction.touched(at(0), 100)
+        transaction.put_asked(first.incident)
     assert touched(store) == [2]
     change(store, [lease(-MINUTE, line=2)], [])
     assert touched(store) == [1, 2]
+
+
+def test_what_is_put_off_is_asked_again_in_its_time_or_when_leases_change(store: Store) -> None:
+    with store.transaction() as transaction:
+        ask(transaction, 1, askable(0, HOME))
+    change(store, [], [lease(-MINUTE, line=2)])
+    with store.transaction() as transaction:
+        (first,) = transaction.touched(at(0), 100)
+        assert not first.has_waited
+        transaction.put_asked(first.incident, at(10))
+        assert transaction.touched(at(9), 100) == ()
+        assert transaction.touched(at(10), 100) == (first._replace(has_waited=True),)
+    change(store, [lease(-MINUTE, line=2)], [])
+    with store.reading() as transaction:
+        assert transaction.touched(at(9), 100) == (first,)
 
 
 def test_what_was_found_of_a_case_goes_with_what_leaves_it(store: Store) -> None:

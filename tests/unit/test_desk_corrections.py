@@ -170,6 +170,11 @@ def test_what_is_nobodys_for_the_moment_waits_for_people_until_it_is_somebodys(s
     scene.report(0, 10)
     scene.stop()
     scene.correct()
+    scene.site.now += 9 * MINUTE
+    scene.correct()
+    assert scene.state(scene.alice) is State.STOP_REQUESTED  # a Start may follow
+    scene.site.now += MINUTE
+    scene.correct()
     assert scene.state(scene.alice) is State.COLLECTING
     with scene.site.store.reading() as transaction:
         (queued,) = transaction.queued_reports()
@@ -205,7 +210,7 @@ def test_accounting_that_is_prompt_has_nothing_asked_anew(scene: Scene) -> None:
     scene.change([scene.of_alice], [scene.of_alice._replace(end=later, ending=Ending.STOP)])
     scene.change([], [scene.of_bob._replace(begin=later + MINUTE)])
     with scene.site.store.reading() as transaction:
-        assert transaction.touched(10) == ()
+        assert transaction.touched(scene.site.now, 10) == ()
 
 
 def test_what_a_person_decided_is_put_before_people_until_one_decides_anew(scene: Scene) -> None:
@@ -248,11 +253,42 @@ def test_what_is_held_as_evidence_stays_until_it_is_released(scene: Scene) -> No
     with scene.site.store.reading() as transaction:
         assert transaction.case_reports(alice.number, scene.alice) == (1, 2, 3)
     assert scene.state(scene.bob) is None
-    scene.decide(scene.alice, What.DISMISS)
+    scene.decide(scene.alice, What.RESTORE)
     scene.correct()
     with scene.site.store.reading() as transaction:
         assert transaction.case_reports(alice.number, scene.alice) == ()
     assert scene.state(scene.bob) is State.LIMITED
+
+
+def test_a_line_that_logs_in_anew_is_not_told_that_it_was_a_mistake(scene: Scene) -> None:
+    scene.report(0, 10)
+    scene.stop()
+    scene.correct()
+    scene.change([], [scene.of_bob._replace(line=scene.alice)])
+    scene.correct()
+    scene.site.now += timedelta(hours=1)
+    scene.correct()
+    with scene.site.store.reading() as transaction:
+        assert [one.what for one in transaction.case_events(1)] == [What.REPORT]
+        assert transaction.queued_reports() == ()
+
+
+def test_what_a_person_has_dismissed_accuses_nobody_else_by_itself(scene: Scene) -> None:
+    for number in range(3):
+        scene.report(number, 10)
+    scene.decide(scene.alice, What.DISMISS)
+    scene.stop()
+    scene.start()
+    for _ in range(2):
+        scene.correct()
+        scene.change([scene.of_bob], [scene.of_bob._replace(begin=HANDED_OVER - MINUTE)])
+    assert scene.state(scene.bob) is None
+    with scene.site.store.reading() as transaction:
+        assert [one.number for one in transaction.queued_reports()] == [1, 2, 3]
+        (incident,) = transaction.incidents_of(1)
+        party = transaction.reporter(Party(incident.party, is_authenticated=True))
+        assert party is not None
+        assert party.dismissed == 0  # it was not false of all that is known
 
 
 @pytest.mark.parametrize("is_after", [False, True])
@@ -288,7 +324,7 @@ def test_what_fails_by_our_fault_keeps_nothing_else_from_being_asked_anew(
     def failing(
         transaction: Transaction, desk: Desk, some: Sequence[AskedAnew], now: datetime
     ) -> list[Action]:
-        if any(kept.report == 2 for kept, _ in some):
+        if any(one.incident.report == 2 for one in some):
             raise ZeroDivisionError
         return asked(transaction, desk, some, now)
 
@@ -299,7 +335,7 @@ def test_what_fails_by_our_fault_keeps_nothing_else_from_being_asked_anew(
     with scene.site.store.reading() as transaction:
         lines = [one.line for number in (1, 2, 3) for one in transaction.incidents_of(number)]
         assert lines == [scene.bob, scene.alice, scene.bob]
-        assert transaction.touched(10) == ()
+        assert transaction.touched(scene.site.now, 10) == ()
 
 
 def test_a_report_of_before_the_leases_that_are_kept_stays_as_it_is(scene: Scene) -> None:
@@ -356,6 +392,8 @@ def test_accounting_itself_comes_late(tmp_path: Path, place: str) -> None:
         intake.take([Boot("bng1", HANDED_OVER + 5 * MINUTE)])
         while intake.work_off():
             pass
+        scene.correct()
+        site.now += 10 * MINUTE
         scene.correct()
         assert scene.state(scene.bob) is State.COLLECTING  # nobody had it any more, by that
         with site.store.reading() as transaction:

@@ -3,6 +3,7 @@
     lease changed ─► incidents marked, same transaction ─► asked anew ─► one transaction: outcomes, cases
 
 A mark goes with what follows of it: whoever ends in between asks anew once more, and nothing is done twice.
+Where the answer is nobody, or several, it is asked once more after a while: a Stop comes before the Start.
 What a held case has stays with it, as evidence, and its people are told; it is asked anew after the hold.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -20,9 +21,12 @@ from sekisho.daemon.desk_reading import doubts, holders, look_up_entry
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Outcome, whose
 from sekisho.desk.case_values import BY_ITSELF, Case, Event, State, What
-from sekisho.desk.corrections import corrected
+from sekisho.desk.corrections import corrected, for_people
 from sekisho.desk.records import Askable, KeptIncident
 from sekisho.store import AskedAnew, Transaction
+
+PUT_OFF: Final = timedelta(minutes=10)
+"""How long what is doubtful stays as it was: accounting that is made up for may be in the middle of it."""
 
 _EVIDENCE: Final = frozenset({State.HELD, State.KEPT})
 MOST: Final = 100  # incidents of one transaction, so that nobody waits for it long
@@ -42,9 +46,9 @@ class _Correcting:
 def ask_anew(transaction: Transaction, desk: Desk, some: Sequence[AskedAnew], now: datetime) -> list[Action]:
     """Ask anew whose incidents are, and write what follows; return what that asks for."""
     at = _Correcting(transaction, desk, now)
-    for kept, askable in some:
-        transaction.untouch(kept)
-        _ask_one(at, kept, askable)
+    for one in some:
+        transaction.put_asked(one.incident)
+        _ask_one(at, *one)
     actions: list[Action] = []
     for number, incidents in at.left.items():
         log.warning("accounting that came late names another line", case=number, incidents=incidents)
@@ -60,13 +64,13 @@ def count_others(transaction: Transaction, desk: Desk, case: Case, now: datetime
     """Return how many of the incidents that a case counts are not its line's by what is known now."""
     some = transaction.askables_of(case.number)
     return sum(
-        corrected(kept, _asked_anew(transaction, askable), askable) is not None
-        for kept, askable in some
-        if not _is_forgotten(kept, desk, now)
+        corrected(one.incident, _asked_anew(transaction, one.askable), one.askable) is not None
+        for one in some
+        if not _is_forgotten(one.incident, desk, now)
     )
 
 
-def _ask_one(at: _Correcting, kept: KeptIncident, askable: Askable) -> None:
+def _ask_one(at: _Correcting, kept: KeptIncident, askable: Askable, has_waited: bool) -> None:
     if _is_forgotten(kept, at.desk, at.now):
         return
     outcome = _asked_anew(at.transaction, askable)
@@ -75,11 +79,17 @@ def _ask_one(at: _Correcting, kept: KeptIncident, askable: Askable) -> None:
     turned = corrected(kept, outcome, askable)
     if turned is None:
         return
+    if turned.line is None and not has_waited:
+        at.transaction.put_asked(kept, at.now + PUT_OFF)
+        return
     before = None if kept.case is None else at.transaction.case(kept.case)
     if before is not None:
         at.left[before.number] = at.left.get(before.number, 0) + 1
         if before.state in _EVIDENCE:
             return
+        if before.state is State.DISMISSED:
+            turned = for_people(turned)
+            at.transaction.forget_askable(kept.report, kept.place)
     at.transaction.turn_incident(_joining(at, turned, askable))
     _tell_people(at.transaction, kept.report, is_doubtful=turned.line is None)
 
@@ -102,12 +112,8 @@ def _joining(at: _Correcting, turned: KeptIncident, askable: Askable) -> KeptInc
 
 def _tell_people(transaction: Transaction, number: int, *, is_doubtful: bool) -> None:
     """Put a report into people's queue where it has become doubtful, or out of it where nothing is."""
-    kept = transaction.report(number)
-    if kept is None:
-        return
     words = doubts((one.found, one.because) for one in transaction.incidents_of(number))
-    is_queued = words is not None and (is_doubtful or kept.is_queued)
-    transaction.put_doubts(number, words, is_queued=is_queued)
+    transaction.put_doubts(number, words, is_new=is_doubtful)
 
 
 def _is_forgotten(kept: KeptIncident, desk: Desk, now: datetime) -> bool:

@@ -129,7 +129,8 @@ class RunningDesk:
         answer = self._recorder.carry_out(act, peer, work, first=self._settle_lines)
         self._on_change()
         if isinstance(answer, int):
-            why = f"of {answer} of its reports another held the address, by what accounting has told since"
+            since = "by what accounting has told since"
+            why = f"of {answer} of its reports another held the address, or may have, {since}"
             detail = f"{why}: case {number} is being put right, look at it again"
             raise RefusalError(409, "not-decided", "Nothing is changed", detail)
         log.info("decided", case=number, what=what, state=answer.case.state, by_uid=peer.uid)

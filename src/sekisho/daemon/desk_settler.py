@@ -129,7 +129,7 @@ class DeskSettler:
         Raises StoreError.
         """
         with self._store.reading() as transaction:
-            touched = transaction.touched(MOST)
+            touched = transaction.touched(self._utc(), MOST)
         if not touched:
             return False
         try:
@@ -145,7 +145,7 @@ class DeskSettler:
     def _ask_anew(self, most: int) -> None:
         desk, now = self._desk(), self._utc()
         with self._store.transaction() as transaction:
-            actions = ask_anew(transaction, desk, transaction.touched(most), now)
+            actions = ask_anew(transaction, desk, transaction.touched(now, most), now)
         self._tell(actions)
 
     def _ask_one_anew(self) -> None:
@@ -156,10 +156,10 @@ class DeskSettler:
             if _is_away(error):
                 raise
             with self._store.transaction() as transaction:
-                for kept, _ in transaction.touched(1):
+                for one in transaction.touched(self._utc(), 1):
                     why = "a report stays with its line, our fault: please report it"
-                    log.exception(why, report=kept.report)
-                    transaction.untouch(kept)
+                    log.exception(why, report=one.incident.report)
+                    transaction.put_asked(one.incident)
 
     def _opened(self, waiting: Iterable[NumberedReport]) -> Iterator[_Read]:
         """Yield reports that can be opened, and what they say."""

@@ -61,6 +61,7 @@ class Because(StrEnum):
     NO_TIME = "no time is given"
     NO_PORT = "lines share the address, and no port is given"
     NOBODY = "nobody held the address at that time"
+    DISMISSED = "a person dismissed it as another line's, and accounting has named this one since"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sekisho.desk.attribute import Found, Outcome
+from sekisho.desk.attribute import Because, Found, Outcome
 from sekisho.desk.records import Askable, KeptIncident
 from sekisho.desk.trust import folded
 
@@ -22,3 +22,9 @@ def corrected(kept: KeptIncident, outcome: Outcome, askable: Askable) -> KeptInc
         return replace(kept, found=outcome.found, because=because, line=None, case=None, folded=None)
     key = folded(askable.same, outcome.line, kept.moment)
     return replace(kept, found=Found.ATTRIBUTED, because=None, line=outcome.line, case=None, folded=key)
+
+
+def for_people(turned: KeptIncident) -> KeptIncident:
+    """Return a corrected incident as one for people, who have dismissed it: it may be false of any line."""
+    because = turned.because if turned.line is None else Because.DISMISSED
+    return replace(turned, found=Found.AMBIGUOUS, because=because, line=None, case=None, folded=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, and_, bindparam, delete, insert, select, update
 from sqlalchemy.types import BigInteger
@@ -19,7 +19,6 @@ from sekisho.desk.trust import COUNT
 from sekisho.model import Address
 from sekisho.store.desk_tables import asked, asked_under, incident, report
 from sekisho.store.door import Door
-from sekisho.store.flags import is_set
 from sekisho.store.held_lines import HELD_LINES
 from sekisho.store.incident_rows import read_incident
 from sekisho.store.many import Query
@@ -33,18 +32,23 @@ _OF_ONE: Final = (
     asked.c.place == bindparam("of_place", type_=Integer),
 )
 _ADD: Final = insert(asked).values({one: bindparam(one.name) for one in asked.c})
-_TOUCH: Final = update(asked).where(*_OF_ONE).values(is_touched=True)
-_UNTOUCH: Final = update(asked).where(*_OF_ONE).values(is_touched=False)
+_PUT_DUE: Final = update(asked).where(*_OF_ONE).values(due=bindparam("at", type_=BigInteger))
+_TOUCHED: Final = 0  # µs: before any moment
 _UNDER: Final = Query(
     asked_under.c.address,
     select(*asked_under.c).where(asked_under.c.until >= bindparam("since", type_=BigInteger)),
 )
-_WITH_INCIDENT: Final = select(*incident.c, asked.c.packed).join(
+_WITH_INCIDENT: Final = select(*incident.c, asked.c.packed, asked.c.due).join(
     incident, and_(incident.c.report == asked.c.report, incident.c.place == asked.c.place)
 )
 
-AskedAnew = tuple[KeptIncident, Askable]
-"""An incident, and what it takes to ask anew whose it is."""
+
+class AskedAnew(NamedTuple):
+    """An incident, and what it takes to ask anew whose it is; `has_waited`: it was asked, and put off."""
+
+    incident: KeptIncident
+    askable: Askable
+    has_waited: bool
 
 
 class Askables(Door):
@@ -52,7 +56,7 @@ class Askables(Door):
 
     def put_askable(self, number: int, place: int, one: Askable) -> None:
         """Write what it takes to ask anew whose an incident is."""
-        self._many.change(_ADD, report=number, place=place, is_touched=False, packed=_pack(one))
+        self._many.change(_ADD, report=number, place=place, due=None, packed=_pack(one))
         self._many.put(asked_under, list(_under(number, place, one)))
 
     def touch(self, since: Mapping[Address, datetime]) -> None:
@@ -64,24 +68,27 @@ class Askables(Door):
             self._many.find(_UNDER, moments, since=min(moments.values()))
         ):
             if until >= moments[address]:
-                self._many.change(_TOUCH, of_report=number, of_place=place)
+                self._many.change(_PUT_DUE, of_report=number, of_place=place, at=_TOUCHED)
 
     def touch_case(self, case: int) -> None:
-        """Mark the incidents of a case."""
+        """Mark the incidents of a case but for those that wait to be asked."""
         mine = select(incident.c.place).where(
             incident.c.report == asked.c.report, incident.c.place == asked.c.place, incident.c.case == case
         )
         numbers = select(incident.c.report).where(incident.c.case == case)
-        statement = update(asked).where(asked.c.report.in_(numbers), mine.correlate(asked).exists())
-        self._connection.execute(statement.values(is_touched=True))
+        statement = update(asked).where(
+            asked.c.due.is_(None), asked.c.report.in_(numbers), mine.correlate(asked).exists()
+        )
+        self._connection.execute(statement.values(due=_TOUCHED))
 
-    def untouch(self, one: KeptIncident) -> None:
-        """Write that an incident was asked anew."""
-        self._many.change(_UNTOUCH, of_report=one.report, of_place=one.place)
+    def put_asked(self, one: KeptIncident, due: datetime | None = None) -> None:
+        """Write that an incident was asked anew, and when to ask once more, if it is put off."""
+        self._many.change(_PUT_DUE, of_report=one.report, of_place=one.place, at=to_us(due))
 
-    def touched(self, most: int) -> tuple[AskedAnew, ...]:
+    def touched(self, now: datetime, most: int) -> tuple[AskedAnew, ...]:
         """Return the next incidents that are to be asked anew, in the order of their reports."""
-        found = _WITH_INCIDENT.where(is_set(asked.c.is_touched)).order_by(asked.c.report, asked.c.place)
+        due = _WITH_INCIDENT.where(asked.c.due <= to_us(now))
+        found = due.order_by(asked.c.due, asked.c.report, asked.c.place)
         return tuple(map(_read, self._connection.execute(found.limit(most))))
 
     def askables_of(self, case: int, most: int = _FEW) -> tuple[AskedAnew, ...]:
@@ -131,7 +138,11 @@ class Askables(Door):
 
 def _under(number: int, place: int, one: Askable) -> Iterator[tuple[int, int, int, bytes]]:
     until = to_us(one.until)
-    return ((until, number, place, pack_address(address)) for address in sorted(one.under))
+    return ((until, number, place, key) for key in _keys(one))
+
+
+def _keys(one: Askable) -> list[bytes]:
+    return sorted(map(pack_address, one.under))
 
 
 def _pack(one: Askable) -> str:
@@ -143,7 +154,7 @@ def _pack(one: Askable) -> str:
             "network": first.network.hex(),
             "skew": first.skew // _US,
             "asked": [(to_us(question.at), question.port) for question in one.questions],
-            "under": [pack_address(address).hex() for address in sorted(one.under)],
+            "under": [key.hex() for key in _keys(one)],
         },
         separators=(",", ":"),
     )
@@ -161,4 +172,4 @@ def _unpack(packed: str) -> Askable:
 
 
 def _read(row: Any) -> AskedAnew:
-    return read_incident(row), _unpack(row.packed)
+    return AskedAnew(read_incident(row), _unpack(row.packed), has_waited=bool(row.due))

@@ -54,18 +54,12 @@ incident = Table(
 asked = Table(  # what it takes to ask anew whose a counted incident is
     "asked",
     metadata,
+    Column("due", BigInteger),  # when it is to be asked; 0: leases have changed
     Column("report", Integer, nullable=False, autoincrement=False),
     Column("place", Integer, nullable=False, autoincrement=False),
-    Column("is_touched", Boolean, nullable=False),  # leases have changed: it is to be asked
     Column("packed", Text, nullable=False),  # `askables`
     PrimaryKeyConstraint("report", "place", name="asked_pkey"),
-    Index(
-        "asked_touched",
-        "report",
-        "place",
-        sqlite_where=text("is_touched"),
-        postgresql_where=text("is_touched"),
-    ),
+    Index("asked_due", "due"),
     sqlite_with_rowid=False,
 )
 

@@ -133,9 +133,14 @@ class Reports(Askables, Reporters):
         """Return the highest number of a report, 0 where none is kept: numbers begin anew then."""
         return int(self._connection.execute(_LAST).scalar_one())
 
-    def put_doubts(self, number: int, doubts: str | None, *, is_queued: bool) -> None:
-        """Write why people have to look at a report that was read, and whether they still have to."""
-        values = {report.c.refusal: doubts, report.c.is_queued: is_queued}
+    def put_doubts(self, number: int, doubts: str | None, *, is_new: bool) -> None:
+        """Write why people have to look at a report that was read; None: they do not any more.
+
+        `is_new`: also where they have looked at it.
+        """
+        values: dict[Any, Any] = {report.c.refusal: doubts}
+        if doubts is None or is_new:
+            values[report.c.is_queued] = doubts is not None
         self._connection.execute(update(report).where(report.c.number == number).values(values))
 
     def is_folded(self, key: bytes) -> bool:

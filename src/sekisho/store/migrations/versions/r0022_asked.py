@@ -13,21 +13,14 @@ def upgrade() -> None:
     """Make the tables; of what was attributed before it is not known."""
     op.create_table(
         "asked",
+        sa.Column("due", sa.BigInteger),
         sa.Column("report", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("place", sa.Integer, nullable=False, autoincrement=False),
-        sa.Column("is_touched", sa.Boolean, nullable=False),
         sa.Column("packed", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("report", "place", name="asked_pkey"),
         sqlite_with_rowid=False,
     )
-    is_touched = sa.text("is_touched")
-    op.create_index(
-        "asked_touched",
-        "asked",
-        ["report", "place"],
-        sqlite_where=is_touched,
-        postgresql_where=is_touched,
-    )
+    op.create_index("asked_due", "asked", ["due"])
     op.create_table(
         "asked_under",
         sa.Column("until", sa.BigInteger, nullable=False),
