@@ -137,6 +137,16 @@ def test_pauses_grow_to_an_hour_and_no_further() -> None:
     assert (action.tries, action.timeouts) == (100, 100)
 
 
+def test_what_nobody_can_be_asked_for_is_looked_at_again_in_a_minute_and_is_no_try() -> None:
+    waiting = after(Happened.NOT_ASKED, Happened.NOT_ASKED)
+    assert (waiting.progress, waiting.due, waiting.tries, waiting.timeouts) == (
+        Progress.WAITING,
+        NOW + LOOK,
+        0,
+        0,
+    )
+
+
 @pytest.mark.parametrize("happened", list(Happened))
 def test_what_is_overtaken_stays_so(happened: Happened) -> None:
     done = after(Happened.OVERTAKEN)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sekisho.desk.actions import PASSING, Do, Happened, Progress, actions_of, step
@@ -69,7 +70,8 @@ def line(*logins: OpenLogin, listed: tuple[Address, ...] = ()) -> Line:
 
 
 @given(PARTS, st.randoms())
-def test_of_many_answers_the_one_that_may_still_change_decides(parts: list[Part], random) -> None:  # type: ignore[no-untyped-def]
+@example([Part(Became.REFUSED, None, 404), Part(Became.REFUSED, None, 506)], Random(1))
+def test_of_many_answers_the_one_that_may_still_change_decides(parts: list[Part], random: Random) -> None:
     what, cause = happened(parts)
     random.shuffle(parts)
     assert happened(parts)[0] is what
@@ -145,6 +147,8 @@ def test_a_login_is_asked_for_at_the_nas_that_accounting_names() -> None:
     (ask,) = plan(IMPOSE, line(shared), [by_name], {}).asks
     assert ask.request.attributes == of_login([], session="8100001f", user="alice", nas="bng")
     assert plan(IMPOSE, line(shared), [nas(1)], {}).parts == (Part(Became.NOT_ASKED, why=NO_NAS),)
+    unnamed = login(1, session="")._replace(addresses=shared.addresses)
+    assert plan(IMPOSE, line(unnamed), [replace(by_name, user=True)], {}).asks == ()
 
 
 def test_what_is_no_user_name_names_no_login() -> None:
@@ -187,6 +191,7 @@ def test_what_nothing_will_show_is_not_said_to_be_seen() -> None:
     (ended,) = plan(IMPOSE, line(login(1)), [nas(1)], {}).asks
     assert settle(ended, Answer(True), None) is None, "accounting will tell of its end"
     by_list = Ask("bng1", None, disconnect(of_login([network(1)])))
-    known = settle(by_list, Answer(True), None)
-    assert known is not None
-    assert seen(plan(IMPOSE, line(listed=(network(1),)), [nas(1)], {None: known})) is Happened.NOT_SHOWN
+    for answer in (Answer(True), Answer(False, 503)):
+        known = settle(by_list, answer, None)
+        assert known is not None
+        assert seen(plan(IMPOSE, line(listed=(network(1),)), [nas(1)], {None: known})) is Happened.NOT_SHOWN
