@@ -226,6 +226,15 @@ def test_who_was_told_by_nobody_is_put_before_people_instead(what: What, state: 
     assert decide(by_person.case, REPORT, at(5), POLICY, later).case.state is State.PROPOSED
 
 
+def test_of_a_request_from_before_this_was_kept_a_person_may_say_that_the_customer_was_told() -> None:
+    old = replace(in_state(State.LIMITED), request=None)
+    gone_on = sent(2, "a", "b", incidents=9)
+    assert decide(old, REPORT, at(2), POLICY, gone_on) == Decision(old)
+    known = decide(old, person(What.TOLD), at(0), POLICY).case
+    assert known.request is not None
+    assert decide(known, REPORT, at(2), POLICY, gone_on).case.state is State.PROPOSED
+
+
 @pytest.mark.parametrize("state", [State.COLLECTING, State.STOPPED, State.SUSPENDED, State.HELD])
 def test_whoever_was_not_asked_to_stop_cannot_have_been_told(state: State) -> None:
     case = in_state(state)

@@ -106,9 +106,8 @@ _REACHED = {
 
 
 def _note_told(at: Following) -> Iterator[Change]:
-    if at.case.request is not None:
-        request = replace(at.case.request, reached=_REACHED[at.event.what], at=at.now)
-        at.case = replace(at.case, request=request)
+    version = at.case.version if at.case.request is None else at.case.request.version
+    at.case = replace(at.case, request=Request(version, _REACHED[at.event.what], at.now))
     if at.event.what is What.TOLD:
         at.case = replace(at.case, marks=tuple(one for one in at.case.marks if one is not Mark.UNTOLD))
     yield from ()

@@ -84,6 +84,10 @@ def _is_new(asked: Asked) -> bool:
     return any(one.moment >= asked.case.counted_from for one in asked.counted)
 
 
+def _is_told(asked: Asked) -> bool:
+    return asked.case.request is not None and asked.case.request.is_known
+
+
 def _asks_to_stop(asked: Asked) -> bool:
     return reaches_stop_request(asked.case, asked.counted, asked.now, asked.policy)
 
@@ -153,7 +157,7 @@ _GUARDS: Mapping[Guard, Callable[[Asked], bool]] = {
         Mark.UNTOLD not in a.case.marks and goes_on_untold(a.case, a.counted, a.now, a.policy)
     ),
     Guard.WAITS: lambda a: a.case.request is not None and a.case.request.reached is Reached.WAITING,
-    Guard.UNTOLD: lambda a: a.case.request is not None and not a.case.request.is_known,
+    Guard.UNTOLD: lambda a: a.case.stop_requested is not None and not _is_told(a),
     Guard.NEW: _is_new,
     Guard.QUIET: lambda a: is_quiet(a.case, a.counted, a.now, a.policy),
     Guard.OVER: _is_over,

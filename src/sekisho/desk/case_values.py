@@ -216,12 +216,12 @@ class Case:
     """The reports against one line and what was done about them.
 
     `counted_from`: incidents before do not count; `version`: how often it was changed; `stop_requested`: when
-    the desk decided to ask the customer to stop, since the case last began; `request`: what became of that;
-    `is_told`: the customer knows of a request or a
-    suspension that was not taken back; `measures`: what is in force, one of a kind. `strangers_asked`: when
-    the word of strangers alone had the customer asked, last. `asked_by`: who had the customer asked.
-    `marks`: why people have to look at it.
-    `counted_once`: the `counted_from` of before its line was doubted; None: it is not.
+    the desk decided to ask the customer to stop, since the case last began; `request`: what became of that,
+    None: of a case from before it was kept, that is not known; `is_told`: the customer knows of a request or
+    a suspension that was not taken back; `measures`: what is in force, one of a kind. `strangers_asked`: when
+    the word of strangers alone had the customer asked, last. `asked_by`: who had the customer asked. `marks`:
+    why people have to look at it. `counted_once`: the `counted_from` of before its line was doubted; None: it
+    is not.
     """
 
     number: int
