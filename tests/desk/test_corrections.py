@@ -97,7 +97,7 @@ def test_a_limit_stands_on_what_is_left_of_its_time(left: tuple[str, ...], state
     assert case.state is state
     assert [one for one in changes if isinstance(one, Lift)] != [] or state is State.LIMITED
     told = [one.notice for one in changes if isinstance(one, Tell)]
-    assert told == [Notice.WITHDRAWAL] * (state is State.COLLECTING)
+    assert told == [Notice.WITHDRAWAL] * (state is not State.LIMITED)
     assert (case.stop_requested is None) == (state is State.COLLECTING)
     assert (case.measures == ()) == (state is not State.LIMITED)
 
@@ -133,11 +133,24 @@ def test_a_request_and_a_limit_that_a_person_approved_wait_for_people() -> None:
         assert (case.state, case.marks, changes) == (before.state, (Mark.ACCOUNTING,), [])
 
 
+@pytest.mark.parametrize("left", [2, 1])
+def test_whoever_was_limited_by_mistake_is_told_once_and_whether_the_request_stands(left: int) -> None:
+    before = in_state(State.LIMITED)
+    decision = decide(before, CORRECTION, at(1), POLICY, sent(0, *"ab"[:left]))
+    (one,) = telling(before, CORRECTION, decision, 1)
+    assert (one.mail, one.was_limited, one.is_asked) == (Mail.WITHDRAWAL, True, left == 2)
+
+
 def test_the_customer_is_told_that_the_request_was_a_mistake() -> None:
     before = in_state(State.STOP_REQUESTED)
     decision = decide(before, CORRECTION, at(1), POLICY, ())
     (one,) = telling(before, CORRECTION, decision, 1)
-    assert (one.mail, one.number, one.why) == (Mail.WITHDRAWAL, before.number, None)
+    assert (one.mail, one.number, one.was_limited, one.is_asked) == (
+        Mail.WITHDRAWAL,
+        before.number,
+        False,
+        False,
+    )
 
 
 def test_a_request_that_waits_for_people_waits_only_while_enough_is_left() -> None:

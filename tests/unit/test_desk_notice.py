@@ -111,6 +111,19 @@ def test_whoever_was_wronged_gets_an_apology_and_no_warning(why: Why, language: 
     assert (warning in text) == (why is not Why.MISTAKEN)
 
 
+@pytest.mark.parametrize("language", Language)
+def test_a_withdrawal_says_what_was_a_mistake_and_what_stands(language: Language) -> None:
+    told = ALL[Mail.WITHDRAWAL]
+    limit, stands = {
+        Language.JA: ("メール送信の制限も解除", "取り消しておりません"),
+        Language.EN: ("The limit on sending mail from your line is lifted", "stands"),
+    }[language]
+    for was_limited, is_asked in ((False, False), (True, False), (True, True)):
+        text = in_one(replace(told, was_limited=was_limited, is_asked=is_asked), language).text
+        assert (limit in text) == (was_limited and not is_asked)
+        assert (stands in text) == is_asked
+
+
 def test_what_is_not_known_is_left_out() -> None:
     told = replace(ALL[Mail.SUSPENSION], seen=Evidence(), until=None)
     for language in Language:

@@ -87,6 +87,11 @@ def _wait_for_people(at: Following) -> Iterator[Change]:
     yield from ()
 
 
+def _tell_lifted(at: Following) -> Iterator[Change]:
+    if at.case.is_told:
+        yield Tell(Notice.WITHDRAWAL, at.reason)
+
+
 def _wait_no_more(at: Following) -> Iterator[Change]:
     at.case = replace(at.case, marks=tuple(one for one in at.case.marks if one is not Mark.STRANGERS))
     yield from ()
@@ -236,6 +241,7 @@ _EFFECTS: Mapping[Effect, Callable[[Following], Iterator[Change]]] = {
     Effect.WAIT_NO_MORE: _wait_no_more,
     Effect.PUT_BEFORE_PEOPLE: _put_before_people,
     Effect.WITHDRAW: _withdraw,
+    Effect.TELL_LIFTED: _tell_lifted,
     Effect.TELL_PEOPLE: _tell_people,
     Effect.NOTE_TOLD: _note_told,
     Effect.LIMIT: _limit,

@@ -170,6 +170,7 @@ _GUARDS: Mapping[Guard, Callable[[Asked], bool]] = {
     Guard.WAITS_FOR_NOTHING: lambda a: Mark.STRANGERS in a.case.marks and not _asks_to_stop(a),
     Guard.REQUEST_FALLS: _request_falls,
     Guard.LIMIT_FALLS: _limit_falls,
+    Guard.BOTH_FALL: lambda a: _limit_falls(a) and _request_falls(a),
     Guard.PROPOSAL_FALLS: _proposal_falls,
     Guard.PROPOSAL_FALLS_LIMITED: lambda a: _proposal_falls(a) and _is_limited(a),
     Guard.DECIDED: _is_decided,

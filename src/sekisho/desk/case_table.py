@@ -59,6 +59,7 @@ class Guard(StrEnum):
     WAITS_FOR_NOTHING = "not enough is left for the stop request that waits for people"
     REQUEST_FALLS = "not enough is left for its stop request"
     LIMIT_FALLS = "not enough is left for its limit"
+    BOTH_FALL = "not enough is left for its limit and its stop request"
     PROPOSAL_FALLS = "not enough is left for its proposal"
     PROPOSAL_FALLS_LIMITED = "not enough is left for its proposal, and the limit is in force"
     DECIDED = "a person has decided it"
@@ -88,6 +89,7 @@ class Effect(StrEnum):
     SETTLE_DOUBT = "count what was before again"
     CONFIRM = "confirm the reporters"
     REJECT = "count against the reporters"
+    TELL_LIFTED = "say that the limit was a mistake"
     WITHDRAW = "withdraw the stop request, and say so"
 
 
@@ -175,10 +177,11 @@ _BY_HAND = (  # as a report, with a person as the author of what follows, which 
 _FROM_CORRECTIONS = (  # one step back at a time
     Rule(S.COLLECTING, W.CORRECTION, G.WAITS_FOR_NOTHING, S.COLLECTING, (E.WAIT_NO_MORE,)),
     Rule(S.STOP_REQUESTED, W.CORRECTION, G.REQUEST_FALLS, S.COLLECTING, (E.WITHDRAW,)),
-    Rule(S.LIMITED, W.CORRECTION, G.LIMIT_FALLS, S.STOP_REQUESTED, (E.LIFT,)),
+    Rule(S.LIMITED, W.CORRECTION, G.BOTH_FALL, S.COLLECTING, (E.LIFT, E.WITHDRAW)),
+    Rule(S.LIMITED, W.CORRECTION, G.LIMIT_FALLS, S.STOP_REQUESTED, (E.LIFT, E.TELL_LIFTED)),
     Rule(S.PROPOSED, W.CORRECTION, G.PROPOSAL_FALLS_LIMITED, S.LIMITED),
     Rule(S.PROPOSED, W.CORRECTION, G.PROPOSAL_FALLS, S.STOP_REQUESTED),
-    Rule(S.PROPOSED, W.CORRECTION, G.LIMIT_FALLS, S.PROPOSED, (E.LIFT,)),
+    Rule(S.PROPOSED, W.CORRECTION, G.LIMIT_FALLS, S.PROPOSED, (E.LIFT, E.TELL_LIFTED)),
     *(
         Rule(state, W.CORRECTION, G.DECIDED, state, (E.PUT_BEFORE_PEOPLE,))
         for state in (S.STOP_REQUESTED, S.LIMITED, S.PROPOSED, S.SUSPENDED, S.HELD)

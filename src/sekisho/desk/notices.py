@@ -73,7 +73,7 @@ class Told:
     which time. `limit`, `limit_until`: the line's own limit, where it has one now. `deadline`: what is sent
     after it leads on. `until`: when a suspension or a relief ends. `is_whole_line`: not port 25 alone.
     `went_on`: it was reported to go on after the customer was told to stop. `was_suspended`, `was_limited`:
-    what is lifted.
+    what is lifted. `is_asked`: the stop request stands.
     """
 
     mail: Mail
@@ -89,6 +89,7 @@ class Told:
     went_on: bool = False
     was_suspended: bool = False
     was_limited: bool = False
+    is_asked: bool = False
     why: Why | None = None
 
 
@@ -185,6 +186,7 @@ def _told(
         went_on=is_suspension and _went_on(before, evidence),
         was_suspended=bool(lifted & SUSPENSIONS),
         was_limited=Kind.LIMIT in lifted,
+        is_asked=after.stop_requested is not None,
         why=_why(before, event, after) if notice is Notice.RESTORATION else None,
     )
 
@@ -224,7 +226,7 @@ def made_up(now: datetime, limit: Limit) -> Iterable[Told]:
     yield Told(
         Mail.RESTORATION, now, line, number, seen, was_suspended=True, was_limited=True, why=Why.DECIDED
     )
-    yield Told(Mail.WITHDRAWAL, now, line, number)
+    yield Told(Mail.WITHDRAWAL, now, line, number, was_limited=True)
     yield Told(Mail.RELIEF, now, line, until=now + timedelta(days=90))
     yield Told(Mail.ACKNOWLEDGEMENT, now, number=20481)
 
