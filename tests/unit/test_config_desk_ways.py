@@ -14,6 +14,8 @@ from tests.unit.test_config_desk import WHOLE
 JA = '[desk.notices.ja]\nprovider = "サンプル通信"\ncontact = "お客様窓口"\n'
 NAS = '[[desk.nas]]\nname = "bng1"\naddress = "192.0.2.1"\nsecret_file = "coa"\npools = ["100.64.0.0/16"]\n'
 COA = 'suspend = { "Filter-Id" = "x" }\nrestore = { "Filter-Id" = "y", "4874.65" = "z" }\n'
+OTHER = NAS.replace("bng1", "bng2").replace("100.64.0.0/16", "192.0.2.0/24")
+NAMED = 'nas = "edge"\n'
 LINES = '[desk.class.dynamic]\nsuspension = "line-suspension"\n'
 ELSEWHERE = NAS.replace("100.64.0.0/16", "2001:db8::/32")
 
@@ -52,6 +54,7 @@ def test_what_is_written_is_read() -> None:
         (NAS + 'suspend = "closed"\n', "desk.nas[0].suspend", "no table"),
         (NAS + f'nas = "{"é" * 127}"\n', "desk.nas[0].nas", "this one 254"),
         (NAS + "nas = 1\n", "desk.nas[0].nas", "not a text"),
+        (NAS + NAMED + OTHER + NAMED, "desk.nas[1].nas", "is there twice"),
         (NAS + 'suspend = { "Filter-Id" = "x" }\n', "desk.nas[0].restore", "stays set"),
         (NAS + 'restore = { "Filter-Id" = "x" }\n', "desk.nas[0].restore", "nothing to set back"),
         ("[desk.nas]\n", "desk.nas", "list of tables"),

@@ -15,6 +15,8 @@ from sekisho.model import Network
 def check_nases(path: Path, nases: Mapping[int, NasTable]) -> Iterator[Finding]:
     """Tell what is wrong between the NASes of the desk."""
     yield from twice(((*path, index, "name"), nas.name, f'"{nas.name}"') for index, nas in nases.items())
+    named = ((index, nas.nas) for index, nas in nases.items() if nas.nas is not None)
+    yield from twice(((*path, index, "nas"), name, f'"{name}"') for index, name in named)
     places = [
         Place(prefix, (*path, index, "pools", number))
         for index, nas in nases.items()

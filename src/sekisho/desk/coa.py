@@ -69,8 +69,8 @@ ATTRIBUTE Event-Timestamp 55 date
 ATTRIBUTE Message-Authenticator 80 octets
 ATTRIBUTE Framed-Pool 88 string
 ATTRIBUTE NAS-Filter-Rule 92 string
-ATTRIBUTE Framed-IPv6-Prefix 97 octets
 ATTRIBUTE NAS-IPv6-Address 95 ipv6addr
+ATTRIBUTE Framed-IPv6-Prefix 97 octets
 ATTRIBUTE Error-Cause 101 integer
 ATTRIBUTE Delegated-IPv6-Prefix 123 octets
 """
