@@ -124,11 +124,7 @@ def test_whether_the_customer_was_told_is_shown_and_a_person_may_say_so(office: 
     office.report(0)
     assert "; the stop request waits to be sent since" in told("cases")
     assert "case 1 (dynamic): stop-request-sent since" in told("actions")
-    with office.site.store.transaction() as transaction:
-        case = transaction.case(1)
-        assert case is not None
-        why = Event(What.NO_LETTER, reason="no contact")
-        happen(transaction, office.site.desk(), case, why, office.site.now)
+    _without_contact(office)
     way_out = "to send the stop request to: tell the customer, then: sekisho desk told 1 --reason"
     for shown in (told("cases"), told("case", "1"), told("actions")):
         assert way_out in shown
@@ -143,6 +139,22 @@ def test_whether_the_customer_was_told_is_shown_and_a_person_may_say_so(office: 
         ("desk told", "case 1", "stop-request-sent to stop-request-sent"),
         ("desk told", "case 1", f"refused: the customer was told at {at}"),
     ]
+
+
+def test_while_evidence_is_held_nobody_is_asked_to_tell_the_customer(office: Office) -> None:
+    office.report(0)
+    told("hold", "1", "--reason", "the police asks")
+    _without_contact(office)
+    assert "; there is nobody to send the stop request to, version 3\n" in told("case", "1")
+    assert "stop request" not in told("actions")
+
+
+def _without_contact(office: Office) -> None:
+    with office.site.store.transaction() as transaction:
+        case = transaction.case(1)
+        assert case is not None
+        why = Event(What.NO_LETTER, reason="no contact")
+        happen(transaction, office.site.desk(), case, why, office.site.now)
 
 
 def test_another_end_of_a_hold_is_what_the_gate_and_whoever_asks_of_the_line_have(office: Office) -> None:

@@ -19,7 +19,7 @@ from sekisho.api.desk_models import (
 )
 from sekisho.bundle import Checked
 from sekisho.desk.actions import Progress
-from sekisho.desk.case_values import Reached, State
+from sekisho.desk.case_values import REQUESTED, Reached, State
 
 MORE = "and there are more"
 
@@ -112,14 +112,15 @@ def _case_line(case: CaseValue) -> str:
     name = f"case {case.number} ({case.class_name or 'no class'})"
     is_changed = case.proposal is not None and case.state == State.SUSPENDED
     change = "; another suspension is proposed" if is_changed else ""
-    request = f"; {_request(case.number, case.request)}" if case.request is not None else ""
+    request = f"; {_request(case, case.request)}" if case.request is not None else ""
     return f"{name}: {case.state} since {at(case.since)}{request}{change}{waits}"
 
 
-def _request(number: int, request: RequestValue) -> str:
-    """Tell what became of the stop request of a case."""
+def _request(case: CaseValue, request: RequestValue) -> str:
+    """Tell what became of the stop request of a case, and the way out where that is of use: not in a hold."""
     when = at(request.at)
-    way_out = f"tell the customer, then: sekisho desk told {number} --reason …"
+    tell = f": tell the customer, then: sekisho desk told {case.number} --reason …"
+    way_out = tell if case.state in REQUESTED else ""
     match request.reached:
         case Reached.SENT:
             return f"the stop request left at {when}"
@@ -128,9 +129,9 @@ def _request(number: int, request: RequestValue) -> str:
         case Reached.WAITING:
             return f"the stop request waits to be sent since {when}"
         case Reached.NONE:
-            return f"there is nobody to send the stop request to: {way_out}"
+            return f"there is nobody to send the stop request to{way_out}"
         case _:
-            return f"the stop request was given up at {when}: {way_out}"
+            return f"the stop request was given up at {when}{way_out}"
 
 
 def _measure(one: MeasureValue) -> str:

@@ -33,6 +33,9 @@ class State(StrEnum):
 CLOSED = frozenset({State.RESTORED, State.DISMISSED, State.GONE, State.KEPT})
 """Whoever is reported after these has a new case; what was before counts no more."""
 
+REQUESTED = frozenset({State.STOP_REQUESTED, State.LIMITED, State.PROPOSED})
+"""In these the customer is to know of a stop request, and nothing is known that goes beyond it."""
+
 STAGES: Final[Mapping[State, Stage]] = {
     State.COLLECTING: Stage.REPORTED,
     State.STOP_REQUESTED: Stage.ASKED,

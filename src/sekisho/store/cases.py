@@ -25,7 +25,18 @@ from sqlalchemy import (
 )
 
 from sekisho.desk.actions import UNCONFIRMED, Action, Do, Progress, actions_of, overtaken
-from sekisho.desk.case_values import CLOSED, Case, Decision, Event, Evidence, Judge, Kind, State, What
+from sekisho.desk.case_values import (
+    CLOSED,
+    REQUESTED,
+    Case,
+    Decision,
+    Event,
+    Evidence,
+    Judge,
+    Kind,
+    State,
+    What,
+)
 from sekisho.desk.records import KeptEvent
 from sekisho.store.desk_tables import action, case_event, desk_case, incident
 from sekisho.store.errors import StoreError
@@ -55,7 +66,6 @@ IS_UNCONFIRMED: Final = and_(
 )
 """Asked for, but not seen to hold where that can be seen."""
 _OVER: Final = (*(CLOSED - {State.KEPT}), State.STOPPED)
-_ASKED: Final = (State.STOP_REQUESTED, State.LIMITED, State.PROPOSED)
 _ADD: Final = adding(desk_case)
 _PUT: Final = (
     update(desk_case)
@@ -293,7 +303,7 @@ def _case_row(one: Case, due: datetime | None) -> dict[str, Any]:
 
 
 def _untold(one: Case) -> str | None:
-    if one.state not in _ASKED or one.request is None or one.request.is_known:
+    if one.state not in REQUESTED or one.request is None or one.request.is_known:
         return None
     return str(one.request.reached)
 
