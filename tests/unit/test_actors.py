@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
-import sys
 
 import pytest
 
 from sekisho.api.asker import Peer
 from sekisho.daemon import actors
 from sekisho.daemon.actors import actor_name, login_uid_of, person_uid
+from tests.unit.logins import NO_LOGIN, logged_in
 
 ROOT = pwd.getpwuid(0).pw_name
 NOBODY = pwd.getpwnam("nobody").pw_uid
 NO_USER = 4_000_000_123
-NO_LOGIN = 2**32 - 1
-# Logs in, as the kernel's audit sees it, where that is not fixed already; tells as whom, and waits.
-LOG_IN = """
-import contextlib, sys
-with contextlib.suppress(OSError), open("/proc/self/loginuid", "w") as file:
-    file.write(sys.argv[1])
-told = ""
-with contextlib.suppress(OSError), open("/proc/self/loginuid") as file:
-    told = file.read()
-print(told, flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.mark.parametrize(
@@ -56,8 +43,7 @@ def test_a_person_is_who_has_logged_in_whatever_user_that_is_now(
 
 
 def test_a_login_is_what_the_kernel_says_of_the_process() -> None:
-    command = [sys.executable, "-c", LOG_IN, str(NOBODY)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with logged_in(NOBODY, "sys.stdin.read()") as process:
         assert process.stdout is not None
         assert process.stdin is not None
         told = process.stdout.readline().strip()

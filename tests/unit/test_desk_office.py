@@ -36,6 +36,7 @@ from tests.unit.desk_office import (
 from tests.unit.desk_site import KEY, about, facts_of, is_like
 from tests.unit.fake_daemon import FakeOffice, running
 from tests.unit.kept_lines import raw
+from tests.unit.logins import logged_in
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +218,39 @@ def test_whose_line_it_is_is_confirmed_by_a_person(office: Office) -> None:
     assert "confirm 1" in refused("suspend", "1", "--reason", "floods us")
     assert "waits for people" not in told("confirm", "1", "--reason", "asked them")
     told("suspend", "1", "--reason", "floods us")
+
+
+COMMAND = """
+from pathlib import Path
+from sekisho.api import client
+from sekisho.cli import app
+client.SOCKETS = Path(sys.argv.pop(1))
+app(prog_name="sekisho")
+"""
+
+
+def test_two_persons_are_two_logins_of_the_kernels(office: Office) -> None:
+    """Whatever user each is by now; where the kernel lets no login be another, both are one person's."""
+    office.report(0)
+    first, login = _as_login(65_534, "suspend")
+    again, _ = _as_login(65_534, "approve")
+    second, other = _as_login(65_533, "approve")
+    assert "has said so already" in again or "needs a person who has logged in" in again
+    if (login, other) == ("65534", "65533"):
+        assert "suspension-proposed since" in first
+        assert "suspended since" in second
+    else:
+        assert login == other
+        assert "suspended since" not in second
+
+
+def _as_login(uid: int, *command: str) -> tuple[str, str]:
+    """Ask for the suspension of the whole line after a login; return what was answered, and the login."""
+    what = ("desk", *command, "1", "--kind", "line-suspension", "--reason", "grave")
+    with logged_in(uid, COMMAND, str(client.SOCKETS), *what) as process:
+        out, err = process.communicate(timeout=60)
+    login, _, answer = out.partition("\n")
+    return answer + err, login
 
 
 def test_what_is_not_in_the_kernel_is_asked_again_and_told(office: Office) -> None:
