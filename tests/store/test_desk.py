@@ -249,6 +249,24 @@ def test_a_case_goes_from_reports_to_suspension_with_all_that_was_done(store: St
     assert events[0].done == ("tell", "impose")
 
 
+def test_cases_whose_stop_request_has_reached_nobody_are_found_until_the_customer_is_told(
+    store: Store,
+) -> None:
+    with store.transaction() as transaction:
+        case = opened(transaction)
+        opened(transaction, LINE + 1)
+        steps = (
+            (replace(PEOPLE, what=What.APPROVE), True),
+            (Event(What.LETTER_GIVEN_UP, reason="550"), True),
+            (replace(PEOPLE, what=What.HOLD), False),  # nobody is to be told
+            (replace(PEOPLE, what=What.RELEASE), True),
+            (replace(PEOPLE, what=What.TOLD), False),
+        )
+        for number, (event, is_untold) in enumerate(steps):
+            case = happen(transaction, case, event, at(number))[0].case
+            assert transaction.untold_cases() == ((case,) if is_untold else ()), event.what
+
+
 def test_a_line_has_one_open_case_and_no_number_is_given_twice(store: Store) -> None:
     with store.transaction() as transaction:
         case = opened(transaction)
