@@ -123,7 +123,7 @@ def test_without_a_token_no_file_is_read_and_one_that_cannot_be_is_told_once(tmp
 def impatient(inbox: Taker, **bounds: float) -> Iterator[HttpDoor]:
     """A door that waits as long, and lets as many in, as is said; of its own port."""
     patience = replace(PATIENCE, **bounds)  # type: ignore[arg-type]
-    tokens = {digest_of(TOKEN): "example.org"}
+    tokens = {digest_of(TOKEN): "example.org", digest_of(OTHER): "example.com"}
     door = HttpDoor(Listen(ip_address("127.0.0.1"), 0), inbox, lambda: tokens, patience)
     door.start()
     try:
@@ -159,7 +159,7 @@ def test_whoever_is_slow_is_closed(token: str, caplog: pytest.LogCaptureFixture)
 
 
 def test_whoever_is_refused_does_not_stay_by_what_he_still_sends() -> None:
-    with impatient(Taker(), header_seconds=0.2) as door, begun(door, OTHER, 1 << 40) as peer:
+    with impatient(Taker(), header_seconds=0.2) as door, begun(door, "c" * 32, 1 << 40) as peer:
         assert peer.recv(12) == b"HTTP/1.1 401"
         with suppress(ConnectionError):
             while peer.send(b"x"):
@@ -184,7 +184,7 @@ def test_whoever_sends_nothing_keeps_nobody_out() -> None:
 def test_whoever_comes_when_all_places_are_taken_is_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sekisho.daemon.desk_http.MOST_SESSIONS", 1)
+    monkeypatch.setattr("sekisho.daemon.desk_http.MOST_SESSIONS", 3)  # of which one reporter has one
     inbox = Taker()
     with impatient(inbox) as door, httpx.Client(base_url=f"http://127.0.0.1:{door.port}") as client:
         with begun(door, TOKEN, len(REPORT)) as first:
@@ -192,6 +192,10 @@ def test_whoever_comes_when_all_places_are_taken_is_told_to_come_again(
             busy = next(one for one in answers if one.status_code != 202)  # when the first has been read
             assert (busy.status_code, busy.json()["type"]) == (503, "urn:sekisho:problem:busy")
             assert busy.headers["content-type"] == "application/problem+json"
+            assert client.post(PATH, content=REPORT, headers=bearer(OTHER)).status_code == 202
+            with begun(door, OTHER):
+                answers = (client.post(PATH, content=REPORT, headers=bearer(OTHER)) for _ in range(1_000))
+                assert next(one.status_code for one in answers if one.status_code != 202) == 503
             first.sendall(REPORT)
             assert first.recv(12) == b"HTTP/1.1 202"
         assert client.post(PATH, content=REPORT, headers=bearer(TOKEN)).status_code == 202

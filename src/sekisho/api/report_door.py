@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -23,14 +23,14 @@ def report_door(
     is_too_fast: Callable[[str], bool],
     most: int,
 ) -> FastAPI:
-    """Return an app that takes reports, up to `most` at a time.
+    """Return an app that takes reports, up to `most` at a time and half of them from one reporter.
 
     `reporter_of`: tells by a token whose it is; `take`: makes a report of a reporter durable, tells whether
     it is, and raises nothing; `is_too_fast`: counts a report of a reporter, in the loop's thread.
     """
     app = FastAPI(openapi_url=None)
     install(app)
-    places = asyncio.Semaphore(most)
+    taking: Counter[str] = Counter()
 
     @app.post(PATH)
     async def report(request: Request) -> Response:
@@ -40,12 +40,15 @@ def report_door(
             return _stranger()
         if is_too_fast(reporter):
             raise RefusalError(429, "too-fast", "Too many reports at a time", _LATER)
-        if places.locked():
+        if taking.total() >= most or taking[reporter] >= most // 2:
             raise RefusalError(503, "busy", "Too many reports are being taken", _LATER, fault=Fault.US)
-        async with places:
+        taking[reporter] += 1
+        try:
             original = await report_body(request)
             if not await run_in_threadpool(take, original, reporter):
                 raise RefusalError(503, "not-taken", "The report is not taken now", _LATER, fault=Fault.US)
+        finally:
+            taking[reporter] -= 1
         return Response(status_code=202)
 
     return app
