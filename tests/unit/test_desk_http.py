@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Event, Semaphore
 
 import httpx
 import pytest
@@ -25,7 +26,7 @@ from sekisho.lines.radius_secrets import SecretError
 from tests.unit.configuring import good
 from tests.unit.test_config_desk import WHOLE
 
-TOKEN, OTHER = "a" * 32, "b" * 32
+TOKEN, OTHER, THIRD, NOBODYS = (sign * 32 for sign in "abcd")
 REPORT = b'{"xarf_version": "4.2.0"}'
 PATH = "/v1/desk/reports"
 
@@ -123,7 +124,11 @@ def test_without_a_token_no_file_is_read_and_one_that_cannot_be_is_told_once(tmp
 def impatient(inbox: Taker, **bounds: float) -> Iterator[HttpDoor]:
     """A door that waits as long, and lets as many in, as is said; of its own port."""
     patience = replace(PATIENCE, **bounds)  # type: ignore[arg-type]
-    tokens = {digest_of(TOKEN): "example.org", digest_of(OTHER): "example.com"}
+    tokens = {
+        digest_of(TOKEN): "example.org",
+        digest_of(OTHER): "example.com",
+        digest_of(THIRD): "example.net",
+    }
     door = HttpDoor(Listen(ip_address("127.0.0.1"), 0), inbox, lambda: tokens, patience)
     door.start()
     try:
@@ -159,7 +164,7 @@ def test_whoever_is_slow_is_closed(token: str, caplog: pytest.LogCaptureFixture)
 
 
 def test_whoever_is_refused_does_not_stay_by_what_he_still_sends() -> None:
-    with impatient(Taker(), header_seconds=0.2) as door, begun(door, "c" * 32, 1 << 40) as peer:
+    with impatient(Taker(), header_seconds=0.2) as door, begun(door, NOBODYS, 1 << 40) as peer:
         assert peer.recv(12) == b"HTTP/1.1 401"
         with suppress(ConnectionError):
             while peer.send(b"x"):
@@ -181,24 +186,43 @@ def test_whoever_sends_nothing_keeps_nobody_out() -> None:
     assert [one for one, _ in inbox.taken] == [REPORT]
 
 
+class Busy(Taker):
+    """Takes when it may go on, and says when it begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_go_on = Semaphore(0), Event()
+
+    def take(self, batch: Sequence[bytes], vouched: str | None = None) -> bool:
+        self.begun.release()
+        assert self.may_go_on.wait(60)
+        return super().take(batch, vouched)
+
+
 def test_whoever_comes_when_all_places_are_taken_is_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sekisho.daemon.desk_http.MOST_SESSIONS", 3)  # of which one reporter has one
-    inbox = Taker()
+    monkeypatch.setattr("sekisho.daemon.desk_http.MOST_SESSIONS", 2)  # of which one reporter has one
+    inbox = Busy()
     with impatient(inbox) as door, httpx.Client(base_url=f"http://127.0.0.1:{door.port}") as client:
-        with begun(door, TOKEN, len(REPORT)) as first:
-            answers = (client.post(PATH, content=REPORT, headers=bearer(TOKEN)) for _ in range(1_000))
-            busy = next(one for one in answers if one.status_code != 202)  # when the first has been read
-            assert (busy.status_code, busy.json()["type"]) == (503, "urn:sekisho:problem:busy")
-            assert busy.headers["content-type"] == "application/problem+json"
-            assert client.post(PATH, content=REPORT, headers=bearer(OTHER)).status_code == 202
-            with begun(door, OTHER):
-                answers = (client.post(PATH, content=REPORT, headers=bearer(OTHER)) for _ in range(1_000))
-                assert next(one.status_code for one in answers if one.status_code != 202) == 503
-            first.sendall(REPORT)
-            assert first.recv(12) == b"HTTP/1.1 202"
-        assert client.post(PATH, content=REPORT, headers=bearer(TOKEN)).status_code == 202
+
+        def post(token: str) -> httpx.Response:
+            return client.post(PATH, content=REPORT, headers=bearer(token))
+
+        with ExitStack() as stack:
+            stack.callback(inbox.may_go_on.set)
+            under_way = []
+            for token in (TOKEN, OTHER):
+                under_way.append(stack.enter_context(begun(door, token, len(REPORT))))
+                under_way[-1].sendall(REPORT)
+                assert inbox.begun.acquire(timeout=60)
+                busy = post(token)
+                assert (busy.status_code, busy.json()["type"]) == (503, "urn:sekisho:problem:busy")
+                assert busy.headers["content-type"] == "application/problem+json"
+            assert post(THIRD).status_code == 503
+            inbox.may_go_on.set()
+            assert [one.recv(12) for one in under_way] == [b"HTTP/1.1 202"] * 2
+        assert [post(token).status_code for token in (TOKEN, OTHER)] == [202, 202]
 
 
 def test_a_port_that_another_has_is_told(tmp_path: Path) -> None:
