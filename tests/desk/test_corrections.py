@@ -120,6 +120,10 @@ def test_what_a_person_decided_stays_and_waits_for_people_once(state: State) -> 
     case, changes = corrections(before, (), 1)
     assert (case.state, case.marks, changes) == (state, (Mark.ACCOUNTING,), [])
     assert case.measures == before.measures
+    if before.proposal is not None and case.proposal is not None:
+        assert (len(before.proposal.approved), case.proposal.approved) == (1, ()), (
+            "of what is left nobody has"
+        )
     assert decide(case, REPORT, at(1), POLICY, sent(1, "a")).case.marks == case.marks
     dismissed = decide(case, person(What.DISMISS), at(1), POLICY)
     assert (dismissed.refusal, dismissed.case.marks) == (None, ())

@@ -22,6 +22,7 @@ from sekisho.daemon.intake import Intake
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Found
 from sekisho.desk.case_values import BY_ITSELF, Case, Event, Kind, Mark, State, What
+from sekisho.desk.policy import Policy
 from sekisho.desk.report import HostAddress
 from sekisho.desk.trust import Party
 from sekisho.lines.events import Boot, Ending, Heard, Lease, login_key
@@ -269,6 +270,18 @@ def test_a_line_that_logs_in_anew_is_not_told_that_it_was_a_mistake(scene: Scene
     with scene.site.store.reading() as transaction:
         assert [one.what for one in transaction.case_events(1)] == [What.REPORT]
         assert transaction.queued_reports() == ()
+
+
+def test_what_is_doubtful_for_a_while_leads_to_nothing_further(scene: Scene) -> None:
+    scene.site.policy = Policy(limit=None, grace=timedelta(0))
+    scene.report(0, 10)
+    scene.stop()
+    scene.correct()
+    scene.report(1, -60)  # alice's without a doubt, which with the other would be enough
+    assert scene.state(scene.alice) is State.COLLECTING
+    scene.change([], [scene.of_bob._replace(line=scene.alice)])
+    scene.correct()
+    assert scene.state(scene.alice) is State.STOP_REQUESTED, "both are hers: what was put off is done"
 
 
 def test_what_a_person_has_dismissed_accuses_nobody_else_by_itself(scene: Scene) -> None:

@@ -110,6 +110,22 @@ def test_nobody_is_suspended_for_what_was_anothers_by_what_accounting_has_told_s
     assert "suspended" in told("suspend", "1", "--reason", "I know better")
 
 
+def test_a_hold_is_not_released_with_what_was_anothers(office: Office) -> None:
+    office.report(0, 1)
+    told("hold", "1", "--reason", "order 12")
+    moved = office.lease._replace(line=office.lease.line + 1)
+    with office.site.store.transaction() as transaction:
+        transaction.change_leases([office.lease], [moved])
+    while office.settler.correct():
+        pass
+    for _ in range(2):  # they stay with it as evidence
+        why = refused("release", "1", "--reason", "order 12 is over")
+        assert "of 2 of its reports another held the address" in why
+        assert "`restore` or `dismiss` ends the hold" in why
+    assert "evidence-hold" in told("hold", "1", "--reason", "order 13", "--until", "2027-06-01")
+    assert "restored" in told("restore", "1", "--reason", "order 12 is over")
+
+
 def test_a_suspension_ends_by_itself_at_its_date(office: Office) -> None:
     office.report(0)
     told("suspend", "1", "--reason", "floods us", "--until", "2026-11-10")

@@ -16,6 +16,7 @@ from sekisho.desk.case_values import (
     BY_ITSELF,
     CLOSED,
     OF_THEMSELVES,
+    STEPS,
     Case,
     Decision,
     Event,
@@ -129,7 +130,9 @@ def befall(
         since = case.counted_once or since
     else:
         since = max(since, now - _looked_back(policy))
-    counted = transaction.counted_reports(case.number, since, heeded_from(case, policy))
+    counted = transaction.counted_reports(
+        case.number, since, heeded_from(case, policy), certain=event.what in STEPS
+    )
     strangers_may = event.what is not What.REPORT or _strangers_may(transaction, now)
     decision = decide(case, event, now, policy, counted, strangers_may=strangers_may)
     after, next_due = decision.case, due(decision.case, policy, counted)

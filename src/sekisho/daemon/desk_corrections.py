@@ -20,15 +20,17 @@ from sekisho.daemon.desk_cases import Desk, case_for, correct, happen
 from sekisho.daemon.desk_reading import doubts, holders, look_up_entry
 from sekisho.desk.actions import Action
 from sekisho.desk.attribute import Outcome, whose
-from sekisho.desk.case_values import BY_ITSELF, Case, Event, State, What
+from sekisho.desk.case_values import BY_ITSELF, FROZEN, Case, Event, State, What
 from sekisho.desk.corrections import corrected, for_people
 from sekisho.desk.records import Askable, KeptIncident
 from sekisho.store import AskedAnew, Transaction
 
 PUT_OFF: Final = timedelta(minutes=10)
-"""How long what is doubtful stays as it was: accounting that is made up for may be in the middle of it."""
+"""How long what is doubtful undoes nothing: accounting that is made up for may be in the middle of it.
 
-_EVIDENCE: Final = frozenset({State.HELD, State.KEPT})
+Nor does it lead to anything further.
+"""
+
 MOST: Final = 100  # incidents of one transaction, so that nobody waits for it long
 
 log = structlog.get_logger()
@@ -78,6 +80,8 @@ def _ask_one(at: _Correcting, kept: KeptIncident, askable: Askable, has_waited: 
     at.transaction.record(look_up_entry(at.now, first, outcome, kept.report, kept.case))
     turned = corrected(kept, outcome, askable)
     if turned is None:
+        if kept.case is not None:
+            at.joined[kept.case] = None  # while it was doubtful, no step was taken for it
         return
     if turned.line is None and not has_waited:
         at.transaction.put_asked(kept, at.now + PUT_OFF)
@@ -85,7 +89,7 @@ def _ask_one(at: _Correcting, kept: KeptIncident, askable: Askable, has_waited: 
     before = None if kept.case is None else at.transaction.case(kept.case)
     if before is not None:
         at.left[before.number] = at.left.get(before.number, 0) + 1
-        if before.state in _EVIDENCE:
+        if before.state in FROZEN:
             return
         if before.state is State.DISMISSED:
             turned = for_people(turned)

@@ -34,13 +34,10 @@ from sekisho.daemon.desk_reports import MOST_SHOWN, Reports
 from sekisho.daemon.desk_showing import case_answer, known_case, known_line_number
 from sekisho.daemon.recording import Act, Recorder, store_answers
 from sekisho.desk.actions import again
-from sekisho.desk.case_values import Event, State, What
+from sekisho.desk.case_values import ACCUSING, FROZEN, Case, Event, State, What
 from sekisho.desk.notices import LETTERS
 from sekisho.lines.purposes import Purpose
 from sekisho.store import Store, Transaction
-
-_ACCUSING = frozenset({What.APPROVE, What.SUSPEND})
-"""Decisions before which it is asked anew whose the reports are."""
 
 log = structlog.get_logger()
 
@@ -114,7 +111,7 @@ class RunningDesk:
 
         def work(transaction: Transaction, entry: Entry) -> tuple[CaseAnswer | int, str]:
             case = known_case(transaction, number)
-            others = count_others(transaction, self._desk(), case, entry.at) if what in _ACCUSING else 0
+            others = count_others(transaction, self._desk(), case, entry.at) if _goes_by(case, what) else 0
             if others:
                 transaction.touch_case(number)
                 return others, f"refused: {others} of its reports are not its line's by now"
@@ -131,8 +128,10 @@ class RunningDesk:
         if isinstance(answer, int):
             since = "by what accounting has told since"
             why = f"of {answer} of its reports another held the address, or may have, {since}"
-            detail = f"{why}: case {number} is being put right, look at it again"
-            raise RefusalError(409, "not-decided", "Nothing is changed", detail)
+            way_out = "`restore` or `dismiss` ends the hold, and then they go to whose they are"
+            if what is not What.RELEASE:
+                way_out = f"case {number} is being put right, look at it again"
+            raise RefusalError(409, "not-decided", "Nothing is changed", f"{why}: {way_out}")
         log.info("decided", case=number, what=what, state=answer.case.state, by_uid=peer.uid)
         return answer
 
@@ -179,3 +178,8 @@ class RunningDesk:
         """Record a request that could not be read, if that can be; nothing of its body."""
         with suppress(RefusalError):  # the store is away: what was asked changes nothing
             self._recorder.refuse(Act(action, ""), peer, why)
+
+
+def _goes_by(case: Case, what: What) -> bool:
+    """Tell whether a decision goes by whose the reports are; a held case keeps them until its end."""
+    return what in ACCUSING and (case.state not in FROZEN or (case.state, what) == (State.HELD, What.RELEASE))

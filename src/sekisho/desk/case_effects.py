@@ -98,7 +98,10 @@ def _wait_no_more(at: Following) -> Iterator[Change]:
 
 
 def _put_before_people(at: Following) -> Iterator[Change]:
-    at.case = replace(at.case, marks=(*at.case.marks, Mark.ACCOUNTING))
+    """Have people look; who has approved did so of reports that are not there any more."""
+    proposal = at.case.proposal
+    left = None if proposal is None else replace(proposal, approved=())
+    at.case = replace(at.case, marks=(*at.case.marks, Mark.ACCOUNTING), proposal=left)
     yield from ()
 
 

@@ -131,8 +131,9 @@ def _limit_falls(asked: Asked) -> bool:
 
 
 def _proposal_falls(asked: Asked) -> bool:
-    proposal = asked.case.proposal
-    is_of_itself = proposal is not None and not proposal.approved
+    case, proposal = asked.case, asked.case.proposal
+    waits = Mark.ACCOUNTING in case.marks  # for people, one of whom may have made it
+    is_of_itself = proposal is not None and not proposal.approved and not waits
     return is_of_itself and not bears_proposal(asked.case, asked.counted, asked.policy)
 
 

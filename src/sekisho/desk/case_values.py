@@ -44,6 +44,10 @@ STAGES: Final[Mapping[State, Stage]] = {
 """How far the cases have come whose lines are counted apart, while these have no limit of their own."""
 
 
+FROZEN = frozenset({State.HELD, State.KEPT})
+"""What such a case has stays with it, as evidence."""
+
+
 class What(StrEnum):
     """What happens to a case; of `OF_THEMSELVES` nobody is the author.
 
@@ -76,6 +80,12 @@ OF_THEMSELVES = (
     frozenset({What.REPORT, What.TIME, What.CORRECTION, What.LINE_GONE, What.LINE_DOUBTED}) | LETTERS
 )
 """What no person does."""
+
+ACCUSING = frozenset({What.APPROVE, What.SUSPEND, What.HOLD, What.RELEASE})
+"""Decisions after which a customer is told or a line restricted, for the reports that there are."""
+
+STEPS = ACCUSING | {What.REPORT, What.ATTRIBUTE}
+"""What may lead further: reports that wait to be asked anew do not count there."""
 
 
 class Mark(StrEnum):

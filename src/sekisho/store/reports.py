@@ -24,7 +24,7 @@ from sekisho.desk.records import KeptIncident, KeptReport
 from sekisho.desk.report import Format
 from sekisho.desk.trust import COUNT, Weight
 from sekisho.store.askables import Askables
-from sekisho.store.desk_tables import incident, report
+from sekisho.store.desk_tables import asked, incident, report
 from sekisho.store.flags import is_set
 from sekisho.store.held_lines import HELD_LINES
 from sekisho.store.incident_rows import FOLDED
@@ -61,6 +61,13 @@ _COUNTED: Final = (
     )
     .order_by("first", incident.c.party, incident.c.weight)
 )
+_DOUBTFUL: Final = (
+    select(asked.c.report)
+    .where(asked.c.report == incident.c.report, asked.c.place == incident.c.place, asked.c.due.is_not(None))
+    .correlate(incident)
+    .exists()
+)
+_COUNTED_CERTAIN: Final = _COUNTED.where(~_DOUBTFUL)
 
 
 class NumberedReport(NamedTuple):
@@ -182,13 +189,15 @@ class Reports(Askables, Reporters):
             self._count_judged(and_(others, incident.c.judgement == judged), judged, 1)
 
     def counted_reports(
-        self, case: int, since: datetime, parted: datetime | None = None
+        self, case: int, since: datetime, parted: datetime | None = None, *, certain: bool = False
     ) -> tuple[Counted, ...]:
         """Return what counts of a case's incidents from a moment on, folded by party, soundness and hour.
 
-        `parted`: the hour of this moment is two, what was before it and what was from it on.
+        `parted`: the hour of this moment is two, what was before it and what was from it on. `certain`:
+        without those that wait to be asked anew.
         """
-        found = self._many.rows(_COUNTED, of_case=case, since=to_us(since), parted=to_us(parted or since))
+        statement = _COUNTED_CERTAIN if certain else _COUNTED
+        found = self._many.rows(statement, of_case=case, since=to_us(since), parted=to_us(parted or since))
         return tuple(
             Counted(
                 party,
