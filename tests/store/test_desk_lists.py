@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from sekisho.daemon.desk_cases import Desk, case_for
 from sekisho.daemon.desk_lists import lines_at_desk, see_off
 from sekisho.daemon.desk_measures import restrictions
 from sekisho.daemon.intake import Intake
@@ -25,6 +27,7 @@ from sekisho.model import Address, KnownLine, Limit, Mode, RosterChange
 from sekisho.outbox import Kind as LetterKind
 from sekisho.outbox import mail
 from sekisho.store import Store, Transaction
+from tests.desk.world import World
 from tests.store.values import HOME, OTHER, at
 
 LIMIT = Limit(Mode.ENFORCE, 5, 1_000)
@@ -32,6 +35,7 @@ TREATMENT = Treatment(lambda _: "dynamic", {"dynamic": LIMIT})
 THIRD = Address(bytes([100, 64, 0, 3]), 32)
 OLD, NEW = "old@example.net", "new@example.net"
 NOTHING = StaticList()
+DESK = Desk(World(()).ours, {}, TREATMENT, timedelta(minutes=2), 100)
 
 
 class Lists:
@@ -105,6 +109,12 @@ def listed(contact: str = OLD, *addresses: Address, name: str = "L-0042") -> Sta
     return StaticList({name: line}, dict.fromkeys(addresses or (HOME,), name))
 
 
+def _number(transaction: Transaction, name: str) -> int:
+    number = transaction.line_number(name)
+    assert number is not None
+    return number
+
+
 SUSPEND = Event(What.SUSPEND, "yamada", "seen", Kind.PORT25)
 HOLD = Event(What.HOLD, "yamada", "an order")
 
@@ -147,6 +157,34 @@ def test_the_next_customer_of_a_name_has_nothing_of_the_one_before(
     assert (given_up.letter, given_up.why) == ("desk-gate-1", str(became))
     lists.write(case.line, 2)
     assert lists.due() == ["desk-gate-2"], "nothing of before keeps it back"
+
+
+@pytest.mark.parametrize(
+    "between",
+    [(), (NOTHING,), (listed(NEW),)],
+    ids=["at once another's", "it leaves the list", "its contact first"],
+)
+def test_what_was_sent_before_a_line_was_its_customers_counts_for_nothing(
+    lists: Lists, between: tuple[StaticList, ...]
+) -> None:
+    """No case was open then: the reports come later, as they mostly do."""
+    with lists.store.reading() as transaction:
+        line = _number(transaction, "L-0042")
+        assert transaction.turned(line) is None
+    for one in (*between, listed(NEW, OTHER)):
+        lists.put(one)
+    with lists.store.transaction() as transaction:
+        case = case_for(transaction, DESK, line, b"", at(61))
+        transaction.forget_others(at(61))
+    assert case.counted_from == at(60)
+    with lists.store.reading() as transaction:
+        assert transaction.turned(line) is None, "no report of then has a line any more"
+
+
+def test_a_line_that_only_moves_is_its_customers_all_the_time(lists: Lists) -> None:
+    lists.put(listed(OLD.upper(), OTHER))
+    with lists.store.reading() as transaction:
+        assert transaction.turned(_number(transaction, "L-0042")) is None
 
 
 def test_evidence_of_a_line_that_is_gone_is_kept_and_restricts_nobody(lists: Lists) -> None:

@@ -117,7 +117,7 @@ class Desk:
             change = compare(transaction, lines, LIST, StaticList())
             record(transaction, change)
             if not dry_run:
-                write_lines(transaction, change)
+                write_lines(transaction, change, self.now)
                 write_leases(transaction, change, LIST, self.now)
         return change
 

@@ -165,7 +165,7 @@ def case_for(transaction: Transaction, desk: Desk, line: int, network: bytes, no
     if before is not None and before.state not in CLOSED:
         return before
     class_name = _class_of(transaction, desk.treatment, line, network)
-    case = open_case(0, line, class_name, now, before)
+    case = open_case(0, line, class_name, now, before, transaction.turned(line))
     return transaction.add_case(case, due(case, desk.policy(class_name)))
 
 

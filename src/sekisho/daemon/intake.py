@@ -165,7 +165,7 @@ class Intake:
     def _write_portion(
         self, transaction: Transaction, portion: ListChange, source: str, now: datetime
     ) -> RosterChange:
-        lines = write_lines(transaction, portion)
+        lines = write_lines(transaction, portion, now)
         added = write_leases(transaction, portion, source, now)
         static = {lease.login for lease in added if lease.end is None}
         holders, among = _bring_up(transaction, _addresses(portion.ended, added), static)

@@ -14,10 +14,12 @@ from sekisho.model import PortPlan
 from sekisho.store import Transaction
 
 
-def write_lines(transaction: Transaction, change: ListChange) -> list[int]:
-    """Write what a list says of lines; return their numbers."""
+def write_lines(transaction: Transaction, change: ListChange, now: datetime) -> list[int]:
+    """Write what a list says of lines, and which may be another's from now on; return their numbers."""
     numbers = transaction.number_lines(change.lines.keys())
     transaction.set_lines(listed_lines(change.lines.items(), numbers))
+    turned = (name for name, line in change.lines.items() if line is None or name in change.others)
+    transaction.put_turns([numbers[name] for name in turned], now)
     return list(numbers.values())
 
 

@@ -35,14 +35,22 @@ _ANEW = frozenset({What.APPROVE, What.SUSPEND, What.HOLD, What.RELEASE})
 _QUIET_COUNTS = frozenset({State.COLLECTING, State.STOP_REQUESTED, State.LIMITED, State.PROPOSED})
 
 
-def open_case(number: int, line: int, class_name: str, now: datetime, before: Case | None = None) -> Case:
+def open_case(
+    number: int,
+    line: int,
+    class_name: str,
+    now: datetime,
+    before: Case | None = None,
+    turned: datetime | None = None,
+) -> Case:
     """Open a case for a line that has none.
 
     `before`: its last; what is from before that was closed counts no more. ValueError where it is not closed.
+    `turned`: since when the line is its customer's; nor does what is from before that.
     """
     if before is not None and before.state not in CLOSED:
         raise ValueError(f"the line's case {before.number} is not closed: it goes on in that")
-    counted_from = _BEGINNING if before is None else before.since
+    counted_from = max(_BEGINNING if before is None else before.since, turned or _BEGINNING)
     return Case(number, line, class_name, State.COLLECTING, opened=now, since=now, counted_from=counted_from)
 
 

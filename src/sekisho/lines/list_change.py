@@ -36,12 +36,14 @@ class ListChange:
     """What a new list changes; each may be a million.
 
     `ended`: leases that go on no longer; `begun`: the line that holds an address from now on, by its name;
-    `lines`: what is said of them now, None where it is nothing any more.
+    `lines`: what is said of them now, None where it is nothing any more; `others`: those of them
+    whose contact is another now, so that they may be another customer's.
     """
 
     ended: tuple[Lease, ...] = ()
     begun: Mapping[Address, str] = field(default_factory=dict)
     lines: Mapping[str, StaticLine | None] = field(default_factory=dict)
+    others: frozenset[str] = frozenset()
 
 
 def compare(lists: Lists, new: StaticList, source: str, configured: StaticList) -> ListChange:
@@ -49,9 +51,9 @@ def compare(lists: Lists, new: StaticList, source: str, configured: StaticList) 
     begun = dict(new.addresses)
     off, taken_over, here = _take_out_leases(lists, begun, new, source)
     lines: dict[str, StaticLine | None] = dict(new.lines)
-    gone = [name for name in _take_out_lines(lists, lines, new) if _is_of(source, name, here, configured)]
-    lines |= dict.fromkeys(gone)
-    return ListChange((*off, *taken_over), begun, lines)
+    left, others = _take_out_lines(lists, lines, new)
+    lines |= dict.fromkeys(name for name in left if _is_of(source, name, here, configured))
+    return ListChange((*off, *taken_over), begun, lines, frozenset(others))
 
 
 def portions(change: ListChange) -> Iterator[ListChange]:
@@ -64,7 +66,7 @@ def portions(change: ListChange) -> Iterator[ListChange]:
         yield change
         return
     for lines in chunks.chunks(change.lines.items()):
-        yield ListChange(lines=dict(lines))
+        yield ListChange(lines=dict(lines), others=change.others & dict(lines).keys())
     for ended in chunks.chunks(change.ended):
         yield ListChange(ended=tuple(ended))
     for begun in chunks.chunks(change.begun.items()):
@@ -130,13 +132,23 @@ def _take_out(addresses: dict[Address, str], lease: Lease, source: str) -> bool:
     return True
 
 
-def _take_out_lines(lists: Lists, lines: dict[str, StaticLine | None], new: StaticList) -> Iterator[str]:
-    """Take out of a list's lines what is known already; yield the lines of all lists that are off it."""
+def _take_out_lines(
+    lists: Lists, lines: dict[str, StaticLine | None], new: StaticList
+) -> tuple[list[str], set[str]]:
+    """Take out of a list's lines what is known already.
+
+    Return the lines of all lists that are off it, and those on it that had another contact.
+    """
+    off, others = [], set()
     for one in lists.listed_lines():
-        if lines.get(one.name) == StaticLine(one.class_name or "", *one[3:]):
+        now = lines.get(one.name)
+        if now == StaticLine(one.class_name or "", *one[3:]):
             del lines[one.name]
         elif one.name not in new.lines:
-            yield one.name
+            off.append(one.name)
+        elif one.contact and now is not None and now.contact.casefold() != one.contact.casefold():
+            others.add(one.name)
+    return off, others
 
 
 def _is_of(source: str, name: str, here: Collection[str], configured: StaticList) -> bool:

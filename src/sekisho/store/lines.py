@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -10,7 +11,8 @@ from sekisho.lines.numbers import following, own_number
 from sekisho.lines.records import ListedLine
 from sekisho.store.door import Door
 from sekisho.store.many import Query
-from sekisho.store.schema import line
+from sekisho.store.moments import from_us, to_us
+from sekisho.store.schema import line, line_turn
 
 _TOLD = ListedLine._fields.index("contact")
 _CHUNK = 10_000  # rows that a stream reads ahead
@@ -69,6 +71,15 @@ class Lines(Door):
         """Return what a static list says of one line, None where there is no such line."""
         row = self._connection.execute(_LISTED.where(line.c.number == number)).one_or_none()
         return None if row is None else ListedLine(*row)
+
+    def put_turns(self, numbers: Collection[int], at: datetime) -> None:
+        """Write since when lines may be another customer's than before."""
+        self._many.put(line_turn, [(number, to_us(at)) for number in numbers])
+
+    def turned(self, number: int) -> datetime | None:
+        """Return since when a line is its customer's, None where no list says that it was another's."""
+        at = self._connection.scalar(select(line_turn.c.at).where(line_turn.c.number == number))
+        return None if at is None else from_us(at)
 
     def listed_classes(self, numbers: Iterable[int]) -> dict[int, str]:
         """Return the classes that a static list gives to lines, as far as it does."""

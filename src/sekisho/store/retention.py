@@ -15,7 +15,17 @@ from sekisho.store.logins import Logins
 from sekisho.store.many import Query
 from sekisho.store.moments import to_us
 from sekisho.store.packing import unpack_login
-from sekisho.store.schema import boot, evidence_hold, lease, line, login, past_lease, port_plan, relief
+from sekisho.store.schema import (
+    boot,
+    evidence_hold,
+    lease,
+    line,
+    line_turn,
+    login,
+    past_lease,
+    port_plan,
+    relief,
+)
 
 _CHUNK = 1_000  # addresses, logins, or lines
 _OF_LINES = tuple(  # all that refers to lines; what most lines have stands first
@@ -89,7 +99,7 @@ class Retention(Leases, Logins):
         return LoginChunk(len(gone), None if is_last else rows[-1].number)
 
     def forget_others(self, before: datetime) -> int:
-        """Forget the boots, and how addresses were shared, before a moment; both are few.
+        """Forget the boots, how addresses were shared, and whose lines were, before a moment; all are few.
 
         While there is an order to keep evidence, all boots stay: they have ended logins that are kept.
         """
@@ -106,7 +116,8 @@ class Retention(Leases, Logins):
             .exists()
         )
         boots = delete(boot).where(boot.c.at < moment, boot.c.worked_off.is_(None), ~HELD_LINES.exists())
-        statements = (boots, delete(port_plan).where(replaced))
+        turns = delete(line_turn).where(line_turn.c.at < moment)
+        statements = (boots, turns, delete(port_plan).where(replaced))
         return sum(self._connection.execute(statement).rowcount for statement in statements)
 
     def forget_decisions(self, before: datetime) -> int:

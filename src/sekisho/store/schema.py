@@ -45,6 +45,13 @@ line = Table(
     *(Column(name, Text) for name in ("contact", "language")),  # of notices to its customer; by a static list
 )
 
+line_turn = Table(  # since when a line may be another customer's than before, by a static list
+    "line_turn",
+    metadata,
+    _number("number", primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
 login = Table(  # numbered in the order of their coming, so that those of one time are on one page
     "login",
     metadata,
