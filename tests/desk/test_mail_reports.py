@@ -64,6 +64,20 @@ def test_what_a_structured_report_says_is_read(form: str, seed: int) -> None:
     assert report.report_id
 
 
+@pytest.mark.parametrize("form", [*letters.STRUCTURED, "hotmail"])
+def test_no_spam_escapes_by_a_message_id_as_of_our_notices(form: str) -> None:
+    """A program that reports it may name it as what it answers."""
+    data = {**letters.STRUCTURED, "hotmail": letters.hotmail}[form](FACTS, random.Random(1))
+    if not data.startswith(b"{"):
+        data = b"References: <desk-gate-1-1-1-stop-request@isp.example>\n" + data
+    assert read(data).incidents[0].address == ADDRESS
+
+
+def test_a_person_who_answers_our_notice_reports_nothing() -> None:
+    field = b"In-Reply-To: <desk-gate-1-1-1-stop-request@isp.example>\n"
+    assert refused(field + letters.forward(FACTS, random.Random(1))).why is Why.ANSWER
+
+
 def test_a_report_keeps_nothing_of_what_was_written_to_whom() -> None:
     shown = repr(read(letters.arf(FACTS, random.Random(1))))
     assert "Win" not in shown

@@ -74,8 +74,6 @@ def _authenticated(mail: Mail, servers: Collection[str]) -> str | None:
 
 
 def _of_mail(mail: Mail, limits: Limits) -> Report:
-    if any(names_letter(value) for name in _ANSWERED for value in mail.header.all(name)):
-        raise RefusedError(Why.ANSWER, "it answers a notice or an acknowledgement of ours")
     if arf.is_arf(mail):
         return arf.parse(mail, limits)
     json = _json(mail, limits)
@@ -87,6 +85,9 @@ def _of_mail(mail: Mail, limits: Limits) -> Report:
         return spamcop.parse(mail, limits)
     if hotmail.is_hotmail(mail):
         return hotmail.parse(mail, limits)
+    # A program's report is one, whatever Message-ID the spam has that it names.
+    if any(names_letter(value) for name in _ANSWERED for value in mail.header.all(name)):
+        raise RefusedError(Why.ANSWER, "it answers a notice or an acknowledgement of ours")
     if is_nested(mail, limits):
         raise RefusedError(Why.REPORT_WITHIN, "it encloses a report, whose sender is no spammer: send that")
     return forward.parse(mail, limits)
