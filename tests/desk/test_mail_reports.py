@@ -73,11 +73,6 @@ def test_no_spam_escapes_by_a_message_id_as_of_our_notices(form: str) -> None:
     assert read(data).incidents[0].address == ADDRESS
 
 
-def test_a_person_who_answers_our_notice_reports_nothing() -> None:
-    field = b"In-Reply-To: <desk-gate-1-1-1-stop-request@isp.example>\n"
-    assert refused(field + letters.forward(FACTS, random.Random(1))).why is Why.ANSWER
-
-
 def test_a_report_keeps_nothing_of_what_was_written_to_whom() -> None:
     shown = repr(read(letters.arf(FACTS, random.Random(1))))
     assert "Win" not in shown
