@@ -211,6 +211,8 @@ def test_who_was_told_by_nobody_is_put_before_people_instead(what: What, state: 
     untold = decide(asked, Event(what, reason="no contact"), at(0), POLICY)
     assert (untold.case.state, untold.changes, untold.reason) == (state, (), "no contact")
     assert decide(untold.case, LEFT, at(1), POLICY) == Decision(untold.case), "no letter waits"
+    restored = decide(untold.case, person(What.RESTORE), at(1), POLICY)
+    assert Tell not in kinds(restored), "who knows of no request is not told that it is closed"
     early = sent(0.5, "a", "b", incidents=9)
     assert decide(untold.case, REPORT, at(2), POLICY, early).case == untold.case
     gone_on = sent(2, "a", "b", incidents=9)
@@ -219,6 +221,7 @@ def test_who_was_told_by_nobody_is_put_before_people_instead(what: What, state: 
     assert decide(marked.case, REPORT, at(2), POLICY, gone_on) == Decision(marked.case), "once"
     by_person = decide(marked.case, person(What.TOLD, reason="by telephone"), at(3), POLICY)
     assert (by_person.case.state, by_person.case.marks) == (state, ())
+    assert Tell in kinds(decide(by_person.case, person(What.RESTORE), at(4), POLICY))
     again = decide(by_person.case, person(What.TOLD), at(4), POLICY)
     assert again.refusal == "the customer was told at 2027-04-04T00:00:00+00:00"
     assert decide(by_person.case, REPORT, at(5), POLICY, gone_on).case == by_person.case

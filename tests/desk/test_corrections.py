@@ -112,6 +112,9 @@ def test_a_proposal_falls_to_what_is_left() -> None:
     assert corrections(case, (*early, *after[:1]), 3)[0].state is State.LIMITED
     assert corrections(case, after, 3)[0].state is State.PROPOSED  # which stands on its own
     assert corrections(case, (), 3)[0].state is State.COLLECTING
+    doubted = decide(case, Event(What.LINE_DOUBTED, reason="by a list"), at(3), POLICY, (*early, *after)).case
+    assert corrections(doubted, (*early, *after), 3)[0].state is State.PROPOSED
+    assert corrections(doubted, (*early, *after[:1]), 3)[0].state is State.LIMITED
 
 
 @pytest.mark.parametrize("state", [State.SUSPENDED, State.HELD, State.PROPOSED])

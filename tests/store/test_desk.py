@@ -397,6 +397,9 @@ def test_cases_are_listed_by_state_and_line_and_without_those_that_are_only_clai
         assert numbers(state=State.DISMISSED) == [over.number]
         assert numbers(state=State.COLLECTING, claimed=False) == [proved.number, again.number]
         assert transaction.count_claimed_cases() == 1
+        happen(transaction, claimed, Event(What.LINE_DOUBTED, reason="its contact is another"), at(1))
+        assert numbers(claimed=False) == everyone, "people have to look at it"
+        assert transaction.count_claimed_cases() == 0
         assert transaction.count_claimed_cases(State.DISMISSED) == 0
         assert [one.number for one in transaction.cases_of_line(4)] == [over.number, again.number]
 

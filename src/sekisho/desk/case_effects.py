@@ -74,9 +74,7 @@ def _ask_to_stop(at: Following) -> Iterator[Change]:
 
 def _withdraw(at: Following) -> Iterator[Change]:
     """Take the request back; whoever it has not reached, and will not, is told nothing."""
-    request = at.case.request
-    is_lost = request is not None and request.reached in (Reached.NONE, Reached.GIVEN_UP)
-    is_told = at.case.is_told and not is_lost
+    is_told = at.case.is_told
     at.case = replace(at.case, stop_requested=None, request=None, is_told=False)
     if is_told:
         yield Tell(Notice.WITHDRAWAL, at.reason)
@@ -115,7 +113,9 @@ _REACHED = {
 
 def _note_told(at: Following) -> Iterator[Change]:
     version = at.case.version if at.case.request is None else at.case.request.version
-    at.case = replace(at.case, request=Request(version, _REACHED[at.event.what], at.now))
+    request = Request(version, _REACHED[at.event.what], at.now)
+    is_suspended = any(one.kind in SUSPENSIONS for one in at.case.measures)  # and that is told in any case
+    at.case = replace(at.case, request=request, is_told=request.is_known or is_suspended)
     if at.event.what is What.TOLD:
         at.case = replace(at.case, marks=tuple(one for one in at.case.marks if one is not Mark.UNTOLD))
     yield from ()
@@ -145,6 +145,7 @@ def _tell_limited(at: Following) -> Iterator[Change]:
     """Tell of the limit, unless a stop request does that is sent now."""
     request = at.case.request
     if request is None or request.version != at.case.version:
+        at.case = replace(at.case, is_told=True)
         yield Tell(Notice.LIMIT, at.reason)
 
 

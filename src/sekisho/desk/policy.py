@@ -109,7 +109,7 @@ def bears_limit(case: Case, counted: Iterable[Counted], policy: Policy) -> bool:
 
 def bears_proposal(case: Case, counted: Iterable[Counted], policy: Policy) -> bool:
     """Tell whether the reports that are left bear the suspension that is proposed."""
-    asked = heeded_from(case, policy)
+    asked = None if case.request is None else case.request.at + policy.grace  # whosever the line is
     after = (one for one in _sound(counted) if asked is not None and one.moment >= asked)
     return _bears(policy.proposal, case, after, case.since)
 

@@ -9,13 +9,14 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sekisho.desk.case_values import Case, State
 from sekisho.desk.trust import Weight
 from sekisho.store.cases import Cases
-from sekisho.store.desk_tables import IS_KEPT, desk_case, incident
+from sekisho.store.desk_tables import IS_KEPT, IS_MARKED, desk_case, incident
 from sekisho.store.flags import is_set
 
 _FEW: Final = 1_000
 _OF_IT: Final = select(incident.c.report).where(incident.c.case == desk_case.c.number).correlate(desk_case)
-_IS_CLAIMED: Final = and_(  # and nobody has decided anything about it
+_IS_CLAIMED: Final = and_(  # nobody has decided anything about it, nor has to
     desk_case.c.state.in_((State.COLLECTING, State.STOPPED)),
+    ~IS_MARKED,
     _OF_IT.exists(),
     ~_OF_IT.where(incident.c.weight.in_((Weight.SOUND, Weight.WEAK))).exists(),
 )

@@ -107,6 +107,9 @@ desk_case = Table(  # a number is never given again
 IS_KEPT = literal_column("desk_case.state = 'evidence-kept'", Boolean)
 """A case is closed, and its evidence kept; written as its index is, which is used by no other words."""
 
+IS_MARKED = desk_case.c.packed.contains('"marks":["')
+"""People have to look at a case: as `packing` writes it, which is read case by case."""
+
 case_event = Table(  # only grows
     "case_event",
     metadata,

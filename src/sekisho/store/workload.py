@@ -1,4 +1,4 @@
-"""What waits at the desk, counted by its indices: it is asked for at every scrape."""
+"""What waits at the desk, asked for at every scrape: by indices, but open cases are read for their marks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sekisho.desk.trust import Weight
 from sekisho.desk.workload import IGNORED_WITHIN, NOT_ATTRIBUTED, Waiting, Workload
 from sekisho.store.case_lists import CaseLists
 from sekisho.store.cases import IS_UNCONFIRMED
-from sekisho.store.desk_tables import action, desk_case, incident, report
+from sekisho.store.desk_tables import IS_MARKED, action, desk_case, incident, report
 from sekisho.store.flags import is_set
 from sekisho.store.moments import from_us, to_us
 from sekisho.store.outbox import Outbox
@@ -31,11 +31,7 @@ _PROPOSALS: Final = (
     .select_from(desk_case)
     .where(is_set(desk_case.c.is_open), desk_case.c.state == State.PROPOSED)
 )
-_MARKED: Final = (
-    select(func.count())
-    .select_from(desk_case)
-    .where(is_set(desk_case.c.is_open), desk_case.c.packed.contains('"marks":["'))
-)
+_MARKED: Final = select(func.count()).select_from(desk_case).where(is_set(desk_case.c.is_open), IS_MARKED)
 _ACTIONS: Final = (
     select(action.c.kind, action.c.progress, func.count(), func.min(action.c.asked_for))
     .where(IS_UNCONFIRMED)
