@@ -286,13 +286,17 @@ def test_what_is_asked_for_a_line_that_is_offline_is_not_waited_for_and_seen_at_
     office: Office,
 ) -> None:
     wanted, kernel = dict[int, KnownLine](), dict[int, KnownLine]()
-    office.gate = GateActions(
-        office.site.store,
-        refresh=lambda _: None,
-        wanted=wanted.get,
-        in_kernel=kernel.get,
-        utc=lambda: office.site.now,
-    )
+
+    def begun() -> GateActions:
+        return GateActions(
+            office.site.store,
+            refresh=lambda _: None,
+            wanted=wanted.get,
+            in_kernel=kernel.get,
+            utc=lambda: office.site.now,
+        )
+
+    office.gate = begun()
     office.report(0)
     told("suspend", "1", "--reason", "floods us")
     for _ in range(2):
@@ -300,6 +304,7 @@ def test_what_is_asked_for_a_line_that_is_offline_is_not_waited_for_and_seen_at_
         assert office.progress() == [("impose", "port-25-suspension", "acknowledged")]
         office.site.now += timedelta(minutes=2)
     assert "port-25-suspension" not in told("actions")
+    office.gate = begun()
     wanted[office.lease.line] = SUSPENDED
     office.act()
     assert "port-25-suspension" in told("actions"), "it is online, and not in the kernel"

@@ -59,11 +59,16 @@ class GateActions:
         self._store, self._refresh, self._wanted = store, refresh, wanted
         self._in_kernel, self._utc = in_kernel, utc
         self._fresh: set[str] = set()  # told, and not seen yet
+        self._is_first = True
 
     def step(self) -> None:
         """Ask for what is due, once each, and look whether it holds. Raises StoreError and GateError."""
         now = self._utc()
         with self._store.reading() as transaction:
+            if self._is_first:  # a former daemon has told some of lines that were offline
+                told = transaction.acknowledged_actions()
+                self._fresh |= {one.key for one in told if one.kind in OF_GATE}
+                self._is_first = False
             due = [one for one in transaction.due_actions(now) if one.kind in OF_GATE]
             fresh = [one for key in self._fresh if (one := transaction.action(key)) is not None]
         self._note({one.key: Happened.NO_ANSWER for one in due if one.progress is Progress.ASKED})

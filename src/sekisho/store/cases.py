@@ -216,6 +216,11 @@ class Cases(UnreadReports):
         some = select(action).where(action.c.due <= to_us(now))
         return self._actions(some.order_by(action.c.due, action.c.key).limit(most))
 
+    def acknowledged_actions(self) -> tuple[Action, ...]:
+        """Return what was acknowledged, is not seen to hold, and is not waited for."""
+        alone = and_(action.c.progress == Progress.ACKNOWLEDGED, action.c.due.is_(None))
+        return self._actions(select(action).where(alone).order_by(action.c.asked_for, action.c.key))
+
     def unconfirmed_actions(self, most: int = _FEW) -> tuple[Action, ...]:
         """Return what is asked but not seen to hold, the oldest first."""
         some = select(action).where(IS_UNCONFIRMED)
